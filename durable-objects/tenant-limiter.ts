@@ -1,0 +1,112 @@
+/**
+ * One per tenant: the single writer of its rate limits, and the place that knows its rules' newest
+ * revision. Tokens are leased in lots, so a busy tenant costs a few calls per second, not one an event.
+ */
+import { DurableObject } from "cloudflare:workers";
+import type { Env } from "../src/env.ts";
+import { take } from "../src/core/admit/gcra.ts";
+import { leaseQuantum, leaseTokensMax } from "../src/core/admit/lease.ts";
+import { LEASE_TTL_MS } from "../src/core/limits.ts";
+import type { LeaseAnswer, LeaseAsk, LeaseRequest } from "../src/ports/limiter.ts";
+
+/** A secret's last use is written at most this often. */
+const SECRET_USE_WRITE_MS = 60_000;
+
+export class TenantLimiter extends DurableObject<Env> {
+  readonly #sql: SqlStorage;
+  #revision = 0;
+  readonly #arrivals = new Map<string, number>();
+  readonly #secretsUsed = new Map<string, number>();
+
+  constructor(state: DurableObjectState, env: Env) {
+    super(state, env);
+    this.#sql = state.storage.sql;
+    this.#sql.exec(`
+      CREATE TABLE IF NOT EXISTS buckets (scope TEXT PRIMARY KEY, arrival_ms REAL NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, used_at INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS revision (id INTEGER PRIMARY KEY, value INTEGER NOT NULL)`);
+    for (const row of this.#sql.exec<{ value: number }>("SELECT value FROM revision")) {
+      this.#revision = row.value;
+    }
+    for (const row of this.#sql.exec<{ scope: string; arrival_ms: number }>("SELECT * FROM buckets")) {
+      this.#arrivals.set(row.scope, row.arrival_ms);
+    }
+    for (const row of this.#sql.exec<{ name: string; used_at: number }>("SELECT * FROM secrets")) {
+      this.#secretsUsed.set(row.name, row.used_at);
+    }
+  }
+
+  /** Grants tokens for each scope asked for; the answer always carries the newest known revision. */
+  lease(request: LeaseRequest): LeaseAnswer {
+    const now = Date.now();
+    this.#learnRevision(request.revision);
+    this.#noteSecrets(request.secretsUsed, now);
+    return {
+      revision: this.#revision,
+      ttlMs: LEASE_TTL_MS,
+      grants: request.asks.map((ask) => this.#grant(ask, now)),
+    };
+  }
+
+  announce(revision: number): void {
+    this.#learnRevision(revision);
+  }
+
+  secretsLastUsed(): Record<string, number> {
+    return Object.fromEntries(this.#secretsUsed);
+  }
+
+  #grant(ask: LeaseAsk, now: number): LeaseAnswer["grants"][number] {
+    const { scope, rate } = ask;
+    const arrival = this.#arrivals.get(scope) ?? 0;
+    const full = take(rate, arrival, now, ask.wanted);
+    if (full.granted < ask.wanted) {
+      // A bucket that runs dry gives half a lease or nothing, and says when it can.
+      const quantum = Math.min(
+        leaseQuantum(ask.needed, leaseTokensMax(rate, LEASE_TTL_MS)),
+        ask.wanted,
+      );
+      if (full.granted < quantum) {
+        return { scope, granted: 0, retryAfterMs: waitFor(rate, arrival, now, quantum) };
+      }
+    }
+    this.#arrivals.set(scope, full.arrivalMs);
+    this.#sql.exec(
+      `INSERT INTO buckets VALUES (?1, ?2)
+       ON CONFLICT (scope) DO UPDATE SET arrival_ms = excluded.arrival_ms`,
+      scope,
+      full.arrivalMs,
+    );
+    return { scope, granted: full.granted, retryAfterMs: 0 };
+  }
+
+  /** Revisions only rise; an isolate that read a newer one than was announced teaches it here. */
+  #learnRevision(revision: number): void {
+    if (revision <= this.#revision) return;
+    this.#revision = revision;
+    this.#sql.exec(
+      "INSERT INTO revision VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET value = excluded.value",
+      revision,
+    );
+  }
+
+  #noteSecrets(names: readonly string[], now: number): void {
+    for (const name of names) {
+      if (now - (this.#secretsUsed.get(name) ?? 0) < SECRET_USE_WRITE_MS) continue;
+      this.#secretsUsed.set(name, now);
+      this.#sql.exec(
+        `INSERT INTO secrets VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET used_at = excluded.used_at`,
+        name,
+        now,
+      );
+    }
+  }
+}
+
+/** Milliseconds until `count` tokens are there at once. */
+function waitFor(rate: LeaseAsk["rate"], arrivalMs: number, now: number, count: number): number {
+  const intervalMs = 1_000 / rate.perSecond;
+  const start = Math.max(arrivalMs, now);
+  return Math.max(1, start + (count - rate.burst) * intervalMs - now);
+}

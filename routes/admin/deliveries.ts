@@ -1,0 +1,136 @@
+/** Deliveries and dead letters: their state, their attempts, and sending them on their way again. */
+import * as z from "zod";
+import type { Json } from "../../src/core/json.ts";
+import { timeOrderedId } from "../../src/core/ids.ts";
+import { DELIVERY_STATES } from "../../src/core/settle.ts";
+import { sweep } from "../../src/flows/sweep.ts";
+import type { Job, StoredDelivery } from "../../src/ports/history.ts";
+import { iso, isoOrNull, requireTenant } from "./change.ts";
+import { notFound, type Operation, operation, Refusal } from "./operation.ts";
+import { decodeCursor, encodeCursor, pageBody, PageQuery, rangeOf, TimeQuery } from "./page.ts";
+import { RedriveAllBody } from "./schemas.ts";
+
+const DeliveryQuery = PageQuery.extend(TimeQuery.shape).extend({
+  state: z.enum(DELIVERY_STATES).optional(),
+  target: z.string().max(63).optional(),
+  rule: z.string().max(63).optional(),
+  event: z.string().max(63).optional(),
+});
+
+const TENANT = "/admin/tenants/{tenant}";
+
+export const deliveryView = (delivery: StoredDelivery): Record<string, Json> => ({
+  id: delivery.id,
+  eventId: delivery.event,
+  rule: delivery.rule,
+  target: delivery.target,
+  priority: delivery.priority,
+  source: delivery.source,
+  type: delivery.type,
+  state: delivery.state,
+  attempts: delivery.attempts,
+  lastStatus: delivery.lastStatus,
+  lastError: delivery.lastError,
+  nextAttemptAt: isoOrNull(delivery.nextAttemptAtMs),
+  receivedAt: iso(delivery.receivedAtMs),
+  settledAt: isoOrNull(delivery.settledAtMs),
+});
+
+const jobView = (job: Job): Json => {
+  const { id, kind, total, states, createdAtMs } = job;
+  const finished = (states.delivered ?? 0) + (states.dead ?? 0) + (states.cancelled ?? 0);
+  const percent = total === 0 ? 100 : Math.floor((100 * finished) / total);
+  return { id, kind, createdAt: iso(createdAtMs), total, finished, percent, states };
+};
+
+export const deliveryOperations: readonly Operation[] = [
+  operation({
+    method: "get",
+    path: `${TENANT}/deliveries`,
+    summary: "Lists deliveries, newest first.",
+    query: DeliveryQuery,
+    responses: { 200: "A page of deliveries.", 404: "No such tenant." },
+    async handle({ stores, params, query }) {
+      const tenant = params["tenant"] ?? "";
+      await requireTenant(stores.config, tenant);
+      const at = decodeCursor(query.cursor, ["number", "string", "string"]);
+      const after =
+        at === null
+          ? null
+          : { receivedAtMs: Number(at[0]), event: String(at[1]), subscription: String(at[2]) };
+      const filter = { ...rangeOf(query), ...query };
+      const page = await stores.history.deliveries(tenant, filter, after, query.limit);
+      const { next } = page;
+      const cursor = encodeCursor(
+        next === null ? null : [next.receivedAtMs, next.event, next.subscription],
+      );
+      return { status: 200, body: pageBody(page.items.map(deliveryView), cursor) };
+    },
+  }),
+  operation({
+    method: "get",
+    path: `${TENANT}/deliveries/{delivery}`,
+    summary: "Reads a delivery with its attempts.",
+    responses: { 200: "The delivery.", 404: "No such delivery." },
+    async handle({ stores, params }) {
+      const delivery = await stores.history.delivery(
+        params["tenant"] ?? "",
+        params["delivery"] ?? "",
+      );
+      if (delivery === null) throw notFound("delivery");
+      const attempts = delivery.log.map((attempt): Json => ({ ...attempt }));
+      return { status: 200, body: { ...deliveryView(delivery), attemptLog: attempts } };
+    },
+  }),
+  operation({
+    method: "post",
+    path: `${TENANT}/deliveries/{delivery}/redrive`,
+    summary: "Sends a dead, cancelled or waiting delivery again at once; its retries start anew.",
+    responses: { 202: "On its way.", 404: "No such delivery.", 409: "Its state does not allow it." },
+    async handle({ app, stores, params, defer }) {
+      const tenant = params["tenant"] ?? "";
+      const id = params["delivery"] ?? "";
+      const delivery = await stores.history.delivery(tenant, id);
+      if (delivery === null) throw notFound("delivery");
+      if (!(await stores.history.redrive(tenant, id))) {
+        const why =
+          delivery.state === "parked"
+            ? "It is parked: resume its target."
+            : `It is ${delivery.state}; only dead, cancelled and retrying ones can be redriven.`;
+        throw new Refusal({ slug: "conflict", detail: why });
+      }
+      defer(sweep("overdue", app.deliver));
+      return { status: 202, body: { id, state: "pending" } };
+    },
+  }),
+  operation({
+    method: "post",
+    path: `${TENANT}/dead-letters/redrive`,
+    summary: "Sends dead letters again, all or those of a target, a rule or a time, at a pace if wished.",
+    body: RedriveAllBody,
+    bodyOptional: true,
+    responses: { 202: "A job with its progress.", 404: "No such tenant." },
+    async handle({ app, stores, params, body, defer }) {
+      const tenant = params["tenant"] ?? "";
+      await requireTenant(stores.config, tenant);
+      const { clock, random } = app.deliver;
+      const id = timeOrderedId("job_", clock.nowMs(), random.bytes(10));
+      const { target, rule, perSecond } = body;
+      const filter = { ...rangeOf(body), target, rule };
+      const job = await stores.history.redriveAll(tenant, id, filter, perSecond ?? null);
+      defer(sweep("overdue", app.deliver));
+      return { status: 202, body: jobView(job) };
+    },
+  }),
+  operation({
+    method: "get",
+    path: `${TENANT}/jobs/{job}`,
+    summary: "Reads a job's progress.",
+    responses: { 200: "The job.", 404: "No such job." },
+    async handle({ stores, params }) {
+      const job = await stores.history.job(params["tenant"] ?? "", params["job"] ?? "");
+      if (job === null) throw notFound("job");
+      return { status: 200, body: jobView(job) };
+    },
+  }),
+];

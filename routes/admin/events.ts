@@ -1,0 +1,134 @@
+/** Events: what came in, and everything that happened to it. */
+import * as z from "zod";
+import { archivedEvent } from "../../src/flows/event-view.ts";
+import type { Json } from "../../src/core/json.ts";
+import type { EventRecord } from "../../src/core/enqueue/record.ts";
+import type { StoredEvent } from "../../src/ports/history.ts";
+import { iso, requireTenant } from "./change.ts";
+import { deliveryView } from "./deliveries.ts";
+import { notFound, type Operation, operation } from "./operation.ts";
+import { decodeCursor, encodeCursor, pageBody, PageQuery, rangeOf, TimeQuery } from "./page.ts";
+
+const EventQuery = PageQuery.extend(TimeQuery.shape).extend({
+  source: z.string().max(63).optional(),
+  type: z.string().max(256).optional(),
+  outcome: z.enum(["matched", "unmatched"]).optional(),
+});
+
+const PATH = "/admin/tenants/{tenant}/events";
+
+export const eventOperations: readonly Operation[] = [
+  operation({
+    method: "get",
+    path: PATH,
+    summary: "Lists events, newest first. An event appears once its deliveries settle.",
+    query: EventQuery,
+    responses: { 200: "A page of events.", 404: "No such tenant." },
+    async handle({ stores, params, query }) {
+      const tenant = params["tenant"] ?? "";
+      await requireTenant(stores.config, tenant);
+      const at = decodeCursor(query.cursor, ["number", "string"]);
+      const after =
+        at === null
+          ? null
+          : { receivedAtMs: Number(at[0]), event: String(at[1]), subscription: "" };
+      const filter = { ...rangeOf(query), ...query };
+      const page = await stores.history.events(tenant, filter, after, query.limit);
+      const items = page.items.map((item): Json => {
+        const { id, source, type, receivedAtMs, deliveries } = item;
+        const outcome = Object.keys(deliveries).length === 0 ? "unmatched" : "matched";
+        return { id, source, type, receivedAt: iso(receivedAtMs), outcome, deliveries };
+      });
+      const { next } = page;
+      const cursor = encodeCursor(next === null ? null : [next.receivedAtMs, next.event]);
+      return { status: 200, body: pageBody(items, cursor) };
+    },
+  }),
+  operation({
+    method: "get",
+    path: `${PATH}/{event}`,
+    summary: "Reads an event: what came, how it was verified, its receipts, deliveries and timeline.",
+    responses: { 200: "The event.", 404: "No such event." },
+    async handle({ app, stores, params }) {
+      const tenant = params["tenant"] ?? "";
+      const stored = await stores.history.event(tenant, params["event"] ?? "");
+      if (stored === null) throw notFound("event");
+      const data = await archivedEvent(stored.pointer, app.deliver);
+      return { status: 200, body: eventView(stored, data?.record ?? null, data?.event ?? null) };
+    },
+  }),
+  operation({
+    method: "get",
+    path: `${PATH}/{event}/body`,
+    summary: "The sender's original bytes with their content type.",
+    responses: { 200: "The bytes.", 404: "No such event, or its bytes are no longer kept." },
+    async handle({ app, stores, params }) {
+      const stored = await stores.history.event(params["tenant"] ?? "", params["event"] ?? "");
+      const { archive } = app.deliver;
+      const meta = stored === null ? null : await archive.meta(stored.pointer);
+      if (stored === null || meta === null) throw notFound("event");
+      const { segment, offset } = stored.pointer;
+      const body = await archive.stream(segment, offset + meta.bodyOffset, meta.bodyBytes);
+      if (body === null) throw notFound("event");
+      const contentType = meta.record.contentType ?? "application/octet-stream";
+      return { status: 200, raw: { body, contentType } };
+    },
+  }),
+];
+
+function eventView(stored: StoredEvent, record: EventRecord | null, event: Json): Json {
+  return {
+    id: stored.id,
+    tenant: stored.tenant,
+    source: stored.source,
+    type: stored.type,
+    receivedAt: iso(stored.receivedAtMs),
+    outcome: stored.deliveries.length === 0 ? "unmatched" : "matched",
+    event,
+    // The bytes come with a few milliseconds' delay, and go when their retention ends.
+    archived: record !== null,
+    verification:
+      record === null
+        ? null
+        : {
+            scheme: record.verification.scheme,
+            secretIndex: record.verification.secretIndex,
+            verifiedAt: iso(record.receivedAtMs),
+          },
+    idempotencyKey: record === null ? null : { value: record.key, from: record.keyFrom },
+    demoted: record?.demoted === true,
+    receipts: [
+      { id: stored.receipt, receivedAt: iso(stored.receivedAtMs), duplicate: false, reason: null },
+      ...stored.duplicates.map(({ receipt, receivedAtMs, reason }) => ({
+        id: receipt,
+        receivedAt: iso(receivedAtMs),
+        duplicate: true,
+        reason,
+      })),
+    ],
+    deliveries: stored.deliveries.map((delivery) => deliveryView(delivery)),
+    timeline: timelineOf(stored),
+  };
+}
+
+/** The hops of an event in the order of time; each names what it concerns. */
+function timelineOf(stored: StoredEvent): Json {
+  const hops: { at: string; hop: string; detail: string }[] = [
+    { at: iso(stored.receivedAtMs), hop: "accepted", detail: stored.receipt },
+    { at: iso(stored.claimedAtMs), hop: "claimed", detail: stored.receipt },
+    ...stored.duplicates.map(({ receivedAtMs, receipt, reason }) => {
+      return { at: iso(receivedAtMs), hop: "suppressed", detail: `${receipt}: ${reason}` };
+    }),
+    ...stored.deliveries.flatMap(({ id, rule, target, log, state, settledAtMs }) => [
+      ...log.map(({ at, number, status, error, durationMs }) => {
+        const outcome = error ?? `status ${status}`;
+        const detail = `${rule} to ${target}, attempt ${number}: ${outcome} after ${durationMs} ms`;
+        return { at, hop: "attempt", detail };
+      }),
+      ...(settledAtMs === null
+        ? []
+        : [{ at: iso(settledAtMs), hop: state, detail: `${rule} to ${target} (${id})` }]),
+    ]),
+  ];
+  return hops.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+}

@@ -1,0 +1,72 @@
+/** The admin door: the token, the table of operations, and the document that describes them. */
+import type { Context } from "hono";
+import type { App } from "../../src/compose.ts";
+import type { Crypto, Text } from "../../src/core/crypto.ts";
+import { ADMIN_TOKEN_LENGTH_MIN } from "../../src/core/limits.ts";
+import { problemResponse } from "../problems.ts";
+import { deliveryOperations } from "./deliveries.ts";
+import { eventOperations } from "./events.ts";
+import { openApiDocument } from "./openapi.ts";
+import type { Operation } from "./operation.ts";
+import { queueOperations } from "./queues.ts";
+import { ruleOperations } from "./rules.ts";
+import { run } from "./run.ts";
+import { sourceOperations } from "./sources.ts";
+import { targetOperations } from "./targets.ts";
+import { tenantOperations } from "./tenants.ts";
+
+export const OPERATIONS: readonly Operation[] = [
+  ...tenantOperations,
+  ...sourceOperations,
+  ...targetOperations,
+  ...ruleOperations,
+  ...eventOperations,
+  ...deliveryOperations,
+  ...queueOperations,
+];
+
+const table = OPERATIONS.map((operation) => ({
+  operation,
+  // Parameters are slugs and ids: no slash, nothing that would need decoding.
+  match: new RegExp(`^${operation.path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`),
+}));
+
+export async function handleAdmin(context: Context, app: App): Promise<Response> {
+  const { adminToken } = app.config;
+  if (adminToken.length < ADMIN_TOKEN_LENGTH_MIN) {
+    const detail = `ADMIN_TOKEN is ${adminToken === "" ? "not set" : "too short"}: at least ${ADMIN_TOKEN_LENGTH_MIN} characters open the admin routes.`;
+    return problemResponse(context, { slug: "admin-closed", detail, retryAfterMs: 60_000 });
+  }
+  if (!holdsToken(context.req.header("authorization"), adminToken, app.accept)) {
+    const detail = "Send the admin token as `Authorization: Bearer …`.";
+    return problemResponse(context, { slug: "unauthenticated", detail });
+  }
+  const path = new URL(context.req.url).pathname;
+  const method = context.req.method.toLowerCase();
+  const here = table.flatMap(({ operation, match }) => {
+    const groups = match.exec(path)?.groups;
+    return groups === undefined ? [] : [{ operation, params: { ...groups } }];
+  });
+  const found = here.find(({ operation }) => operation.method === method);
+  if (found !== undefined) {
+    return run(found.operation, found.params, context, app, await app.adminStores());
+  }
+  if (here.length === 0) {
+    return problemResponse(context, { slug: "not-found", detail: "No admin route has this path." });
+  }
+  const allow = here.map(({ operation }) => operation.method.toUpperCase()).join(", ");
+  const detail = `Here are ${allow}.`;
+  return problemResponse(context, { slug: "method-not-allowed", detail, allow });
+}
+
+/** Both sides are hashed first, so that the comparison takes the same time for every length. */
+function holdsToken(
+  header: string | undefined,
+  token: string,
+  { crypto, text }: { crypto: Crypto; text: Text },
+): boolean {
+  const sent = /^Bearer ([^\s]+)$/i.exec(header ?? "")?.[1] ?? "";
+  return crypto.equal(crypto.sha256(text.encode(sent)), crypto.sha256(text.encode(token)));
+}
+
+export const openApi = (origin: string): object => openApiDocument(OPERATIONS, origin);

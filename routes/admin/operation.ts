@@ -1,0 +1,78 @@
+/**
+ * An admin operation: one entry of the table from which the routes, their validation and the OpenAPI
+ * document are made.
+ */
+import type * as z from "zod";
+import type { App } from "../../src/compose.ts";
+import type { Json } from "../../src/core/json.ts";
+import type { Fault, Problem } from "../../src/core/problem.ts";
+import type { AdminStores } from "../../src/ports/admin.ts";
+
+export interface Call<Body, Query> {
+  readonly app: App;
+  readonly stores: AdminStores;
+  readonly params: Readonly<Record<string, string>>;
+  readonly body: Body;
+  /** The body as it was sent, numbers spelt as they were. */
+  readonly sent: Json;
+  /** JSON Pointers of keys that stand twice in the body. */
+  readonly duplicateKeys: readonly string[];
+  readonly query: Query;
+  /** The version that `If-Match` names. */
+  readonly ifVersion: number | null;
+  /** Runs on after the answer. */
+  defer(work: Promise<unknown>): void;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly body?: Json;
+  /** Sent as they are instead of a JSON body. */
+  readonly raw?: { readonly body: BodyInit; readonly contentType: string };
+  readonly version?: number;
+}
+
+export interface OperationSpec<Body, Query> {
+  readonly method: "get" | "put" | "post" | "delete";
+  /** With `{name}` for each parameter. */
+  readonly path: string;
+  readonly summary: string;
+  readonly query?: z.ZodType<Query>;
+  /** A schema, or what makes one from the configuration. */
+  readonly body?: z.ZodType<Body> | ((app: App) => z.ZodType<Body>);
+  /** A body may be left out. */
+  readonly bodyOptional?: boolean;
+  /** Completes the body as sent before it is validated. */
+  readonly complete?: (sent: Json, call: Omit<Call<never, never>, "body" | "query">) => Promise<Json>;
+  readonly responses: Readonly<Record<number, string>>;
+  handle(call: Call<Body, Query>): Promise<Reply>;
+}
+
+export type Operation = OperationSpec<unknown, unknown>;
+
+/** Checks an entry's types against its schemas, then forgets them so that all fit one table. */
+export function operation<Body = undefined, Query = undefined>(
+  spec: OperationSpec<Body, Query>,
+): Operation {
+  return spec as unknown as Operation;
+}
+
+/** Ends an operation with a problem; caught where operations are run, nowhere else. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly problem: Problem;
+  constructor(problem: Problem) {
+    super(problem.slug);
+    this.problem = problem;
+  }
+}
+
+export const notFound = (what: string): Refusal =>
+  new Refusal({ slug: "not-found", detail: `There is no such ${what}.` });
+
+export const invalid = (errors: readonly Fault[]): Refusal =>
+  new Refusal({
+    slug: "validation-failed",
+    detail: `${errors.length === 1 ? "One fault" : `${errors.length} faults`}; nothing was saved.`,
+    errors,
+  });

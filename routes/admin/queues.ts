@@ -1,0 +1,50 @@
+/** The queues as they are now, and the program's own counters. */
+import type { Json } from "../../src/core/json.ts";
+import { PRIORITIES } from "../../src/core/priority.ts";
+import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
+import { isoOrNull } from "./change.ts";
+import { type Operation, operation } from "./operation.ts";
+
+export const queueOperations: readonly Operation[] = [
+  operation({
+    method: "get",
+    path: "/admin/queues",
+    summary: "Per priority: backlog, oldest message, throughput and consumer settings; and the outbox.",
+    responses: { 200: "The queues." },
+    async handle({ app }) {
+      const { queues, outbox, meter, clock } = app.deliver;
+      const nowMs = clock.nowMs();
+      const items = await Promise.all(
+        PRIORITIES.map(async (priority): Promise<Json> => {
+          const metrics = await queues.metrics(priority);
+          const { oldestMessageMs } = metrics;
+          return {
+            priority,
+            backlog: metrics.backlog,
+            backlogBytes: metrics.backlogBytes,
+            oldestMessageAt: metrics.backlog === 0 ? null : isoOrNull(oldestMessageMs),
+            oldestMessageAgeMs:
+              metrics.backlog === 0 || oldestMessageMs === null
+                ? null
+                : Math.max(0, nowMs - oldestMessageMs),
+            inPerSecond: meter.rate(`in_${priority}`, nowMs),
+            outPerSecond: meter.rate(`out_${priority}`, nowMs),
+            paused: false,
+            consumer: CONSUMER_SETTINGS[priority],
+          };
+        }),
+      );
+      const { rows, oldestMs } = await outbox.state();
+      return { status: 200, body: { items, outbox: { rows, oldestAt: isoOrNull(oldestMs) } } };
+    },
+  }),
+  operation({
+    method: "get",
+    path: "/admin/counters",
+    summary: "What this isolate did and what it cost, since it started.",
+    responses: { 200: "The counters." },
+    async handle({ app }) {
+      return { status: 200, body: { ...app.deliver.meter.read() } };
+    },
+  }),
+];

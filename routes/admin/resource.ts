@@ -1,0 +1,136 @@
+/** The four operations that sources, targets and rules have alike: list, read, put, delete. */
+import type * as z from "zod";
+import type { App } from "../../src/compose.ts";
+import { type Json, parseJsonDocument, stringifyJson } from "../../src/core/json.ts";
+import type { ResourceKind, Secrets } from "../../src/core/resources.ts";
+import type { StoredResource } from "../../src/ports/config.ts";
+import { announce, iso, requireTenant, written } from "./change.ts";
+import { type Call, notFound, type Operation, operation } from "./operation.ts";
+import { decodeCursor, encodeCursor, pageBody, PageQuery } from "./page.ts";
+import { Slug } from "./schemas.ts";
+import { requireSlug } from "./slug.ts";
+
+export interface ResourceSpec<Body> {
+  readonly kind: ResourceKind;
+  readonly body: z.ZodType<Body> | ((app: App) => z.ZodType<Body>);
+  /** Completes the body as sent from what is stored, before it is validated. */
+  readonly complete?: (sent: Json, stored: StoredResource | null) => Json;
+  /** Checks that need the store, and the split into what may be read and what is sealed. */
+  readonly store: (
+    call: Call<Body, undefined>,
+  ) => Promise<{ doc: Json; secrets: Secrets | null | undefined }>;
+  /** What a read shows beyond the stored document. */
+  readonly show?: (doc: Record<string, Json>, stored: StoredResource, used: LastUsed) => Json;
+}
+
+/** When the secret at `index` was last used, if ever. */
+export type LastUsed = (index: number) => string | null;
+
+export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Operation[] {
+  const { kind } = spec;
+  const list = `/admin/tenants/{tenant}/${kind}s`;
+  const path = `${list}/{${kind}}`;
+
+  async function view(app: App, tenant: string, stored: StoredResource): Promise<Json> {
+    const read = parseJsonDocument(stored.doc);
+    const doc = (read.ok ? read.value : {}) as Record<string, Json>;
+    const uses =
+      kind === "source" && (stored.secrets?.values.length ?? 0) > 0
+        ? await app.deliver.limiter.secretsLastUsed(tenant).catch(() => ({}))
+        : {};
+    const used: LastUsed = (index) => {
+      const at = (uses as Record<string, number>)[`${stored.id}/${index}`];
+      return at === undefined ? null : iso(at);
+    };
+    return {
+      id: stored.id,
+      ...((spec.show?.(doc, stored, used) ?? doc) as Record<string, Json>),
+      version: stored.version,
+      createdAt: iso(stored.createdAtMs),
+      updatedAt: iso(stored.updatedAtMs),
+    };
+  }
+
+  return [
+    operation({
+      method: "get",
+      path: list,
+      summary: `Lists the tenant's ${kind}s by name.`,
+      query: PageQuery,
+      responses: { 200: `A page of ${kind}s.`, 404: "No such tenant." },
+      async handle({ app, stores, params, query }) {
+        const tenant = params["tenant"] ?? "";
+        await requireTenant(stores.config, tenant);
+        const after = String(decodeCursor(query.cursor, ["string"])?.[0] ?? "");
+        const page = await stores.config.resources(tenant, kind, after, query.limit);
+        const items = await Promise.all(page.items.map((item) => view(app, tenant, item)));
+        const cursor = encodeCursor(page.after === null ? null : [page.after]);
+        return { status: 200, body: pageBody(items, cursor) };
+      },
+    }),
+    operation({
+      method: "get",
+      path,
+      summary: `Reads a ${kind}; secrets are never shown.`,
+      responses: { 200: `The ${kind}.`, 404: `No such ${kind}.` },
+      async handle({ app, stores, params }) {
+        const tenant = params["tenant"] ?? "";
+        const stored = await stores.config.resource(tenant, kind, params[kind] ?? "");
+        if (stored === null) throw notFound(kind);
+        return { status: 200, body: await view(app, tenant, stored), version: stored.version };
+      },
+    }),
+    operation({
+      method: "put",
+      path,
+      summary: `Creates or replaces a ${kind}.`,
+      body: spec.body,
+      ...(spec.complete === undefined
+        ? {}
+        : {
+            async complete(sent, { stores, params }) {
+              const id = params[kind] ?? "";
+              const stored = await stores.config.resource(params["tenant"] ?? "", kind, id);
+              return spec.complete?.(sent, stored) ?? sent;
+            },
+          }),
+      responses: {
+        200: "Replaced.",
+        201: "Created.",
+        404: "No such tenant.",
+        412: "If-Match names another version.",
+        422: "The body is not valid; every fault is named.",
+      },
+      async handle(call) {
+        const { app, stores, params, ifVersion } = call;
+        const tenant = params["tenant"] ?? "";
+        const id = requireSlug(Slug, params, kind);
+        await requireTenant(stores.config, tenant);
+        const { doc, secrets } = await spec.store(call);
+        const value = { doc: stringifyJson(doc), secrets };
+        const result = written(
+          await stores.config.putResource(tenant, kind, id, value, ifVersion),
+          kind,
+        );
+        await announce(app, tenant, result.revision);
+        const stored = await stores.config.resource(tenant, kind, id);
+        if (stored === null) throw notFound(kind);
+        const status = result.created ? 201 : 200;
+        return { status, body: await view(app, tenant, stored), version: stored.version };
+      },
+    }),
+    operation({
+      method: "delete",
+      path,
+      summary: `Deletes a ${kind}.`,
+      responses: { 204: "Deleted.", 404: `No such ${kind}.` },
+      async handle({ app, stores, params, ifVersion }) {
+        const tenant = params["tenant"] ?? "";
+        const id = params[kind] ?? "";
+        const result = await stores.config.deleteResource(tenant, kind, id, ifVersion);
+        await announce(app, tenant, written(result, kind).revision);
+        return { status: 204 };
+      },
+    }),
+  ];
+}

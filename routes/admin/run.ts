@@ -1,0 +1,136 @@
+/** Runs an admin operation: reads and validates what came, and writes the answer. */
+import type { Context } from "hono";
+import type * as z from "zod";
+import type { App } from "../../src/compose.ts";
+import { formatPointer, isJsonObject, type Json, parseJsonDocument, stringifyJson } from "../../src/core/json.ts";
+import { ADMIN_BODY_BYTES_MAX } from "../../src/core/limits.ts";
+import type { Fault } from "../../src/core/problem.ts";
+import type { AdminStores } from "../../src/ports/admin.ts";
+import { readBody } from "../ingest.ts";
+import { problemResponse } from "../problems.ts";
+import { invalid, type Operation, Refusal, type Reply } from "./operation.ts";
+
+export async function run(
+  operation: Operation,
+  params: Readonly<Record<string, string>>,
+  context: Context,
+  app: App,
+  stores: AdminStores,
+): Promise<Response> {
+  try {
+    const common = {
+      app,
+      stores,
+      params,
+      ifVersion: ifVersionOf(context),
+      defer: (work: Promise<unknown>) => context.executionCtx.waitUntil(work),
+    };
+    const query = readQuery(operation, context);
+    const document = await readDocument(operation, context, app);
+    const base = { ...common, sent: document.value, duplicateKeys: document.duplicates };
+    const sent = operation.complete ? await operation.complete(document.value, base) : document.value;
+    const body = validate(operation, app, sent);
+    return respond(await operation.handle({ ...base, sent, body, query }));
+  } catch (error) {
+    if (error instanceof Refusal) return problemResponse(context, error.problem);
+    throw error;
+  }
+}
+
+/** `If-Match: "7"`; `*` and an absent header ask for nothing. */
+function ifVersionOf(context: Context): number | null {
+  const header = context.req.header("if-match")?.trim();
+  if (header === undefined || header === "*") return null;
+  const version = /^"(\d{1,15})"$/.exec(header)?.[1];
+  // A tag that was never given out matches no version.
+  return version === undefined ? -1 : Number(version);
+}
+
+function readQuery(operation: Operation, context: Context): unknown {
+  if (operation.query === undefined) return undefined;
+  const parsed = operation.query.safeParse(context.req.query());
+  if (parsed.success) return parsed.data;
+  throw new Refusal({
+    slug: "malformed-request",
+    detail: "A query parameter is not valid.",
+    errors: faultsOf(parsed.error).map((fault) => ({ ...fault, pointer: `?${fault.pointer.slice(1)}` })),
+  });
+}
+
+interface Document {
+  readonly value: Json;
+  readonly duplicates: readonly string[];
+}
+
+async function readDocument(
+  operation: Operation,
+  context: Context,
+  app: App,
+): Promise<Document> {
+  const nothing: Document = { value: {}, duplicates: [] };
+  if (operation.body === undefined) return nothing;
+  const bytes = await readBody(context.req.raw, ADMIN_BODY_BYTES_MAX);
+  if (bytes === null) {
+    const detail = `Admin bodies have at most ${ADMIN_BODY_BYTES_MAX} bytes.`;
+    const extensions = { bytesMax: ADMIN_BODY_BYTES_MAX };
+    throw new Refusal({ slug: "payload-too-large", detail, extensions });
+  }
+  if (bytes.length === 0 && operation.bodyOptional === true) return nothing;
+  const text = app.accept.text.decode(bytes);
+  if (text === null) throw malformed("The body is not UTF-8.");
+  const document = parseJsonDocument(text);
+  if (document.ok) return document;
+  const { line, column, expected } = document;
+  throw malformed(`The body is not JSON: line ${line}, column ${column}: expected ${expected}.`);
+}
+
+const malformed = (detail: string): Refusal => new Refusal({ slug: "malformed-request", detail });
+
+/** Members that answers have and a changed copy of one may bring back; they are not the caller's to set. */
+const READ_ONLY = new Set(["id", "tenant", "version", "createdAt", "updatedAt", "disabled"]);
+
+function validate(operation: Operation, app: App, sent: Json): unknown {
+  if (operation.body === undefined) return undefined;
+  const schema = typeof operation.body === "function" ? operation.body(app) : operation.body;
+  const own = isJsonObject(sent)
+    ? Object.fromEntries(Object.entries(sent).filter(([name]) => !READ_ONLY.has(name)))
+    : sent;
+  const parsed = schema.safeParse(own);
+  if (parsed.success) return parsed.data;
+  throw invalid(faultsOf(parsed.error));
+}
+
+/** Every fault of a body, the alternatives of a union told as one. */
+export function faultsOf(error: z.ZodError): Fault[] {
+  return error.issues.flatMap((issue): Fault[] => {
+    const path = issue.path.map(String);
+    const pointer = formatPointer(path);
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => {
+        const detail = `"${key}" is not a member here.`;
+        return { pointer: formatPointer([...path, key]), code: "unknown-member", detail };
+      });
+    }
+    if (issue.code === "invalid_union" && issue.errors.length > 0) {
+      const forms = issue.errors.map((faults) => faults.map((fault) => fault.message).join(", "));
+      return [{ pointer, code: "no-form-fits", detail: `No form fits: ${forms.join("; or: ")}.` }];
+    }
+    const code = issue.code === "custom" ? String(issue.params?.["code"] ?? "custom") : issue.code;
+    return [{ pointer, code: code.replaceAll("_", "-"), detail: issue.message }];
+  });
+}
+
+function respond(reply: Reply): Response {
+  const headers = new Headers({ "cache-control": "no-store" });
+  if (reply.version !== undefined) headers.set("etag", `"${reply.version}"`);
+  if (reply.raw !== undefined) {
+    headers.set("content-type", reply.raw.contentType);
+    // The bytes are a stranger's: a browser must not take them for a page of ours.
+    headers.set("x-content-type-options", "nosniff");
+    headers.set("content-security-policy", "sandbox");
+    return new Response(reply.raw.body, { status: reply.status, headers });
+  }
+  if (reply.body === undefined) return new Response(null, { status: reply.status, headers });
+  headers.set("content-type", "application/json");
+  return new Response(stringifyJson(reply.body), { status: reply.status, headers });
+}

@@ -1,0 +1,168 @@
+/** The bodies of the admin routes: validated here, and the OpenAPI document is made from the same schemas. */
+import * as z from "zod";
+import { signingKey } from "../../src/core/deliver/signature.ts";
+import { refusedAddress } from "../../src/core/deliver/target-url.ts";
+import {
+  ATTEMPT_TIMEOUT_MS_MAX,
+  BODY_BYTES_HARD_MAX,
+  SECRETS_MAX,
+  TARGETS_PER_RULE_MAX,
+} from "../../src/core/limits.ts";
+import { PRIORITIES } from "../../src/core/priority.ts";
+import { presets } from "../../src/core/verify/presets.ts";
+
+export const Slug = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "lower-case letters, digits and dashes; at most 63")
+  .meta({ examples: ["github"] });
+
+const HeaderName = z
+  .string()
+  .max(100)
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "not a header name");
+/** What fetch accepts and no receiver misreads: visible ASCII, spaces and tabs. */
+const HeaderValue = z
+  .string()
+  .max(4_096)
+  .regex(/^[\t\x20-\x7e]*$/, "only visible ASCII, spaces and tabs");
+const Pointer = z.string().regex(/^(\/([^~/]|~[01])*)*$/, "not a JSON Pointer (RFC 6901)");
+const Secret = z.string().min(1, "an empty secret verifies nothing").max(1_024);
+const SecretList = z.array(Secret).min(1).max(SECRETS_MAX);
+const ToleranceSeconds = z.number().int().min(1).max(3_600).optional();
+
+export const Limit = z
+  .strictObject({
+    eventsPerSecond: z.number().positive().max(1_000_000),
+    burst: z.number().int().min(1).max(10_000_000),
+    overflow: z.enum(["reject", "demote"]),
+  })
+  .describe("Events above it are refused with 429, or accepted and delivered as bulk.");
+
+const Verify = z.discriminatedUnion("scheme", [
+  z.strictObject({ scheme: z.literal("none") }),
+  z.strictObject({
+    scheme: z.enum(Object.keys(presets) as [keyof typeof presets, ...(keyof typeof presets)[]]),
+    secrets: SecretList,
+    toleranceSeconds: ToleranceSeconds,
+  }),
+  z.strictObject({
+    scheme: z.literal("hmac"),
+    header: HeaderName,
+    algorithm: z.enum(["sha1", "sha256", "sha512"]),
+    encoding: z.enum(["hex", "base64"]),
+    prefix: z.string().max(100).optional(),
+    secrets: SecretList,
+  }),
+  z.strictObject({
+    scheme: z.literal("basic"),
+    username: z.string().min(1).max(256),
+    password: Secret,
+  }),
+  z.strictObject({ scheme: z.literal("api-key"), header: HeaderName, keys: SecretList }),
+]);
+
+const Place = [
+  z.strictObject({ from: z.literal("header"), name: HeaderName }),
+  z.strictObject({ from: z.literal("body"), pointer: Pointer }),
+] as const;
+
+export const TenantBody = z.strictObject({
+  name: z.string().max(200).optional(),
+  limit: Limit.optional(),
+});
+
+export const SourceBody = z.strictObject({
+  verify: Verify,
+  idempotencyKey: z
+    .union([...Place, z.strictObject({ from: z.literal("body-hash") })])
+    .optional(),
+  typeFrom: z.union([...Place, z.string().min(1).max(256)]).optional(),
+  limit: Limit.optional(),
+  bytesMax: z.number().int().min(1).max(BODY_BYTES_HARD_MAX).optional(),
+});
+
+const Retry = z.union([
+  z.strictObject({ delaysSeconds: z.array(z.number().min(0).max(604_800)).max(50) }),
+  z.strictObject({
+    maxAttempts: z.number().int().min(1).max(50),
+    initialSeconds: z.number().min(0).max(86_400),
+    factor: z.number().min(1).max(100),
+    maxSeconds: z.number().min(0).max(604_800),
+  }),
+]);
+
+/** Headers that the router or the connection sets; a target cannot. */
+const RESERVED_HEADER =
+  /^(host|content-length|content-type|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect|traceparent|webhook-.*|signalbox-.*|ce-.*|cf-.*)$/;
+
+export const targetBody = (allowPrivateTargets: boolean) =>
+  z.strictObject({
+    kind: z.literal("http"),
+    url: z
+      .string()
+      .max(2_048)
+      .check((context) => {
+        const url = URL.canParse(context.value) ? new URL(context.value) : null;
+        const refused = refusedAddress(url, allowPrivateTargets);
+        if (refused === null) return;
+        context.issues.push({
+          code: "custom",
+          input: context.value,
+          message: refused,
+          params: { code: "target-refused" },
+        });
+      })
+      .meta({ format: "uri" }),
+    headers: z
+      .record(
+        HeaderName.refine((name) => !RESERVED_HEADER.test(name.toLowerCase()), {
+          error: "this header is set by the router or the connection",
+        }),
+        HeaderValue,
+      )
+      .optional(),
+    secrets: z
+      .array(
+        Secret.refine((secret) => signingKey(secret) !== null, {
+          error: "not a Standard Webhooks secret: whsec_ and 24 to 64 bytes in base64",
+        }),
+      )
+      .max(SECRETS_MAX)
+      .optional(),
+    timeoutMs: z.number().int().min(100).max(ATTEMPT_TIMEOUT_MS_MAX).optional(),
+    retry: Retry.optional(),
+    gate: z
+      .strictObject({
+        concurrency: z.number().int().min(1).max(1_000).optional(),
+        perSecond: z.number().positive().max(100_000).optional(),
+        adaptive: z.boolean().optional(),
+      })
+      .optional(),
+    paused: z.boolean().optional(),
+  });
+
+/** The pattern is checked by its own parser, which names every fault. */
+export const Pattern = z
+  .looseObject({})
+  .meta({ description: "An Amazon EventBridge event pattern over the event.", examples: [{ type: ["push"] }] });
+
+export const RuleBody = z.strictObject({
+  pattern: z.unknown().meta({ type: "object", description: "An Amazon EventBridge event pattern." }),
+  priority: z.enum(PRIORITIES),
+  targets: z.array(Slug).min(1).max(TARGETS_PER_RULE_MAX),
+  enabled: z.boolean().optional(),
+  description: z.string().max(1_000).optional(),
+});
+
+export const RuleTestBody = z.strictObject({
+  pattern: z.unknown().meta({ type: "object" }),
+  event: z.unknown().meta({ type: "object" }),
+});
+
+export const RedriveAllBody = z.strictObject({
+  target: Slug.optional(),
+  rule: Slug.optional(),
+  from: z.iso.datetime({ offset: true }).optional(),
+  to: z.iso.datetime({ offset: true }).optional(),
+  perSecond: z.number().positive().max(10_000).optional(),
+});

@@ -1,0 +1,43 @@
+/** Sources: where webhooks come from and how they are verified. */
+import type * as z from "zod";
+import { isJsonObject, type Json } from "../../src/core/json.ts";
+import { type SourceBody as StoredSourceBody, storeSource } from "../../src/core/resources.ts";
+import { resourceOperations } from "./resource.ts";
+import { SourceBody } from "./schemas.ts";
+
+/** The member of `verify` that holds the secrets of each scheme that has some. */
+const SECRET_MEMBER: Readonly<Record<string, string>> = { basic: "password", "api-key": "keys" };
+const secretMemberOf = (scheme: string): string => SECRET_MEMBER[scheme] ?? "secrets";
+
+export const sourceOperations = resourceOperations<z.infer<typeof SourceBody>>({
+  kind: "source",
+  body: SourceBody,
+
+  /** A PUT that leaves the secrets out and keeps the scheme keeps the secrets: they cannot be read back. */
+  complete(sent, stored) {
+    if (stored?.secrets == null || !isJsonObject(sent)) return sent;
+    const { verify } = sent;
+    const before = JSON.parse(stored.doc).verify;
+    if (!isJsonObject(verify ?? null) || (verify as { scheme?: Json }).scheme !== before.scheme) {
+      return sent;
+    }
+    const member = secretMemberOf(before.scheme);
+    const { values } = stored.secrets;
+    const kept: Json = member === "password" ? (values[0] ?? "") : values;
+    return { ...sent, verify: { [member]: kept, ...(verify as Record<string, Json>) } };
+  },
+
+  async store({ body }) {
+    const { doc, secrets } = storeSource(body as StoredSourceBody);
+    return { doc: doc as unknown as Json, secrets };
+  },
+
+  show(doc, { secrets }, used) {
+    const verify = doc["verify"] as Record<string, Json>;
+    if (secrets === null) return doc;
+    const shown = secrets.values.map((_, index): Json => ({ lastUsedAt: used(index) }));
+    const member = secretMemberOf(String(verify["scheme"]));
+    const held = member === "password" ? (shown[0] ?? null) : shown;
+    return { ...doc, verify: { ...verify, [member]: held } };
+  },
+});

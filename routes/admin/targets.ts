@@ -1,0 +1,88 @@
+/** Targets: where deliveries go. */
+import type { TargetBody } from "../../src/core/resources.ts";
+import { storeTarget } from "../../src/core/resources.ts";
+import { parseJsonDocument, type Json } from "../../src/core/json.ts";
+import { sweep } from "../../src/flows/sweep.ts";
+import { announce, written } from "./change.ts";
+import { type Call, notFound, type Operation, operation } from "./operation.ts";
+import { resourceOperations } from "./resource.ts";
+import { targetBody } from "./schemas.ts";
+
+const PATH = "/admin/tenants/{tenant}/targets/{target}";
+
+const crud = resourceOperations<TargetBody>({
+  kind: "target",
+  body: (app) => targetBody(app.config.allowPrivateTargets),
+
+  /** Secrets that a PUT leaves out stay as they are: they cannot be read back. */
+  async store({ body, stores, params }) {
+    const { doc, secrets } = storeTarget(body);
+    const stored = await stores.config.resource(
+      params["tenant"] ?? "",
+      "target",
+      params["target"] ?? "",
+    );
+    return {
+      doc: doc as unknown as Json,
+      secrets: {
+        values: body.secrets ?? stored?.secrets?.values ?? [],
+        headers: (body.headers === undefined ? stored?.secrets?.headers : secrets?.headers) ?? {},
+      },
+    };
+  },
+
+  show(doc, { secrets }) {
+    const sealed = Object.keys(secrets?.headers ?? {});
+    return {
+      ...doc,
+      secrets: { count: secrets?.values.length ?? 0 },
+      ...(sealed.length === 0 ? {} : { sealedHeaders: sealed }),
+    };
+  },
+});
+
+/** Sets or clears `paused`; opening a target also forgives what closed it. */
+async function setPaused(call: Call<undefined, undefined>, paused: boolean) {
+  const { app, stores, params } = call;
+  const tenant = params["tenant"] ?? "";
+  const id = params["target"] ?? "";
+  const stored = await stores.config.resource(tenant, "target", id);
+  if (stored === null) throw notFound("target");
+  const read = parseJsonDocument(stored.doc);
+  const { disabled, ...doc } = (read.ok ? read.value : {}) as Record<string, Json>;
+  const next = { ...doc, ...(paused && disabled !== undefined ? { disabled } : {}), paused };
+  const value = { doc: JSON.stringify(next), secrets: undefined };
+  const result = written(
+    await stores.config.putResource(tenant, "target", id, value, stored.version),
+    "target",
+  );
+  await announce(app, tenant, result.revision);
+  return { tenant, id, version: result.revision };
+}
+
+export const targetOperations: readonly Operation[] = [
+  ...crud,
+  operation({
+    method: "post",
+    path: `${PATH}/pause`,
+    summary: "Pauses a target: its deliveries are parked until it is resumed.",
+    responses: { 200: "Paused.", 404: "No such target." },
+    async handle(call) {
+      const { id, version } = await setPaused(call, true);
+      return { status: 200, body: { id, paused: true }, version };
+    },
+  }),
+  operation({
+    method: "post",
+    path: `${PATH}/resume`,
+    summary: "Opens a paused or disabled target: parked deliveries go out.",
+    responses: { 200: "Resumed; `released` says how many deliveries go out.", 404: "No such target." },
+    async handle(call) {
+      const { tenant, id, version } = await setPaused(call, false);
+      const { deliver } = call.app;
+      const released = await deliver.ledger.release(tenant, id);
+      call.defer(sweep("overdue", deliver));
+      return { status: 200, body: { id, paused: false, released }, version };
+    },
+  }),
+];

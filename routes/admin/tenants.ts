@@ -1,0 +1,75 @@
+/** Tenants: who owns limits, sources, targets and rules. */
+import { type Json, stringifyJson } from "../../src/core/json.ts";
+import type { StoredTenant } from "../../src/ports/config.ts";
+import { announce, iso, written } from "./change.ts";
+import { notFound, type Operation, operation } from "./operation.ts";
+import { decodeCursor, encodeCursor, pageBody, PageQuery } from "./page.ts";
+import { Slug, TenantBody } from "./schemas.ts";
+import { requireSlug } from "./slug.ts";
+
+const PATH = "/admin/tenants/{tenant}";
+
+const view = (tenant: StoredTenant): Json => ({
+  id: tenant.id,
+  ...JSON.parse(tenant.doc),
+  version: tenant.revision,
+  createdAt: iso(tenant.createdAtMs),
+  updatedAt: iso(tenant.updatedAtMs),
+});
+
+export const tenantOperations: readonly Operation[] = [
+  operation({
+    method: "get",
+    path: "/admin/tenants",
+    summary: "Lists tenants by name.",
+    query: PageQuery,
+    responses: { 200: "A page of tenants." },
+    async handle({ stores, query }) {
+      const after = String(decodeCursor(query.cursor, ["string"])?.[0] ?? "");
+      const page = await stores.config.tenants(after, query.limit);
+      const cursor = encodeCursor(page.after === null ? null : [page.after]);
+      return { status: 200, body: pageBody(page.items.map(view), cursor) };
+    },
+  }),
+  operation({
+    method: "get",
+    path: PATH,
+    summary: "Reads a tenant.",
+    responses: { 200: "The tenant.", 404: "No such tenant." },
+    async handle({ stores, params }) {
+      const tenant = await stores.config.tenant(params["tenant"] ?? "");
+      if (tenant === null) throw notFound("tenant");
+      return { status: 200, body: view(tenant), version: tenant.revision };
+    },
+  }),
+  operation({
+    method: "put",
+    path: PATH,
+    summary: "Creates or replaces a tenant.",
+    body: TenantBody,
+    bodyOptional: true,
+    responses: { 200: "Replaced.", 201: "Created.", 412: "If-Match names another version." },
+    async handle({ app, stores, params, body, ifVersion }) {
+      const id = requireSlug(Slug, params, "tenant");
+      const doc = stringifyJson(body as Json);
+      const result = written(await stores.config.putTenant(id, doc, ifVersion), "tenant");
+      await announce(app, id, result.revision);
+      const tenant = await stores.config.tenant(id);
+      if (tenant === null) throw notFound("tenant");
+      const status = result.created ? 201 : 200;
+      return { status, body: view(tenant), version: tenant.revision };
+    },
+  }),
+  operation({
+    method: "delete",
+    path: PATH,
+    summary: "Deletes a tenant and its configuration. Deliveries that are owed are cancelled.",
+    responses: { 204: "Deleted.", 404: "No such tenant." },
+    async handle({ app, stores, params, ifVersion }) {
+      const id = params["tenant"] ?? "";
+      const result = written(await stores.config.deleteTenant(id, ifVersion), "tenant");
+      await announce(app, id, result.revision);
+      return { status: 204 };
+    },
+  }),
+];

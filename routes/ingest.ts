@@ -1,0 +1,80 @@
+/** The webhook door: carries a request to the flow and its outcome back. */
+import type { Context } from "hono";
+import { acceptEvent, type AcceptPorts, type Acceptance } from "../src/flows/accept-event.ts";
+import { problemResponse } from "./problems.ts";
+
+export async function handleIngest(context: Context, ports: AcceptPorts): Promise<Response> {
+  if (context.req.method !== "POST") {
+    const detail = "Webhooks are sent with POST.";
+    return problemResponse(context, { slug: "method-not-allowed", detail, allow: "POST" });
+  }
+  const request = context.req.raw;
+  const headers = [...request.headers];
+  const accepting = acceptEvent(
+    {
+      tenant: context.req.param("tenant") ?? "",
+      source: context.req.param("source") ?? "",
+      headers,
+      header: (name) => request.headers.get(name),
+      readBody: (bytesMax) => readBody(request, bytesMax),
+    },
+    ports,
+  );
+  // A sender that hangs up must not end a commit on which other senders wait.
+  context.executionCtx.waitUntil(accepting.then(nothing, nothing));
+  return answer(context, await accepting);
+}
+
+const nothing = (): void => {};
+
+function answer(context: Context, acceptance: Acceptance): Response {
+  switch (acceptance.kind) {
+    case "refused":
+      return problemResponse(context, acceptance.problem);
+    case "challenge":
+      return context.text(acceptance.answer);
+    case "accepted": {
+      const [only] = acceptance.events;
+      const body = acceptance.form === "batch" ? { events: acceptance.events } : only;
+      return new Response(JSON.stringify(body), {
+        status: 202,
+        headers: { "content-type": "application/json" },
+      });
+    }
+  }
+}
+
+/**
+ * The body, counted as it comes: `content-length` may be absent or wrong. Null as soon as it is longer
+ * than `bytesMax`; the rest is not read.
+ */
+export async function readBody(request: Request, bytesMax: number): Promise<Uint8Array | null> {
+  if (request.body === null) return new Uint8Array();
+  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (declared > bytesMax) {
+    await request.body.cancel().catch(nothing);
+    return null;
+  }
+  const reader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    if (length > bytesMax) {
+      await reader.cancel().catch(nothing);
+      return null;
+    }
+    chunks.push(value);
+  }
+  const [only] = chunks;
+  if (chunks.length === 1 && only !== undefined) return only;
+  const body = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return body;
+}

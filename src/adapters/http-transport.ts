@@ -1,0 +1,72 @@
+/** The only place that calls a target. */
+import type { Answer } from "../core/deliver/outcome.ts";
+import { parseRetryAfter } from "../core/deliver/retry.ts";
+import { refusedAddress } from "../core/deliver/target-url.ts";
+import { ANSWER_BYTES_MAX } from "../core/limits.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Transport } from "../ports/transport.ts";
+
+export function createTransport(
+  options: { readonly allowPrivateTargets: boolean },
+  clock: Clock,
+): Transport {
+  return {
+    async send({ url, headers, body, timeoutMs }): Promise<Answer> {
+      const refused = refusedAddress(parsedUrl(url), options.allowPrivateTargets);
+      if (refused !== null) return { kind: "refused", detail: refused };
+      const signal = AbortSignal.timeout(timeoutMs);
+      try {
+        const response = await fetch(url, {
+          method: "POST",
+          redirect: "manual",
+          headers: Object.fromEntries(headers),
+          body: body instanceof Uint8Array ? body : fixedLength(body),
+          signal,
+        });
+        return {
+          kind: "response",
+          status: response.status,
+          retryAfterMs: parseRetryAfter(response.headers.get("retry-after"), clock.nowMs()),
+          body: await firstText(response),
+        };
+      } catch (error) {
+        if (signal.aborted) return { kind: "timeout" };
+        return { kind: "network", detail: networkDetail(error) };
+      }
+    },
+  };
+}
+
+/** The parts of a URL that the address check needs, or null for what is no URL. */
+export function parsedUrl(url: string): URL | null {
+  return URL.canParse(url) ? new URL(url) : null;
+}
+
+/** A known length, so that the receiver sees Content-Length instead of chunks. */
+function fixedLength(body: { stream: ReadableStream<Uint8Array>; bytes: number }): ReadableStream {
+  const { readable, writable } = new FixedLengthStream(body.bytes);
+  body.stream.pipeTo(writable).catch(() => {}); // seen by fetch as a failed body
+  return readable;
+}
+
+/** The first bytes of the answer as text; the rest is not read. */
+async function firstText(response: Response): Promise<string> {
+  if (response.body === null) return "";
+  const reader = response.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  while (length < ANSWER_BYTES_MAX) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    chunks.push(value.subarray(0, ANSWER_BYTES_MAX - length));
+    length += value.length;
+  }
+  await reader.cancel().catch(() => {});
+  return new TextDecoder().decode(await new Blob(chunks).arrayBuffer());
+}
+
+/** The platform's own words, without the address they may contain. */
+function networkDetail(error: unknown): string {
+  const message = error instanceof Error ? error.message : "request failed";
+  return message.replace(/https?:\/\/\S+/g, "[address]").slice(0, 200);
+}

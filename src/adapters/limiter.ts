@@ -1,0 +1,25 @@
+/** The limiter: one Durable Object per tenant, reached by RPC. */
+import type { LeaseAnswer, LeaseRequest, Limiter } from "../ports/limiter.ts";
+import type { Meter } from "../ports/meter.ts";
+
+/** What the object offers; declared here so that adapters do not import Durable Objects. */
+export interface TenantLimiterRpc extends Rpc.DurableObjectBranded {
+  lease(request: LeaseRequest): Promise<LeaseAnswer>;
+  announce(revision: number): Promise<void>;
+  secretsLastUsed(): Promise<Record<string, number>>;
+}
+
+export function createLimiter(
+  namespace: DurableObjectNamespace<TenantLimiterRpc>,
+  meter: Meter,
+): Limiter {
+  const objectOf = (tenant: string) => {
+    meter.add("durable_object_calls");
+    return namespace.getByName(tenant);
+  };
+  return {
+    lease: (tenant, request) => objectOf(tenant).lease(request),
+    announce: (tenant, revision) => objectOf(tenant).announce(revision),
+    secretsLastUsed: (tenant) => objectOf(tenant).secretsLastUsed(),
+  };
+}

@@ -1,0 +1,101 @@
+/** The only file that names adapters: from bindings to what flows need, once per isolate. */
+import { createArchive } from "./adapters/archive.ts";
+import { platformCrypto, platformText } from "./adapters/crypto.ts";
+import { createLedger } from "./adapters/d1/ledger.ts";
+import { createSession } from "./adapters/d1/session.ts";
+import { createTenantStore } from "./adapters/d1/tenant-store.ts";
+import { createTransport } from "./adapters/http-transport.ts";
+import { createLimiter } from "./adapters/limiter.ts";
+import { createOutbox } from "./adapters/outbox.ts";
+import { createQueues } from "./adapters/queues.ts";
+import { createVault } from "./adapters/secrets.ts";
+import { consoleLog, createMeter, systemClock, systemRandom } from "./adapters/system.ts";
+import type { Text } from "./core/crypto.ts";
+import { type Config, type Env, parseConfig } from "./env.ts";
+import type { AcceptPorts } from "./flows/accept-event.ts";
+import { createAdmission } from "./flows/admit.ts";
+import { createDirectory } from "./flows/directory.ts";
+import { createCommits } from "./flows/enqueue.ts";
+import type { DeliverPorts } from "./flows/ports.ts";
+import type { AdminStores } from "./ports/admin.ts";
+import type { Log } from "./ports/log.ts";
+import type { Queues } from "./ports/queues.ts";
+
+export interface App {
+  readonly config: Config;
+  readonly accept: AcceptPorts;
+  readonly deliver: DeliverPorts;
+  /** Loaded on first use: ingest never pays for it. */
+  adminStores(): Promise<AdminStores>;
+}
+
+export type Composed =
+  | { readonly ok: true; readonly app: App }
+  | { readonly ok: false; readonly faults: readonly string[] };
+
+const composed = new WeakMap<Env, Composed>();
+
+/** What this isolate runs on; every call with the same bindings answers the same. */
+export function compose(env: Env): Composed {
+  let result = composed.get(env);
+  if (result === undefined) {
+    const parsed = parseConfig({ ...env });
+    result = parsed.ok ? { ok: true, app: composeApp(env, parsed.config) } : parsed;
+    if (!parsed.ok) consoleLog.error("config-invalid", { faults: parsed.faults.join("; ") });
+    composed.set(env, result);
+  }
+  return result;
+}
+
+function composeApp(env: Env, config: Config): App {
+  const meter = createMeter();
+  const session = createSession(env.DB, meter);
+  const vault = createVault(config.encryptionKey);
+  const common = {
+    archive: createArchive(env.ARCHIVE, platformText, meter),
+    clock: systemClock,
+    crypto: platformCrypto,
+    directory: createDirectory(createTenantStore(session, vault, consoleLog), systemClock),
+    limiter: createLimiter(env.TENANT_LIMITER, meter),
+    log: consoleLog,
+    meter,
+    outbox: createOutbox(env.OUTBOX_SHARD, config.outboxShards, systemRandom, meter),
+    queues: createQueues(queuesOf(env), meter),
+    random: systemRandom,
+    text: platformText,
+  };
+  return {
+    config,
+    accept: {
+      ...common,
+      admission: createAdmission(common.limiter, systemClock, consoleLog),
+      commits: createCommits(config.outbox, common),
+    },
+    deliver: {
+      ...common,
+      ledger: createLedger(session),
+      transport: createTransport(config, systemClock),
+    },
+    async adminStores() {
+      const { createAdminStores } = await import("./adapters/d1/admin-stores.ts");
+      return createAdminStores(env.DB, vault, session);
+    },
+  };
+}
+
+const queuesOf = (env: Env) => ({
+  critical: env.QUEUE_CRITICAL,
+  normal: env.QUEUE_NORMAL,
+  bulk: env.QUEUE_BULK,
+});
+
+export interface OutboxParts {
+  readonly queues: Queues;
+  readonly text: Text;
+  readonly log: Log;
+}
+
+/** What an outbox shard needs; it starts even when a variable is bad, because rows wait in it. */
+export function composeOutbox(env: Env): OutboxParts {
+  return { queues: createQueues(queuesOf(env), createMeter()), text: platformText, log: consoleLog };
+}

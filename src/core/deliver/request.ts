@@ -1,0 +1,78 @@
+/** The request a target receives: the sender's own bytes, signed by Standard Webhooks. */
+import type { EventRecord } from "../enqueue/record.ts";
+import { forwardedHeaders } from "../ingest/headers.ts";
+
+export interface DeliveryHeadersInput {
+  readonly record: EventRecord;
+  readonly deliveryId: string;
+  readonly rule: string;
+  /** 1 for the first. */
+  readonly attempt: number;
+  readonly timestampSeconds: number;
+  /** Values of `webhook-signature`, one per live secret; none without secrets. */
+  readonly signatures: readonly string[];
+  /** The target's own headers; they win over the sender's, never over Signalbox's. */
+  readonly targetHeaders: Readonly<Record<string, string>>;
+  readonly receivedAt: string;
+}
+
+/** Headers of one attempt, lower-case names. */
+export function deliveryHeaders(input: DeliveryHeadersInput): Map<string, string> {
+  const { record } = input;
+  const headers = new Map<string, string>();
+  for (const [name, value] of forwardedHeaders(record.headers)) {
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  for (const [name, value] of Object.entries(input.targetHeaders)) {
+    headers.set(name.toLowerCase(), value);
+  }
+  if (record.contentType !== null) headers.set("content-type", record.contentType);
+  for (const [name, value] of cloudEventHeaders(record, input.receivedAt)) headers.set(name, value);
+  headers.set("webhook-id", input.deliveryId);
+  headers.set("webhook-timestamp", String(input.timestampSeconds));
+  headers.delete("webhook-signature");
+  if (input.signatures.length > 0) headers.set("webhook-signature", input.signatures.join(" "));
+  headers.set("signalbox-event", record.id);
+  headers.set("signalbox-rule", input.rule);
+  headers.set("signalbox-attempt", String(input.attempt));
+  headers.set("traceparent", record.traceparent);
+  headers.set("user-agent", "Signalbox/0.1");
+  return headers;
+}
+
+/**
+ * The CloudEvents attributes in binary mode. An event that came as a CloudEvent keeps its own, because
+ * source and id together are its identity (CloudEvents 1.0 §3.1.1).
+ */
+function cloudEventHeaders(record: EventRecord, receivedAt: string): [string, string][] {
+  const own = record.cloudevent;
+  const attributes: Record<string, string> =
+    own === undefined
+      ? {
+          specversion: "1.0",
+          id: record.id,
+          source: `/${record.tenant}/${record.source}`,
+          type: record.type,
+          time: record.time ?? receivedAt,
+          ...(record.subject === null ? {} : { subject: record.subject }),
+        }
+      : { time: receivedAt, ...own };
+  return Object.entries(attributes)
+    .filter(([name]) => name !== "datacontenttype")
+    .map(([name, value]) => [`ce-${name}`, percentEncode(value)]);
+}
+
+/**
+ * CloudEvents HTTP binding §3.1.3.2: space, double quote, percent and all outside printable ASCII are
+ * percent-encoded as UTF-8.
+ */
+function percentEncode(value: string): string {
+  return [...value]
+    .map((character) =>
+      /[\x21-\x7e]/.test(character) && character !== '"' && character !== "%"
+        ? character
+        : encodeURIComponent(character.isWellFormed() ? character : "\uFFFD"),
+    )
+    .join("");
+}

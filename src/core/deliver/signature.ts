@@ -1,0 +1,21 @@
+/** Standard Webhooks signatures of what we send (spec/standard-webhooks.md, "Signature scheme"). */
+import { decodeBase64, encodeBase64 } from "../bytes.ts";
+
+const PREFIX = "whsec_";
+/** The specification's bounds for a symmetric secret. */
+const SECRET_BYTES_MIN = 24;
+const SECRET_BYTES_MAX = 64;
+
+/** The key bytes of a secret (`whsec_` and base64, or base64 alone), or null if it is none. */
+export function signingKey(secret: string): Uint8Array | null {
+  const bytes = decodeBase64(secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : secret);
+  if (bytes === null) return null;
+  return bytes.length >= SECRET_BYTES_MIN && bytes.length <= SECRET_BYTES_MAX ? bytes : null;
+}
+
+/** What precedes the body in the signed content. */
+export const signedPrefix = (id: string, timestampSeconds: number): string =>
+  `${id}.${timestampSeconds}.`;
+
+/** One value of the `webhook-signature` header. */
+export const signatureValue = (mac: Uint8Array): string => `v1,${encodeBase64(mac)}`;

@@ -1,0 +1,116 @@
+/**
+ * An accepted event as it travels and rests: one self-delimiting frame of metadata and the sender's
+ * own bytes. Queue messages, outbox rows and archive segments all carry these frames unchanged.
+ *
+ *     u32 length of the metadata | u32 length of the body | metadata (JSON, UTF-8) | body
+ */
+import type { Text } from "../crypto.ts";
+import type { Priority, Subscription } from "../priority.ts";
+
+export interface EventRecord {
+  readonly id: string;
+  /** New for every accepted request; the owner written in the claim. */
+  readonly receipt: string;
+  readonly tenant: string;
+  readonly source: string;
+  readonly type: string;
+  readonly subject: string | null;
+  /** When it happened, as the sender says (RFC 3339). */
+  readonly time: string | null;
+  readonly receivedAtMs: number;
+  readonly contentType: string | null;
+  /** The sender's headers without credentials, lower-case names, in order. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly key: string;
+  readonly keyFrom: string;
+  readonly verification: {
+    readonly scheme: string;
+    readonly secretIndex: number | null;
+    /** Where a source of its own making puts its signature: no business of patterns. */
+    readonly header?: string;
+  };
+  /** Which queue the event enters by. */
+  readonly priority: Priority;
+  readonly demoted?: true;
+  readonly subscriptions: readonly Subscription[];
+  /** The rules' revision that chose the subscriptions. */
+  readonly revision: number;
+  readonly traceparent: string;
+  readonly cloudevent?: Readonly<Record<string, string>>;
+}
+
+/** Where a frame rests in the archive. */
+export interface Pointer {
+  readonly segment: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** A record with its body, or with the place where a frame too big for a message already rests. */
+export interface Frame {
+  readonly record: EventRecord;
+  readonly bytes: Uint8Array;
+  readonly bodyOffset: number;
+  readonly bodyBytes: number;
+}
+
+export const FRAME_PREFIX_BYTES = 8;
+
+export function encodeFrame(record: EventRecord, body: Uint8Array, text: Text): Frame {
+  const meta = text.encode(JSON.stringify(record));
+  const bytes = new Uint8Array(FRAME_PREFIX_BYTES + meta.length + body.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, meta.length);
+  view.setUint32(4, body.length);
+  bytes.set(meta, FRAME_PREFIX_BYTES);
+  bytes.set(body, FRAME_PREFIX_BYTES + meta.length);
+  const bodyOffset = FRAME_PREFIX_BYTES + meta.length;
+  return { record, bytes, bodyOffset, bodyBytes: body.length };
+}
+
+/** Lengths of the frame that starts at `offset`, or null if there are not even eight bytes. */
+export function frameLengths(
+  bytes: Uint8Array,
+  offset: number,
+): { metaBytes: number; bodyBytes: number } | null {
+  if (offset + FRAME_PREFIX_BYTES > bytes.length) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, FRAME_PREFIX_BYTES);
+  return { metaBytes: view.getUint32(0), bodyBytes: view.getUint32(4) };
+}
+
+/** The record whose metadata starts after the prefix at `offset`, or null if it cannot be read. */
+export function decodeMeta(
+  bytes: Uint8Array,
+  offset: number,
+  metaBytes: number,
+  text: Text,
+): EventRecord | null {
+  const start = offset + FRAME_PREFIX_BYTES;
+  if (start + metaBytes > bytes.length) return null;
+  const json = text.decode(bytes.subarray(start, start + metaBytes));
+  if (json === null) return null;
+  try {
+    const record = JSON.parse(json) as EventRecord;
+    return typeof record.id === "string" && typeof record.receipt === "string" ? record : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The frame at `offset`, or null if the bytes there are no whole frame. */
+export function decodeFrame(bytes: Uint8Array, offset: number, text: Text): Frame | null {
+  const lengths = frameLengths(bytes, offset);
+  if (lengths === null) return null;
+  const bodyStart = FRAME_PREFIX_BYTES + lengths.metaBytes;
+  const end = offset + bodyStart + lengths.bodyBytes;
+  if (end > bytes.length) return null;
+  const record = decodeMeta(bytes, offset, lengths.metaBytes, text);
+  if (record === null) return null;
+  const own = bytes.subarray(offset, end);
+  return { record, bytes: own, bodyOffset: bodyStart, bodyBytes: lengths.bodyBytes };
+}
+
+/** The sender's own bytes within a frame. */
+export function bodyOf(frame: Frame): Uint8Array {
+  return frame.bytes.subarray(frame.bodyOffset, frame.bodyOffset + frame.bodyBytes);
+}

@@ -1,0 +1,135 @@
+/** Looks at a JSON text without reading it: how deep it nests, whether its numbers fit a double, where values end. */
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Up to this many digits a literal without exponent survives a double (IEEE 754: DBL_DIG). */
+const SAFE_DIGITS_MAX = 15;
+
+export type Scan =
+  | { readonly kind: "doubles" }
+  | { readonly kind: "exact-numbers" }
+  | { readonly kind: "too-deep"; readonly offset: number };
+
+/**
+ * One pass without recursion. "doubles": JSON.parse loses nothing. "exact-numbers": some literal
+ * might lose value, so the own parser must read it. The text need not be valid JSON.
+ */
+export function scanJson(text: string, depthMax: number): Scan {
+  let depth = 0;
+  let exactNumbers = false;
+  for (let at = 0; at < text.length; ) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = stringEnd(text, at);
+    } else if (isDigit(code)) {
+      const end = numberEnd(text, at);
+      exactNumbers ||= mayLoseValue(text, at, end);
+      at = end;
+    } else {
+      if (isOpening(code)) depth += 1;
+      else if (isClosing(code)) depth -= 1;
+      if (depth > depthMax) return { kind: "too-deep", offset: at };
+      at += 1;
+    }
+  }
+  return { kind: exactNumbers ? "exact-numbers" : "doubles" };
+}
+
+/** The offset behind the string that opens at `open`; the text's length when it is never closed. */
+export function stringEnd(text: string, open: number): number {
+  for (let quote = text.indexOf('"', open + 1); quote !== -1; ) {
+    let backslashes = 0;
+    while (text.charCodeAt(quote - 1 - backslashes) === BACKSLASH) backslashes += 1;
+    if (backslashes % 2 === 0) return quote + 1;
+    quote = text.indexOf('"', quote + 1);
+  }
+  return text.length;
+}
+
+/** The first offset from `at` on that holds no JSON whitespace (RFC 8259 section 2). */
+export function skipSpace(text: string, at: number): number {
+  let end = at;
+  while (isSpace(text.charCodeAt(end))) end += 1;
+  return end;
+}
+
+/**
+ * `[start, end)` of each element of the array that `text` holds, so that every event of a
+ * CloudEvents batch keeps its original text. For text that was parsed before: an element is not
+ * checked again. Undefined when the text is no array.
+ */
+export function sliceArrayElements(
+  text: string,
+): readonly { readonly start: number; readonly end: number }[] | undefined {
+  const open = skipSpace(text, 0);
+  if (text[open] !== "[") return undefined;
+  const slices = [];
+  let start = skipSpace(text, open + 1);
+  while (start < text.length && text[start] !== "]") {
+    const end = valueEnd(text, start);
+    if (end === start) return undefined;
+    slices.push({ start, end });
+    const next = skipSpace(text, end);
+    start = text[next] === "," ? skipSpace(text, next + 1) : next;
+  }
+  return start < text.length ? slices : undefined;
+}
+
+function valueEnd(text: string, start: number): number {
+  if (text.charCodeAt(start) === QUOTE) return stringEnd(text, start);
+  let depth = 0;
+  for (let at = start; at < text.length; ) {
+    const code = text.charCodeAt(at);
+    if (depth === 0 && endsScalar(code)) return at;
+    if (isOpening(code)) depth += 1;
+    else if (isClosing(code)) depth -= 1;
+    at = code === QUOTE ? stringEnd(text, at) : at + 1;
+    if (depth === 0 && isClosing(code)) return at;
+  }
+  return text.length;
+}
+
+function numberEnd(text: string, start: number): number {
+  let end = start;
+  while (isNumberPart(text.charCodeAt(end))) end += 1;
+  return end;
+}
+
+function mayLoseValue(text: string, start: number, end: number): boolean {
+  let digits = 0;
+  for (let at = start; at < end; at += 1) {
+    const code = text.charCodeAt(at);
+    if (isDigit(code)) digits += 1;
+    else if (isExponent(code)) return true;
+  }
+  return digits > SAFE_DIGITS_MAX;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+function isExponent(code: number): boolean {
+  return code === 0x65 || code === 0x45; // e E
+}
+
+function isNumberPart(code: number): boolean {
+  return isDigit(code) || isExponent(code) || code === 0x2e || code === 0x2b || code === 0x2d; // . + -
+}
+
+function isOpening(code: number): boolean {
+  return code === 0x7b || code === 0x5b; // { [
+}
+
+function isClosing(code: number): boolean {
+  return code === 0x7d || code === 0x5d; // } ]
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+}
+
+function endsScalar(code: number): boolean {
+  return code === 0x2c || isClosing(code) || isSpace(code); // ,
+}

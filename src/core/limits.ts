@@ -1,0 +1,84 @@
+/** Every limit of the router and of the platform it keeps to: a name, a number, a unit, where it comes from. */
+
+/** Largest body a source may be configured to accept (API contract). */
+export const BODY_BYTES_HARD_MAX = 25_000_000;
+/** Accepted body when the source says nothing. */
+export const BODY_BYTES_DEFAULT_MAX = 1_000_000;
+/** Admin bodies: configuration, never payloads. */
+export const ADMIN_BODY_BYTES_MAX = 1_000_000;
+
+/**
+ * One queue message, so that it is billed as a single 64 KB operation; about 100 bytes of
+ * metadata count towards it (Cloudflare Queues limits and pricing: KB = 1,000 bytes).
+ */
+export const PACK_BYTES_MAX = 63_900;
+/** `sendBatch()` takes 100 messages or 256 KB in all (Cloudflare Queues limits). */
+export const QUEUE_BATCH_BYTES_MAX = 250_000;
+/** A delay above this belongs in the ledger: the local queue wedges at 10,000 pending timers. */
+export const QUEUE_DELAY_SECONDS_MAX = 600;
+
+/** A send that has not answered by then is treated as failed; hangs of 57 s are on record (workerd#6053). */
+export const QUEUE_SEND_TIMEOUT_MS = 2_000;
+/** The second durable store gets this long; both together stay below what senders wait. */
+export const OUTBOX_PUT_TIMEOUT_MS = 1_500;
+/** A commit in flight for longer no longer holds up those who wait behind it. */
+export const COMMIT_STALL_MS = 100;
+/** Commits of one priority in flight at once in one isolate. */
+export const COMMITS_IN_FLIGHT_MAX = 8;
+
+/** Rows one outbox shard keeps before it refuses more and ingest answers 503. */
+export const OUTBOX_ROWS_MAX = 20_000;
+/** An outbox row not settled by then is sent again: longer than a claim's lease. */
+export const OUTBOX_RESEND_MS = 120_000;
+
+/** One attempt, unless the target says otherwise (Standard Webhooks: 15 to 30 s). */
+export const ATTEMPT_TIMEOUT_MS_DEFAULT = 15_000;
+export const ATTEMPT_TIMEOUT_MS_MAX = 30_000;
+/** A claim's lease: six times an attempt, as SQS advises for visibility. */
+export const LEASE_SECONDS = 90;
+/** Work stops this long before the lease ends, so that a late settle is not refused. */
+export const LEASE_MARGIN_MS = 10_000;
+
+/** Open connections in one invocation (Cloudflare Workers limits; the local engine does not enforce it). */
+export const CONNECTIONS_MAX = 6;
+/** Of those, the most that one target may hold while others wait. */
+export const CONNECTIONS_PER_TARGET_MAX = 4;
+/** Bytes of a receiver's answer that are kept. */
+export const ANSWER_BYTES_MAX = 4_096;
+/** Attempts whose details are kept with a delivery. */
+export const ATTEMPTS_KEPT_MAX = 20;
+
+/** Results that wait for one settle: a crash repeats at most these. */
+export const SETTLE_GROUP_MAX = 32;
+/** … and the longest a result waits for company. */
+export const SETTLE_LINGER_MS = 25;
+
+/** Longest honoured `Retry-After`. */
+export const RETRY_AFTER_SECONDS_MAX = 86_400;
+/** An overdue delivery is sent again by the sweeper only after the queue had this long to do so. */
+export const SWEEP_GRACE_MS = 30_000;
+/** Deliveries one sweep looks at: bounded by the parameters and bytes of one D1 statement. */
+export const SWEEP_PAGE = 200;
+/** Pages of one sweeper pass; what is left waits for the next. */
+export const SWEEP_PAGES_MAX = 25;
+
+/** How long a limiter's lease lives: a change of rules reaches every isolate within it. */
+export const LEASE_TTL_MS = 1_000;
+/** A call to the limiter that has not answered by then counts as unreachable. */
+export const LIMITER_TIMEOUT_MS = 1_000;
+/** An unknown tenant is not looked up again for this long. */
+export const UNKNOWN_TENANT_TTL_MS = 1_000;
+/** Tenants whose configuration one isolate keeps. */
+export const DIRECTORY_TENANTS_MAX = 1_000;
+
+/** Targets one rule may name. */
+export const TARGETS_PER_RULE_MAX = 20;
+/** Secrets accepted at once, so that a rotation has room and a request a bounded price. */
+export const SECRETS_MAX = 10;
+/** Shortest admin token that opens the admin routes. */
+export const ADMIN_TOKEN_LENGTH_MIN = 16;
+/** Rows a list answers at most. */
+export const LIST_LIMIT_MAX = 1_000;
+export const LIST_LIMIT_DEFAULT = 100;
+/** A larger event is shown without its data: the bytes have a route of their own. */
+export const ARCHIVED_VIEW_BYTES_MAX = 5_000_000;

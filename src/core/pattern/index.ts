@@ -1,0 +1,7 @@
+/** The pattern language: what the rest of the router uses of it. */
+export { explainPattern, type LeafVerdict } from "./explain.ts";
+export type { PatternIssue, PatternIssueCode } from "./issues.ts";
+export { matchesPattern } from "./match.ts";
+export { type ParsedPattern, parsePattern } from "./parse.ts";
+export type { Pattern } from "./pattern.ts";
+export { compileRules, type RuleSet } from "./rules.ts";

@@ -1,0 +1,61 @@
+/** Decides whether one pattern matches one event, with array consistency, never combining sibling arrays. */
+import { isJsonObject, type Json } from "../json.ts";
+import { viableAlternatives } from "./alternatives.ts";
+import {
+  type Claim,
+  claimsInElement,
+  claimsOf,
+  elementsWorthTrying,
+  groupBySharedArrays,
+  needFurtherIn,
+} from "./claims.ts";
+import { type EventValues, readEventValues } from "./path-tree.ts";
+import type { Pattern } from "./pattern.ts";
+import { fits } from "./test-value.ts";
+
+/**
+ * "absent": no value was used, so no element is selected, and fields that must not exist have to
+ * be missing everywhere. "chosen": at least one value was used.
+ */
+type Verdict = "fails" | "absent" | "chosen";
+
+/** False for an event that is no object. Cost: the named part of the event times its nesting. */
+export function matchesPattern(pattern: Pattern, event: Json): boolean {
+  return isJsonObject(event) && matchesValues(pattern, readEventValues(pattern.paths, event));
+}
+
+/** The same for values read before, by a tree that holds the pattern's paths among others. */
+export function matchesValues(pattern: Pattern, values: EventValues): boolean {
+  for (const fields of viableAlternatives(pattern.root, values)) {
+    if (settle(claimsOf(fields, values)) !== "fails") return true;
+  }
+  return false;
+}
+
+/** Whether all claims hold together in one scope: the event, or one element of an array. */
+function settle(claims: readonly Claim[]): Verdict {
+  let verdict: Verdict = "absent";
+  const open: Claim[] = [];
+  for (const claim of claims) {
+    const fitsHere = fits(claim.field, claim.found.values);
+    if (fitsHere) verdict = "chosen";
+    const need = needFurtherIn(claim, fitsHere);
+    if (claim.found.elements.size > 0) open.push({ ...claim, need });
+    else if (need === "value") return "fails";
+  }
+  for (const group of groupBySharedArrays(open)) {
+    const inGroup = settleInElement(group);
+    if (inGroup === "fails") return "fails";
+    if (inGroup === "chosen") verdict = "chosen";
+  }
+  return verdict;
+}
+
+/** One element must satisfy all claims of a group; elements of one array never add up. */
+function settleInElement(group: readonly Claim[]): Verdict {
+  for (const element of elementsWorthTrying(group)) {
+    if (settle(claimsInElement(group, element)) === "chosen") return "chosen";
+  }
+  // No element is selected, so whatever stands in any of them counts as present.
+  return group.every((claim) => claim.need === "nothing") ? "absent" : "fails";
+}

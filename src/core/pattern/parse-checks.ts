@@ -1,0 +1,79 @@
+/** Checks of a pattern as a whole: paths claimed twice, caps, and what EventBridge would decide differently. */
+import { refuse, type Spot, warn } from "./issues.ts";
+import { PATTERN_ALTERNATIVES_MAX, PATTERN_FIELDS_MAX } from "./limits.ts";
+import { type AllOf, type Field, fieldsOf, stepsOf } from "./pattern.ts";
+
+/**
+ * Refuses two fields on one path that would have to hold together. EventBridge lets the later one
+ * overwrite the earlier, so that half of what was written counts for nothing. Returns the pointer
+ * that claims each path.
+ */
+export function checkPaths(all: AllOf, spot: Spot): ReadonlyMap<string, string> {
+  const claimed = new Map<string, string>();
+  for (const { path, pointer } of all.fields) {
+    const other = claimed.get(path);
+    if (other !== undefined && other !== pointer) {
+      const detail = `${other} names the same place; list all candidates in one array, or write "all-of".`;
+      refuse({ ...spot, pointer }, "duplicate-path", detail);
+    }
+    claimed.set(path, pointer);
+  }
+  for (const choice of all.choices) {
+    const inChoice = new Map(choice.flatMap((branch) => [...checkPaths(branch, spot)]));
+    for (const [path, pointer] of inChoice) {
+      const other = claimed.get(path);
+      if (other !== undefined) {
+        const detail = `${other}, beside this "$or", names the same place; move it into every branch.`;
+        refuse({ ...spot, pointer }, "or-same-path", detail);
+      }
+      claimed.set(path, pointer);
+    }
+  }
+  return claimed;
+}
+
+export function checkCaps(root: AllOf, spot: Spot): void {
+  const fields = countFields(root);
+  if (fields > PATTERN_FIELDS_MAX) {
+    const detail = `A pattern has at most ${PATTERN_FIELDS_MAX} fields that hold at once; here are ${fields}.`;
+    refuse(spot, "too-many-fields", detail);
+  }
+  const alternatives = countAlternatives(root);
+  if (alternatives > PATTERN_ALTERNATIVES_MAX) {
+    const detail = `All "$or" together may spell out ${PATTERN_ALTERNATIVES_MAX} alternatives; these spell out ${alternatives}.`;
+    refuse(spot, "too-many-alternatives", detail);
+  }
+}
+
+/** Of the alternative that has most. */
+function countFields(all: AllOf): number {
+  const largest = all.choices.map((choice) => Math.max(0, ...choice.map(countFields)));
+  return largest.reduce((sum, fields) => sum + fields, all.fields.length);
+}
+
+function countAlternatives(all: AllOf): number {
+  return all.choices.reduce((product, choice) => {
+    return product * choice.reduce((sum, branch) => sum + countAlternatives(branch), 0);
+  }, 1);
+}
+
+/**
+ * EventBridge takes fields in the order of their paths and decides an absence against the array
+ * element chosen so far; here it is decided against the element that all other fields choose.
+ */
+export function warnOfAbsence(root: AllOf, spot: Spot): void {
+  const fields = fieldsOf(root);
+  for (const field of fields) {
+    const later = field.absence && fields.find((other) => couldChooseAfter(other, field));
+    if (!later) continue;
+    const detail =
+      "If this stands in an array of objects, the absence is decided for the element that " +
+      `${later.pointer} chooses; EventBridge would decide it for the whole array.`;
+    warn({ ...spot, pointer: field.pointer }, "absence-in-array", detail);
+  }
+}
+
+/** Both can lie in one array only below a common first step. */
+function couldChooseAfter(other: Field, field: Field): boolean {
+  return other.path > field.path && stepsOf(other.path)[0] === stepsOf(field.path)[0];
+}

@@ -1,0 +1,31 @@
+/** Priorities, most urgent first, and which one an event enters by. */
+
+export const PRIORITIES = ["critical", "normal", "bulk"] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+/** One rule bound to one target: what an event is owed to. */
+export interface Subscription {
+  readonly rule: string;
+  readonly target: string;
+  readonly priority: Priority;
+}
+
+/** The most urgent of `priorities`; an event nobody asked for travels as bulk, only to be recorded. */
+export function mostUrgent(priorities: Iterable<Priority>): Priority {
+  const present = new Set(priorities);
+  return PRIORITIES.find((priority) => present.has(priority)) ?? "bulk";
+}
+
+/** The distinct priorities of `subscriptions`, most urgent first. */
+export function prioritiesOf(subscriptions: readonly Subscription[]): Priority[] {
+  const present = new Set(subscriptions.map((subscription) => subscription.priority));
+  return PRIORITIES.filter((priority) => present.has(priority));
+}
+
+/**
+ * One subscription per rule and target; where two rules bind the same target both stay, because
+ * each is a subscription of its own. A demoted event goes to every subscription as bulk.
+ */
+export function demote(subscriptions: readonly Subscription[]): Subscription[] {
+  return subscriptions.map((subscription) => ({ ...subscription, priority: "bulk" }));
+}

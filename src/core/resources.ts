@@ -1,0 +1,164 @@
+/**
+ * Sources, targets and rules as they are stored: a document that may be read back, and the secrets
+ * apart from it. From both together comes what the hot path uses.
+ */
+import type { RetryPolicy } from "./deliver/retry.ts";
+import { STANDARD_LADDER } from "./deliver/retry.ts";
+import { signingKey } from "./deliver/signature.ts";
+import { isCredentialHeader } from "./ingest/headers.ts";
+import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/identity.ts";
+import type { Json } from "./json.ts";
+import { ATTEMPT_TIMEOUT_MS_DEFAULT, BODY_BYTES_DEFAULT_MAX, CONNECTIONS_MAX } from "./limits.ts";
+import type { Priority } from "./priority.ts";
+import type { Limit, Source, Target } from "./tenant.ts";
+import type { VerifyConfig } from "./verify/config.ts";
+
+export const RESOURCE_KINDS = ["source", "target", "rule"] as const;
+export type ResourceKind = (typeof RESOURCE_KINDS)[number];
+
+export interface TenantBody {
+  readonly name?: string | undefined;
+  readonly limit?: Limit | undefined;
+}
+
+export interface SourceBody {
+  readonly verify: VerifyConfig;
+  readonly idempotencyKey?: IdempotencyKeyFrom | undefined;
+  readonly typeFrom?: TypeFrom | undefined;
+  readonly limit?: Limit | undefined;
+  readonly bytesMax?: number | undefined;
+}
+
+export interface TargetBody {
+  readonly kind: "http";
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly secrets?: readonly string[] | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  readonly gate?:
+    | {
+        readonly concurrency?: number | undefined;
+        readonly perSecond?: number | undefined;
+        readonly adaptive?: boolean | undefined;
+      }
+    | undefined;
+  readonly paused?: boolean | undefined;
+}
+
+export interface RuleBody {
+  readonly pattern: Json;
+  readonly priority: Priority;
+  readonly targets: readonly string[];
+  readonly enabled?: boolean | undefined;
+  readonly description?: string | undefined;
+}
+
+/** The secrets of one resource, as they are sealed together. */
+export interface Secrets {
+  /** Signing secrets, or API keys, or one password: whatever its scheme knows, in order. */
+  readonly values: readonly string[];
+  /** Values of credential headers, by lower-case name. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Stored<Doc> {
+  readonly doc: Doc;
+  readonly secrets: Secrets | null;
+}
+
+export type SourceDoc = Omit<SourceBody, "verify"> & {
+  readonly verify: Readonly<Record<string, string | number>>;
+};
+export type TargetDoc = Omit<TargetBody, "secrets"> & {
+  /** Set by the router when the receiver said that it is gone; a PUT or a resume clears it. */
+  readonly disabled?: { readonly reason: string; readonly at: string };
+};
+
+/** Takes the secrets out of a source. */
+export function storeSource(body: SourceBody): Stored<SourceDoc> {
+  const { verify, ...rest } = body;
+  switch (verify.scheme) {
+    case "none":
+      return { doc: { ...rest, verify }, secrets: null };
+    case "basic": {
+      const { password, ...open } = verify;
+      return { doc: { ...rest, verify: open }, secrets: { values: [password] } };
+    }
+    case "api-key": {
+      const { keys, ...open } = verify;
+      return { doc: { ...rest, verify: open }, secrets: { values: keys } };
+    }
+    default: {
+      const { secrets, ...open } = verify;
+      const doc = { ...rest, verify: definedOnly(open) };
+      return { doc, secrets: { values: secrets } };
+    }
+  }
+}
+
+/** The source that the hot path uses; the opposite of `storeSource`. */
+export function sourceOf(id: string, { doc, secrets }: Stored<SourceDoc>): Source {
+  return {
+    id,
+    verify: verifyOf(doc.verify, secrets?.values ?? []),
+    ...(doc.idempotencyKey === undefined ? {} : { idempotencyKey: doc.idempotencyKey }),
+    ...(doc.typeFrom === undefined ? {} : { typeFrom: doc.typeFrom }),
+    limit: doc.limit ?? null,
+    bytesMax: doc.bytesMax ?? BODY_BYTES_DEFAULT_MAX,
+  };
+}
+
+function verifyOf(open: SourceDoc["verify"], values: readonly string[]): VerifyConfig {
+  // The document was validated when it was saved; the store gives back what it was given.
+  const scheme = open["scheme"] as VerifyConfig["scheme"];
+  const held =
+    scheme === "none"
+      ? {}
+      : scheme === "basic"
+        ? { password: values[0] ?? "" }
+        : scheme === "api-key"
+          ? { keys: values }
+          : { secrets: values };
+  return { ...open, ...held } as VerifyConfig;
+}
+
+/** Takes the secrets and the credential headers out of a target. */
+export function storeTarget(body: TargetBody): Stored<TargetDoc> {
+  const { secrets, headers, ...rest } = body;
+  const entries = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
+  const credentials = entries.filter(([name]) => isCredentialHeader(name ?? ""));
+  const open = entries.filter(([name]) => !isCredentialHeader(name ?? ""));
+  return {
+    doc: {
+      ...rest,
+      ...(headers === undefined ? {} : { headers: Object.fromEntries(open) }),
+    },
+    secrets: { values: secrets ?? [], headers: Object.fromEntries(credentials) },
+  };
+}
+
+/** The target that the hot path uses; the opposite of `storeTarget`. */
+export function targetOf(id: string, { doc, secrets }: Stored<TargetDoc>): Target {
+  return {
+    id,
+    url: doc.url,
+    headers: { ...doc.headers, ...secrets?.headers },
+    signingKeys: (secrets?.values ?? []).flatMap((secret) => signingKey(secret) ?? []),
+    timeoutMs: doc.timeoutMs ?? ATTEMPT_TIMEOUT_MS_DEFAULT,
+    retry: doc.retry ?? STANDARD_LADDER,
+    gate: {
+      concurrency: doc.gate?.concurrency ?? CONNECTIONS_MAX,
+      perSecond: doc.gate?.perSecond ?? null,
+    },
+    closed: doc.disabled !== undefined ? "disabled" : doc.paused === true ? "paused" : null,
+  };
+}
+
+function definedOnly(
+  value: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, string | number>> {
+  return Object.fromEntries(
+    Object.entries(value).filter(([, member]) => member !== undefined),
+  ) as Record<string, string | number>;
+}

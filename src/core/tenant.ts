@@ -1,0 +1,56 @@
+/** A tenant's configuration as the hot path needs it: parsed, opened, compiled. */
+import type { Rate } from "./admit/gcra.ts";
+import type { RetryPolicy } from "./deliver/retry.ts";
+import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/events.ts";
+import type { RuleSet } from "./pattern/index.ts";
+import type { Priority } from "./priority.ts";
+import type { VerifyConfig } from "./verify/verify.ts";
+
+export interface Limit extends Rate {
+  /** What happens to an event above it: refused, or accepted and delivered as bulk. */
+  readonly overflow: "reject" | "demote";
+}
+
+export interface Source {
+  readonly id: string;
+  readonly verify: VerifyConfig;
+  readonly idempotencyKey?: IdempotencyKeyFrom;
+  readonly typeFrom?: TypeFrom;
+  readonly limit: Limit | null;
+  readonly bytesMax: number;
+}
+
+export interface Target {
+  readonly id: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Standard Webhooks signing keys, decoded. */
+  readonly signingKeys: readonly Uint8Array[];
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  readonly gate: Gate;
+  /** Why nothing is sent to it now: an operator paused it, or it answered 410. */
+  readonly closed: "paused" | "disabled" | null;
+}
+
+export interface Gate {
+  readonly concurrency: number;
+  readonly perSecond: number | null;
+}
+
+export interface Rule {
+  readonly id: string;
+  readonly priority: Priority;
+  readonly targets: readonly string[];
+}
+
+export interface Tenant {
+  readonly id: string;
+  readonly revision: number;
+  readonly limit: Limit | null;
+  readonly sources: ReadonlyMap<string, Source>;
+  readonly targets: ReadonlyMap<string, Target>;
+  readonly rules: ReadonlyMap<string, Rule>;
+  /** The enabled rules' patterns, compiled once per revision. */
+  readonly ruleSet: RuleSet;
+}

@@ -1,0 +1,199 @@
+/** Who may work on what: one round trip claims everything in a batch and sorts it. */
+import { deliveryId, subscriptionHash, timeOrderedId } from "../core/ids.ts";
+import type { Pointer } from "../core/enqueue/record.ts";
+import type { Subscription } from "../core/priority.ts";
+import { LEASE_SECONDS } from "../core/limits.ts";
+import {
+  type AgainClaim,
+  type ClaimAnswer,
+  type DeliveryKey,
+  type Duplicate,
+  firstKey,
+  keyOf,
+} from "../ports/ledger.ts";
+import { type HeldEvent, type OpenedBatch, retryLater } from "./open-messages.ts";
+import type { DeliverPorts } from "./ports.ts";
+
+/** One delivery that is ours to make now. */
+export interface Duty extends DeliveryKey {
+  readonly id: string;
+  readonly held: HeldEvent;
+  readonly rule: string;
+  readonly target: string;
+  readonly priority: Subscription["priority"];
+  /** Attempts made so far, and how many of them before the last redrive. */
+  readonly attempts: number;
+  readonly attemptsBase: number;
+  readonly claimedBy: "event" | "row";
+}
+
+export interface Claimed {
+  readonly token: string;
+  readonly duties: Duty[];
+  /** Events that no rule wanted: only recorded. */
+  readonly unmatched: HeldEvent[];
+  readonly duplicates: Duplicate[];
+  readonly segments: Segment[];
+  readonly revisions: ReadonlyMap<string, number>;
+}
+
+/** Frames of one tenant that go to the archive together. */
+export interface Segment {
+  readonly key: string;
+  readonly tenant: string;
+  readonly events: HeldEvent[];
+  bytes: number;
+}
+
+/** Claims a batch. Throws when the ledger does not answer; nothing is owned then. */
+export async function claimBatch(batch: OpenedBatch, ports: DeliverPorts): Promise<Claimed> {
+  const token = timeOrderedId("", ports.clock.nowMs(), ports.random.bytes(10));
+  const firsts = uniqueFirsts(batch.events);
+  const agains = batch.events.filter((event) => event.again !== null);
+  const { segments, pointers } = layOut(firsts, ports);
+  const againDuties = agains.flatMap((event) => againDutiesOf(event, ports));
+  const answer = await ports.ledger.claim({
+    token,
+    leaseSeconds: LEASE_SECONDS,
+    firsts: firsts.map((event) => {
+      const { id, receipt, tenant, source, type, receivedAtMs } = event.record;
+      const pointer = pointers.get(event) ?? nowhere();
+      return { id, receipt, tenant, source, type, receivedAtMs, pointer };
+    }),
+    agains: againDuties.map((duty): AgainClaim => duty),
+    tenants: [...new Set(batch.events.map((event) => event.record.tenant))],
+  });
+  return sort(token, firsts, againDuties, segments, answer, ports);
+}
+
+/** One holder per event and receipt: a copy in another message comes back when this one is done. */
+function uniqueFirsts(events: readonly HeldEvent[]): HeldEvent[] {
+  const holders = new Map<string, HeldEvent>();
+  for (const event of events) {
+    if (event.again !== null) continue;
+    const holder = holders.get(firstKey(event.record));
+    if (holder === undefined) holders.set(firstKey(event.record), event);
+    else if (holder.open !== event.open) retryLater(event.open, 2);
+  }
+  return [...holders.values()];
+}
+
+/** Decides where each frame will rest, before the claim that writes it down. */
+function layOut(
+  firsts: readonly HeldEvent[],
+  ports: DeliverPorts,
+): { segments: Segment[]; pointers: Map<HeldEvent, Pointer> } {
+  const byTenant = new Map<string, Segment>();
+  const pointers = new Map<HeldEvent, Pointer>();
+  for (const event of firsts) {
+    if (event.pointer !== null) {
+      pointers.set(event, event.pointer);
+      continue;
+    }
+    const { tenant } = event.record;
+    let segment = byTenant.get(tenant);
+    if (segment === undefined) {
+      segment = { key: segmentKey(tenant, ports), tenant, events: [], bytes: 0 };
+      byTenant.set(tenant, segment);
+    }
+    const length = event.frame?.bytes.length ?? 0;
+    pointers.set(event, { segment: segment.key, offset: segment.bytes, length });
+    segment.events.push(event);
+    segment.bytes += length;
+  }
+  return { segments: [...byTenant.values()], pointers };
+}
+
+/** By tenant, then day, then time: a listing of keys is a listing by time. */
+function segmentKey(tenant: string, ports: DeliverPorts): string {
+  const nowMs = ports.clock.nowMs();
+  const day = new Date(nowMs).toISOString().slice(0, 10);
+  return timeOrderedId(`${tenant}/segments/${day}/`, nowMs, ports.random.bytes(10));
+}
+
+const nowhere = (): Pointer => ({ segment: "", offset: 0, length: 0 });
+
+function againDutiesOf(event: HeldEvent, ports: DeliverPorts): Duty[] {
+  return (event.again ?? []).map((again) => {
+    const bound = event.record.subscriptions.find(
+      (subscription) => subscription.rule === again.rule && subscription.target === again.target,
+    );
+    const priority = bound?.priority ?? "bulk";
+    return dutyOf(event, { ...again, priority }, again.attempts, "row", ports);
+  });
+}
+
+function dutyOf(
+  held: HeldEvent,
+  subscription: Subscription,
+  attempts: number,
+  claimedBy: Duty["claimedBy"],
+  ports: DeliverPorts,
+): Duty {
+  const { id: event, tenant, receivedAtMs } = held.record;
+  const hash = subscriptionHash(subscription, ports.crypto, ports.text);
+  const { rule, target, priority } = subscription;
+  return {
+    id: deliveryId(event, hash),
+    held,
+    tenant,
+    receivedAtMs,
+    event,
+    subscription: hash,
+    rule,
+    target,
+    priority,
+    attempts,
+    attemptsBase: 0,
+    claimedBy,
+  };
+}
+
+function sort(
+  token: string,
+  firsts: readonly HeldEvent[],
+  againDuties: readonly Duty[],
+  segments: Segment[],
+  answer: ClaimAnswer,
+  ports: DeliverPorts,
+): Claimed {
+  const claimed: Claimed = {
+    token,
+    duties: againDuties.flatMap((duty) => {
+      // Not ours: finished, or held by another, whose lease the sweeper watches.
+      const owned = answer.agains.get(keyOf(duty));
+      return owned === undefined ? [] : [{ ...duty, attemptsBase: owned.attemptsBase }];
+    }),
+    unmatched: [],
+    duplicates: [],
+    segments: [],
+    revisions: answer.revisions,
+  };
+  const archived = new Set<string>();
+  for (const event of firsts) {
+    const verdict = answer.firsts.get(firstKey(event.record));
+    if (verdict === undefined || verdict.kind === "duplicate") {
+      claimed.duplicates.push(duplicateOf(event, verdict?.owner ?? "unknown"));
+      continue;
+    }
+    const duties = event.record.subscriptions
+      .map((subscription) => dutyOf(event, subscription, 0, "event", ports))
+      .filter((duty) => !verdict.done.has(duty.subscription));
+    const unrecorded = event.record.subscriptions.length === 0 && !verdict.done.has("");
+    if (verdict.kind === "leased") {
+      const unfinished = duties.length > 0 || unrecorded;
+      if (unfinished) retryLater(event.open, Math.ceil(verdict.remainingMs / 1_000) + 1);
+      continue;
+    }
+    archived.add(event.record.tenant);
+    claimed.duties.push(...duties);
+    if (unrecorded) claimed.unmatched.push(event);
+  }
+  claimed.segments.push(...segments.filter((segment) => archived.has(segment.tenant)));
+  return claimed;
+}
+
+function duplicateOf(event: HeldEvent, owner: string): Duplicate {
+  const { id, receipt, receivedAtMs } = event.record;
+  return { event: id, receipt, receivedAtMs, reason: `duplicate of ${owner}` };
+}

@@ -1,0 +1,232 @@
+/**
+ * One queue batch: claim, deliver, settle, then ack. Every delivery is settled on its own; a message is
+ * acknowledged only when everything in it is written down, and a failing part is retried alone.
+ */
+import { mapWithin } from "../core/deliver/schedule.ts";
+import {
+  CONNECTIONS_MAX,
+  CONNECTIONS_PER_TARGET_MAX,
+  LEASE_MARGIN_MS,
+  LEASE_SECONDS,
+} from "../core/limits.ts";
+import type { Priority } from "../core/priority.ts";
+import type { Target, Tenant } from "../core/tenant.ts";
+import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
+import { errorText } from "../ports/log.ts";
+import { claimBatch, type Claimed, type Duty } from "./claim.ts";
+import { attempt, recorded } from "./deliver.ts";
+import {
+  backoffSeconds,
+  type HeldEvent,
+  openMessages,
+  type OpenMessage,
+  type QueueMessage,
+  retryLater,
+} from "./open-messages.ts";
+import type { DeliverPorts } from "./ports.ts";
+import { sendAgain, type Settled } from "./send-again.ts";
+import { createSettler } from "./settle.ts";
+
+/** Which queue a batch comes from; "dead" holds messages whose handling crashed too often. */
+export type QueueRole = Priority | "dead";
+
+/** Never rejects: whatever happens, each message is acknowledged or retried by name. */
+export async function deliverBatch(
+  role: QueueRole,
+  messages: readonly QueueMessage[],
+  ports: DeliverPorts,
+): Promise<void> {
+  const answered = new Set<QueueMessage>();
+  try {
+    const opened = await openMessages(messages, ports);
+    if (opened.events.length > 0) await work(role, opened, ports);
+    for (const open of opened.messages) {
+      answered.add(open.message);
+      if (open.retryAfterSeconds === null) open.message.ack();
+      else open.message.retry(open.retryAfterSeconds);
+    }
+    await strikeOff(opened.messages, ports);
+  } catch (error) {
+    ports.log.error("batch-failed", { role, error: errorText(error) });
+    for (const message of messages) {
+      if (!answered.has(message)) message.retry(backoffSeconds(message.attempts));
+    }
+  }
+}
+
+type Opened = Awaited<ReturnType<typeof openMessages>>;
+
+async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promise<void> {
+  const deadlineMs = ports.clock.nowMs() + LEASE_SECONDS * 1_000 - LEASE_MARGIN_MS;
+  const claimed = await claimBatch(opened, ports);
+  ports.meter.add("events_duplicate", claimed.duplicates.length);
+  const tenants = await tenantsOf(opened, claimed, ports);
+  const archived = keepSegments(claimed, ports);
+  const settler = createSettler(claimed.token, ports);
+  const settled: Settled[] = [];
+  const closed = new Set<string>();
+
+  /** What is not finished needs its bytes at rest before the ledger may promise it. */
+  async function settle(held: HeldEvent, result: DeliveryResult, last: boolean): Promise<void> {
+    if (result.state !== "delivered" && !(await archived)) return tryAgainLater(held.open);
+    settled.push({ held, result });
+    settler.add(result, last);
+  }
+
+  const immediate: { duty: Duty; target: Target }[] = [];
+  for (const duty of claimed.duties) {
+    const decided = withoutAttempt(duty, role, tenants);
+    if (decided.kind === "attempt") immediate.push({ duty, target: decided.target });
+    else await settle(duty.held, decided.result, false);
+  }
+  for (const event of claimed.unmatched) await settle(event, unmatchedResult(event.record), false);
+
+  let underWay = immediate.length;
+  await mapWithin(
+    immediate,
+    { total: CONNECTIONS_MAX, perKey: CONNECTIONS_PER_TARGET_MAX },
+    ({ duty }) => `${duty.tenant}/${duty.target}`,
+    async ({ duty, target }) => {
+      const inTime = ports.clock.nowMs() + target.timeoutMs <= deadlineMs;
+      const result = inTime ? await attemptUnlessClosed(duty, target, closed, ports) : null;
+      underWay -= 1;
+      if (result === null) retryLater(duty.held.open, LEASE_SECONDS);
+      else await settle(duty.held, result, underWay === 0);
+    },
+  );
+
+  const unwritten = await settler.finish(claimed.duplicates);
+  for (const event of opened.events) {
+    if ([...unwritten].some((key) => key.startsWith(`${event.record.id} `))) {
+      tryAgainLater(event.open);
+    }
+  }
+  await sendAgain(
+    settled.filter(({ result }) => !unwritten.has(keyOf(result))),
+    ports,
+  );
+}
+
+const tryAgainLater = (open: OpenMessage): void =>
+  retryLater(open, backoffSeconds(open.message.attempts));
+
+type Decided =
+  | { readonly kind: "attempt"; readonly target: Target }
+  | { readonly kind: "result"; readonly result: DeliveryResult };
+
+/** Whether a request is sent: not if the target is gone or closed, or another queue is to send it. */
+function withoutAttempt(
+  duty: Duty,
+  role: QueueRole,
+  tenants: ReadonlyMap<string, Tenant | null>,
+): Decided {
+  const instead = (state: DeliveryResult["state"], why: string | null): Decided => ({
+    kind: "result",
+    result: recorded(duty, state, why),
+  });
+  if (role === "dead") return instead("dead", "the message that carried it crashed too often");
+  const tenant = tenants.get(duty.tenant) ?? null;
+  if (tenant === null) return instead("cancelled", "tenant deleted");
+  const target = tenant.targets.get(duty.target);
+  if (target === undefined) return instead("cancelled", "target deleted");
+  if (target.closed !== null) return instead("parked", `target ${target.closed}`);
+  if (duty.claimedBy === "event" && duty.priority !== role) return instead("pending", null);
+  return { kind: "attempt", target };
+}
+
+function unmatchedResult(record: Duty["held"]["record"]): DeliveryResult {
+  const { tenant, receivedAtMs, id: event, source, type } = record;
+  return {
+    ...{ tenant, receivedAtMs, event, source, type, subscription: "", rule: "", target: "" },
+    ...{ priority: "bulk", state: "unmatched", attempts: 0, dueInMs: null, lastStatus: null },
+    ...{ lastError: "no rule matched", attempt: null, claimedBy: "event" },
+  };
+}
+
+async function attemptUnlessClosed(
+  duty: Duty,
+  target: Target,
+  closed: Set<string>,
+  ports: DeliverPorts,
+): Promise<DeliveryResult> {
+  const key = `${duty.tenant}/${duty.target}`;
+  if (closed.has(key)) return recorded(duty, "parked", "target disabled");
+  const { result, targetGone } = await attempt(duty, target, ports);
+  if (targetGone && !closed.has(key)) {
+    closed.add(key);
+    await disable(duty, ports);
+  }
+  return result;
+}
+
+/** Closes a target that answered 410, for every consumer from their next claim on. */
+async function disable(duty: Duty, ports: DeliverPorts): Promise<void> {
+  const { tenant, target } = duty;
+  try {
+    const revision = await ports.ledger.disableTarget(tenant, target, "the receiver answered 410 Gone");
+    ports.directory.forget(tenant);
+    if (revision !== null) await ports.limiter.announce(tenant, revision);
+    ports.log.warn("target-disabled", { tenant, target, reason: "410" });
+  } catch (error) {
+    ports.log.error("target-not-disabled", { tenant, target, error: errorText(error) });
+  }
+}
+
+async function tenantsOf(
+  opened: Opened,
+  claimed: Claimed,
+  ports: DeliverPorts,
+): Promise<Map<string, Tenant | null>> {
+  const ids = [...new Set(opened.events.map((event) => event.record.tenant))];
+  const tenants = await Promise.all(
+    ids.map(async (id): Promise<[string, Tenant | null]> => {
+      const revision = claimed.revisions.get(id);
+      return [id, revision === undefined ? null : await ports.directory.at(id, revision)];
+    }),
+  );
+  return new Map(tenants);
+}
+
+/** Tries of one segment before its events are left to the queue's redelivery. */
+const ARCHIVE_TRIES_MAX = 3;
+const ARCHIVE_PAUSE_MS = 200;
+
+/** Whether all segments are at rest; starts at once and is awaited before anything relies on it. */
+async function keepSegments(claimed: Claimed, ports: DeliverPorts): Promise<boolean> {
+  const kept = await Promise.all(
+    claimed.segments.map(async (segment) => {
+      const bytes = new Uint8Array(segment.bytes);
+      let offset = 0;
+      for (const { frame } of segment.events) {
+        if (frame === null) continue;
+        bytes.set(frame.bytes, offset);
+        offset += frame.bytes.length;
+      }
+      for (let tries = 1; tries <= ARCHIVE_TRIES_MAX; tries += 1) {
+        try {
+          await ports.archive.put(segment.key, bytes);
+          return true;
+        } catch (error) {
+          const { key } = segment;
+          ports.log.error("archive-failed", { segment: key, tries, error: errorText(error) });
+          await ports.clock.timer(ARCHIVE_PAUSE_MS * tries).elapsed;
+        }
+      }
+      return false;
+    }),
+  );
+  return kept.every((ok) => ok);
+}
+
+/** Tells the outbox which packs it may forget. A failure only means that they are sent once more. */
+async function strikeOff(messages: readonly OpenMessage[], ports: DeliverPorts): Promise<void> {
+  const origins = messages.flatMap((open) =>
+    open.retryAfterSeconds === null && open.origin !== null ? [open.origin] : [],
+  );
+  if (origins.length === 0) return;
+  try {
+    await ports.outbox.settled(origins);
+  } catch (error) {
+    ports.log.warn("outbox-unreachable", { rows: origins.length, error: errorText(error) });
+  }
+}

@@ -1,0 +1,145 @@
+/** One attempt of one delivery: request, signature, answer, meaning. */
+import { deliveryHeaders } from "../core/deliver/request.ts";
+import { describe, type Answer, type Outcome, outcomeOf } from "../core/deliver/outcome.ts";
+import { signatureValue, signedPrefix } from "../core/deliver/signature.ts";
+import { bodyOf } from "../core/enqueue/record.ts";
+import type { Target } from "../core/tenant.ts";
+import type { AttemptRecord, DeliveryResult } from "../ports/ledger.ts";
+import type { OutgoingRequest } from "../ports/transport.ts";
+import type { Duty } from "./claim.ts";
+import type { HeldEvent } from "./open-messages.ts";
+import type { DeliverPorts } from "./ports.ts";
+
+export interface Attempted {
+  readonly result: DeliveryResult;
+  /** The receiver said that it is gone for good. */
+  readonly targetGone: boolean;
+}
+
+/** Sends `duty` to `target` once. Never rejects: a failure of ours on the way is a network answer. */
+export async function attempt(duty: Duty, target: Target, ports: DeliverPorts): Promise<Attempted> {
+  const startedAtMs = ports.clock.nowMs();
+  const answer = await sendOnce(duty, target, startedAtMs, ports).catch(
+    (): Answer => ({ kind: "network", detail: "the body could not be read from the archive" }),
+  );
+  const number = duty.attempts + 1;
+  const outcome = outcomeOf(answer, number - duty.attemptsBase, target.retry, ports.random.unit());
+  ports.meter.add("deliveries_attempted");
+  ports.meter.passed(`out_${duty.priority}`, 1, startedAtMs);
+  ports.meter.add(outcome.state === "delivered" ? "deliveries_delivered" : "deliveries_failed");
+  const record: AttemptRecord = {
+    number,
+    at: new Date(startedAtMs).toISOString(),
+    durationMs: ports.clock.nowMs() - startedAtMs,
+    status: answer.kind === "response" ? answer.status : null,
+    error: outcome.state === "delivered" ? null : describe(answer),
+    answer: answer.kind === "response" ? answer.body : null,
+  };
+  logAttempt(duty, record, outcome, ports);
+  return {
+    result: {
+      ...recorded(duty, outcome.state, outcome.state === "delivered" ? null : outcome.error),
+      attempts: number,
+      dueInMs: outcome.state === "retrying" ? outcome.delayMs : null,
+      lastStatus: record.status,
+      attempt: record,
+    },
+    targetGone: outcome.state === "dead" && outcome.targetGone,
+  };
+}
+
+/** A result without an attempt: parked, cancelled, or passed on to another queue. */
+export function recorded(
+  duty: Duty,
+  state: DeliveryResult["state"],
+  lastError: string | null,
+): DeliveryResult {
+  const { tenant, receivedAtMs, event, subscription, rule, target, priority, attempts } = duty;
+  const { source, type } = duty.held.record;
+  return {
+    ...{ tenant, receivedAtMs, event, subscription, rule, target, priority, source, type },
+    ...{ state, attempts, lastError, claimedBy: duty.claimedBy },
+    dueInMs: state === "pending" ? 0 : null,
+    lastStatus: null,
+    attempt: null,
+  };
+}
+
+async function sendOnce(
+  duty: Duty,
+  target: Target,
+  nowMs: number,
+  ports: DeliverPorts,
+): Promise<Answer> {
+  const timestampSeconds = Math.floor(nowMs / 1_000);
+  const { record } = duty.held;
+  const headers = deliveryHeaders({
+    record,
+    deliveryId: duty.id,
+    rule: duty.rule,
+    attempt: duty.attempts + 1,
+    timestampSeconds,
+    signatures: await signaturesOf(duty, target, timestampSeconds, ports),
+    targetHeaders: target.headers,
+    receivedAt: new Date(record.receivedAtMs).toISOString(),
+  });
+  const body = await bodyToSend(duty.held, ports);
+  return ports.transport.send({ url: target.url, headers, body, timeoutMs: target.timeoutMs });
+}
+
+/** One signature per live key; a body that rests in the archive is read through once for them. */
+async function signaturesOf(
+  duty: Duty,
+  target: Target,
+  timestampSeconds: number,
+  ports: DeliverPorts,
+): Promise<string[]> {
+  if (target.signingKeys.length === 0) return [];
+  const prefix = ports.text.encode(signedPrefix(duty.id, timestampSeconds));
+  const { frame } = duty.held;
+  if (frame !== null) {
+    return target.signingKeys.map((key) =>
+      signatureValue(ports.crypto.hmac("sha256", key, prefix, bodyOf(frame))),
+    );
+  }
+  const macs = target.signingKeys.map((key) => ports.crypto.hmacStream("sha256", key));
+  for (const mac of macs) mac.update(prefix);
+  const body = await archivedBody(duty.held, ports);
+  for await (const chunk of body.stream) for (const mac of macs) mac.update(chunk);
+  return macs.map((mac) => signatureValue(mac.digest()));
+}
+
+const bodyToSend = (held: HeldEvent, ports: DeliverPorts): Promise<OutgoingRequest["body"]> =>
+  held.frame === null ? archivedBody(held, ports) : Promise.resolve(bodyOf(held.frame));
+
+async function archivedBody(
+  held: HeldEvent,
+  ports: DeliverPorts,
+): Promise<{ stream: ReadableStream<Uint8Array>; bytes: number }> {
+  const { pointer, bodyOffset, bodyBytes } = held;
+  const stream =
+    pointer === null
+      ? null
+      : await ports.archive.stream(pointer.segment, pointer.offset + bodyOffset, bodyBytes);
+  if (stream === null) throw new Error("the archived body is not there");
+  return { stream, bytes: bodyBytes };
+}
+
+function logAttempt(
+  duty: Duty,
+  record: AttemptRecord,
+  outcome: Outcome,
+  ports: DeliverPorts,
+): void {
+  if (outcome.state === "delivered") return; // counted and in the ledger; a line per success costs more than it says
+  ports.log.warn("delivery-failed", {
+    tenant: duty.tenant,
+    delivery: duty.id,
+    rule: duty.rule,
+    target: duty.target,
+    attempt: record.number,
+    state: outcome.state,
+    error: outcome.error,
+    retryInMs: outcome.state === "retrying" ? outcome.delayMs : null,
+  });
+}

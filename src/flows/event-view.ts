@@ -1,0 +1,29 @@
+/** An archived event as patterns saw it, rebuilt from its own bytes. */
+import { bodyOf, type EventRecord, type Pointer } from "../core/enqueue/record.ts";
+import { eventOf } from "../core/event.ts";
+import { readArchived } from "../core/ingest/events.ts";
+import type { Json } from "../core/json.ts";
+import { ARCHIVED_VIEW_BYTES_MAX } from "../core/limits.ts";
+import type { DeliverPorts } from "./ports.ts";
+
+export interface ArchivedEvent {
+  readonly record: EventRecord;
+  readonly event: Json;
+}
+
+/** The record and the event at `pointer`; null when its bytes are not, or no longer, there. */
+export async function archivedEvent(
+  pointer: Pointer,
+  ports: Pick<DeliverPorts, "archive" | "text">,
+): Promise<ArchivedEvent | null> {
+  if (pointer.length > ARCHIVED_VIEW_BYTES_MAX) {
+    const meta = await ports.archive.meta(pointer);
+    if (meta === null) return null;
+    return { record: meta.record, event: eventOf(meta.record, { data: {}, omitted: "too-large" }) };
+  }
+  const frame = await ports.archive.frame(pointer);
+  if (frame === null) return null;
+  const { record } = frame;
+  const read = readArchived(bodyOf(frame), record.contentType, ports.text);
+  return { record, event: eventOf(record, read) };
+}

@@ -1,0 +1,100 @@
+/** From queue messages to events in hand; what cannot be read is kept for a person, not tried again. */
+import { decodePack, isParcel, type Again, type Origin, type PackItem } from "../core/enqueue/pack.ts";
+import type { EventRecord, Frame, Pointer } from "../core/enqueue/record.ts";
+import { errorText } from "../ports/log.ts";
+import type { DeliverPorts } from "./ports.ts";
+
+/** One message of a queue batch. Exactly one of `ack` and `retry` is called for each. */
+export interface QueueMessage {
+  readonly id: string;
+  readonly body: Uint8Array;
+  /** 1 at the first delivery by the queue. */
+  readonly attempts: number;
+  ack(): void;
+  retry(delaySeconds: number): void;
+}
+
+/** A message being worked on; `retryAfterSeconds` set = something in it is not finished. */
+export interface OpenMessage {
+  readonly message: QueueMessage;
+  readonly origin: Origin | null;
+  retryAfterSeconds: number | null;
+}
+
+/** An event in hand: its record, and where its body is. */
+export interface HeldEvent {
+  readonly open: OpenMessage;
+  readonly record: EventRecord;
+  /** The frame in memory, or null when it rests in the archive at `pointer`. */
+  readonly frame: Frame | null;
+  readonly pointer: Pointer | null;
+  readonly bodyOffset: number;
+  readonly bodyBytes: number;
+  readonly again: readonly Again[] | null;
+}
+
+export interface OpenedBatch {
+  readonly messages: OpenMessage[];
+  readonly events: HeldEvent[];
+}
+
+/** Seconds before a message is tried again after a failure of ours, growing with its attempts. */
+export const backoffSeconds = (attempts: number): number => Math.min(600, 5 * 2 ** (attempts - 1));
+
+/** Says that something in the message is not finished; the longest wait wins. */
+export function retryLater(open: OpenMessage, seconds: number): void {
+  open.retryAfterSeconds = Math.max(open.retryAfterSeconds ?? 0, seconds);
+}
+
+export async function openMessages(
+  messages: readonly QueueMessage[],
+  ports: DeliverPorts,
+): Promise<OpenedBatch> {
+  const batch: OpenedBatch = { messages: [], events: [] };
+  await Promise.all(
+    messages.map(async (message) => {
+      const decoded = decodePack(message.body, ports.text);
+      const origin = decoded.ok ? decoded.pack.origin : null;
+      const open: OpenMessage = { message, origin, retryAfterSeconds: null };
+      batch.messages.push(open);
+      if (!decoded.ok) return keepPoison(open, decoded.reason, ports);
+      for (const item of decoded.pack.items) {
+        const event = await hold(open, item, ports);
+        if (event !== null) batch.events.push(event);
+      }
+    }),
+  );
+  return batch;
+}
+
+async function hold(
+  open: OpenMessage,
+  item: PackItem,
+  ports: DeliverPorts,
+): Promise<HeldEvent | null> {
+  const again = item.again ?? null;
+  const { content } = item;
+  if (!isParcel(content)) {
+    return { ...content, open, frame: content, pointer: null, again };
+  }
+  try {
+    const meta = await ports.archive.meta(content.pointer);
+    if (meta !== null) return { ...meta, open, frame: null, pointer: content.pointer, again };
+    await keepPoison(open, `no object at ${content.pointer.segment}`, ports);
+  } catch (error) {
+    ports.log.warn("archive-unreachable", { message: open.message.id, error: errorText(error) });
+    retryLater(open, backoffSeconds(open.message.attempts));
+  }
+  return null;
+}
+
+async function keepPoison(open: OpenMessage, reason: string, ports: DeliverPorts): Promise<void> {
+  const { message } = open;
+  ports.log.error("poison-message", { message: message.id, reason, bytes: message.body.length });
+  try {
+    await ports.archive.putPoison(`poison/${message.id}`, message.body, reason);
+  } catch (error) {
+    ports.log.warn("archive-unreachable", { message: message.id, error: errorText(error) });
+    retryLater(open, backoffSeconds(message.attempts));
+  }
+}

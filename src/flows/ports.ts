@@ -1,0 +1,29 @@
+/** What the consumer's flows need, composed once per isolate. */
+import type { Text } from "../core/crypto.ts";
+import type { Archive } from "../ports/archive.ts";
+import type { Clock, Random } from "../ports/clock.ts";
+import type { Ledger } from "../ports/ledger.ts";
+import type { Limiter } from "../ports/limiter.ts";
+import type { Log } from "../ports/log.ts";
+import type { Meter } from "../ports/meter.ts";
+import type { Outbox } from "../ports/outbox.ts";
+import type { StreamCrypto } from "../ports/stream-crypto.ts";
+import type { Queues } from "../ports/queues.ts";
+import type { Transport } from "../ports/transport.ts";
+import type { Directory } from "./directory.ts";
+
+export interface DeliverPorts {
+  readonly archive: Archive;
+  readonly clock: Clock;
+  readonly crypto: StreamCrypto;
+  readonly directory: Directory;
+  readonly ledger: Ledger;
+  readonly limiter: Limiter;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly outbox: Outbox;
+  readonly queues: Queues;
+  readonly random: Random;
+  readonly text: Text;
+  readonly transport: Transport;
+}

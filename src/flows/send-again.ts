@@ -1,0 +1,75 @@
+/**
+ * The fast path of a retry: the event's own frame in a delayed message. The ledger row written before
+ * is the guarantee; when nothing comes of a message, the sweeper sends another.
+ */
+import {
+  type Again,
+  encodePack,
+  groupBySize,
+  itemBytes,
+  type PackItem,
+} from "../core/enqueue/pack.ts";
+import { PACK_BYTES_MAX, QUEUE_DELAY_SECONDS_MAX } from "../core/limits.ts";
+import type { Priority } from "../core/priority.ts";
+import type { DeliveryResult } from "../ports/ledger.ts";
+import { errorText } from "../ports/log.ts";
+import type { HeldEvent } from "./open-messages.ts";
+import type { DeliverPorts } from "./ports.ts";
+
+export interface Settled {
+  readonly held: HeldEvent;
+  readonly result: DeliveryResult;
+}
+
+/** An event's content and the deliveries of it that go out at one moment by one queue. */
+interface Going {
+  readonly content: PackItem["content"];
+  readonly again: Again[];
+}
+
+/** Sends packs for everything that is owed within the longest delay a message may have. */
+export async function sendAgain(settled: readonly Settled[], ports: DeliverPorts): Promise<void> {
+  const byDeparture = new Map<string, Map<HeldEvent, Going>>();
+  for (const { held, result } of settled) {
+    if (result.state !== "retrying" && result.state !== "pending") continue;
+    const delaySeconds = Math.ceil((result.dueInMs ?? 0) / 1_000);
+    if (delaySeconds > QUEUE_DELAY_SECONDS_MAX) continue;
+    const departure = `${result.priority} ${delaySeconds}`;
+    const events = byDeparture.get(departure) ?? new Map<HeldEvent, Going>();
+    byDeparture.set(departure, events);
+    const going = events.get(held) ?? { content: contentOf(held), again: [] };
+    events.set(held, going);
+    const { rule, target, attempts } = result;
+    going.again.push({ rule, target, attempts });
+  }
+  await Promise.all(
+    [...byDeparture].map(([departure, events]) => {
+      const [priority, delay] = departure.split(" ");
+      return sendPacks([...events.values()], priority as Priority, Number(delay), ports);
+    }),
+  );
+}
+
+/** Sends items as few packs; a failure is logged and left to the sweeper. */
+export async function sendPacks(
+  items: readonly PackItem[],
+  priority: Priority,
+  delaySeconds: number,
+  ports: Pick<DeliverPorts, "queues" | "text" | "log">,
+): Promise<boolean> {
+  const groups = groupBySize(items, (item) => itemBytes(item, ports.text), PACK_BYTES_MAX);
+  const packs = groups.map((group) => encodePack({ origin: null, items: group }, ports.text));
+  try {
+    await ports.queues.send(priority, packs, delaySeconds);
+    return true;
+  } catch (error) {
+    ports.log.warn("send-again-failed", { priority, packs: packs.length, error: errorText(error) });
+    return false;
+  }
+}
+
+function contentOf(held: HeldEvent): PackItem["content"] {
+  if (held.frame !== null) return held.frame;
+  const { id, receipt, tenant } = held.record;
+  return { pointer: held.pointer ?? { segment: "", offset: 0, length: 0 }, id, receipt, tenant };
+}

@@ -1,0 +1,72 @@
+/**
+ * Settling in small groups as results come in: at once when nothing else is under way, otherwise after
+ * a short wait for company. What a crash repeats is at most the results that wait.
+ */
+import type { Timer } from "../core/enqueue/group-commit.ts";
+import { SETTLE_GROUP_MAX, SETTLE_LINGER_MS } from "../core/limits.ts";
+import { type DeliveryResult, type Duplicate, keyOf } from "../ports/ledger.ts";
+import { errorText } from "../ports/log.ts";
+import type { DeliverPorts } from "./ports.ts";
+
+/** Writes of one group before it is left to the queue's redelivery; each is idempotent. */
+const WRITES_MAX = 3;
+const WRITE_PAUSE_MS = 200;
+
+export interface Settler {
+  /** Takes a result. `last` says that nothing further is under way now. */
+  add(result: DeliveryResult, last: boolean): void;
+  /** Resolves when all results are written or given up; answers the keys that are not written. */
+  finish(duplicates: readonly Duplicate[]): Promise<ReadonlySet<string>>;
+}
+
+export function createSettler(token: string, ports: DeliverPorts): Settler {
+  let waiting: DeliveryResult[] = [];
+  const writes: Promise<void>[] = [];
+  const unwritten = new Set<string>();
+  let linger: Timer | null = null;
+
+  function flush(duplicates: readonly Duplicate[] = []): void {
+    linger?.cancel();
+    linger = null;
+    if (waiting.length === 0 && duplicates.length === 0) return;
+    const group = waiting;
+    waiting = [];
+    writes.push(write(group, duplicates));
+  }
+
+  async function write(
+    group: readonly DeliveryResult[],
+    duplicates: readonly Duplicate[],
+  ): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const refused = await ports.ledger.settle(token, group, duplicates);
+        for (const key of refused) unwritten.add(key);
+        if (refused.size > 0) ports.log.warn("settle-refused", { token, count: refused.size });
+        return;
+      } catch (error) {
+        ports.log.warn("settle-failed", { token, attempt, error: errorText(error) });
+        if (attempt === WRITES_MAX) break;
+        await ports.clock.timer(WRITE_PAUSE_MS * attempt).elapsed;
+      }
+    }
+    for (const result of group) unwritten.add(keyOf(result));
+    for (const copy of duplicates) unwritten.add(`${copy.event} duplicate`);
+  }
+
+  return {
+    add(result, last) {
+      waiting.push(result);
+      if (last || waiting.length >= SETTLE_GROUP_MAX) flush();
+      else if (linger === null) {
+        linger = ports.clock.timer(SETTLE_LINGER_MS);
+        void linger.elapsed.then(() => flush());
+      }
+    },
+    async finish(duplicates) {
+      flush(duplicates);
+      await Promise.all(writes);
+      return unwritten;
+    },
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * The sweeper: what the ledger still owes and no message carries any more is sent again. Messages and
+ * alarms are hints; this pass over the ledger is the guarantee.
+ */
+import type { PackItem } from "../core/enqueue/pack.ts";
+import {
+  OUTBOX_RESEND_MS,
+  PACK_BYTES_MAX,
+  QUEUE_DELAY_SECONDS_MAX,
+  SWEEP_GRACE_MS,
+  SWEEP_PAGE,
+  SWEEP_PAGES_MAX,
+} from "../core/limits.ts";
+import { PRIORITIES } from "../core/priority.ts";
+import type { DueDelivery } from "../ports/ledger.ts";
+import { errorText } from "../ports/log.ts";
+import type { DeliverPorts } from "./ports.ts";
+import { sendPacks } from "./send-again.ts";
+
+/** Not a schedule: how the local engine says that it restarted and its queues have lost everything. */
+export const RECOVER_CRON = "@recover";
+
+export interface Swept {
+  readonly revived: number;
+  /** Deliveries whose event is no longer in the archive. */
+  readonly unreadable: number;
+  readonly complete: boolean;
+}
+
+export type SweepScope =
+  /** What is overdue although the queue had its time to bring it. */
+  | "overdue"
+  /** Everything owed soon, because the messages that carried it are known to be gone. */
+  | "all-due";
+
+/** One bounded pass. Never rejects. */
+export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swept> {
+  const horizonMs = scope === "overdue" ? -SWEEP_GRACE_MS : QUEUE_DELAY_SECONDS_MAX * 1_000;
+  const putOffMs = OUTBOX_RESEND_MS + Math.max(0, horizonMs); // beyond this pass's own horizon
+  let revived = 0;
+  let unreadable = 0;
+  try {
+    for (let page = 0; page < SWEEP_PAGES_MAX; page += 1) {
+      const due = await ports.ledger.due(horizonMs, SWEEP_PAGE);
+      if (due.length === 0) return report({ revived, unreadable, complete: true }, scope, ports);
+      const sent = await sendDue(due, ports);
+      revived += sent.length;
+      unreadable += due.length - sent.length;
+      await ports.ledger.putOff(due, putOffMs);
+      if (due.length < SWEEP_PAGE) return report({ revived, unreadable, complete: true }, scope, ports);
+    }
+  } catch (error) {
+    ports.log.error("sweep-failed", { scope, error: errorText(error) });
+  }
+  return report({ revived, unreadable, complete: false }, scope, ports);
+}
+
+/** Sends the due deliveries, most urgent first; answers those that went out. */
+async function sendDue(due: readonly DueDelivery[], ports: DeliverPorts): Promise<DueDelivery[]> {
+  const sent: DueDelivery[] = [];
+  for (const priority of PRIORITIES) {
+    const byDelay = new Map<number, { delivery: DueDelivery; item: PackItem }[]>();
+    for (const delivery of due) {
+      if (delivery.priority !== priority) continue;
+      const item = await itemOf(delivery, ports);
+      if (item === null) continue;
+      const delaySeconds = Math.max(0, Math.ceil(delivery.dueInMs / 1_000));
+      byDelay.set(delaySeconds, [...(byDelay.get(delaySeconds) ?? []), { delivery, item }]);
+    }
+    for (const [delaySeconds, going] of byDelay) {
+      const items = going.map(({ item }) => item);
+      if (await sendPacks(items, priority, delaySeconds, ports)) {
+        sent.push(...going.map(({ delivery }) => delivery));
+      }
+    }
+  }
+  return sent;
+}
+
+/** The event's frame from the archive, or a pointer to it when it is too big for a message. */
+async function itemOf(delivery: DueDelivery, ports: DeliverPorts): Promise<PackItem | null> {
+  const { rule, target, attempts, pointer, event, tenant } = delivery;
+  const again = [{ rule, target, attempts }];
+  if (pointer.length > PACK_BYTES_MAX / 2) {
+    return { content: { pointer, id: event, receipt: "", tenant }, again };
+  }
+  const frame = await ports.archive.frame(pointer);
+  if (frame !== null) return { content: frame, again };
+  ports.log.error("archive-missing", { event, segment: pointer.segment });
+  return null;
+}
+
+function report(swept: Swept, scope: SweepScope, ports: DeliverPorts): Swept {
+  if (swept.revived + swept.unreadable > 0) ports.log.info("swept", { scope, ...swept });
+  return swept;
+}
+
+/** After everything that was under way is known to be gone: leases end, and all that is owed goes out. */
+export async function recoverAll(ports: DeliverPorts): Promise<void> {
+  await ports.ledger.recover();
+  await ports.outbox.recover();
+  await sweep("all-due", ports);
+}

@@ -1,0 +1,28 @@
+/** What wrangler runs: the doors of the Worker and its Durable Objects, nothing else. */
+import { handleQueue } from "../consumers/index.ts";
+import { createApp } from "./app.ts";
+import { compose } from "./compose.ts";
+import type { Env } from "./env.ts";
+import { RECOVER_CRON, recoverAll, sweep } from "./flows/sweep.ts";
+
+export { Outbox } from "../durable-objects/outbox.ts";
+export { TenantLimiter } from "../durable-objects/tenant-limiter.ts";
+
+const app = createApp();
+
+export default {
+  fetch: (request, env, context) => app.fetch(request, env, context),
+
+  async queue(batch, env) {
+    const composed = compose(env);
+    if (composed.ok) await handleQueue(batch, composed.app.deliver);
+    else batch.retryAll({ delaySeconds: 60 });
+  },
+
+  async scheduled(controller, env) {
+    const composed = compose(env);
+    if (!composed.ok) return;
+    if (controller.cron === RECOVER_CRON) await recoverAll(composed.app.deliver);
+    else await sweep("overdue", composed.app.deliver);
+  },
+} satisfies ExportedHandler<Env, unknown>;

@@ -1,0 +1,121 @@
+/**
+ * The router on this machine: the Worker as wrangler builds it, run by Miniflare's API with the bindings
+ * that wrangler.toml names. `wrangler dev` would do the same through a proxy, at a multiple of the cost.
+ */
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
+import { RECOVER_CRON } from "../flows/sweep.ts";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+export const WRANGLER = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
+
+/** As often as wrangler.toml's cron; the local engine never fires one by itself. */
+const SWEEP_EVERY_MS = 60_000;
+
+export interface EngineOptions {
+  /** 0 = any free one. */
+  readonly port: number;
+  /** Where rows, objects and alarms are kept. */
+  readonly stateDirectory: string;
+  /** Variables and secrets, on top of wrangler.toml's. */
+  readonly vars: Readonly<Record<string, string>>;
+  /** A directory that `buildWorker` filled; built anew when absent. */
+  readonly buildDirectory?: string;
+  /** Called with each line the Worker logs. */
+  readonly onLine?: (line: string) => void;
+}
+
+export interface Engine {
+  readonly url: string;
+  /** Lets the sweeper do one pass now, as the cron would. */
+  sweep(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Builds the Worker as a deployment would, in about a second. Throws with wrangler's own words. */
+export function buildWorker(directory: string): void {
+  const parameters = [WRANGLER, "deploy", "--dry-run", "--outdir", directory];
+  const built = spawnSync(process.execPath, parameters, { cwd: ROOT, encoding: "utf8" });
+  if (built.status !== 0) throw new Error(`The Worker does not build:\n${built.stdout}${built.stderr}`);
+}
+
+/** Starts the router and answers when it takes requests. */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const directory = options.buildDirectory ?? join(options.stateDirectory, "build");
+  if (options.buildDirectory === undefined) buildWorker(directory);
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
+  const { modulesRules: _, ...bindings } = workerOptions; // for sources; what runs here is built
+  const recover = () => runScheduled(miniflare, RECOVER_CRON);
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      ...bindings,
+      // wrangler.toml is the only source of bindings; what .dev.vars adds comes in through `vars`.
+      bindings: { ...options.vars },
+      name: "signalbox",
+      modules: true,
+      modulesRoot: directory,
+      scriptPath: join(directory, "index.js"),
+      rootPath: ROOT,
+      host: "127.0.0.1",
+      port: options.port,
+      cf: false,
+      log: new Log(LogLevel.NONE),
+      resourcePersistencePath: options.stateDirectory,
+      unsafeHandleRuntimeRestart: recover,
+      ...stdio(options.onLine),
+    } as unknown as Parameters<typeof convertV4MiniflareOptions>[0]),
+  );
+  const url = await miniflare.ready;
+  await migrate(miniflare);
+  await recover();
+  const sweep = () => runScheduled(miniflare, "* * * * *");
+  const timer = setInterval(() => void sweep().catch(() => {}), SWEEP_EVERY_MS);
+  timer.unref();
+  return {
+    url: url.origin,
+    sweep,
+    async stop() {
+      clearInterval(timer);
+      await miniflare.dispose();
+    },
+  };
+}
+
+function stdio(onLine: EngineOptions["onLine"]) {
+  if (onLine === undefined) return {};
+  return {
+    handleStructuredLogs: ({ message }: { message: string }) => onLine(message),
+  };
+}
+
+async function runScheduled(miniflare: Miniflare, cron: string): Promise<void> {
+  const worker = await miniflare.getWorker();
+  await worker.scheduled({ cron, scheduledTime: new Date() });
+}
+
+/** Applies the migrations that this state has not seen, in the table wrangler uses for them. */
+async function migrate(miniflare: Miniflare): Promise<void> {
+  const db = await miniflare.getD1Database("DB");
+  await db
+    .prepare(
+      `CREATE TABLE IF NOT EXISTS d1_migrations (
+         id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE,
+         applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)`,
+    )
+    .run();
+  const { results } = await db.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
+  const applied = new Set(results.map(({ name }) => name));
+  const directory = join(ROOT, "migrations");
+  for (const name of readdirSync(directory).filter((file) => file.endsWith(".sql")).sort()) {
+    if (applied.has(name)) continue;
+    const statements = readFileSync(join(directory, name), "utf8").split("--> statement-breakpoint");
+    await db.batch([
+      ...statements.filter((sql) => sql.trim() !== "").map((sql) => db.prepare(sql)),
+      db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name),
+    ]);
+  }
+}

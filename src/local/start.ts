@@ -1,0 +1,47 @@
+/** `npm start`: the router on this machine, with a demo tenant, until it is told to stop. */
+import { join, resolve } from "node:path";
+import { parseConfig } from "../env.ts";
+import { createAdmin } from "./admin.ts";
+import { prepareDemo } from "./demo-tenant.ts";
+import { startEcho } from "./echo.ts";
+import { ROOT, startEngine } from "./engine.ts";
+import { readOrCreateVars } from "./vars.ts";
+
+const port = Number(process.env["PORT"] ?? "8787");
+const stateDirectory = resolve(ROOT, process.env["SIGNALBOX_STATE"] ?? ".wrangler/state");
+if (!Number.isInteger(port) || port < 0 || port > 65_535) fail(["PORT is not a port number."]);
+
+const vars = readOrCreateVars(join(ROOT, ".dev.vars"));
+const parsed = parseConfig(vars);
+if (!parsed.ok) fail(parsed.faults.map((fault) => `.dev.vars: ${fault}`));
+
+const echo = await startEcho((line) => console.log(line));
+const engine = await startEngine({
+  port,
+  stateDirectory,
+  vars,
+  onLine: (line) => console.error(line),
+}).catch((error: unknown) => fail([error instanceof Error ? error.message : String(error)]));
+
+const demo = await prepareDemo(createAdmin(engine.url, vars["ADMIN_TOKEN"] ?? ""), echo.url);
+
+console.log(`Signalbox listens at ${engine.url}
+The admin token is ADMIN_TOKEN in .dev.vars. State is kept in ${stateDirectory}.
+
+Send a signed webhook to the demo tenant; what its target receives is printed here:
+
+${demo.curl(engine.url)}
+`);
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, async () => {
+    await engine.stop();
+    await echo.stop();
+    process.exit(0);
+  });
+}
+
+function fail(lines: readonly string[]): never {
+  for (const line of lines) console.error(line);
+  process.exit(1);
+}

@@ -1,0 +1,64 @@
+/** The configuration as operators edit it. Every change gives the tenant a new revision. */
+import type { ResourceKind, Secrets } from "../core/resources.ts";
+
+export interface StoredTenant {
+  readonly id: string;
+  /** The document's JSON text. */
+  readonly doc: string;
+  readonly revision: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+export interface StoredResource {
+  readonly id: string;
+  /** The document's JSON text, numbers spelt as they were sent. */
+  readonly doc: string;
+  /** How many secrets are sealed with it. */
+  readonly secrets: Secrets | null;
+  /** The tenant's revision at the last change; the ETag. */
+  readonly version: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+export type Written =
+  | { readonly kind: "written"; readonly created: boolean; readonly revision: number }
+  /** `If-Match` named another version, or one of a resource that does not exist. */
+  | { readonly kind: "version-differs"; readonly version: number | null }
+  | { readonly kind: "tenant-unknown" };
+
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  /** Where the next page starts; null at the end. */
+  readonly after: string | null;
+}
+
+export interface ConfigStore {
+  tenant(id: string): Promise<StoredTenant | null>;
+  tenants(after: string, count: number): Promise<Page<StoredTenant>>;
+  putTenant(id: string, doc: string, ifVersion: number | null): Promise<Written>;
+  /** Deletes the tenant and its configuration; false if there was none. */
+  deleteTenant(id: string, ifVersion: number | null): Promise<Written>;
+  resource(tenant: string, kind: ResourceKind, id: string): Promise<StoredResource | null>;
+  resources(
+    tenant: string,
+    kind: ResourceKind,
+    after: string,
+    count: number,
+  ): Promise<Page<StoredResource>>;
+  /** `secrets` undefined keeps those that are sealed. */
+  putResource(
+    tenant: string,
+    kind: ResourceKind,
+    id: string,
+    value: { doc: string; secrets: Secrets | null | undefined },
+    ifVersion: number | null,
+  ): Promise<Written>;
+  deleteResource(
+    tenant: string,
+    kind: ResourceKind,
+    id: string,
+    ifVersion: number | null,
+  ): Promise<Written | { readonly kind: "absent" }>;
+}

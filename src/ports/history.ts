@@ -1,0 +1,115 @@
+/** What became of events, for the people who look: reads of the ledger, and putting dead letters back on their way. */
+import type { DeliveryState } from "../core/settle.ts";
+import type { AttemptRecord, Duplicate } from "./ledger.ts";
+import type { Pointer } from "../core/enqueue/record.ts";
+import type { Priority } from "../core/priority.ts";
+
+export interface EventSummary {
+  readonly id: string;
+  readonly source: string;
+  readonly type: string;
+  readonly receivedAtMs: number;
+  readonly deliveries: Readonly<Partial<Record<DeliveryState, number>>>;
+}
+
+export interface StoredEvent {
+  readonly id: string;
+  readonly tenant: string;
+  readonly source: string;
+  readonly type: string;
+  readonly receipt: string;
+  readonly receivedAtMs: number;
+  readonly claimedAtMs: number;
+  readonly pointer: Pointer;
+  readonly duplicates: readonly Duplicate[];
+  readonly deliveries: readonly StoredDelivery[];
+}
+
+export interface StoredDelivery {
+  readonly id: string;
+  readonly event: string;
+  readonly rule: string;
+  readonly target: string;
+  readonly priority: Priority;
+  readonly source: string;
+  readonly type: string;
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  readonly lastStatus: number | null;
+  readonly lastError: string | null;
+  readonly nextAttemptAtMs: number | null;
+  readonly receivedAtMs: number;
+  readonly settledAtMs: number | null;
+  readonly log: readonly AttemptRecord[];
+}
+
+export interface TimeRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export interface EventFilter extends TimeRange {
+  readonly source?: string | undefined;
+  readonly type?: string | undefined;
+  readonly outcome?: "matched" | "unmatched" | undefined;
+}
+
+export interface DeliveryFilter extends TimeRange {
+  readonly state?: DeliveryState | undefined;
+  readonly target?: string | undefined;
+  readonly rule?: string | undefined;
+  readonly event?: string | undefined;
+}
+
+/** The last item of a page, from which the next one goes on. */
+export interface Position {
+  readonly receivedAtMs: number;
+  readonly event: string;
+  readonly subscription: string;
+}
+
+export interface HistoryPage<Item> {
+  readonly items: readonly Item[];
+  readonly next: Position | null;
+}
+
+export interface Job {
+  readonly id: string;
+  readonly kind: string;
+  readonly createdAtMs: number;
+  readonly total: number;
+  readonly states: Readonly<Partial<Record<DeliveryState, number>>>;
+}
+
+export interface RedriveFilter extends TimeRange {
+  readonly target?: string | undefined;
+  readonly rule?: string | undefined;
+}
+
+export interface History {
+  /** Newest first. */
+  events(
+    tenant: string,
+    filter: EventFilter,
+    after: Position | null,
+    count: number,
+  ): Promise<HistoryPage<EventSummary>>;
+  event(tenant: string, id: string): Promise<StoredEvent | null>;
+  deliveries(
+    tenant: string,
+    filter: DeliveryFilter,
+    after: Position | null,
+    count: number,
+  ): Promise<HistoryPage<StoredDelivery>>;
+  delivery(tenant: string, id: string): Promise<StoredDelivery | null>;
+  /** Makes one delivery due now, its retry ladder anew; false when its state does not allow that. */
+  redrive(tenant: string, id: string): Promise<boolean>;
+  /** Makes dead letters due, at most `perSecond`, the oldest first; they carry the job's id. */
+  redriveAll(
+    tenant: string,
+    job: string,
+    filter: RedriveFilter,
+    perSecond: number | null,
+  ): Promise<Job>;
+  job(tenant: string, id: string): Promise<Job | null>;
+}

@@ -1,0 +1,131 @@
+/**
+ * The ledger: who owns an event, what is owed, what became of it.
+ *
+ * Time in it is the store's own (leases, due times): correctness never compares two machines' clocks.
+ * Every method may be called again with the same arguments after an error that left its outcome
+ * unknown; the fencing token makes the repeat harmless.
+ */
+import type { Again } from "../core/enqueue/pack.ts";
+import type { Pointer } from "../core/enqueue/record.ts";
+import type { Priority } from "../core/priority.ts";
+import type { DeliveryState } from "../core/settle.ts";
+
+/** An event on its first way, as it wants to be claimed. */
+export interface FirstClaim {
+  readonly id: string;
+  readonly receipt: string;
+  readonly tenant: string;
+  readonly source: string;
+  readonly type: string;
+  readonly receivedAtMs: number;
+  readonly pointer: Pointer;
+}
+
+/** Where a delivery's row stands. */
+export interface DeliveryKey {
+  readonly tenant: string;
+  readonly receivedAtMs: number;
+  readonly event: string;
+  readonly subscription: string;
+}
+
+export interface AgainClaim extends DeliveryKey {
+  readonly attempts: Again["attempts"];
+}
+
+export interface ClaimRequest {
+  /** Fences this claim: a later holder's token makes every write with this one fail. */
+  readonly token: string;
+  readonly leaseSeconds: number;
+  readonly firsts: readonly FirstClaim[];
+  readonly agains: readonly AgainClaim[];
+  /** Tenants whose revision is wanted in the same round trip. */
+  readonly tenants: readonly string[];
+}
+
+export type FirstVerdict =
+  /** Owned: deliver what is not in `done`. */
+  | { readonly kind: "claimed"; readonly done: ReadonlySet<string> }
+  /** Another receipt owns the event: this copy is suppressed. */
+  | { readonly kind: "duplicate"; readonly owner: string }
+  /** The same receipt is being worked on: come back when its lease ends, unless all is done. */
+  | { readonly kind: "leased"; readonly remainingMs: number; readonly done: ReadonlySet<string> };
+
+export interface ClaimAnswer {
+  /** By event id and receipt, joined with a space. */
+  readonly firsts: ReadonlyMap<string, FirstVerdict>;
+  /** Keys (`keyOf`) of the deliveries that are ours now, with attempts before the last redrive. */
+  readonly agains: ReadonlyMap<string, { readonly attemptsBase: number }>;
+  readonly revisions: ReadonlyMap<string, number>;
+}
+
+/** One attempt as kept with its delivery. */
+export interface AttemptRecord {
+  readonly number: number;
+  readonly at: string;
+  readonly durationMs: number;
+  readonly status: number | null;
+  readonly error: string | null;
+  /** The first bytes of the receiver's answer. */
+  readonly answer: string | null;
+}
+
+/** What became of one delivery. */
+export interface DeliveryResult extends DeliveryKey {
+  readonly rule: string;
+  readonly target: string;
+  readonly priority: Priority;
+  readonly source: string;
+  readonly type: string;
+  readonly state: DeliveryState | "unmatched";
+  /** Attempts made in all. */
+  readonly attempts: number;
+  /** From now; null in states in which nothing is due. */
+  readonly dueInMs: number | null;
+  readonly lastStatus: number | null;
+  readonly lastError: string | null;
+  readonly attempt: AttemptRecord | null;
+  /** How it was claimed: with its event, or by its own row. */
+  readonly claimedBy: "event" | "row";
+}
+
+export interface Duplicate {
+  readonly event: string;
+  readonly receipt: string;
+  readonly receivedAtMs: number;
+  readonly reason: string;
+}
+
+/** A delivery the sweeper sends again. */
+export interface DueDelivery extends DeliveryKey {
+  readonly rule: string;
+  readonly target: string;
+  readonly priority: Priority;
+  readonly attempts: number;
+  readonly dueInMs: number;
+  readonly pointer: Pointer;
+}
+
+export interface Ledger {
+  claim(request: ClaimRequest): Promise<ClaimAnswer>;
+  /** Writes results; answers the keys that were refused because the claim is no longer held. */
+  settle(
+    token: string,
+    results: readonly DeliveryResult[],
+    duplicates: readonly Duplicate[],
+  ): Promise<ReadonlySet<string>>;
+  /** Owed deliveries due within `horizonMs`, the longest due first. */
+  due(horizonMs: number, count: number): Promise<DueDelivery[]>;
+  /** Puts off what was just sent again, so that the next pass leaves it alone. */
+  putOff(keys: readonly DeliveryKey[], byMs: number): Promise<void>;
+  /** Parked deliveries of an open target become due; answers how many. */
+  release(tenant: string, target: string): Promise<number>;
+  /** Ends every lease: whoever held one is known to be gone. */
+  recover(): Promise<void>;
+  /** Closes a target for good until a person opens it. */
+  disableTarget(tenant: string, target: string, reason: string): Promise<number | null>;
+}
+
+export const keyOf = (key: DeliveryKey): string => `${key.event} ${key.subscription}`;
+export const firstKey = (claim: { id: string; receipt: string }): string =>
+  `${claim.id} ${claim.receipt}`;

@@ -1,0 +1,33 @@
+/** The tenant's single writer: rate limits, and the revision of its rules in the same answer. */
+import type { Rate } from "../core/admit/gcra.ts";
+
+export interface LeaseAsk {
+  /** "tenant", or "source:" and its slug. */
+  readonly scope: string;
+  readonly rate: Rate;
+  readonly needed: number;
+  readonly wanted: number;
+}
+
+export interface LeaseRequest {
+  readonly asks: readonly LeaseAsk[];
+  /** The revision the caller works with, so that a limiter that knows none learns it. */
+  readonly revision: number;
+  /** Secrets that verified something since the last call: "source/index". */
+  readonly secretsUsed: readonly string[];
+}
+
+export interface LeaseAnswer {
+  readonly revision: number;
+  readonly ttlMs: number;
+  readonly grants: readonly { scope: string; granted: number; retryAfterMs: number }[];
+}
+
+export interface Limiter {
+  /** Rejects when the tenant's object cannot be reached. */
+  lease(tenant: string, request: LeaseRequest): Promise<LeaseAnswer>;
+  /** Tells the tenant's object that its configuration changed. */
+  announce(tenant: string, revision: number): Promise<void>;
+  /** When each secret was last used, milliseconds, by "source/index". */
+  secretsLastUsed(tenant: string): Promise<Readonly<Record<string, number>>>;
+}

@@ -1,0 +1,17 @@
+/** The one way out: how a delivery reaches a target. */
+import type { Answer } from "../core/deliver/outcome.ts";
+
+export interface OutgoingRequest {
+  readonly url: string;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Uint8Array | { readonly stream: ReadableStream<Uint8Array>; readonly bytes: number };
+  readonly timeoutMs: number;
+}
+
+export interface Transport {
+  /**
+   * Sends once, follows no redirect, reads at most the first bytes of the answer. Never rejects: what
+   * went wrong is an answer too. The address is checked before every attempt.
+   */
+  send(request: OutgoingRequest): Promise<Answer>;
+}

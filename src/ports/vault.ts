@@ -1,0 +1,7 @@
+/** Encrypts what must not be readable at rest. */
+export interface Vault {
+  /** `name` says what the secret belongs to; the same name is needed to open it. */
+  seal(name: string, plain: string): Promise<string>;
+  /** Throws when the value was sealed under another key or name, or was changed. */
+  open(name: string, sealed: string): Promise<string>;
+}
