@@ -11,7 +11,10 @@ const ROLES: Readonly<Record<string, QueueRole>> = {
 };
 
 /** The platform's longest delay of a retried message is a day; ours are far below. */
-export async function handleQueue(batch: MessageBatch<unknown>, ports: DeliverPorts): Promise<void> {
+export async function handleQueue(
+  batch: MessageBatch<unknown>,
+  ports: DeliverPorts,
+): Promise<void> {
   const role = ROLES[batch.queue];
   if (role === undefined) {
     ports.log.error("queue-unknown", { queue: batch.queue, messages: batch.messages.length });

@@ -4,11 +4,11 @@
  * again what is not. The queue is only the messenger, the row is the truth.
  */
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "../src/env.ts";
+import { composeOutbox, type OutboxParts } from "../src/compose.ts";
 import { withOrigin } from "../src/core/enqueue/pack.ts";
 import { OUTBOX_RESEND_MS, OUTBOX_ROWS_MAX } from "../src/core/limits.ts";
 import type { Priority } from "../src/core/priority.ts";
-import { composeOutbox, type OutboxParts } from "../src/compose.ts";
+import type { Env } from "../src/env.ts";
 import { errorText } from "../src/ports/log.ts";
 import type { OutboxState } from "../src/ports/outbox.ts";
 

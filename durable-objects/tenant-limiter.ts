@@ -3,10 +3,10 @@
  * revision. Tokens are leased in lots, so a busy tenant costs a few calls per second, not one an event.
  */
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "../src/env.ts";
 import { take } from "../src/core/admit/gcra.ts";
 import { leaseQuantum, leaseTokensMax } from "../src/core/admit/lease.ts";
 import { LEASE_TTL_MS } from "../src/core/limits.ts";
+import type { Env } from "../src/env.ts";
 import type { LeaseAnswer, LeaseAsk, LeaseRequest } from "../src/ports/limiter.ts";
 
 /** A secret's last use is written at most this often. */
@@ -28,7 +28,9 @@ export class TenantLimiter extends DurableObject<Env> {
     for (const row of this.#sql.exec<{ value: number }>("SELECT value FROM revision")) {
       this.#revision = row.value;
     }
-    for (const row of this.#sql.exec<{ scope: string; arrival_ms: number }>("SELECT * FROM buckets")) {
+    for (const row of this.#sql.exec<{ scope: string; arrival_ms: number }>(
+      "SELECT * FROM buckets",
+    )) {
       this.#arrivals.set(row.scope, row.arrival_ms);
     }
     for (const row of this.#sql.exec<{ name: string; used_at: number }>("SELECT * FROM secrets")) {

@@ -1,6 +1,6 @@
 /** The webhook door: carries a request to the flow and its outcome back. */
 import type { Context } from "hono";
-import { acceptEvent, type AcceptPorts, type Acceptance } from "../src/flows/accept-event.ts";
+import { type Acceptance, type AcceptPorts, acceptEvent } from "../src/flows/accept-event.ts";
 import { problemResponse } from "./problems.ts";
 
 export async function handleIngest(context: Context, ports: AcceptPorts): Promise<Response> {

@@ -97,5 +97,9 @@ export interface OutboxParts {
 
 /** What an outbox shard needs; it starts even when a variable is bad, because rows wait in it. */
 export function composeOutbox(env: Env): OutboxParts {
-  return { queues: createQueues(queuesOf(env), createMeter()), text: platformText, log: consoleLog };
+  return {
+    queues: createQueues(queuesOf(env), createMeter()),
+    text: platformText,
+    log: consoleLog,
+  };
 }

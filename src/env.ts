@@ -24,13 +24,11 @@ const Vars = z.object({
   ADMIN_TOKEN: z._default(z.string(), ""),
   ENCRYPTION_KEY: z
     .string("is missing: 32 random bytes in base64, as a secret")
-    .check(
-      z.refine(
-        (value) => decodeBase64(value)?.length === 32,
-        "is not 32 bytes in base64",
-      ),
-    ),
-  ALLOW_PRIVATE_TARGETS: z._default(z.enum(["true", "false"], 'is neither "true" nor "false"'), "false"),
+    .check(z.refine((value) => decodeBase64(value)?.length === 32, "is not 32 bytes in base64")),
+  ALLOW_PRIVATE_TARGETS: z._default(
+    z.enum(["true", "false"], 'is neither "true" nor "false"'),
+    "false",
+  ),
   OUTBOX: z._default(
     z.enum(["on-failure", "always"], 'is neither "on-failure" nor "always"'),
     "on-failure",

@@ -1,13 +1,13 @@
 /** Deliveries and dead letters: their state, their attempts, and sending them on their way again. */
 import * as z from "zod";
-import type { Json } from "../../src/core/json.ts";
 import { timeOrderedId } from "../../src/core/ids.ts";
+import type { Json } from "../../src/core/json.ts";
 import { DELIVERY_STATES } from "../../src/core/settle.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import type { Job, StoredDelivery } from "../../src/ports/history.ts";
 import { iso, isoOrNull, requireTenant } from "./change.ts";
 import { notFound, type Operation, operation, Refusal } from "./operation.ts";
-import { decodeCursor, encodeCursor, pageBody, PageQuery, rangeOf, TimeQuery } from "./page.ts";
+import { decodeCursor, encodeCursor, PageQuery, pageBody, rangeOf, TimeQuery } from "./page.ts";
 import { RedriveAllBody } from "./schemas.ts";
 
 const DeliveryQuery = PageQuery.extend(TimeQuery.shape).extend({
@@ -86,7 +86,11 @@ export const deliveryOperations: readonly Operation[] = [
     method: "post",
     path: `${TENANT}/deliveries/{delivery}/redrive`,
     summary: "Sends a dead, cancelled or waiting delivery again at once; its retries start anew.",
-    responses: { 202: "On its way.", 404: "No such delivery.", 409: "Its state does not allow it." },
+    responses: {
+      202: "On its way.",
+      404: "No such delivery.",
+      409: "Its state does not allow it.",
+    },
     async handle({ app, stores, params, defer }) {
       const tenant = params["tenant"] ?? "";
       const id = params["delivery"] ?? "";
@@ -106,7 +110,8 @@ export const deliveryOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${TENANT}/dead-letters/redrive`,
-    summary: "Sends dead letters again, all or those of a target, a rule or a time, at a pace if wished.",
+    summary:
+      "Sends dead letters again, all or those of a target, a rule or a time, at a pace if wished.",
     body: RedriveAllBody,
     bodyOptional: true,
     responses: { 202: "A job with its progress.", 404: "No such tenant." },

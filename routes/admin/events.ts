@@ -1,13 +1,13 @@
 /** Events: what came in, and everything that happened to it. */
 import * as z from "zod";
-import { archivedEvent } from "../../src/flows/event-view.ts";
-import type { Json } from "../../src/core/json.ts";
 import type { EventRecord } from "../../src/core/enqueue/record.ts";
+import type { Json } from "../../src/core/json.ts";
+import { archivedEvent } from "../../src/flows/event-view.ts";
 import type { StoredEvent } from "../../src/ports/history.ts";
 import { iso, requireTenant } from "./change.ts";
 import { deliveryView } from "./deliveries.ts";
 import { notFound, type Operation, operation } from "./operation.ts";
-import { decodeCursor, encodeCursor, pageBody, PageQuery, rangeOf, TimeQuery } from "./page.ts";
+import { decodeCursor, encodeCursor, PageQuery, pageBody, rangeOf, TimeQuery } from "./page.ts";
 
 const EventQuery = PageQuery.extend(TimeQuery.shape).extend({
   source: z.string().max(63).optional(),
@@ -47,7 +47,8 @@ export const eventOperations: readonly Operation[] = [
   operation({
     method: "get",
     path: `${PATH}/{event}`,
-    summary: "Reads an event: what came, how it was verified, its receipts, deliveries and timeline.",
+    summary:
+      "Reads an event: what came, how it was verified, its receipts, deliveries and timeline.",
     responses: { 200: "The event.", 404: "No such event." },
     async handle({ app, stores, params }) {
       const tenant = params["tenant"] ?? "";

@@ -44,8 +44,8 @@ export async function handleAdmin(context: Context, app: App): Promise<Response>
   const path = new URL(context.req.url).pathname;
   const method = context.req.method.toLowerCase();
   const here = table.flatMap(({ operation, match }) => {
-    const groups = match.exec(path)?.groups;
-    return groups === undefined ? [] : [{ operation, params: { ...groups } }];
+    const found = match.exec(path);
+    return found === null ? [] : [{ operation, params: { ...found.groups } }];
   });
   const found = here.find(({ operation }) => operation.method === method);
   if (found !== undefined) {

@@ -36,8 +36,7 @@ function describe(operation: Operation): object {
   const names = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "");
   const query = operation.query === undefined ? [] : queryParameters(operation.query);
   // The address rule depends on the deployment; the schema is that of production.
-  const body =
-    typeof operation.body === "function" ? targetBody(false) : operation.body;
+  const body = typeof operation.body === "function" ? targetBody(false) : operation.body;
   return {
     operationId: operationId(operation),
     summary: operation.summary,

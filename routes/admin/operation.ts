@@ -43,7 +43,10 @@ export interface OperationSpec<Body, Query> {
   /** A body may be left out. */
   readonly bodyOptional?: boolean;
   /** Completes the body as sent before it is validated. */
-  readonly complete?: (sent: Json, call: Omit<Call<never, never>, "body" | "query">) => Promise<Json>;
+  readonly complete?: (
+    sent: Json,
+    call: Omit<Call<never, never>, "body" | "query">,
+  ) => Promise<Json>;
   readonly responses: Readonly<Record<number, string>>;
   handle(call: Call<Body, Query>): Promise<Reply>;
 }

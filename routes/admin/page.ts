@@ -22,7 +22,10 @@ export const rangeOf = (query: { from?: string | undefined; to?: string | undefi
   toMs: query.to === undefined ? END_OF_TIME_MS : Date.parse(query.to),
 });
 
-export const pageBody = (items: readonly Json[], cursor: string | null): Json => ({ items, cursor });
+export const pageBody = (items: readonly Json[], cursor: string | null): Json => ({
+  items,
+  cursor,
+});
 
 export const encodeCursor = (position: readonly (string | number)[] | null): string | null =>
   position === null

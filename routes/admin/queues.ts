@@ -9,7 +9,8 @@ export const queueOperations: readonly Operation[] = [
   operation({
     method: "get",
     path: "/admin/queues",
-    summary: "Per priority: backlog, oldest message, throughput and consumer settings; and the outbox.",
+    summary:
+      "Per priority: backlog, oldest message, throughput and consumer settings; and the outbox.",
     responses: { 200: "The queues." },
     async handle({ app }) {
       const { queues, outbox, meter, clock } = app.deliver;

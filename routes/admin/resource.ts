@@ -6,7 +6,7 @@ import type { ResourceKind, Secrets } from "../../src/core/resources.ts";
 import type { StoredResource } from "../../src/ports/config.ts";
 import { announce, iso, requireTenant, written } from "./change.ts";
 import { type Call, notFound, type Operation, operation } from "./operation.ts";
-import { decodeCursor, encodeCursor, pageBody, PageQuery } from "./page.ts";
+import { decodeCursor, encodeCursor, PageQuery, pageBody } from "./page.ts";
 import { Slug } from "./schemas.ts";
 import { requireSlug } from "./slug.ts";
 

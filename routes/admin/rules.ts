@@ -4,8 +4,8 @@ import { isJsonObject, type Json } from "../../src/core/json.ts";
 import {
   explainPattern,
   matchesPattern,
-  parsePattern,
   type Pattern,
+  parsePattern,
 } from "../../src/core/pattern/index.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import { requireTenant } from "./change.ts";

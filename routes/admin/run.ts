@@ -2,7 +2,13 @@
 import type { Context } from "hono";
 import type * as z from "zod";
 import type { App } from "../../src/compose.ts";
-import { formatPointer, isJsonObject, type Json, parseJsonDocument, stringifyJson } from "../../src/core/json.ts";
+import {
+  formatPointer,
+  isJsonObject,
+  type Json,
+  parseJsonDocument,
+  stringifyJson,
+} from "../../src/core/json.ts";
 import { ADMIN_BODY_BYTES_MAX } from "../../src/core/limits.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import type { AdminStores } from "../../src/ports/admin.ts";
@@ -28,7 +34,9 @@ export async function run(
     const query = readQuery(operation, context);
     const document = await readDocument(operation, context, app);
     const base = { ...common, sent: document.value, duplicateKeys: document.duplicates };
-    const sent = operation.complete ? await operation.complete(document.value, base) : document.value;
+    const sent = operation.complete
+      ? await operation.complete(document.value, base)
+      : document.value;
     const body = validate(operation, app, sent);
     return respond(await operation.handle({ ...base, sent, body, query }));
   } catch (error) {
@@ -53,7 +61,10 @@ function readQuery(operation: Operation, context: Context): unknown {
   throw new Refusal({
     slug: "malformed-request",
     detail: "A query parameter is not valid.",
-    errors: faultsOf(parsed.error).map((fault) => ({ ...fault, pointer: `?${fault.pointer.slice(1)}` })),
+    errors: faultsOf(parsed.error).map((fault) => ({
+      ...fault,
+      pointer: `?${fault.pointer.slice(1)}`,
+    })),
   });
 }
 
@@ -62,11 +73,7 @@ interface Document {
   readonly duplicates: readonly string[];
 }
 
-async function readDocument(
-  operation: Operation,
-  context: Context,
-  app: App,
-): Promise<Document> {
+async function readDocument(operation: Operation, context: Context, app: App): Promise<Document> {
   const nothing: Document = { value: {}, duplicates: [] };
   if (operation.body === undefined) return nothing;
   const bytes = await readBody(context.req.raw, ADMIN_BODY_BYTES_MAX);

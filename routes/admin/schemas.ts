@@ -73,9 +73,7 @@ export const TenantBody = z.strictObject({
 
 export const SourceBody = z.strictObject({
   verify: Verify,
-  idempotencyKey: z
-    .union([...Place, z.strictObject({ from: z.literal("body-hash") })])
-    .optional(),
+  idempotencyKey: z.union([...Place, z.strictObject({ from: z.literal("body-hash") })]).optional(),
   typeFrom: z.union([...Place, z.string().min(1).max(256)]).optional(),
   limit: Limit.optional(),
   bytesMax: z.number().int().min(1).max(BODY_BYTES_HARD_MAX).optional(),
@@ -144,10 +142,15 @@ export const targetBody = (allowPrivateTargets: boolean) =>
 /** The pattern is checked by its own parser, which names every fault. */
 export const Pattern = z
   .looseObject({})
-  .meta({ description: "An Amazon EventBridge event pattern over the event.", examples: [{ type: ["push"] }] });
+  .meta({
+    description: "An Amazon EventBridge event pattern over the event.",
+    examples: [{ type: ["push"] }],
+  });
 
 export const RuleBody = z.strictObject({
-  pattern: z.unknown().meta({ type: "object", description: "An Amazon EventBridge event pattern." }),
+  pattern: z
+    .unknown()
+    .meta({ type: "object", description: "An Amazon EventBridge event pattern." }),
   priority: z.enum(PRIORITIES),
   targets: z.array(Slug).min(1).max(TARGETS_PER_RULE_MAX),
   enabled: z.boolean().optional(),

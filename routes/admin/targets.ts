@@ -1,7 +1,8 @@
 /** Targets: where deliveries go. */
+
+import { type Json, parseJsonDocument } from "../../src/core/json.ts";
 import type { TargetBody } from "../../src/core/resources.ts";
 import { storeTarget } from "../../src/core/resources.ts";
-import { parseJsonDocument, type Json } from "../../src/core/json.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { announce, written } from "./change.ts";
 import { type Call, notFound, type Operation, operation } from "./operation.ts";
@@ -76,7 +77,10 @@ export const targetOperations: readonly Operation[] = [
     method: "post",
     path: `${PATH}/resume`,
     summary: "Opens a paused or disabled target: parked deliveries go out.",
-    responses: { 200: "Resumed; `released` says how many deliveries go out.", 404: "No such target." },
+    responses: {
+      200: "Resumed; `released` says how many deliveries go out.",
+      404: "No such target.",
+    },
     async handle(call) {
       const { tenant, id, version } = await setPaused(call, false);
       const { deliver } = call.app;

@@ -3,7 +3,7 @@ import { type Json, stringifyJson } from "../../src/core/json.ts";
 import type { StoredTenant } from "../../src/ports/config.ts";
 import { announce, iso, written } from "./change.ts";
 import { notFound, type Operation, operation } from "./operation.ts";
-import { decodeCursor, encodeCursor, pageBody, PageQuery } from "./page.ts";
+import { decodeCursor, encodeCursor, PageQuery, pageBody } from "./page.ts";
 import { Slug, TenantBody } from "./schemas.ts";
 import { requireSlug } from "./slug.ts";
 

@@ -1,6 +1,5 @@
 /** The archive in R2. */
 import type { Text } from "../core/crypto.ts";
-import { Retryable } from "../core/errors.ts";
 import {
   decodeFrame,
   decodeMeta,
@@ -8,6 +7,7 @@ import {
   frameLengths,
   type Pointer,
 } from "../core/enqueue/record.ts";
+import { Retryable } from "../core/errors.ts";
 import type { Archive } from "../ports/archive.ts";
 import type { Meter } from "../ports/meter.ts";
 

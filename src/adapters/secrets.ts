@@ -3,11 +3,10 @@
  * that a later key can be told from this one; the resource's own name is bound in, so that a sealed
  * value copied to another resource does not open.
  */
-import { decodeBase64, encodeBase64 } from "../core/bytes.ts";
-import { encodeHex } from "../core/bytes.ts";
+import { decodeBase64, encodeBase64, encodeHex } from "../core/bytes.ts";
 import { Invariant } from "../core/errors.ts";
-import { platformCrypto, platformText } from "./crypto.ts";
 import type { Vault } from "../ports/vault.ts";
+import { platformCrypto, platformText } from "./crypto.ts";
 
 const VERSION = "v1";
 const NONCE_BYTES = 12;

@@ -5,14 +5,20 @@
 import type { Crypto, Text } from "../core/crypto.ts";
 import type { GroupCommit } from "../core/enqueue/group-commit.ts";
 import { itemBytes, type PackItem } from "../core/enqueue/pack.ts";
-import { encodeFrame, type EventRecord } from "../core/enqueue/record.ts";
+import { type EventRecord, encodeFrame } from "../core/enqueue/record.ts";
 import { eventOf } from "../core/event.ts";
 import { eventId, timeOrderedId } from "../core/ids.ts";
 import { type DraftEvent, readEvents } from "../core/ingest/events.ts";
 import { keptHeaders, ownSignatureHeader } from "../core/ingest/headers.ts";
 import { slackChallenge } from "../core/ingest/slack.ts";
 import { PACK_BYTES_MAX } from "../core/limits.ts";
-import { demote, mostUrgent, type Priority, prioritiesOf, type Subscription } from "../core/priority.ts";
+import {
+  demote,
+  mostUrgent,
+  type Priority,
+  prioritiesOf,
+  type Subscription,
+} from "../core/priority.ts";
 import type { Problem } from "../core/problem.ts";
 import type { Source, Tenant } from "../core/tenant.ts";
 import { traceparentOf } from "../core/trace.ts";

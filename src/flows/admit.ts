@@ -5,9 +5,9 @@
  * revision along. When the limiter cannot be reached, events are admitted for one lease's life: a
  * webhook turned away is lost at many senders, an excess of one second is not.
  */
-import { leaseTokensMax, type Lease, NO_LEASE, spend, tokensToAsk } from "../core/admit/lease.ts";
-import { DIRECTORY_TENANTS_MAX, LEASE_TTL_MS, LIMITER_TIMEOUT_MS } from "../core/limits.ts";
+import { type Lease, leaseTokensMax, NO_LEASE, spend, tokensToAsk } from "../core/admit/lease.ts";
 import { Retryable } from "../core/errors.ts";
+import { DIRECTORY_TENANTS_MAX, LEASE_TTL_MS, LIMITER_TIMEOUT_MS } from "../core/limits.ts";
 import type { Limit, Source, Tenant } from "../core/tenant.ts";
 import { type Clock, within } from "../ports/clock.ts";
 import type { LeaseAnswer, LeaseAsk, Limiter } from "../ports/limiter.ts";
@@ -94,7 +94,11 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
       take(state, answer, clock.nowMs());
       for (const secret of secretsUsed) state.secretsUsed.delete(secret);
     } catch (error) {
-      log.warn("limiter-unreachable", { tenant: tenant.id, policy: "open", error: errorText(error) });
+      log.warn("limiter-unreachable", {
+        tenant: tenant.id,
+        policy: "open",
+        error: errorText(error),
+      });
       state.openUntilMs = clock.nowMs() + LEASE_TTL_MS;
     }
   }
@@ -114,11 +118,14 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
     }
     const { asking } = state;
     // The request that asks may end before its answer comes; then this one asks for itself.
-    await within(asking, LIMITER_TIMEOUT_MS, clock, () => new Retryable("shared lease is late")).catch(
-      () => {
-        if (state.asking === asking) state.asking = null;
-      },
-    );
+    await within(
+      asking,
+      LIMITER_TIMEOUT_MS,
+      clock,
+      () => new Retryable("shared lease is late"),
+    ).catch(() => {
+      if (state.asking === asking) state.asking = null;
+    });
   }
 
   async function admit(tenant: Tenant, source: Source, count: number): Promise<Admitted> {
@@ -131,7 +138,8 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
         if (now < state.openUntilMs) return { kind: "admitted", revision: tenant.revision };
         const blocked = now < state.freshUntilMs ? trySpend(state, limits, now, count) : "ask";
         if (blocked === null) return { kind: "admitted", revision: state.revision };
-        if (blocked !== "ask") return overflow(blocked.claimed, blocked.retryAfterMs, state.revision);
+        if (blocked !== "ask")
+          return overflow(blocked.claimed, blocked.retryAfterMs, state.revision);
         await askOnce(tenant, state, limits, count);
       }
     } finally {

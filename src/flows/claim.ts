@@ -1,8 +1,9 @@
 /** Who may work on what: one round trip claims everything in a batch and sorts it. */
-import { deliveryId, subscriptionHash, timeOrderedId } from "../core/ids.ts";
+
 import type { Pointer } from "../core/enqueue/record.ts";
-import type { Subscription } from "../core/priority.ts";
+import { deliveryId, subscriptionHash, timeOrderedId } from "../core/ids.ts";
 import { LEASE_SECONDS } from "../core/limits.ts";
+import type { Subscription } from "../core/priority.ts";
 import {
   type AgainClaim,
   type ClaimAnswer,

@@ -13,18 +13,18 @@ import type { Priority } from "../core/priority.ts";
 import type { Target, Tenant } from "../core/tenant.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
-import { claimBatch, type Claimed, type Duty } from "./claim.ts";
+import { type Claimed, claimBatch, type Duty } from "./claim.ts";
 import { attempt, recorded } from "./deliver.ts";
 import {
   backoffSeconds,
   type HeldEvent,
-  openMessages,
   type OpenMessage,
+  openMessages,
   type QueueMessage,
   retryLater,
 } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
-import { sendAgain, type Settled } from "./send-again.ts";
+import { type Settled, sendAgain } from "./send-again.ts";
 import { createSettler } from "./settle.ts";
 
 /** Which queue a batch comes from; "dead" holds messages whose handling crashed too often. */
@@ -163,7 +163,11 @@ async function attemptUnlessClosed(
 async function disable(duty: Duty, ports: DeliverPorts): Promise<void> {
   const { tenant, target } = duty;
   try {
-    const revision = await ports.ledger.disableTarget(tenant, target, "the receiver answered 410 Gone");
+    const revision = await ports.ledger.disableTarget(
+      tenant,
+      target,
+      "the receiver answered 410 Gone",
+    );
     ports.directory.forget(tenant);
     if (revision !== null) await ports.limiter.announce(tenant, revision);
     ports.log.warn("target-disabled", { tenant, target, reason: "410" });

@@ -1,6 +1,7 @@
 /** One attempt of one delivery: request, signature, answer, meaning. */
+
+import { type Answer, describe, type Outcome, outcomeOf } from "../core/deliver/outcome.ts";
 import { deliveryHeaders } from "../core/deliver/request.ts";
-import { describe, type Answer, type Outcome, outcomeOf } from "../core/deliver/outcome.ts";
 import { signatureValue, signedPrefix } from "../core/deliver/signature.ts";
 import { bodyOf } from "../core/enqueue/record.ts";
 import type { Target } from "../core/tenant.ts";

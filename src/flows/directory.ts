@@ -45,9 +45,12 @@ export function createDirectory(store: TenantStore, clock: Clock): Directory {
     const running = loading.get(id);
     if (running !== undefined) {
       // Another request reads it; should that request end first, this one reads for itself.
-      return within(running, SHARED_LOAD_MS, clock, () => new Retryable("shared load is late")).catch(
-        () => store.load(id),
-      );
+      return within(
+        running,
+        SHARED_LOAD_MS,
+        clock,
+        () => new Retryable("shared load is late"),
+      ).catch(() => store.load(id));
     }
     const started = store
       .load(id)

@@ -1,5 +1,11 @@
 /** From queue messages to events in hand; what cannot be read is kept for a person, not tried again. */
-import { decodePack, isParcel, type Again, type Origin, type PackItem } from "../core/enqueue/pack.ts";
+import {
+  type Again,
+  decodePack,
+  isParcel,
+  type Origin,
+  type PackItem,
+} from "../core/enqueue/pack.ts";
 import type { EventRecord, Frame, Pointer } from "../core/enqueue/record.ts";
 import { errorText } from "../ports/log.ts";
 import type { DeliverPorts } from "./ports.ts";

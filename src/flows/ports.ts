@@ -7,8 +7,8 @@ import type { Limiter } from "../ports/limiter.ts";
 import type { Log } from "../ports/log.ts";
 import type { Meter } from "../ports/meter.ts";
 import type { Outbox } from "../ports/outbox.ts";
-import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Queues } from "../ports/queues.ts";
+import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Directory } from "./directory.ts";
 

@@ -47,7 +47,8 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
       revived += sent.length;
       unreadable += due.length - sent.length;
       await ports.ledger.putOff(due, putOffMs);
-      if (due.length < SWEEP_PAGE) return report({ revived, unreadable, complete: true }, scope, ports);
+      if (due.length < SWEEP_PAGE)
+        return report({ revived, unreadable, complete: true }, scope, ports);
     }
   } catch (error) {
     ports.log.error("sweep-failed", { scope, error: errorText(error) });

@@ -7,8 +7,16 @@ const module = (path: string): string => join(ROOT, "node_modules", path);
 const [task = "test", ...rest] = process.argv.slice(2);
 
 const checks: readonly (readonly [string, readonly string[]])[] = [
-  ["format and lint", [module("@biomejs/biome/bin/biome"), "check", "--config-path=.biome.json", "."]],
-  ...["tsconfig.json", "src/core/tsconfig.json", "src/local/tsconfig.json", "test/tsconfig.json"].map(
+  [
+    "format and lint",
+    [module("@biomejs/biome/bin/biome"), "check", "--config-path=.biome.json", "."],
+  ],
+  ...[
+    "tsconfig.json",
+    "src/core/tsconfig.json",
+    "src/local/tsconfig.json",
+    "test/tsconfig.json",
+  ].map(
     (project) => [`compile ${project}`, [module("typescript/bin/tsc"), "-p", project]] as const,
   ),
 ];
@@ -22,7 +30,13 @@ for (const [name, parameters] of checks) {
 console.log("format, lint and compile: ok");
 
 if (task === "test") {
-  const parameters = [module("vitest/vitest.mjs"), "run", "--config", "test/vitest.config.ts", ...rest];
+  const parameters = [
+    module("vitest/vitest.mjs"),
+    "run",
+    "--config",
+    "test/vitest.config.ts",
+    ...rest,
+  ];
   const { status } = spawnSync(process.execPath, parameters, { cwd: ROOT, stdio: "inherit" });
   process.exit(status ?? 1);
 }

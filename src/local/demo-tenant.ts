@@ -31,7 +31,9 @@ export async function prepareDemo(admin: Admin, echoUrl: string): Promise<Demo> 
   return { curl: curlCommand };
 }
 
-const curlCommand = (origin: string): string => `  BODY='{"ref":"refs/heads/main","commits":[{"message":"Hello"}]}'
+const curlCommand = (
+  origin: string,
+): string => `  BODY='{"ref":"refs/heads/main","commits":[{"message":"Hello"}]}'
   curl -i ${origin}/in/demo/github \\
     -H 'content-type: application/json' -H 'x-github-event: push' -H "x-github-delivery: $(date +%s%N)" \\
     -H "x-hub-signature-256: sha256=$(printf %s "$BODY" | openssl dgst -sha256 -hmac ${DEMO_SECRET} | sed 's/.* //')" \\

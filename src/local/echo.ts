@@ -17,7 +17,9 @@ export async function startEcho(print: (line: string) => void): Promise<Echo> {
       const type = request.headers["ce-type"];
       const attempt = request.headers["signalbox-attempt"];
       const shown = body.length > 200 ? `${body.slice(0, 200)}…` : body;
-      print(`delivered ${request.headers["webhook-id"]} rule=${rule} type=${type} attempt=${attempt}`);
+      print(
+        `delivered ${request.headers["webhook-id"]} rule=${rule} type=${type} attempt=${attempt}`,
+      );
       print(`  ${shown}`);
       response.end("thanks");
     });
@@ -26,9 +28,10 @@ export async function startEcho(print: (line: string) => void): Promise<Echo> {
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/`,
-    stop: () => new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    }),
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }

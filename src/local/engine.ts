@@ -16,6 +16,9 @@ export const WRANGLER = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
 /** As often as wrangler.toml's cron; the local engine never fires one by itself. */
 const SWEEP_EVERY_MS = 60_000;
 
+// wrangler reads .dev.vars too and says so; the variables of a run come in through its options.
+process.env["WRANGLER_LOG"] ??= "error";
+
 export interface EngineOptions {
   /** 0 = any free one. */
   readonly port: number;
@@ -40,7 +43,8 @@ export interface Engine {
 export function buildWorker(directory: string): void {
   const parameters = [WRANGLER, "deploy", "--dry-run", "--outdir", directory];
   const built = spawnSync(process.execPath, parameters, { cwd: ROOT, encoding: "utf8" });
-  if (built.status !== 0) throw new Error(`The Worker does not build:\n${built.stdout}${built.stderr}`);
+  if (built.status !== 0)
+    throw new Error(`The Worker does not build:\n${built.stdout}${built.stderr}`);
 }
 
 /** Starts the router and answers when it takes requests. */
@@ -110,9 +114,13 @@ async function migrate(miniflare: Miniflare): Promise<void> {
   const { results } = await db.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
   const applied = new Set(results.map(({ name }) => name));
   const directory = join(ROOT, "migrations");
-  for (const name of readdirSync(directory).filter((file) => file.endsWith(".sql")).sort()) {
+  for (const name of readdirSync(directory)
+    .filter((file) => file.endsWith(".sql"))
+    .sort()) {
     if (applied.has(name)) continue;
-    const statements = readFileSync(join(directory, name), "utf8").split("--> statement-breakpoint");
+    const statements = readFileSync(join(directory, name), "utf8").split(
+      "--> statement-breakpoint",
+    );
     await db.batch([
       ...statements.filter((sql) => sql.trim() !== "").map((sql) => db.prepare(sql)),
       db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name),

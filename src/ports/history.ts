@@ -1,8 +1,9 @@
 /** What became of events, for the people who look: reads of the ledger, and putting dead letters back on their way. */
-import type { DeliveryState } from "../core/settle.ts";
-import type { AttemptRecord, Duplicate } from "./ledger.ts";
+
 import type { Pointer } from "../core/enqueue/record.ts";
 import type { Priority } from "../core/priority.ts";
+import type { DeliveryState } from "../core/settle.ts";
+import type { AttemptRecord, Duplicate } from "./ledger.ts";
 
 export interface EventSummary {
   readonly id: string;

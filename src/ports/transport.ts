@@ -4,7 +4,9 @@ import type { Answer } from "../core/deliver/outcome.ts";
 export interface OutgoingRequest {
   readonly url: string;
   readonly headers: ReadonlyMap<string, string>;
-  readonly body: Uint8Array | { readonly stream: ReadableStream<Uint8Array>; readonly bytes: number };
+  readonly body:
+    | Uint8Array
+    | { readonly stream: ReadableStream<Uint8Array>; readonly bytes: number };
   readonly timeoutMs: number;
 }
 

@@ -88,7 +88,10 @@ export function createHistory(d1: D1Database, session: Session): History {
       const [found, rows, copies] = await named(
         "event",
         db.batch([
-          db.select().from(events).where(and(eq(events.id, id), eq(events.tenant, tenant))),
+          db
+            .select()
+            .from(events)
+            .where(and(eq(events.id, id), eq(events.tenant, tenant))),
           db
             .select({ delivery: deliveries })
             .from(events)
@@ -122,7 +125,11 @@ export function createHistory(d1: D1Database, session: Session): History {
           .select()
           .from(deliveries)
           .where(and(...inRange(tenant, filter, after, "deliveries"), ...matching(filter)))
-          .orderBy(desc(deliveries.receivedAt), desc(deliveries.event), desc(deliveries.subscription))
+          .orderBy(
+            desc(deliveries.receivedAt),
+            desc(deliveries.event),
+            desc(deliveries.subscription),
+          )
           .limit(count + 1),
       );
       const page = pageOf(rows, count, readDelivery);
@@ -263,7 +270,8 @@ function countStates(json: string): EventSummary["deliveries"] {
 /** Null for the row that only records that no rule matched. */
 function readDelivery(row: DeliveryRow): StoredDelivery | null {
   if (row.state === "unmatched") return null;
-  const { event, rule, target, priority, source, type, state, attempts, lastStatus, lastError } = row;
+  const { event, rule, target, priority, source, type, state, attempts, lastStatus, lastError } =
+    row;
   return {
     id: deliveryId(event, row.subscription),
     ...{ event, rule, target, priority, source, type, state, attempts, lastStatus, lastError },

@@ -153,9 +153,7 @@ function readClaim(request: ClaimRequest, rows: ReadonlyMap<ClaimPart, Row[]>): 
         { attemptsBase: number(row["attempts_base"]) },
       ]),
     ),
-    revisions: new Map(
-      of("revisions").map((row) => [text(row["id"]), number(row["revision"])]),
-    ),
+    revisions: new Map(of("revisions").map((row) => [text(row["id"]), number(row["revision"])])),
   };
 }
 
@@ -189,12 +187,7 @@ function settleStatement(
 }
 
 function duplicatesStatement(duplicates: readonly Duplicate[]): Statement {
-  const rows = duplicates.map((copy) => [
-    copy.event,
-    copy.receipt,
-    copy.receivedAtMs,
-    copy.reason,
-  ]);
+  const rows = duplicates.map((copy) => [copy.event, copy.receipt, copy.receivedAtMs, copy.reason]);
   return { sql: sql.RECORD_DUPLICATES, params: [JSON.stringify(rows)] };
 }
 

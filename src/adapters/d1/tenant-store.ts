@@ -1,16 +1,17 @@
 /** Reads a tenant whole, in one round trip, and makes of it what the hot path uses. */
-import type { Limit, Rule, Source, Target, Tenant } from "../../core/tenant.ts";
+
 import { parseJsonDocument } from "../../core/json.ts";
 import { compileRules, parsePattern } from "../../core/pattern/index.ts";
 import {
   type RuleBody,
   type Secrets,
-  sourceOf,
   type SourceDoc,
-  targetOf,
+  sourceOf,
   type TargetDoc,
   type TenantBody,
+  targetOf,
 } from "../../core/resources.ts";
+import type { Limit, Rule, Source, Target, Tenant } from "../../core/tenant.ts";
 import type { TenantStore } from "../../ports/directory.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Vault } from "../../ports/vault.ts";
@@ -41,7 +42,8 @@ export function createTenantStore(session: Session, vault: Vault, log: Log): Ten
         }
         const secrets = await open(vault, `${id}/${kind}/${name}`, resource);
         const doc = JSON.parse(text(resource["doc"]));
-        if (kind === "source") sources.set(name, sourceOf(name, { doc: doc as SourceDoc, secrets }));
+        if (kind === "source")
+          sources.set(name, sourceOf(name, { doc: doc as SourceDoc, secrets }));
         else targets.set(name, targetOf(name, { doc: doc as TargetDoc, secrets }));
       }
       const limit = (JSON.parse(text(row["doc"])) as TenantBody).limit;

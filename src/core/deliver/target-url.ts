@@ -80,7 +80,10 @@ export function refusedAddress(url: UrlParts | null, allowPrivate: boolean): str
 }
 
 function refusedHost(hostname: string): string | null {
-  const host = hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "").toLowerCase();
+  const host = hostname
+    .replace(/^\[|\]$/g, "")
+    .replace(/\.$/, "")
+    .toLowerCase();
   const address = parseIpAddress(host);
   if (address !== undefined) {
     const plain = unmapIpv4(address);
@@ -91,6 +94,7 @@ function refusedHost(hostname: string): string | null {
   if (!host.includes(".")) return "the name is not public: it has no dot";
   const hasSuffix = (suffix: string): boolean => host === suffix || host.endsWith(`.${suffix}`);
   if (PRIVATE_SUFFIXES.some(hasSuffix)) return "the name is not public";
-  if (ADDRESS_IN_NAME_SUFFIXES.some(hasSuffix)) return "the name stands for an address written in it";
+  if (ADDRESS_IN_NAME_SUFFIXES.some(hasSuffix))
+    return "the name stands for an address written in it";
   return null;
 }

@@ -133,7 +133,11 @@ function readAllOfField(operand: Json | undefined, path: string, at: Spot): read
     if (reading !== "absence") {
       return [{ path, candidates: [reading], absence: false, pointer: at.pointer }];
     }
-    refuse(inside(within, index), "all-of", "Every candidate wants a value, so none can be absent.");
+    refuse(
+      inside(within, index),
+      "all-of",
+      "Every candidate wants a value, so none can be absent.",
+    );
     return [];
   });
 }

@@ -144,6 +144,8 @@ function reversed(value: Json): Json {
 function withKeysReversed(value: Json): Json {
   if (isJsonArray(value)) return value.map(withKeysReversed);
   if (!isJsonObject(value)) return value;
-  const members = Object.entries(value).map(([key, inner]) => [key, withKeysReversed(inner)] as const);
+  const members = Object.entries(value).map(
+    ([key, inner]) => [key, withKeysReversed(inner)] as const,
+  );
   return Object.fromEntries(members.toReversed());
 }

@@ -1,0 +1,62 @@
+/** A running router for a test: the built Worker on the local engine, with state and secrets of its own. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inject } from "vitest";
+import { type Admin, createAdmin } from "../../src/local/admin.ts";
+import { type Engine, startEngine } from "../../src/local/engine.ts";
+import { randomVars } from "../../src/local/vars.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Where the Worker was built, once for all test files. */
+    readonly buildDirectory: string;
+  }
+}
+
+export interface Router {
+  readonly url: string;
+  readonly admin: Admin;
+  readonly vars: Readonly<Record<string, string>>;
+  readonly stateDirectory: string;
+  /** What the Worker logged, one JSON object a line. */
+  readonly lines: string[];
+  sweep(): Promise<void>;
+  /** Sends a webhook. */
+  send(path: string, init?: RequestInit): Promise<Response>;
+  stop(): Promise<void>;
+}
+
+export interface RouterOptions {
+  readonly vars?: Readonly<Record<string, string>>;
+  /** State of an earlier router, to go on with; kept when this one stops. */
+  readonly stateDirectory?: string;
+}
+
+export async function startRouter(options: RouterOptions = {}): Promise<Router> {
+  const stateDirectory = options.stateDirectory ?? mkdtempSync(join(tmpdir(), "signalbox-test-"));
+  const vars = { ...randomVars(), ...options.vars };
+  const lines: string[] = [];
+  const engine: Engine = await startEngine({
+    port: 0,
+    stateDirectory,
+    vars,
+    buildDirectory: inject("buildDirectory"),
+    onLine: (line) => void lines.push(line),
+  });
+  return {
+    url: engine.url,
+    admin: createAdmin(engine.url, vars["ADMIN_TOKEN"] ?? ""),
+    vars,
+    stateDirectory,
+    lines,
+    sweep: () => engine.sweep(),
+    send: (path, init) => fetch(`${engine.url}/in/${path}`, { method: "POST", ...init }),
+    async stop() {
+      await engine.stop();
+      if (options.stateDirectory === undefined) {
+        rmSync(stateDirectory, { recursive: true, force: true });
+      }
+    },
+  };
+}

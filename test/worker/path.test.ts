@@ -1,0 +1,60 @@
+/** The main path: one webhook in, the same bytes out, and what an operator sees of it. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Receiver, startReceiver } from "../support/receiver.ts";
+import { type Router, startRouter } from "../support/router.ts";
+import { eventually } from "../support/wait.ts";
+
+let router: Router;
+let receiver: Receiver;
+
+beforeAll(async () => {
+  [router, receiver] = await Promise.all([startRouter(), startReceiver()]);
+  const { admin } = router;
+  await admin.put("tenants/acme", { name: "Acme" });
+  await admin.put("tenants/acme/sources/open", { verify: { scheme: "none" } });
+  await admin.put("tenants/acme/targets/sink", { kind: "http", url: `${receiver.url}/sink` });
+  await admin.put("tenants/acme/rules/orders", {
+    pattern: { data: { kind: ["order"] } },
+    priority: "critical",
+    targets: ["sink"],
+  });
+});
+
+afterAll(async () => {
+  await router?.stop();
+  await receiver?.stop();
+});
+
+describe("a webhook", () => {
+  it("reaches the rule's target with its own bytes, and its event shows every hop", async () => {
+    const body = '{ "kind": "order", "total": 9007199254740993 }';
+    const answer = await router.send("acme/open", { body });
+    expect(answer.status).toBe(202);
+    const accepted = (await answer.json()) as { id: string };
+    expect(accepted).toMatchObject({ deliveries: 1, priorities: ["critical"] });
+
+    const [delivery] = await receiver.waitFor(1);
+    expect(delivery?.body.toString()).toBe(body);
+    expect(delivery?.headers["signalbox-event"]).toBe(accepted.id);
+
+    const path = `tenants/acme/events/${accepted.id}`;
+    const event = await eventually(
+      () => router.admin.get(path),
+      ({ body }) => body.deliveries?.[0]?.state === "delivered",
+    );
+    expect(event.body.receipts).toHaveLength(1);
+    const hops = event.body.timeline.map(({ hop }: { hop: string }) => hop);
+    expect(hops).toEqual(["accepted", "claimed", "attempt", "delivered"]);
+  });
+
+  it("that no rule wants is accepted, recorded as unmatched, and delivered nowhere", async () => {
+    const answer = await router.send("acme/open", { body: '{"kind":"gossip"}' });
+    const accepted = (await answer.json()) as { id: string };
+    expect(accepted).toMatchObject({ deliveries: 0, priorities: [] });
+    const listed = await eventually(
+      () => router.admin.get("tenants/acme/events?outcome=unmatched"),
+      ({ body }) => body.items.length > 0,
+    );
+    expect(listed.body.items).toMatchObject([{ id: accepted.id, outcome: "unmatched" }]);
+  });
+});
