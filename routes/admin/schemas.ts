@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { signingKey } from "../../src/core/deliver/signature.ts";
 import { refusedAddress } from "../../src/core/deliver/target-url.ts";
+import { SLUG } from "../../src/core/ids.ts";
 import {
   ATTEMPT_TIMEOUT_MS_MAX,
   BODY_BYTES_HARD_MAX,
@@ -9,11 +10,11 @@ import {
   TARGETS_PER_RULE_MAX,
 } from "../../src/core/limits.ts";
 import { PRIORITIES } from "../../src/core/priority.ts";
-import { presets } from "../../src/core/verify/presets.ts";
+import { webhookSecretBytes } from "../../src/core/webhook-secret.ts";
 
 export const Slug = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "lower-case letters, digits and dashes; at most 63")
+  .regex(SLUG, "lower-case letters, digits and dashes; at most 63")
   .meta({ examples: ["github"] });
 
 const HeaderName = z
@@ -41,8 +42,20 @@ export const Limit = z
 const Verify = z.discriminatedUnion("scheme", [
   z.strictObject({ scheme: z.literal("none") }),
   z.strictObject({
-    scheme: z.enum(Object.keys(presets) as [keyof typeof presets, ...(keyof typeof presets)[]]),
+    scheme: z.enum(["github", "stripe", "slack", "shopify"]),
     secrets: SecretList,
+    toleranceSeconds: ToleranceSeconds,
+  }),
+  z.strictObject({
+    scheme: z.literal("standard-webhooks"),
+    secrets: z
+      .array(
+        Secret.refine((secret) => webhookSecretBytes(secret) !== null, {
+          error: "not a Standard Webhooks secret: whsec_ and base64",
+        }),
+      )
+      .min(1)
+      .max(SECRETS_MAX),
     toleranceSeconds: ToleranceSeconds,
   }),
   z.strictObject({
@@ -140,12 +153,10 @@ export const targetBody = (allowPrivateTargets: boolean) =>
   });
 
 /** The pattern is checked by its own parser, which names every fault. */
-export const Pattern = z
-  .looseObject({})
-  .meta({
-    description: "An Amazon EventBridge event pattern over the event.",
-    examples: [{ type: ["push"] }],
-  });
+export const Pattern = z.looseObject({}).meta({
+  description: "An Amazon EventBridge event pattern over the event.",
+  examples: [{ type: ["push"] }],
+});
 
 export const RuleBody = z.strictObject({
   pattern: z

@@ -4,6 +4,10 @@
  */
 import type { Crypto, Text } from "./crypto.ts";
 
+/** Names that people give: of tenants, sources, targets and rules. */
+export const SLUG = /^[a-z0-9][a-z0-9-]{0,62}$/;
+export const isSlug = (text: string): boolean => SLUG.test(text);
+
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"; // Crockford's base 32: no i, l, o, u
 
 /** Lower-case base 32 without padding: 16 bytes give 26 characters, 8 bytes give 13. */

@@ -1,4 +1,4 @@
-/** IPv4 and IPv6 addresses and ranges, read from text strictly: what one reader takes, no other reads differently. */
+/** IPv4 and IPv6 addresses and ranges, read strictly: no text that another reader takes otherwise. */
 
 export interface IpAddress {
   readonly family: 4 | 6;
@@ -29,20 +29,20 @@ export function parseIpAddress(text: string): IpAddress | undefined {
   return bits === undefined ? undefined : { family, bits };
 }
 
-/** `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2) as the IPv4 address it stands for, others as they are. */
+/** `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2) as the IPv4 address in it; others as they are. */
 export function unmapIpv4(address: IpAddress): IpAddress {
   if (address.family === 4 || address.bits >> 32n !== 0xffffn) return address;
   return { family: 4, bits: address.bits & 0xffff_ffffn };
 }
 
-/** `10.0.0.0/8`, `2001:db8::/32` (RFC 4632, RFC 4291 section 2.3); bits behind the prefix are ignored. */
+/** `10.0.0.0/8` (RFC 4632), `2001:db8::/32` (RFC 4291); bits behind the prefix are ignored. */
 export function parseCidr(text: string): Cidr | undefined {
   const [, base = "", prefixBits] = /^([^/]{1,45})\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
   const address = parseIpAddress(base);
   return address && cidrOf(address, Number(prefixBits));
 }
 
-/** The range of all addresses that share the first `prefixBits` bits; undefined when there are not so many. */
+/** All addresses that share the first `prefixBits` bits; undefined when there are not so many. */
 export function cidrOf(address: IpAddress, prefixBits: number): Cidr | undefined {
   const { family, bits } = address;
   if (!Number.isInteger(prefixBits) || prefixBits < 0 || prefixBits > BITS[family])

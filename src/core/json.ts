@@ -1,4 +1,4 @@
-/** JSON as the router needs it: bounded nesting, exact numbers, duplicate keys named, faults located. */
+/** JSON as the router needs it: bounded nesting, exact numbers, duplicates named, faults located. */
 import { readJson } from "./json/reader.ts";
 import { scanJson } from "./json/scan.ts";
 import type { Json } from "./json/value.ts";
@@ -60,7 +60,7 @@ export type ParsedDocument =
       readonly expected: string;
     };
 
-/** An admin body: what a person wrote, so that every fault is located and no duplicate key hides. */
+/** An admin body: a person wrote it, so every fault is located and no duplicate key hides. */
 export function parseJsonDocument(text: string): ParsedDocument {
   const limits = { depthMax: DOCUMENT_DEPTH_MAX, duplicatesMax: DUPLICATES_NAMED_MAX };
   const reading = readJson(text, limits);

@@ -7,7 +7,7 @@ import type { GroupCommit } from "../core/enqueue/group-commit.ts";
 import { itemBytes, type PackItem } from "../core/enqueue/pack.ts";
 import { type EventRecord, encodeFrame } from "../core/enqueue/record.ts";
 import { eventOf } from "../core/event.ts";
-import { eventId, timeOrderedId } from "../core/ids.ts";
+import { eventId, isSlug, timeOrderedId } from "../core/ids.ts";
 import { type DraftEvent, readEvents } from "../core/ingest/events.ts";
 import { keptHeaders, ownSignatureHeader } from "../core/ingest/headers.ts";
 import { slackChallenge } from "../core/ingest/slack.ts";
@@ -131,6 +131,7 @@ async function findSource(
   webhook: Webhook,
   directory: Directory,
 ): Promise<{ tenant: Tenant; source: Source } | null> {
+  if (!isSlug(webhook.tenant) || !isSlug(webhook.source)) return null;
   const known = await directory.get(webhook.tenant);
   if (known === null) return null;
   const tenant = known.sources.has(webhook.source) ? known : await directory.reload(webhook.tenant);

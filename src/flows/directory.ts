@@ -13,7 +13,7 @@ import type { TenantStore } from "../ports/directory.ts";
 export interface Directory {
   /** The tenant as last seen, read from the store if this isolate does not know it. */
   get(tenant: string): Promise<Tenant | null>;
-  /** The tenant at `revision`: read again unless that is what is known already. */
+  /** The tenant at `revision` or later: read again unless that is known already. */
   at(tenant: string, revision: number): Promise<Tenant | null>;
   /** The tenant as the store has it now; calls at one moment share one read. */
   reload(tenant: string): Promise<Tenant | null>;
@@ -24,21 +24,17 @@ export interface Directory {
 /** How long a request waits for a read that another request began. */
 const SHARED_LOAD_MS = 2_000;
 
-interface Entry {
-  readonly tenant: Tenant | null;
-  readonly loadedAtMs: number;
-}
-
 export function createDirectory(store: TenantStore, clock: Clock): Directory {
-  const known = new Map<string, Entry>();
+  const known = new Map<string, Tenant>();
+  /** When a name turned out to be nobody's; kept apart, so that made-up names push no tenant out. */
+  const unknown = new Map<string, number>();
   const loading = new Map<string, Promise<Tenant | null>>();
 
   function remember(id: string, tenant: Tenant | null): void {
-    known.delete(id); // so that it becomes the newest
-    known.set(id, { tenant, loadedAtMs: clock.nowMs() });
-    if (known.size <= DIRECTORY_TENANTS_MAX) return;
-    const oldest = known.keys().next().value;
-    if (oldest !== undefined) known.delete(oldest);
+    known.delete(id);
+    unknown.delete(id);
+    if (tenant === null) keep(unknown, id, clock.nowMs());
+    else keep(known, id, tenant);
   }
 
   function reload(id: string): Promise<Tenant | null> {
@@ -68,20 +64,27 @@ export function createDirectory(store: TenantStore, clock: Clock): Directory {
 
   return {
     async get(id) {
-      const entry = known.get(id);
-      if (entry === undefined) return reload(id);
-      const unknownFor = clock.nowMs() - entry.loadedAtMs;
-      if (entry.tenant === null && unknownFor >= UNKNOWN_TENANT_TTL_MS) return reload(id);
-      return entry.tenant;
+      const tenant = known.get(id);
+      if (tenant !== undefined) return tenant;
+      const unknownSinceMs = unknown.get(id) ?? Number.NEGATIVE_INFINITY;
+      return clock.nowMs() - unknownSinceMs < UNKNOWN_TENANT_TTL_MS ? null : reload(id);
     },
     async at(id, revision) {
-      const entry = known.get(id);
-      return entry?.tenant?.revision === revision ? entry.tenant : reload(id);
+      const tenant = known.get(id);
+      return tenant !== undefined && tenant.revision >= revision ? tenant : reload(id);
     },
     reload,
     forget(id) {
       known.delete(id);
+      unknown.delete(id);
       loading.delete(id);
     },
   };
+}
+
+/** Adds the newest entry and drops the oldest above the bound. */
+function keep<Value>(map: Map<string, Value>, id: string, value: Value): void {
+  map.set(id, value);
+  const oldest = map.keys().next().value;
+  if (map.size > DIRECTORY_TENANTS_MAX && oldest !== undefined) map.delete(oldest);
 }

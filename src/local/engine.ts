@@ -28,6 +28,8 @@ export interface EngineOptions {
   readonly vars: Readonly<Record<string, string>>;
   /** A directory that `buildWorker` filled; built anew when absent. */
   readonly buildDirectory?: string;
+  /** Called with the ids of the engine's processes, at the start and when the engine restarts itself. */
+  readonly onProcesses?: (pids: readonly number[]) => void;
   /** Called with each line the Worker logs. */
   readonly onLine?: (line: string) => void;
 }
@@ -53,7 +55,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   if (options.buildDirectory === undefined) buildWorker(directory);
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
   const { modulesRules: _, ...bindings } = workerOptions; // for sources; what runs here is built
-  const recover = () => runScheduled(miniflare, RECOVER_CRON);
+  const recover = async () => {
+    options.onProcesses?.(childProcesses());
+    await runScheduled(miniflare, RECOVER_CRON);
+  };
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...bindings,
@@ -87,6 +92,15 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       await miniflare.dispose();
     },
   };
+}
+
+/** Ids of the processes this one started. */
+function childProcesses(): number[] {
+  const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,ppid=,comm="], { encoding: "utf8" });
+  return (stdout ?? "").split("\n").flatMap((line) => {
+    const [pid, parent, name] = line.trim().split(/\s+/);
+    return Number(parent) === process.pid && name?.includes("workerd") ? [Number(pid)] : [];
+  });
 }
 
 function stdio(onLine: EngineOptions["onLine"]) {

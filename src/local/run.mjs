@@ -76,8 +76,46 @@ const quiet = {
 const path = [dirname(node), join(modules, ".bin"), process.env.PATH].join(delimiter);
 const child = spawn(node, [...command(), ...rest], {
   cwd: root,
-  stdio: "inherit",
+  stdio: ["inherit", "inherit", "inherit", "ipc"],
   env: { ...quiet, ...process.env, PATH: path },
 });
+
+/** The engine's own process: it would outlive a task that is killed, and keep its port and its files. */
+let enginePids = [];
+child.on("message", (message) => {
+  if (Array.isArray(message?.enginePids)) enginePids = message.enginePids;
+});
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
-child.on("exit", (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));
+child.on("exit", (code, signal) => {
+  if (signal !== null) for (const pid of enginePids) kill(pid);
+  process.exit(signal === null ? (code ?? 1) : 1);
+});
+
+// Whoever kills npm, or the shell that npm runs this in, means all of it.
+const ancestors = [process.ppid];
+if (process.env.npm_lifecycle_event !== undefined) {
+  const { stdout } = spawnSync("ps", ["-o", "ppid=", "-p", String(process.ppid)], {
+    encoding: "utf8",
+  });
+  const npm = Number(stdout);
+  if (npm > 1) ancestors.push(npm);
+}
+setInterval(() => {
+  if (!ancestors.every(isAlive)) child.kill("SIGTERM");
+}, 250).unref();
+
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function kill(pid) {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}

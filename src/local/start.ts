@@ -21,6 +21,7 @@ const engine = await startEngine({
   stateDirectory,
   vars,
   onLine: (line) => console.error(line),
+  onProcesses: (enginePids) => process.send?.({ enginePids }),
 }).catch((error: unknown) => fail([error instanceof Error ? error.message : String(error)]));
 
 const demo = await prepareDemo(createAdmin(engine.url, vars["ADMIN_TOKEN"] ?? ""), echo.url);
@@ -33,13 +34,17 @@ Send a signed webhook to the demo tenant; what its target receives is printed he
 ${demo.curl(engine.url)}
 `);
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, async () => {
-    await engine.stop();
-    await echo.stop();
-    process.exit(0);
-  });
+let stopping = false;
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  await engine.stop();
+  await echo.stop();
+  process.exit(0);
 }
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void stop());
+// The program that started this one is gone.
+process.on("disconnect", () => void stop());
 
 function fail(lines: readonly string[]): never {
   for (const line of lines) console.error(line);

@@ -1,14 +1,14 @@
 /** Standard Webhooks signatures of what we send (spec/standard-webhooks.md, "Signature scheme"). */
-import { decodeBase64, encodeBase64 } from "../bytes.ts";
+import { encodeBase64 } from "../bytes.ts";
+import { webhookSecretBytes } from "../webhook-secret.ts";
 
-const PREFIX = "whsec_";
 /** The specification's bounds for a symmetric secret. */
 const SECRET_BYTES_MIN = 24;
 const SECRET_BYTES_MAX = 64;
 
-/** The key bytes of a secret (`whsec_` and base64, or base64 alone), or null if it is none. */
+/** The key bytes of a secret that may sign, or null if it is none or too short or long to be one. */
 export function signingKey(secret: string): Uint8Array | null {
-  const bytes = decodeBase64(secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : secret);
+  const bytes = webhookSecretBytes(secret);
   if (bytes === null) return null;
   return bytes.length >= SECRET_BYTES_MIN && bytes.length <= SECRET_BYTES_MAX ? bytes : null;
 }

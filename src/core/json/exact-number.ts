@@ -1,4 +1,4 @@
-/** Number literals that no double holds, and the comparison of all numbers by exact decimal value. */
+/** Number literals that no double holds, and comparison of all numbers by exact decimal value. */
 
 /** `0.digits × 10^exponent`; `digits` has no outer zeros, and zero has no digits at all. */
 interface Decimal {
@@ -33,7 +33,7 @@ export class ExactNumber {
   }
 }
 
-/** The value of a JSON number literal: a double where its shortest form has the same decimal value. */
+/** A JSON number literal: a double where its shortest form has the same decimal value. */
 export function readNumber(literal: string): number | ExactNumber {
   const double = Number(literal);
   if (literal.length <= SAFE_LITERAL_LENGTH_MAX && !/[eE]/.test(literal)) return double;

@@ -1,4 +1,4 @@
-/** The own JSON parser (RFC 8259): keeps exact numbers, names duplicate keys, and says what was expected where. */
+/** The own JSON parser (RFC 8259): exact numbers, duplicate keys, what was expected where. */
 import { readNumber } from "./exact-number.ts";
 import { formatPointer } from "./pointer.ts";
 import { skipSpace } from "./scan.ts";

@@ -1,4 +1,4 @@
-/** Looks at a JSON text without reading it: how deep it nests, whether its numbers fit a double, where values end. */
+/** A look at a JSON text before it is read: how deep it nests, whether doubles hold its numbers. */
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

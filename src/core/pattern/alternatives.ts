@@ -1,4 +1,4 @@
-/** Spells out the choices of a pattern one by one: each alternative is a list of fields that hold together. */
+/** Spells out the choices of a pattern: each alternative is a list of fields that hold together. */
 import type { EventValues, Occurrences } from "./path-tree.ts";
 import type { AllOf, Field } from "./pattern.ts";
 import { fits } from "./test-value.ts";

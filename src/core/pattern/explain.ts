@@ -1,10 +1,10 @@
-/** Says for every field of a pattern whether an event satisfies it, with which value, and why (not). */
+/** Says for every field of a pattern whether an event satisfies it, with which value, and why. */
 import { formatPointer, isJsonObject, type Json, type JsonScalar } from "../json.ts";
 import { alternatives, fitsAnywhere } from "./alternatives.ts";
 import { claimsOf } from "./claims.ts";
 import { describe } from "./issues.ts";
 import { type Finding, nearestFindings } from "./nearest.ts";
-import { type EventValues, NOWHERE, readEventValues } from "./path-tree.ts";
+import { type EventValues, NOWHERE, readEventValues, valuesIn } from "./path-tree.ts";
 import { type Candidate, type Field, type Operator, type Pattern, stepsOf } from "./pattern.ts";
 import { explainMiss, explainMissing, type Miss } from "./reasons.ts";
 import { passes } from "./test-value.ts";
@@ -55,42 +55,48 @@ function nearestAlternative(pattern: Pattern, values: EventValues): readonly Fin
 type Explanation = Omit<LeafVerdict, "path" | "ok">;
 
 const ABSENCE = { operator: "exists", expected: false } as const;
+const ELSEWHERE = "; a value that fits stands in an array element that the other fields do not fit";
 
 function explainFit(finding: Finding): Explanation {
-  for (const value of finding.values) {
-    const candidate = finding.field.candidates.find(({ test }) => passes(test, value));
-    if (!candidate) continue;
-    const { operator, operand } = candidate;
-    const reason = `${describe(value)} fits${placeOf(finding)}`;
-    return { operator, expected: operand, actual: value, reason };
+  const [value] = finding.found.values;
+  if (value === undefined) {
+    return { ...ABSENCE, reason: `no value stands here${placeOf(finding)}, and none is needed` };
   }
-  return { ...ABSENCE, reason: `no value stands here${placeOf(finding)}, and none is needed` };
+  const candidate = finding.field.candidates.find(({ test }) => passes(test, value));
+  const reason = `${describe(value)} fits${placeOf(finding)}`;
+  return { ...writtenAs(candidate), actual: value, reason };
 }
 
 function explainFault(finding: Finding, values: EventValues, event: Json): Explanation {
   const { field } = finding;
-  const nearest = nearestMiss(field, finding.values);
-  const elsewhere = fitsAnywhere(field, values.get(field.path) ?? NOWHERE);
-  const hint = elsewhere
-    ? "; a value that fits stands in an array element that the other fields do not fit"
-    : "";
+  const place = placeOf(finding);
+  const isElsewhere = fitsAnywhere(field, values.get(field.path) ?? NOWHERE);
+  const hint = isElsewhere ? ELSEWHERE : "";
+  const standing = valuesIn(finding.found);
+  const nearest = nearestMiss(field, standing);
   if (nearest) {
     const { candidate, value, miss } = nearest;
     const count = field.candidates.length;
     const start = count > 1 ? `none of ${count} candidates fits; nearest: ` : "";
-    const reason = `${start}${miss.reason}${placeOf(finding)}${hint}`;
-    return { operator: candidate.operator, expected: candidate.operand, actual: value, reason };
+    const reason = `${start}${miss.reason}${place}${hint}`;
+    return { ...writtenAs(candidate), actual: value, reason };
   }
-  for (const value of finding.values) {
-    const reason = `${describe(value)} stands here${placeOf(finding)}, but none may`;
-    return { ...ABSENCE, actual: value, reason };
+  const [value] = standing;
+  if (value !== undefined) {
+    return {
+      ...ABSENCE,
+      actual: value,
+      reason: `${describe(value)} stands here${place}, but none may`,
+    };
   }
-  const [candidate] = field.candidates;
-  const reason = elsewhere
-    ? `no value${placeOf(finding)}${hint}`
+  const reason = isElsewhere
+    ? `no value stands here${place}${hint}`
     : explainMissing(event, field.path);
-  const { operator, operand } = candidate ?? { operator: ABSENCE.operator, operand: false };
-  return { operator, expected: operand, reason };
+  return { ...writtenAs(field.candidates[0]), reason };
+}
+
+function writtenAs(candidate: Candidate | undefined): Pick<LeafVerdict, "operator" | "expected"> {
+  return candidate ? { operator: candidate.operator, expected: candidate.operand } : ABSENCE;
 }
 
 interface NearestMiss {
@@ -100,7 +106,7 @@ interface NearestMiss {
 }
 
 /** The first near miss; without any, the first value against the first candidate. */
-function nearestMiss(field: Field, values: Iterable<JsonScalar>): NearestMiss | undefined {
+function nearestMiss(field: Field, values: readonly JsonScalar[]): NearestMiss | undefined {
   let first: NearestMiss | undefined;
   for (const value of values) {
     for (const candidate of field.candidates) {

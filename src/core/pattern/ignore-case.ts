@@ -1,4 +1,4 @@
-/** EventBridge's reading of "ignore case": the pattern's letters have variants, the event's text is never folded. */
+/** EventBridge's "ignore case": the pattern's letters have variants, the event is not folded. */
 
 /**
  * Per UTF-16 unit of the pattern the spellings that may stand for it, the unit itself first. A

@@ -1,4 +1,4 @@
-/** Decides whether one pattern matches one event, with array consistency, never combining sibling arrays. */
+/** Decides whether a pattern matches an event, array-consistent, never combining sibling arrays. */
 import { isJsonObject, type Json } from "../json.ts";
 import { viableAlternatives } from "./alternatives.ts";
 import {

@@ -1,4 +1,4 @@
-/** Finds how close an event comes to one alternative of a pattern: per field the value that counts. */
+/** How close an event comes to one alternative of a pattern: per field the value that counts. */
 import type { JsonScalar } from "../json.ts";
 import {
   type Claim,
@@ -7,15 +7,15 @@ import {
   groupBySharedArrays,
   needFurtherIn,
 } from "./claims.ts";
-import type { ElementInEvent, Occurrences } from "./path-tree.ts";
+import { type ElementInEvent, NOWHERE, type Occurrences } from "./path-tree.ts";
 import type { Field } from "./pattern.ts";
 import { fits } from "./test-value.ts";
 
 export interface Finding {
   readonly field: Field;
   readonly ok: boolean;
-  /** The value that fits; else those that do not, where the field was looked for. */
-  readonly values: Iterable<JsonScalar>;
+  /** The value that fits alone; or where the field was looked for, and none does. */
+  readonly found: Occurrences;
   /** The innermost element that was chosen. */
   readonly element: ElementInEvent | undefined;
 }
@@ -26,7 +26,7 @@ interface Look {
   readonly chosen: boolean;
 }
 
-/** The same decisions as `matchesPattern`: all findings are ok exactly when the alternative matches. */
+/** As `matchesPattern` decides: all findings are ok exactly when the alternative matches. */
 export function nearestFindings(claims: readonly Claim[]): readonly Finding[] {
   return look(claims, undefined).findings;
 }
@@ -37,15 +37,16 @@ function look(claims: readonly Claim[], element: ElementInEvent | undefined): Lo
   let chosen = false;
   for (const claim of claims) {
     const { field, found } = claim;
-    const fitting = found.values.filter((value) => fits(field, [value])).slice(0, 1);
-    const need = needFurtherIn(claim, fitting.length > 0);
-    if (fitting.length > 0) chosen = true;
-    if (fitting.length > 0 && claim.need !== "nothing") {
-      findings.push({ field, ok: true, values: fitting, element });
+    const fitting = found.values.find((value) => fits(field, [value]));
+    const need = needFurtherIn(claim, fitting !== undefined);
+    if (fitting !== undefined) {
+      chosen = true;
+      if (claim.need !== "nothing")
+        findings.push({ field, ok: true, found: only(fitting), element });
     }
     if (found.elements.size > 0) open.push({ ...claim, need });
     else if (need !== "nothing") {
-      findings.push({ field, ok: need === "value-or-absence", values: found.values, element });
+      findings.push({ field, ok: need === "value-or-absence", found, element });
     }
   }
   for (const group of groupBySharedArrays(open)) {
@@ -61,13 +62,13 @@ function lookIntoElements(group: readonly Claim[], outer: ElementInEvent | undef
   let nearest: Look | undefined;
   for (const element of elementsOf(group)) {
     const inElement = look(claimsInElement(group, element), element);
-    const isNearer = inElement.chosen && countOk(inElement) > (nearest ? countOk(nearest) : -1);
-    if (isNearer) nearest = inElement;
+    if (!inElement.chosen) continue;
+    if (!nearest || countOk(inElement) > countOk(nearest)) nearest = inElement;
   }
   if (nearest) return nearest;
   const findings = group
     .filter((claim) => claim.need !== "nothing")
-    .map(({ field, found }) => ({ field, ok: false, values: valuesIn(found), element: outer }));
+    .map(({ field, found }) => ({ field, ok: false, found, element: outer }));
   return { findings, chosen: false };
 }
 
@@ -75,7 +76,6 @@ function countOk(look: Look): number {
   return look.findings.filter((finding) => finding.ok).length;
 }
 
-function* valuesIn(found: Occurrences): Generator<JsonScalar, void> {
-  yield* found.values;
-  for (const inner of found.elements.values()) yield* valuesIn(inner);
+function only(value: JsonScalar): Occurrences {
+  return { ...NOWHERE, values: [value] };
 }

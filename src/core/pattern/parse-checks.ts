@@ -1,4 +1,4 @@
-/** Checks of a pattern as a whole: paths claimed twice, caps, and what EventBridge would decide differently. */
+/** Checks of a pattern as a whole: paths claimed twice, caps, where EventBridge decides otherwise. */
 import { refuse, type Spot, warn } from "./issues.ts";
 import { PATTERN_ALTERNATIVES_MAX, PATTERN_FIELDS_MAX } from "./limits.ts";
 import { type AllOf, type Field, fieldsOf, stepsOf } from "./pattern.ts";
@@ -13,8 +13,8 @@ export function checkPaths(all: AllOf, spot: Spot): ReadonlyMap<string, string> 
   for (const { path, pointer } of all.fields) {
     const other = claimed.get(path);
     if (other !== undefined && other !== pointer) {
-      const detail = `${other} names the same place; list all candidates in one array, or write "all-of".`;
-      refuse({ ...spot, pointer }, "duplicate-path", detail);
+      const remedy = 'list all candidates in one array, or write "all-of"';
+      refuse({ ...spot, pointer }, "duplicate-path", `${other} names the same place; ${remedy}.`);
     }
     claimed.set(path, pointer);
   }
@@ -23,8 +23,8 @@ export function checkPaths(all: AllOf, spot: Spot): ReadonlyMap<string, string> 
     for (const [path, pointer] of inChoice) {
       const other = claimed.get(path);
       if (other !== undefined) {
-        const detail = `${other}, beside this "$or", names the same place; move it into every branch.`;
-        refuse({ ...spot, pointer }, "or-same-path", detail);
+        const fault = `${other}, beside this "$or", names the same place`;
+        refuse({ ...spot, pointer }, "or-same-path", `${fault}; move it into every branch.`);
       }
       claimed.set(path, pointer);
     }
@@ -35,13 +35,13 @@ export function checkPaths(all: AllOf, spot: Spot): ReadonlyMap<string, string> 
 export function checkCaps(root: AllOf, spot: Spot): void {
   const fields = countFields(root);
   if (fields > PATTERN_FIELDS_MAX) {
-    const detail = `A pattern has at most ${PATTERN_FIELDS_MAX} fields that hold at once; here are ${fields}.`;
-    refuse(spot, "too-many-fields", detail);
+    const cap = `At most ${PATTERN_FIELDS_MAX} fields may have to hold at once`;
+    refuse(spot, "too-many-fields", `${cap}; here are ${fields}.`);
   }
   const alternatives = countAlternatives(root);
   if (alternatives > PATTERN_ALTERNATIVES_MAX) {
-    const detail = `All "$or" together may spell out ${PATTERN_ALTERNATIVES_MAX} alternatives; these spell out ${alternatives}.`;
-    refuse(spot, "too-many-alternatives", detail);
+    const cap = `All "$or" together may spell out ${PATTERN_ALTERNATIVES_MAX} alternatives`;
+    refuse(spot, "too-many-alternatives", `${cap}; these spell out ${alternatives}.`);
   }
 }
 

@@ -8,7 +8,7 @@ import {
   type JsonArray,
 } from "../json.ts";
 import { readAddress, readAddressRange } from "./address.ts";
-import { describe, refuse, type Spot, show } from "./issues.ts";
+import { describe, refuse, type Spot } from "./issues.ts";
 import type { Test } from "./pattern.ts";
 
 type Comparison = "=" | "<" | "<=" | ">" | ">=";
@@ -18,52 +18,52 @@ interface Term {
   readonly value: number | ExactNumber;
 }
 
-const COMPARISONS: ReadonlySet<Json | undefined> = new Set(["=", "<", "<=", ">", ">="]);
+const COMPARISONS: ReadonlySet<Json> = new Set(["=", "<", "<=", ">", ">="]);
 const NUMERIC_FORMS = 'Write {"numeric": [">", 5]} or a range, {"numeric": [">=", 1, "<", 5]}.';
 
 /** One comparison, or a lower and then an upper one. */
 export function readNumeric(operand: Json, spot: Spot): Test | undefined {
   if (!isJsonArray(operand)) {
-    return refuse(
-      spot,
-      "operand",
-      `"numeric" takes an array; here stands ${describe(operand)}. ${NUMERIC_FORMS}`,
-    );
+    const detail = `"numeric" takes an array; here stands ${describe(operand)}. ${NUMERIC_FORMS}`;
+    return refuse(spot, "operand", detail);
   }
-  const fault = findNumericFault(operand);
-  if (fault) return refuse(spot, "numeric", `${fault} ${NUMERIC_FORMS}`);
-  const [first, second] = termsOf(operand);
-  if (first === undefined) return refuse(spot, "numeric", NUMERIC_FORMS);
-  return second ? readBetween(first, second, spot) : readOneSided(first);
+  const terms = readTerms(operand);
+  const test = typeof terms === "string" ? terms : readRange(terms);
+  return typeof test === "string" ? refuse(spot, "numeric", `${test} ${NUMERIC_FORMS}`) : test;
 }
 
-function findNumericFault(operand: JsonArray): string | undefined {
-  if (operand.length !== 2 && operand.length !== 4) {
-    return `"numeric" takes a comparison and a number, or two of each; here stand ${operand.length} elements.`;
-  }
-  for (const [index, element] of operand.entries()) {
-    if (index % 2 === 0 && !COMPARISONS.has(element)) {
-      return `One of = < <= > >= was expected; here stands ${describe(element)}.`;
-    }
-    if (index % 2 === 1 && !isJsonNumber(element)) {
-      return `A number was expected behind ${show(operand[index - 1] ?? null)}; here stands ${describe(element)}.`;
-    }
-  }
-  return undefined;
-}
-
-function termsOf(operand: JsonArray): readonly Term[] {
+/** The terms, or what is wrong with them. */
+function readTerms(operand: JsonArray): readonly Term[] | string {
   const terms: Term[] = [];
   for (let index = 0; index < operand.length; index += 2) {
-    const comparison = operand[index];
-    const value = operand[index + 1];
-    if (isComparison(comparison) && isJsonNumber(value)) terms.push({ comparison, value });
+    const [comparison = null, value] = operand.slice(index);
+    if (!isComparison(comparison)) {
+      return `One of = < <= > >= was expected; here stands ${describe(comparison)}.`;
+    }
+    if (!isJsonNumber(value)) {
+      const found = value === undefined ? "nothing" : describe(value);
+      return `A number was expected behind ${comparison}; here stands ${found}.`;
+    }
+    terms.push({ comparison, value });
   }
   return terms;
 }
 
-function isComparison(value: Json | undefined): value is Comparison {
+function isComparison(value: Json): value is Comparison {
   return COMPARISONS.has(value);
+}
+
+function readRange([first, second, ...more]: readonly Term[]): Test | string {
+  if (first === undefined || more.length > 0) return "One or two comparisons were expected.";
+  if (second === undefined) return readOneSided(first);
+  if (!first.comparison.startsWith(">") || !second.comparison.startsWith("<")) {
+    return "A range has its lower bound first (> or >=) and its upper bound second (< or <=).";
+  }
+  const lower = { value: first.value, inclusive: first.comparison === ">=" };
+  const upper = { value: second.value, inclusive: second.comparison === "<=" };
+  const order = compareNumbers(lower.value, upper.value);
+  const isEmpty = order > 0 || (order === 0 && !(lower.inclusive && upper.inclusive));
+  return isEmpty ? "No number lies between these bounds." : { kind: "range", lower, upper };
 }
 
 function readOneSided({ comparison, value }: Term): Test {
@@ -74,36 +74,14 @@ function readOneSided({ comparison, value }: Term): Test {
     : { kind: "range", upper: bound };
 }
 
-function readBetween(first: Term, second: Term, spot: Spot): Test | undefined {
-  if (!first.comparison.startsWith(">") || !second.comparison.startsWith("<")) {
-    return refuse(
-      spot,
-      "numeric",
-      `A range has its lower bound first (> or >=) and its upper bound second (< or <=). ${NUMERIC_FORMS}`,
-    );
-  }
-  const lower = { value: first.value, inclusive: first.comparison === ">=" };
-  const upper = { value: second.value, inclusive: second.comparison === "<=" };
-  const order = compareNumbers(lower.value, upper.value);
-  if (order > 0 || (order === 0 && !(lower.inclusive && upper.inclusive))) {
-    return refuse(
-      spot,
-      "numeric",
-      "No number lies in this range: its bounds leave nothing between.",
-    );
-  }
-  return { kind: "range", lower, upper };
-}
-
 /** `/32` and `/128`, a single address, are taken; event-ruler refuses them. */
 export function readCidr(operand: Json, spot: Spot): Test | undefined {
   const cidr = typeof operand === "string" ? readAddressRange(operand) : undefined;
   if (cidr) return { kind: "cidr", cidr };
   const single = typeof operand === "string" ? readAddress(operand) : undefined;
   const example = single ? `${operand}/${single.family === 4 ? 32 : 128}` : "10.0.0.0/8";
-  return refuse(
-    spot,
-    "cidr",
-    `An IPv4 range (prefix 0 to 32) or IPv6 range (0 to 128) was expected; here stands ${describe(operand)}. Write {"cidr": "${example}"}.`,
-  );
+  const detail =
+    "An IPv4 range (prefix 0 to 32) or IPv6 range (0 to 128) was expected; here stands " +
+    `${describe(operand)}. Write {"cidr": "${example}"}.`;
+  return refuse(spot, "cidr", detail);
 }

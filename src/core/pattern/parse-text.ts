@@ -8,7 +8,7 @@ import { readWildcard, type WildcardFault } from "./wildcard.ts";
 
 export type TextOperator = "exactly" | "prefix" | "suffix" | "equals-ignore-case" | "wildcard";
 
-/** The form with ignored case for a wildcard is ours; prefix and suffix have it from EventBridge. */
+/** For a wildcard this form is ours; prefix and suffix have it from EventBridge. */
 const CASE_MAY_BE_IGNORED: ReadonlySet<TextOperator> = new Set(["prefix", "suffix", "wildcard"]);
 
 const WILDCARD_FAULTS: Readonly<Record<WildcardFault, string>> = {

@@ -1,6 +1,6 @@
-/** Reads a pattern: every fault at once, each named by JSON Pointer, or a pattern that is safe to evaluate. */
+/** Reads a pattern: all faults at once, each with its JSON Pointer, or one safe to evaluate. */
 import { isJsonObject, type Json, type JsonObject, stringifyJson } from "../json.ts";
-import { describe, type PatternIssue, type Spot } from "./issues.ts";
+import { describe, type PatternIssue, type PatternIssueCode, type Spot } from "./issues.ts";
 import { PATTERN_CHARACTERS_MAX } from "./limits.ts";
 import { checkCaps, checkPaths, warnOfAbsence } from "./parse-checks.ts";
 import { readAllOf } from "./parse-structure.ts";
@@ -19,7 +19,8 @@ export type ParsedPattern =
 /**
  * The language of Amazon EventBridge (event-ruler 2.0.1), described in this folder's README with
  * what is added and what is decided differently. `duplicateKeyPointers` comes from
- * `parseJsonDocument`: of two equal keys one would be lost silently, so they are refused.
+ * `parseJsonDocument`: of two equal keys one would be lost silently, so they are refused. All
+ * pointers, there and in the issues, start at the pattern itself.
  *
  * A `$or` that is no choice makes the whole pattern read it as an ordinary key, as the original
  * does; when that fails too, the faults of the first reading are the ones to tell.
@@ -29,18 +30,22 @@ export function parsePattern(
   duplicateKeyPointers: readonly string[] = [],
 ): ParsedPattern {
   if (!isJsonObject(value)) {
-    const detail = `A pattern is an object of fields; here stands ${describe(value)}. Write {"type": ["push"]}.`;
-    return { ok: false, issues: [{ pointer: "", code: "not-an-object", detail }] };
+    const fault = `A pattern is an object of fields; here stands ${describe(value)}.`;
+    return refuseWhole("not-an-object", `${fault} Write {"type": ["push"]}.`);
   }
   const characters = stringifyJson(value).length;
   if (characters > PATTERN_CHARACTERS_MAX) {
-    const detail = `A pattern has at most ${PATTERN_CHARACTERS_MAX} characters; this one has ${characters}.`;
-    return { ok: false, issues: [{ pointer: "", code: "too-long", detail }] };
+    const cap = `A pattern has at most ${PATTERN_CHARACTERS_MAX} characters`;
+    return refuseWhole("too-long", `${cap}; this one has ${characters}.`);
   }
   const reading = readPattern(value, "choice", duplicateKeyPointers);
   if (reading.ok) return reading;
   const literal = readPattern(value, "field", duplicateKeyPointers);
   return literal.ok ? literal : reading;
+}
+
+function refuseWhole(code: PatternIssueCode, detail: string): ParsedPattern {
+  return { ok: false, issues: [{ pointer: "", code, detail }] };
 }
 
 function readPattern(

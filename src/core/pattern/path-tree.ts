@@ -1,8 +1,8 @@
-/** Finds the values of an event that patterns ask for, each with the array elements it stands in. */
+/** Finds the values of an event that patterns ask for, and the array elements they stand in. */
 import { isJsonArray, isJsonObject, type Json, type JsonObject, type JsonScalar } from "../json.ts";
 import { stepsOf } from "./pattern.ts";
 
-/** The paths that patterns name, as a tree of their steps; everything else in an event is skipped. */
+/** The paths that patterns name, as a tree of their steps; what is not in it is skipped. */
 export interface PathTree {
   /** The steps down to here, joined. */
   readonly path: string;
@@ -20,7 +20,7 @@ export interface Occurrences {
   readonly elements: ReadonlyMap<ElementInEvent, Occurrences>;
 }
 
-/** An object or array inside an array. It and its array are known by identity; the rest is for people. */
+/** An object or array inside an array, both known by identity; path and index are for people. */
 export interface ElementInEvent {
   readonly array: { readonly path: string };
   readonly index: number;
@@ -29,6 +29,13 @@ export interface ElementInEvent {
 export type EventValues = ReadonlyMap<string, Occurrences>;
 
 export const NOWHERE: Occurrences = { values: [], elements: new Map() };
+
+/** All values, whatever elements they stand in. */
+export function valuesIn(found: Occurrences, values: JsonScalar[] = []): readonly JsonScalar[] {
+  for (const value of found.values) values.push(value);
+  for (const inner of found.elements.values()) valuesIn(inner, values);
+  return values;
+}
 
 interface GrowingTree extends PathTree {
   isField: boolean;
@@ -82,8 +89,7 @@ function visit(node: PathTree, value: Json, place: Place): void {
     const array = { path: node.path };
     for (const [index, element] of value.entries()) {
       const isElement = isJsonArray(element) || isJsonObject(element);
-      const within = { outer: place, element: { array, index } };
-      visit(node, element, isElement ? { found: new Map(), within } : place);
+      visit(node, element, isElement ? placeWithin(place, { array, index }) : place);
     }
   } else if (!isJsonObject(value)) {
     if (node.isField) occurrencesAt(place, node.path).values.push(value);
@@ -94,6 +100,10 @@ function visit(node: PathTree, value: Json, place: Place): void {
       if (child && member !== undefined) visit(child, member, place);
     }
   }
+}
+
+function placeWithin(outer: Place, element: ElementInEvent): Place {
+  return { found: new Map(), within: { outer, element } };
 }
 
 /** A key with dots is several steps. */

@@ -17,7 +17,7 @@ export interface AllOf {
   readonly choices: readonly (readonly AllOf[])[];
 }
 
-/** One leaf of a pattern: a place in events and the candidates of which one must fit a value there. */
+/** One leaf of a pattern: a place in events, and candidates of which one must fit a value there. */
 export interface Field {
   /** Keys joined with dots, so that `{"a.b": …}` and `{"a": {"b": …}}` are the same place. */
   readonly path: string;

@@ -11,6 +11,12 @@ import {
   stringifyJson,
 } from "../json.ts";
 import { readAddress } from "./address.ts";
+import {
+  endsIgnoreCase,
+  equalsIgnoreCase,
+  readCaseUnits,
+  startsIgnoreCase,
+} from "./ignore-case.ts";
 import { describe, show } from "./issues.ts";
 import { type Candidate, stepsOf, type Test } from "./pattern.ts";
 import { equalScalars, passes } from "./test-value.ts";
@@ -57,7 +63,7 @@ function rereadAs(wanted: JsonScalar, value: JsonScalar): JsonScalar {
 
 function missString(wanted: string, value: string): Miss {
   const pair = `${show(value)} differs from ${show(wanted)}`;
-  if (value.toLowerCase() === wanted.toLowerCase()) {
+  if (equalsIgnoreCase(value, readCaseUnits(wanted))) {
     return near(`${pair} only in case; {"equals-ignore-case": ${show(wanted)}} would fit`);
   }
   if (value.trim() === wanted.trim()) return near(`${pair} only in the space around it`);
@@ -107,9 +113,8 @@ function missText({ operator, operand, test }: Candidate, value: JsonScalar): Mi
 }
 
 function fitsIgnoringCase(test: Test, operand: string, value: string): boolean {
-  const [wanted, text] = [operand.toLowerCase(), value.toLowerCase()];
-  if (test.kind === "prefix") return text.startsWith(wanted);
-  if (test.kind === "suffix") return text.endsWith(wanted);
+  if (test.kind === "prefix") return startsIgnoreCase(value, readCaseUnits(operand));
+  if (test.kind === "suffix") return endsIgnoreCase(value, readCaseUnits(operand));
   const reading = test.kind === "wildcard" ? readWildcard(operand, true) : undefined;
   return reading?.ok === true && fitsWildcard(reading.wildcard, value);
 }
@@ -120,7 +125,7 @@ export function explainMissing(event: Json, path: string): string {
   const walked: string[] = [];
   for (const step of stepsOf(path)) {
     while (isJsonArray(value)) value = value.find(holdsMore) ?? null;
-    const here = formatPointer(walked) || "The event";
+    const here = formatPointer(walked) || "the event";
     if (!isJsonObject(value)) return `${here} holds no object, so nothing stands below it`;
     const next = memberOf(value, step);
     if (next === undefined) return `${here} has no ${show(step)}${hintOfName(value, step)}`;
@@ -128,9 +133,9 @@ export function explainMissing(event: Json, path: string): string {
     value = next;
   }
   if (isJsonObject(value)) {
-    return "An object stands here; patterns compare single values, so name a field inside it";
+    return "an object stands here; patterns compare single values, so name a field inside it";
   }
-  return "The array here holds no single value to compare";
+  return "the array here holds no single value to compare";
 }
 
 function hintOfName(object: object, step: string): string {
@@ -143,7 +148,7 @@ function holdsMore(value: Json): boolean {
 }
 
 function kindOf(value: JsonScalar): string {
-  if (value === null) return "null";
+  if (value === null) return "the literal null";
   if (isJsonNumber(value)) return "a number";
   return typeof value === "string" ? "a string" : "a boolean";
 }

@@ -9,7 +9,7 @@ export interface RuleSet {
   match(event: Json): readonly string[];
 }
 
-/** The event is read once for all rules; then each rule is tried. An event that is no object matches none. */
+/** The event is read once for all rules, then each is tried. What is no object matches none. */
 export function compileRules(
   rules: readonly { readonly id: string; readonly pattern: Pattern }[],
 ): RuleSet {

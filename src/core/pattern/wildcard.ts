@@ -1,4 +1,4 @@
-/** Wildcards: `*` is any run of characters, `\*` and `\\` are themselves; matched in one pass, never going back. */
+/** Wildcards: `*` is any run of characters, `\*` and `\\` are themselves; never going back. */
 import { WILDCARD_STARS_MAX } from "./limits.ts";
 
 /** The literal texts between the stars: at least one, and one alone means that there is no star. */
@@ -36,7 +36,7 @@ export function readWildcard(text: string, ignoreCase: boolean): WildcardReading
   };
 }
 
-/** Whether the whole of `text` fits: ends are anchored, and every literal between takes its first place. */
+/** Whether all of `text` fits: ends are anchored, each literal between takes its first place. */
 export function fitsWildcard(wildcard: Wildcard, text: string): boolean {
   const subject = wildcard.ignoreCase ? fold(text) : text;
   const [first = "", ...rest] = wildcard.literals;

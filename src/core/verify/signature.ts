@@ -1,6 +1,7 @@
 /** Checks an HMAC signature of any format: every secret against every signature, then the clock. */
-import { decodeBase64, encodeBase64, encodeHex } from "../bytes.ts";
+import { encodeBase64, encodeHex } from "../bytes.ts";
 import type { Crypto, Text } from "../crypto.ts";
+import { webhookSecretBytes } from "../webhook-secret.ts";
 import type { SignedRequest, Verdict } from "./config.ts";
 import { type SignatureFormat, signatureHeaders } from "./presets.ts";
 
@@ -50,10 +51,7 @@ export function signingKey(
   text: Text,
 ): Uint8Array | null {
   if (secret.trim() === "") return null;
-  if (kind === "text") return text.encode(secret);
-  const base64 = secret.startsWith("whsec_") ? secret.slice("whsec_".length) : secret;
-  const key = decodeBase64(base64.padEnd(Math.ceil(base64.length / 4) * 4, "="));
-  return key === null || key.length === 0 ? null : key;
+  return kind === "text" ? text.encode(secret) : webhookSecretBytes(secret);
 }
 
 interface Claim {

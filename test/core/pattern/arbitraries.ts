@@ -119,7 +119,7 @@ function namedApart(fields: Json): Record<string, Json> {
   return isJsonObject(fields) ? { c: fields } : {};
 }
 
-/** An event in which some scalars are replaced by what the pattern mentions, so that matches are not rare. */
+/** Some scalars of the event are replaced by what the pattern mentions: matches are not rare. */
 export const meeting = fc
   .tuple(pattern, event, fc.array(fc.nat(20), { minLength: 12, maxLength: 12 }))
   .map(([wanted, original, picks]) => {

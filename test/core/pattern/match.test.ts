@@ -81,9 +81,9 @@ describe("a path", () => {
     expect(matches(pattern, event)).toBe(false);
   });
 
-  test("spelled twice into arrays takes all its values from one of them", () => {
+  test("spelled twice into arrays of objects makes them count as one array", () => {
     const pattern = '{"a": {"b": {"c": [1], "d": [2]}}}';
-    expect(matches(pattern, '{"a.b": [{"c": 1}], "a": {"b": [{"d": 2}]}}')).toBe(false);
+    expect(matches(pattern, '{"a.b": [{"c": 1, "d": 0}], "a": {"b": [{"d": 2}]}}')).toBe(false);
     expect(matches(pattern, '{"a.b": [{"c": 1}], "a": {"b": [{"c": 1, "d": 2}]}}')).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-/** A matcher so plain that it can be checked against the language's table by eye; as slow as it looks. */
+/** A matcher so plain that it can be checked against the README by eye; as slow as it looks. */
 import { ExactNumber, isJsonArray, isJsonObject, type Json } from "../../../src/core/json.ts";
 
 interface Leaf {

@@ -1,9 +1,9 @@
 /** Wildcards, ignored case and addresses: how a pattern's text is compared with an event's. */
 import { describe, expect, test } from "vitest";
-import { explainPattern, matchesPattern } from "../../../src/core/pattern/index.ts";
-import { eventOf, matches, patternOf } from "./support.ts";
+import { readCaseUnits } from "../../../src/core/pattern/ignore-case.ts";
+import { matches } from "./support.ts";
 
-function fits(candidate: object, value: string): boolean {
+function fits(candidate: unknown, value: unknown): boolean {
   return matches(JSON.stringify({ a: [candidate] }), JSON.stringify({ a: value }));
 }
 
@@ -30,16 +30,78 @@ describe("a wildcard", () => {
     ["\\*", "x"],
     ["", "x"],
     ["[ab]*", "a"],
-  ])("%j does not fit %j", (wildcard, text) => {
-    expect(fits({ wildcard }, text)).toBe(false);
+    ["*", 5],
+  ])("%j does not fit %j", (wildcard, value) => {
+    expect(fits({ wildcard }, value)).toBe(false);
   });
 
-  test("may ignore the case on both sides", () => {
-    expect(fits({ wildcard: { "equals-ignore-case": "*ΔΌΣ*stra\u00dfe" } }, "οδός STRASSE")).toBe(
-      false,
-    );
-    expect(fits({ wildcard: { "equals-ignore-case": "*ΔΌΣ*stra\u00dfe" } }, "οδός, STRASSE")).toBe(
-      true,
-    );
+  test("folds both sides when it ignores the case", () => {
+    const candidate = { wildcard: { "equals-ignore-case": "*ὈΔΌΣ*straße\\*" } };
+    expect(fits(candidate, "ἡ ὀδός, STRASSE*")).toBe(true);
+    expect(fits(candidate, "ἡ ὀδός, STRASE*")).toBe(false);
+  });
+});
+
+describe("ignored case", () => {
+  test("has no letter of which one variant contains another, so that it never has to go back", () => {
+    for (let code = 0; code <= 0xffff; code += 1) {
+      const [variants = []] = readCaseUnits(String.fromCharCode(code));
+      for (const variant of variants) {
+        const inside = variants.filter((other) => other !== variant && variant.includes(other));
+        expect(inside, `U+${code.toString(16)}`).toEqual([]);
+      }
+    }
+  });
+
+  test.each([
+    ["STRASSE", { prefix: { "equals-ignore-case": "straß" } }],
+    ["STRASSE", { suffix: { "equals-ignore-case": "aße" } }],
+    ["k", { "equals-ignore-case": "\u212a" }],
+    ["ǅ", { "equals-ignore-case": "ǅ" }],
+    ["😀", { "equals-ignore-case": "😀" }],
+  ])("%j fits %j", (text, candidate) => {
+    expect(fits(candidate, text)).toBe(true);
+  });
+
+  test.each([
+    ["ß", { "equals-ignore-case": "SS" }],
+    ["ss", { "equals-ignore-case": "ß" }],
+    ["\u212a", { "equals-ignore-case": "k" }],
+    ["S", { prefix: { "equals-ignore-case": "ß" } }],
+    ["ab", { "equals-ignore-case": "a" }],
+    ["", { suffix: { "equals-ignore-case": "a" } }],
+    [true, { "equals-ignore-case": "TRUE" }],
+  ])("%j does not fit %j", (value, candidate) => {
+    expect(fits(candidate, value)).toBe(false);
+  });
+});
+
+describe("an address range", () => {
+  test.each([
+    ["10.0.0.0/8", "010.1.2.3"],
+    ["10.0.0.0/8", "::ffff:a00:1"],
+    ["10.0.0.7/24", "10.0.0.200"],
+    ["::ffff:a00:0/24", "10.0.0.200"],
+    ["::1/128", "0:0:0:0:0:0:0:1"],
+    ["0.0.0.0/0", "255.255.255.255"],
+    ["10.0.0.0/+08", "10.9.9.9"],
+  ])("%s holds %s", (cidr, address) => {
+    expect(fits({ cidr }, address)).toBe(true);
+  });
+
+  test.each([
+    ["10.0.0.0/8", "::ffff:10.0.0.1"],
+    ["::/0", "10.0.0.1"],
+    ["0.0.0.0/0", "::1"],
+    ["0.0.0.0/0", "10.0.0"],
+    ["0.0.0.0/0", "0000000000000010.0.0.1"],
+    ["0.0.0.0/0", "10.0.0.1 "],
+    ["0.0.0.0/0", 167772161],
+  ])("%s does not hold %j", (cidr, value) => {
+    expect(fits({ cidr }, value)).toBe(false);
+  });
+
+  test("is not what a plain string means, whatever address it spells", () => {
+    expect(fits("::1", "0:0:0:0:0:0:0:1")).toBe(false);
   });
 });

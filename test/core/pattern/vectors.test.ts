@@ -1,4 +1,4 @@
-/** The recorded cases: what EventBridge's library and its documentation say, and what this project decided. */
+/** The recorded cases: what EventBridge decides, and where this project decides otherwise. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { isJsonObject, parseJson, parseJsonDocument } from "../../../src/core/json.ts";

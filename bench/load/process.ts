@@ -1,0 +1,89 @@
+/** The load process: sends what it is told to, one job at a time. Apart, so that it takes no time from what it measures. */
+import { Agent, request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Job, nowMs, type Outcome, type Sent } from "./job.ts";
+
+const ANSWER_TIMEOUT_MS = 10_000;
+
+process.on("message", async (job: Job) => process.send?.(await run(job)));
+process.on("disconnect", () => process.exit(0));
+
+async function run(job: Job): Promise<Outcome> {
+  const agent = new Agent({ keepAlive: true, maxSockets: job.connections });
+  const accepted: Sent[] = [];
+  const refused: Record<number, number> = {};
+  let started = 0;
+
+  async function sendOne(intendedAtMs: number): Promise<void> {
+    const id = `${job.idPrefix}${started}`;
+    started += 1;
+    const status = await post(job, id, agent);
+    const answeredAtMs = nowMs();
+    if (status === 202) accepted.push({ id, latencyMs: answeredAtMs - intendedAtMs, answeredAtMs });
+    else refused[status] = (refused[status] ?? 0) + 1;
+  }
+
+  const cpuBefore = process.cpuUsage();
+  const startMs = nowMs();
+  const mayStart = () => started < job.requestsMax && nowMs() - startMs < job.msMax;
+  if (job.perSecond === null) await closedLoop(job.connections, mayStart, sendOne);
+  else await openLoop(startMs, 1_000 / job.perSecond, mayStart, sendOne);
+  const elapsedMs = nowMs() - startMs;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  agent.destroy();
+  return { accepted, refused, elapsedMs, cpuShare: (user + system) / 1_000 / elapsedMs };
+}
+
+type SendOne = (intendedAtMs: number) => Promise<void>;
+
+async function closedLoop(
+  connections: number,
+  mayStart: () => boolean,
+  sendOne: SendOne,
+): Promise<void> {
+  const sendOn = async () => {
+    while (mayStart()) await sendOne(nowMs());
+  };
+  await Promise.all(Array.from({ length: connections }, sendOn));
+}
+
+/** A slow answer delays no later start: what it delays is counted as latency, not left out. */
+async function openLoop(
+  startMs: number,
+  intervalMs: number,
+  mayStart: () => boolean,
+  sendOne: SendOne,
+): Promise<void> {
+  const underWay: Promise<void>[] = [];
+  for (let at = 0; mayStart(); at += 1) {
+    const intendedAtMs = startMs + at * intervalMs;
+    const waitMs = intendedAtMs - nowMs();
+    if (waitMs > 0) await sleep(waitMs);
+    underWay.push(sendOne(intendedAtMs));
+  }
+  await Promise.all(underWay);
+}
+
+/** The status of the answer once it is there whole; 0 when there is none. */
+function post(job: Job, id: string, agent: Agent): Promise<number> {
+  return new Promise((resolve) => {
+    const sending = request(`${job.origin}${job.path}`, {
+      method: "POST",
+      agent,
+      headers: {
+        ...job.headers,
+        [job.idHeader]: id,
+        "content-length": Buffer.byteLength(job.body),
+      },
+      timeout: ANSWER_TIMEOUT_MS,
+    });
+    sending.on("timeout", () => sending.destroy());
+    sending.on("error", () => resolve(0));
+    sending.on("response", (response) => {
+      response.on("end", () => resolve(response.statusCode ?? 0));
+      response.on("error", () => resolve(0));
+      response.resume();
+    });
+    sending.end(job.body);
+  });
+}

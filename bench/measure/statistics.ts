@@ -1,0 +1,69 @@
+/** What a set of noisy measurements says, and whether it says anything at all. */
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** Linear between the two nearest ranks; NaN of nothing. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  const rank = (sorted.length - 1) * share;
+  const low = sorted[Math.floor(rank)] ?? Number.NaN;
+  const high = sorted[Math.ceil(rank)] ?? Number.NaN;
+  return low + (high - low) * (rank - Math.floor(rank));
+}
+
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
+const RESAMPLES = 2_000;
+
+/** 95 % of the medians of resamples lie in it; the same values give the same interval. */
+export function bootstrap(values: readonly number[]): Interval {
+  const random = seededRandom(values.length);
+  const medians = Array.from({ length: RESAMPLES }, () =>
+    median(values.map(() => values[Math.floor(random() * values.length)] ?? Number.NaN)),
+  );
+  return { low: quantile(medians, 0.025), high: quantile(medians, 0.975) };
+}
+
+/** Mulberry32: small, and good enough to choose samples. */
+function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export interface Compared {
+  /** Median of the rounds' ratios. */
+  readonly ratio: number;
+  readonly interval: Interval;
+  /** "noise" when the interval holds 1: then nothing was shown. */
+  readonly verdict: "better" | "worse" | "noise";
+}
+
+/** Rounds are paired: what disturbs one round disturbs both sides of its ratio. */
+export function compare(
+  measured: readonly number[],
+  baseline: readonly number[],
+  better: "higher" | "lower",
+): Compared {
+  const ratios = measured.map((value, round) => value / (baseline[round] ?? Number.NaN));
+  const interval = bootstrap(ratios);
+  const above = interval.low > 1;
+  const below = interval.high < 1;
+  const verdict = above || below ? (above === (better === "higher") ? "better" : "worse") : "noise";
+  return { ratio: median(ratios), interval, verdict };
+}
+
+/** Against a goal the interval decides too: only when it excludes the goal is it met or missed for sure. */
+export function reaches(goal: number, { interval }: Compared): "met" | "missed" | "open" {
+  if (interval.low >= goal) return "met";
+  return interval.high < goal ? "missed" : "open";
+}

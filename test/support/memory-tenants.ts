@@ -1,0 +1,115 @@
+/** Tenants in memory: what the directory reads, and short ways to write them down. */
+import type { VerifyConfig } from "../../src/core/verify/config.ts";
+import { signingKey } from "../../src/core/deliver/signature.ts";
+import type { Json } from "../../src/core/json.ts";
+import { compileRules, parsePattern } from "../../src/core/pattern/index.ts";
+import type { Priority } from "../../src/core/priority.ts";
+import type { Limit, Source, Target, Tenant } from "../../src/core/tenant.ts";
+import type { TenantStore } from "../../src/ports/directory.ts";
+
+export interface TenantSketch {
+  readonly limit?: Limit;
+  /** By slug; an empty one takes anything. */
+  readonly sources?: Readonly<Record<string, Partial<Source> & { verify?: VerifyConfig }>>;
+  readonly targets?: Readonly<Record<string, Partial<Target> & { secret?: string }>>;
+  readonly rules?: Readonly<Record<string, RuleSketch>>;
+}
+
+export interface RuleSketch {
+  readonly pattern?: Json;
+  readonly priority?: Priority;
+  readonly targets: readonly string[];
+}
+
+export interface MemoryTenants extends TenantStore {
+  /** How often the store was read, by tenant. */
+  readonly loads: string[];
+  /** Creates or replaces; each change gives a new revision. */
+  put(id: string, sketch: TenantSketch): Tenant;
+  delete(id: string): void;
+  revision(id: string): number | undefined;
+  /** Closes a target as a 410 does; the new revision, or null if there is no such target. */
+  disable(id: string, target: string): number | null;
+}
+
+export function createMemoryTenants(): MemoryTenants {
+  const tenants = new Map<string, Tenant>();
+  const loads: string[] = [];
+  let revision = 0;
+  return {
+    loads,
+    async load(id) {
+      loads.push(id);
+      return tenants.get(id) ?? null;
+    },
+    put(id, sketch) {
+      revision += 1;
+      const tenant = tenantOf(id, revision, sketch);
+      tenants.set(id, tenant);
+      return tenant;
+    },
+    delete: (id) => void tenants.delete(id),
+    revision: (id) => tenants.get(id)?.revision,
+    disable(id, name) {
+      const tenant = tenants.get(id);
+      if (tenant === undefined) return null;
+      revision += 1;
+      const target = tenant.targets.get(name);
+      const targets = new Map(tenant.targets);
+      if (target !== undefined) targets.set(name, { ...target, closed: "disabled" });
+      tenants.set(id, { ...tenant, targets, revision });
+      return target === undefined ? null : revision;
+    },
+  };
+}
+
+export function tenantOf(id: string, revision: number, sketch: TenantSketch): Tenant {
+  const rules = Object.entries(sketch.rules ?? {});
+  return {
+    id,
+    revision,
+    limit: sketch.limit ?? null,
+    sources: mapOf(sketch.sources, (name, source) => ({
+      id: name,
+      verify: { scheme: "none" },
+      limit: null,
+      bytesMax: 1_000_000,
+      ...source,
+    })),
+    targets: mapOf(sketch.targets, targetOf),
+    rules: mapOf(sketch.rules, (name, { priority = "normal", targets }) => ({
+      id: name,
+      priority,
+      targets,
+    })),
+    ruleSet: compileRules(
+      rules.map(([name, { pattern = { id: [{ exists: true }] } }]) => {
+        const parsed = parsePattern(pattern);
+        if (!parsed.ok) throw new Error(`rule ${name} has no valid pattern`);
+        return { id: name, pattern: parsed.pattern };
+      }),
+    ),
+  };
+}
+
+function targetOf(name: string, { secret, ...more }: Partial<Target> & { secret?: string }): Target {
+  const key = secret === undefined ? null : signingKey(secret);
+  return {
+    id: name,
+    url: `https://${name}.example.com/`,
+    headers: {},
+    signingKeys: key === null ? [] : [key],
+    timeoutMs: 15_000,
+    retry: { delaysSeconds: [5, 300] },
+    gate: { concurrency: 6, perSecond: null },
+    closed: null,
+    ...more,
+  };
+}
+
+function mapOf<Sketch, Value>(
+  sketches: Readonly<Record<string, Sketch>> = {},
+  make: (name: string, sketch: Sketch) => Value,
+): Map<string, Value> {
+  return new Map(Object.entries(sketches).map(([name, sketch]) => [name, make(name, sketch)]));
+}

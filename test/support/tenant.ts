@@ -1,0 +1,82 @@
+/** A tenant made for a test: an open source, and targets that each webhook names itself. */
+import type { Router } from "./router.ts";
+import { eventually } from "./wait.ts";
+
+export interface Accepted {
+  readonly id: string;
+  readonly receipt: string;
+  readonly deliveries: number;
+  readonly priorities: readonly string[];
+}
+
+export interface Attempt {
+  readonly number: number;
+  readonly status: number | null;
+  readonly error: string | null;
+  readonly answer: string | null;
+}
+
+export interface Delivery {
+  readonly id: string;
+  readonly eventId: string;
+  readonly target: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly lastStatus: number | null;
+  readonly lastError: string | null;
+  readonly attemptLog: readonly Attempt[];
+}
+
+export interface TestTenant {
+  readonly id: string;
+  /** Where its things are, below `/admin/`. */
+  readonly path: string;
+  /** Sends a webhook, unlike any before, that is for these targets; answers what was accepted. */
+  send(...targets: string[]): Promise<Accepted>;
+  /** The event's delivery to a target, with its attempts, once it is in `state`. */
+  delivery(event: string, target: string, state: string): Promise<Delivery>;
+}
+
+/** Each target gets a rule of its own name, for webhooks whose `to` holds that name. */
+export async function prepareTenant(
+  router: Router,
+  id: string,
+  targets: Readonly<Record<string, { readonly url: string }>>,
+): Promise<TestTenant> {
+  const { admin } = router;
+  const path = `tenants/${id}`;
+  await admin.put(path, {});
+  await admin.put(`${path}/sources/open`, { verify: { scheme: "none" } });
+  for (const [target, body] of Object.entries(targets)) {
+    await admin.put(`${path}/targets/${target}`, { kind: "http", ...body });
+    await admin.put(`${path}/rules/${target}`, {
+      pattern: { data: { to: [target] } },
+      priority: "critical",
+      targets: [target],
+    });
+  }
+  let sent = 0;
+  return {
+    id,
+    path,
+    async send(...to) {
+      sent += 1;
+      return accepted(await router.send(`${id}/open`, { body: JSON.stringify({ to, sent }) }));
+    },
+    async delivery(event, target, state) {
+      const listed = await eventually(
+        () => admin.get(`${path}/deliveries?event=${event}&target=${target}`),
+        ({ body }) => body.items[0]?.state === state,
+      );
+      const { body } = await admin.get(`${path}/deliveries/${listed.body.items[0].id}`);
+      return body;
+    },
+  };
+}
+
+/** What the router says it accepted; throws with its words when it did not. */
+export async function accepted(answer: Response): Promise<Accepted> {
+  const text = await answer.text();
+  if (answer.status !== 202) throw new Error(`Not accepted: ${answer.status} ${text}`);
+  return JSON.parse(text) as Accepted;
+}

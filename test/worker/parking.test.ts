@@ -1,0 +1,115 @@
+/** Pausing a target: what comes meanwhile is parked with its reason, and goes out when it is resumed. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { inTurn, receiverHere, status } from "../support/answers.ts";
+import { type Router, startRouter } from "../support/router.ts";
+import { prepareTenant } from "../support/tenant.ts";
+import { eventually } from "../support/wait.ts";
+
+let router: Router;
+
+beforeAll(async () => {
+  router = await startRouter();
+});
+afterAll(() => router?.stop());
+
+describe("a paused target", () => {
+  it("gets nothing: its deliveries are parked, say why, and count no attempt", async () => {
+    const [held, free] = await Promise.all([receiverHere(), receiverHere()]);
+    const tenant = await prepareTenant(router, "held", {
+      held: { url: held.url },
+      free: { url: free.url },
+    });
+    const paused = await router.admin.post(`${tenant.path}/targets/held/pause`);
+    expect(paused).toMatchObject({ status: 200, body: { id: "held", paused: true } });
+    const sent = await Promise.all(Array.from({ length: 5 }, () => tenant.send("held", "free")));
+
+    await free.waitFor(5);
+    for (const { id } of sent) {
+      const parked = await tenant.delivery(id, "held", "parked");
+      expect(parked).toMatchObject({ attempts: 0, lastError: "target paused", attemptLog: [] });
+    }
+    expect(held.received).toEqual([]);
+
+    const resumed = await router.admin.post(`${tenant.path}/targets/held/resume`);
+    expect(resumed).toMatchObject({ status: 200, body: { paused: false, released: 5 } });
+    const came = await held.waitFor(5);
+    expect(new Set(came.map(({ headers }) => headers["signalbox-event"]))).toEqual(
+      new Set(sent.map(({ id }) => id)),
+    );
+    for (const { headers } of came) expect(headers["signalbox-attempt"]).toBe("1");
+    for (const { id } of sent) {
+      const delivered = await tenant.delivery(id, "held", "delivered");
+      expect(delivered).toMatchObject({ attempts: 1, lastError: null });
+    }
+    expect([held.received.length, free.received.length]).toEqual([5, 5]);
+  });
+
+  it("gets no retry either: the delivery waits with its attempts and goes on counting", async () => {
+    const receiver = await receiverHere(inTurn(status(500), status(200)));
+    const retry = { delaysSeconds: [1] };
+    const tenant = await prepareTenant(router, "mid-way", { later: { url: receiver.url, retry } });
+    const { id } = await tenant.send("later");
+    await tenant.delivery(id, "later", "retrying");
+    await router.admin.post(`${tenant.path}/targets/later/pause`);
+    const parked = await tenant.delivery(id, "later", "parked");
+    expect(parked).toMatchObject({ attempts: 1, lastStatus: 500, lastError: "target paused" });
+    await router.admin.post(`${tenant.path}/targets/later/resume`);
+    const [, second] = await receiver.waitFor(2);
+    expect(second?.headers["signalbox-attempt"]).toBe("2");
+  });
+
+  it("refuses to have a parked delivery redriven, for it is resumed that frees it", async () => {
+    const receiver = await receiverHere();
+    const tenant = await prepareTenant(router, "stubborn", { held: { url: receiver.url } });
+    await router.admin.post(`${tenant.path}/targets/held/pause`);
+    const { id } = await tenant.send("held");
+    const parked = await tenant.delivery(id, "held", "parked");
+    const refused = await router.admin.post(`${tenant.path}/deliveries/${parked.id}/redrive`);
+    expect(refused).toMatchObject({ status: 409, body: { detail: expect.stringMatching(/parked/) } });
+    expect(receiver.received).toEqual([]);
+  });
+
+  it("is opened by a PUT that no longer says paused, and what was parked goes out", async () => {
+    const receiver = await receiverHere();
+    const target = { kind: "http", url: receiver.url };
+    const tenant = await prepareTenant(router, "replaced", { held: { url: receiver.url } });
+    await router.admin.put(`${tenant.path}/targets/held`, { ...target, paused: true });
+    const { id } = await tenant.send("held");
+    await tenant.delivery(id, "held", "parked");
+    await router.admin.put(`${tenant.path}/targets/held`, target);
+    await tenant.delivery(id, "held", "delivered");
+  });
+});
+
+describe("pause and resume", () => {
+  it("pressed while webhooks come in lose none of them and deliver none twice", async () => {
+    const receiver = await receiverHere();
+    const tenant = await prepareTenant(router, "busy", { busy: { url: receiver.url } });
+    const press = (name: string) => router.admin.post(`${tenant.path}/targets/busy/${name}`);
+    let sending = 8;
+    const senders = Array.from({ length: sending }, async () => {
+      for (let sent = 0; sent < 20; sent += 1) await tenant.send("busy");
+      sending -= 1;
+    });
+    while (sending > 0) {
+      await press("pause");
+      await press("resume");
+    }
+    await Promise.all(senders);
+    const open = await eventually(
+      () => router.admin.get(`${tenant.path}/deliveries?limit=200`),
+      ({ body }) => {
+        const states = body.items.map(({ state }: { state: string }) => state);
+        return states.length === 160 && states.every((state: string) => state === "delivered");
+      },
+    );
+    expect(open.body.items).toHaveLength(160);
+    expect(receiver.received).toHaveLength(160);
+  });
+
+  it.each(["pause", "resume"])("of a target that does not exist: %s answers 404", async (name) => {
+    const tenant = await prepareTenant(router, "empty", {});
+    const answer = await router.admin.post(`${tenant.path}/targets/nobody/${name}`);
+    expect(answer.status).toBe(404);
+  });
+});
