@@ -9,7 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { type Admin, createAdmin } from "../src/local/admin.ts";
-import { buildWorker, ROOT, startEngine, WRANGLER } from "../src/local/engine.ts";
+import { buildWorker, startEngine } from "../src/local/engine.ts";
+import { ROOT, WRANGLER } from "../src/local/paths.ts";
 import { randomVars } from "../src/local/vars.ts";
 import { nowMs } from "./load/job.ts";
 import { cpuMsOf, workerdPids } from "./measure/workerd.ts";
@@ -151,7 +152,7 @@ export async function startRouterSystem(options: RouterOptions): Promise<RouterS
   };
 }
 
-async function prepareTenant(admin: Admin, url: string): Promise<void> {
+export async function prepareTenant(admin: Admin, url: string): Promise<void> {
   await admin.put("tenants/bench", {});
   await admin.put("tenants/bench/sources/github", {
     verify: { scheme: "github", secrets: [SECRET] },

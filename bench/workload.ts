@@ -10,6 +10,9 @@ export const ID_HEADER = "x-github-delivery";
 
 const REGIONS = ["eu-west", "eu-north", "us-east", "us-west", "ap-south"];
 
+/** Of orders: each is wanted by one rule, of the priority of this name. */
+export const KINDS = ["critical", "normal", "bulk"] as const;
+
 /** An order of exactly `BODY_BYTES`; `kind` decides which of the tenant's rules wants it. */
 export function order(kind: string): string {
   const document = {
@@ -55,7 +58,7 @@ export function otherPattern(number: number): object {
       return { data: { customer: { id: [{ prefix: `cus_9${number}` }], tier: ["gold"] } } };
     case 3:
       return {
-        data: { kind: [{ "anything-but": ["order"] }], order: { region: [REGIONS[number % 4]] } },
+        data: { kind: [{ "anything-but": KINDS }], order: { region: [REGIONS[number % 4]] } },
       };
     default:
       return { data: { items: { sku: [`SKU-${2_000 + number}`], quantity: [number] } } };

@@ -3,8 +3,7 @@
  * revision. Tokens are leased in lots, so a busy tenant costs a few calls per second, not one an event.
  */
 import { DurableObject } from "cloudflare:workers";
-import { take } from "../src/core/admit/gcra.ts";
-import { leaseQuantum, leaseTokensMax } from "../src/core/admit/lease.ts";
+import { grantLease } from "../src/core/admit/lease.ts";
 import { LEASE_TTL_MS } from "../src/core/limits.ts";
 import type { Env } from "../src/env.ts";
 import type { LeaseAnswer, LeaseAsk, LeaseRequest } from "../src/ports/limiter.ts";
@@ -59,27 +58,19 @@ export class TenantLimiter extends DurableObject<Env> {
   }
 
   #grant(ask: LeaseAsk, now: number): LeaseAnswer["grants"][number] {
-    const { scope, rate } = ask;
-    const arrival = this.#arrivals.get(scope) ?? 0;
-    const full = take(rate, arrival, now, ask.wanted);
-    if (full.granted < ask.wanted) {
-      // A bucket that runs dry gives half a lease or nothing, and says when it can.
-      const quantum = Math.min(
-        leaseQuantum(ask.needed, leaseTokensMax(rate, LEASE_TTL_MS)),
-        ask.wanted,
+    const { scope } = ask;
+    const grant = grantLease(ask, this.#arrivals.get(scope) ?? 0, now, LEASE_TTL_MS);
+    const { granted, retryAfterMs, arrivalMs } = grant;
+    this.#arrivals.set(scope, arrivalMs);
+    if (granted > 0) {
+      this.#sql.exec(
+        `INSERT INTO buckets VALUES (?1, ?2)
+         ON CONFLICT (scope) DO UPDATE SET arrival_ms = excluded.arrival_ms`,
+        scope,
+        arrivalMs,
       );
-      if (full.granted < quantum) {
-        return { scope, granted: 0, retryAfterMs: waitFor(rate, arrival, now, quantum) };
-      }
     }
-    this.#arrivals.set(scope, full.arrivalMs);
-    this.#sql.exec(
-      `INSERT INTO buckets VALUES (?1, ?2)
-       ON CONFLICT (scope) DO UPDATE SET arrival_ms = excluded.arrival_ms`,
-      scope,
-      full.arrivalMs,
-    );
-    return { scope, granted: full.granted, retryAfterMs: 0 };
+    return { scope, granted, retryAfterMs };
   }
 
   /** Revisions only rise; an isolate that read a newer one than was announced teaches it here. */
@@ -104,11 +95,4 @@ export class TenantLimiter extends DurableObject<Env> {
       );
     }
   }
-}
-
-/** Milliseconds until `count` tokens are there at once. */
-function waitFor(rate: LeaseAsk["rate"], arrivalMs: number, now: number, count: number): number {
-  const intervalMs = 1_000 / rate.perSecond;
-  const start = Math.max(arrivalMs, now);
-  return Math.max(1, start + (count - rate.burst) * intervalMs - now);
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { join } from "node:path";
-import { ROOT } from "../../src/local/engine.ts";
+import { ROOT } from "../../src/local/paths.ts";
 
 export interface Machine {
   readonly cpu: string;

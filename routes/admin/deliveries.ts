@@ -78,8 +78,9 @@ export const deliveryOperations: readonly Operation[] = [
         params["delivery"] ?? "",
       );
       if (delivery === null) throw notFound("delivery");
-      const attempts = delivery.log.map((attempt): Json => ({ ...attempt }));
-      return { status: 200, body: { ...deliveryView(delivery), attemptLog: attempts } };
+      const attempts = delivery.log.map(({ durationMs: ms, ...attempt }) => ({ ...attempt, ms }));
+      const attemptCount = delivery.attempts; // of many attempts only the last are kept
+      return { status: 200, body: { ...deliveryView(delivery), attempts, attemptCount } };
     },
   }),
   operation({

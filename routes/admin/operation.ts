@@ -13,10 +13,8 @@ export interface Call<Body, Query> {
   readonly stores: AdminStores;
   readonly params: Readonly<Record<string, string>>;
   readonly body: Body;
-  /** The body as it was sent, numbers spelt as they were. */
+  /** The body as it was sent: its numbers keep their spelling, which a schema's output may not. */
   readonly sent: Json;
-  /** JSON Pointers of keys that stand twice in the body. */
-  readonly duplicateKeys: readonly string[];
   readonly query: Query;
   /** The version that `If-Match` names. */
   readonly ifVersion: number | null;
@@ -47,6 +45,11 @@ export interface OperationSpec<Body, Query> {
     sent: Json,
     call: Omit<Call<never, never>, "body" | "query">,
   ) => Promise<Json>;
+  /** Faults that a schema cannot name; told together with the schema's own. */
+  readonly faults?: (
+    sent: Json,
+    call: Omit<Call<never, never>, "body" | "query">,
+  ) => Promise<Fault[]>;
   readonly responses: Readonly<Record<number, string>>;
   handle(call: Call<Body, Query>): Promise<Reply>;
 }

@@ -15,10 +15,14 @@ export interface ResourceSpec<Body> {
   readonly body: z.ZodType<Body> | ((app: App) => z.ZodType<Body>);
   /** Completes the body as sent from what is stored, before it is validated. */
   readonly complete?: (sent: Json, stored: StoredResource | null) => Json;
-  /** Checks that need the store, and the split into what may be read and what is sealed. */
+  /** Faults that a schema cannot name. */
+  readonly faults?: NonNullable<Operation["faults"]>;
+  /** The split into what may be read and what is sealed. */
   readonly store: (
     call: Call<Body, undefined>,
   ) => Promise<{ doc: Json; secrets: Secrets | null | undefined }>;
+  /** What a PUT sets going, once every isolate is told of it. */
+  readonly afterPut?: (call: Call<Body, undefined>) => Promise<void>;
   /** What a read shows beyond the stored document. */
   readonly show?: (doc: Record<string, Json>, stored: StoredResource, used: LastUsed) => Json;
 }
@@ -39,7 +43,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
         ? await app.deliver.limiter.secretsLastUsed(tenant).catch(() => ({}))
         : {};
     const used: LastUsed = (index) => {
-      const at = (uses as Record<string, number>)[`${stored.id}/${index}`];
+      const at = (uses as Record<string, number>)[stored.secretIds[index] ?? ""];
       return at === undefined ? null : iso(at);
     };
     return {
@@ -85,6 +89,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
       path,
       summary: `Creates or replaces a ${kind}.`,
       body: spec.body,
+      ...(spec.faults === undefined ? {} : { faults: spec.faults }),
       ...(spec.complete === undefined
         ? {}
         : {
@@ -113,6 +118,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
           kind,
         );
         await announce(app, tenant, result.revision);
+        await spec.afterPut?.(call);
         const stored = await stores.config.resource(tenant, kind, id);
         if (stored === null) throw notFound(kind);
         const status = result.created ? 201 : 200;

@@ -33,11 +33,16 @@ export async function run(
     };
     const query = readQuery(operation, context);
     const document = await readDocument(operation, context, app);
-    const base = { ...common, sent: document.value, duplicateKeys: document.duplicates };
-    const sent = operation.complete
-      ? await operation.complete(document.value, base)
-      : document.value;
-    const body = validate(operation, app, sent);
+    const base = { ...common, sent: document.value };
+    const sent = (await operation.complete?.(document.value, base)) ?? document.value;
+    const validated = validate(operation, app, sent);
+    const faults = [
+      ...duplicateFaults(document.duplicates),
+      ...validated.faults,
+      ...((await operation.faults?.(sent, base)) ?? []),
+    ];
+    if (faults.length > 0) throw invalid(faults);
+    const { body } = validated;
     return respond(await operation.handle({ ...base, sent, body, query }));
   } catch (error) {
     if (error instanceof Refusal) return problemResponse(context, error.problem);
@@ -96,16 +101,28 @@ const malformed = (detail: string): Refusal => new Refusal({ slug: "malformed-re
 /** Members that answers have and a changed copy of one may bring back; they are not the caller's to set. */
 const READ_ONLY = new Set(["id", "tenant", "version", "createdAt", "updatedAt", "disabled"]);
 
-function validate(operation: Operation, app: App, sent: Json): unknown {
-  if (operation.body === undefined) return undefined;
+function validate(
+  operation: Operation,
+  app: App,
+  sent: Json,
+): { body: unknown; faults: readonly Fault[] } {
+  if (operation.body === undefined) return { body: undefined, faults: [] };
   const schema = typeof operation.body === "function" ? operation.body(app) : operation.body;
   const own = isJsonObject(sent)
     ? Object.fromEntries(Object.entries(sent).filter(([name]) => !READ_ONLY.has(name)))
     : sent;
   const parsed = schema.safeParse(own);
-  if (parsed.success) return parsed.data;
-  throw invalid(faultsOf(parsed.error));
+  if (parsed.success) return { body: parsed.data, faults: [] };
+  return { body: undefined, faults: faultsOf(parsed.error) };
 }
+
+/** Of two equal keys one would be lost silently; in an event to try things on, the last one counts. */
+const duplicateFaults = (pointers: readonly string[]): Fault[] =>
+  pointers
+    .filter((pointer) => !pointer.startsWith("/event/"))
+    .map((pointer) => {
+      return { pointer, code: "duplicate-key", detail: "This key stands twice in its object." };
+    });
 
 /** Every fault of a body, the alternatives of a union told as one. */
 export function faultsOf(error: z.ZodError): Fault[] {

@@ -34,8 +34,8 @@ const ToleranceSeconds = z.number().int().min(1).max(3_600).optional();
 export const Limit = z
   .strictObject({
     eventsPerSecond: z.number().positive().max(1_000_000),
-    burst: z.number().int().min(1).max(10_000_000),
-    overflow: z.enum(["reject", "demote"]),
+    burst: z.number().int().min(1).max(10_000_000).optional(),
+    overflow: z.enum(["reject", "demote"]).optional(),
   })
   .describe("Events above it are refused with 429, or accepted and delivered as bulk.");
 

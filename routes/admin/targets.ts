@@ -32,6 +32,11 @@ const crud = resourceOperations<TargetBody>({
     };
   },
 
+  /** Replacing a closed target by an open one frees its deliveries as resuming it does. */
+  async afterPut(call) {
+    if (call.body.paused !== true) await release(call);
+  },
+
   show(doc, { secrets }) {
     const sealed = Object.keys(secrets?.headers ?? {});
     return {
@@ -41,6 +46,13 @@ const crud = resourceOperations<TargetBody>({
     };
   },
 });
+
+/** Lets the parked deliveries of an open target go out; answers how many. */
+async function release({ app: { deliver }, params, defer }: Call<unknown, undefined>) {
+  const released = await deliver.ledger.release(params["tenant"] ?? "", params["target"] ?? "");
+  if (released > 0) defer(sweep("overdue", deliver));
+  return released;
+}
 
 /** Sets or clears `paused`; opening a target also forgives what closed it. */
 async function setPaused(call: Call<undefined, undefined>, paused: boolean) {
@@ -58,7 +70,7 @@ async function setPaused(call: Call<undefined, undefined>, paused: boolean) {
     "target",
   );
   await announce(app, tenant, result.revision);
-  return { tenant, id, version: result.revision };
+  return { id, version: result.revision };
 }
 
 export const targetOperations: readonly Operation[] = [
@@ -82,10 +94,8 @@ export const targetOperations: readonly Operation[] = [
       404: "No such target.",
     },
     async handle(call) {
-      const { tenant, id, version } = await setPaused(call, false);
-      const { deliver } = call.app;
-      const released = await deliver.ledger.release(tenant, id);
-      call.defer(sweep("overdue", deliver));
+      const { id, version } = await setPaused(call, false);
+      const released = await release(call);
       return { status: 200, body: { id, paused: false, released }, version };
     },
   }),

@@ -18,6 +18,11 @@ export function createVault(keyBase64: string): Vault {
   const key = crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
 
   return {
+    fingerprint(name, secret) {
+      const mac = platformCrypto.hmac("sha256", raw, platformText.encode(`${name}:${secret}`));
+      return encodeHex(mac.subarray(0, 8));
+    },
+
     async seal(name, plain) {
       const iv = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
       const algorithm = { name: "AES-GCM", iv, additionalData: platformText.encode(name) };

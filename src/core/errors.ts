@@ -10,21 +10,6 @@ export class Retryable extends Error {
   }
 }
 
-/** Never try again: the same input fails the same way. */
-export class Terminal extends Error {
-  override readonly name = "Terminal";
-  readonly code: string;
-  constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
-/** A person must look before anything goes on. */
-export class Pause extends Error {
-  override readonly name = "Pause";
-}
-
 /** Our bug. */
 export class Invariant extends Error {
   override readonly name = "Invariant";

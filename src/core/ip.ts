@@ -1,4 +1,4 @@
-/** IPv4 and IPv6 addresses and ranges, read strictly: no text that another reader takes otherwise. */
+/** IPv4 and IPv6 addresses and ranges, read strictly: no text that others read in another way. */
 
 export interface IpAddress {
   readonly family: 4 | 6;
@@ -45,9 +45,9 @@ export function parseCidr(text: string): Cidr | undefined {
 /** All addresses that share the first `prefixBits` bits; undefined when there are not so many. */
 export function cidrOf(address: IpAddress, prefixBits: number): Cidr | undefined {
   const { family, bits } = address;
-  if (!Number.isInteger(prefixBits) || prefixBits < 0 || prefixBits > BITS[family])
-    return undefined;
-  return { family, prefixBits, prefix: bits >> BigInt(BITS[family] - prefixBits) };
+  const width = BITS[family];
+  if (!Number.isInteger(prefixBits) || prefixBits < 0 || prefixBits > width) return undefined;
+  return { family, prefixBits, prefix: bits >> BigInt(width - prefixBits) };
 }
 
 /** False for an address of the other family; unmap it first where both spellings shall count. */

@@ -1,4 +1,4 @@
-/** JSON as the router needs it: bounded nesting, exact numbers, duplicates named, faults located. */
+/** JSON as the router needs it: bounded nesting, exact numbers, duplicate keys and faults named. */
 import { readJson } from "./json/reader.ts";
 import { scanJson } from "./json/scan.ts";
 import type { Json } from "./json/value.ts";

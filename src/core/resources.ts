@@ -16,16 +16,23 @@ import type { VerifyConfig } from "./verify/config.ts";
 export const RESOURCE_KINDS = ["source", "target", "rule"] as const;
 export type ResourceKind = (typeof RESOURCE_KINDS)[number];
 
+export interface LimitBody {
+  readonly eventsPerSecond: number;
+  /** As much as one second brings, unless it says otherwise. */
+  readonly burst?: number | undefined;
+  readonly overflow?: Limit["overflow"] | undefined;
+}
+
 export interface TenantBody {
   readonly name?: string | undefined;
-  readonly limit?: Limit | undefined;
+  readonly limit?: LimitBody | undefined;
 }
 
 export interface SourceBody {
   readonly verify: VerifyConfig;
   readonly idempotencyKey?: IdempotencyKeyFrom | undefined;
   readonly typeFrom?: TypeFrom | undefined;
-  readonly limit?: Limit | undefined;
+  readonly limit?: LimitBody | undefined;
   readonly bytesMax?: number | undefined;
 }
 
@@ -75,6 +82,16 @@ export type TargetDoc = Omit<TargetBody, "secrets"> & {
   readonly disabled?: { readonly reason: string; readonly at: string };
 };
 
+export function limitOf(body: LimitBody | undefined): Limit | null {
+  if (body === undefined) return null;
+  const { eventsPerSecond, burst, overflow } = body;
+  return {
+    perSecond: eventsPerSecond,
+    burst: burst ?? Math.max(1, Math.ceil(eventsPerSecond)),
+    overflow: overflow ?? "reject",
+  };
+}
+
 /** Takes the secrets out of a source. */
 export function storeSource(body: SourceBody): Stored<SourceDoc> {
   const { verify, ...rest } = body;
@@ -98,13 +115,18 @@ export function storeSource(body: SourceBody): Stored<SourceDoc> {
 }
 
 /** The source that the hot path uses; the opposite of `storeSource`. */
-export function sourceOf(id: string, { doc, secrets }: Stored<SourceDoc>): Source {
+export function sourceOf(
+  id: string,
+  { doc, secrets }: Stored<SourceDoc>,
+  fingerprint: (secret: string) => string,
+): Source {
   return {
     id,
+    secretIds: (secrets?.values ?? []).map(fingerprint),
     verify: verifyOf(doc.verify, secrets?.values ?? []),
     ...(doc.idempotencyKey === undefined ? {} : { idempotencyKey: doc.idempotencyKey }),
     ...(doc.typeFrom === undefined ? {} : { typeFrom: doc.typeFrom }),
-    limit: doc.limit ?? null,
+    limit: limitOf(doc.limit),
     bytesMax: doc.bytesMax ?? BODY_BYTES_DEFAULT_MAX,
   };
 }

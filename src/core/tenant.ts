@@ -14,6 +14,8 @@ export interface Limit extends Rate {
 export interface Source {
   readonly id: string;
   readonly verify: VerifyConfig;
+  /** A name for each secret of `verify`, in order, by which its uses are counted. */
+  readonly secretIds: readonly string[];
   readonly idempotencyKey?: IdempotencyKeyFrom;
   readonly typeFrom?: TypeFrom;
   readonly limit: Limit | null;

@@ -86,7 +86,7 @@ export async function acceptEvent(webhook: Webhook, ports: AcceptPorts): Promise
   const verdict = verify(source.verify, request, ports.crypto, ports.text);
   if (!verdict.ok) return refuse(notVerified(source, verdict.reason));
   if (verdict.secretIndex !== null) {
-    ports.admission.secretUsed(tenant.id, source.id, verdict.secretIndex);
+    ports.admission.secretUsed(tenant, source, verdict.secretIndex);
   }
   const read = readEvents(request, { scheme: source.verify.scheme, ...keyAndType(source) }, ports);
   if (!read.ok) return refuse({ slug: read.problem, ...read });

@@ -24,7 +24,7 @@ export interface Admission {
   /** Admits `count` events of `source`, all or none. */
   admit(tenant: Tenant, source: Source, count: number): Promise<Admitted>;
   /** Notes that a secret verified something; told to the limiter with the next lease. */
-  secretUsed(tenant: string, source: string, index: number): void;
+  secretUsed(tenant: Tenant, source: Source, index: number): void;
 }
 
 interface ScopedLease extends Lease {
@@ -150,7 +150,8 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
   return {
     admit,
     secretUsed(tenant, source, index) {
-      states.get(tenant)?.secretsUsed.add(`${source}/${index}`);
+      const id = source.secretIds[index];
+      if (id !== undefined) stateOf(tenant).secretsUsed.add(id);
     },
   };
 }
@@ -193,7 +194,9 @@ function trySpend(
       other.tokens += count;
       other.used -= count;
     }
-    return result.kind === "ask" ? "ask" : { claimed, retryAfterMs: result.retryAfterMs };
+    if (result.kind === "ask") return "ask";
+    lease.used += count; // what is refused is demand as well: it sizes the next ask
+    return { claimed, retryAfterMs: result.retryAfterMs };
   }
   return null;
 }

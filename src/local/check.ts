@@ -1,7 +1,7 @@
 /** `npm test` and `npm run check`: formatter and linter, compiler, then every test. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { ROOT } from "./engine.ts";
+import { ROOT } from "./paths.ts";
 
 const module = (path: string): string => join(ROOT, "node_modules", path);
 const [task = "test", ...rest] = process.argv.slice(2);

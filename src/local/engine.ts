@@ -5,19 +5,15 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { RECOVER_CRON } from "../flows/sweep.ts";
+import { ROOT, WRANGLER } from "./paths.ts";
 
-export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-export const WRANGLER = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
 
 /** As often as wrangler.toml's cron; the local engine never fires one by itself. */
 const SWEEP_EVERY_MS = 60_000;
 
-// wrangler reads .dev.vars too and says so; the variables of a run come in through its options.
-process.env["WRANGLER_LOG"] ??= "error";
 
 export interface EngineOptions {
   /** 0 = any free one. */
@@ -53,6 +49,8 @@ export function buildWorker(directory: string): void {
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const directory = options.buildDirectory ?? join(options.stateDirectory, "build");
   if (options.buildDirectory === undefined) buildWorker(directory);
+  // wrangler reads .dev.vars too and says so; the variables of a run come in through its options.
+  process.env.WRANGLER_LOG ??= "error";
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
   const { modulesRules: _, ...bindings } = workerOptions; // for sources; what runs here is built
   const recover = async () => {

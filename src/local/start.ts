@@ -4,7 +4,8 @@ import { parseConfig } from "../env.ts";
 import { createAdmin } from "./admin.ts";
 import { prepareDemo } from "./demo-tenant.ts";
 import { startEcho } from "./echo.ts";
-import { ROOT, startEngine } from "./engine.ts";
+import { startEngine } from "./engine.ts";
+import { ROOT } from "./paths.ts";
 import { readOrCreateVars } from "./vars.ts";
 
 const port = Number(process.env["PORT"] ?? "8787");

@@ -16,6 +16,8 @@ export interface StoredResource {
   readonly doc: string;
   /** How many secrets are sealed with it. */
   readonly secrets: Secrets | null;
+  /** A name for each of them, in order, by which its uses are counted. */
+  readonly secretIds: readonly string[];
   /** The tenant's revision at the last change; the ETag. */
   readonly version: number;
   readonly createdAtMs: number;

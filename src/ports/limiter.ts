@@ -13,7 +13,7 @@ export interface LeaseRequest {
   readonly asks: readonly LeaseAsk[];
   /** The revision the caller works with, so that a limiter that knows none learns it. */
   readonly revision: number;
-  /** Secrets that verified something since the last call: "source/index". */
+  /** Secrets that verified something since the last call: by their fingerprints. */
   readonly secretsUsed: readonly string[];
 }
 
@@ -28,6 +28,6 @@ export interface Limiter {
   lease(tenant: string, request: LeaseRequest): Promise<LeaseAnswer>;
   /** Tells the tenant's object that its configuration changed. */
   announce(tenant: string, revision: number): Promise<void>;
-  /** When each secret was last used, milliseconds, by "source/index". */
+  /** When each secret was last used, milliseconds, by its fingerprint. */
   secretsLastUsed(tenant: string): Promise<Readonly<Record<string, number>>>;
 }

@@ -26,13 +26,16 @@ export function createMemoryArchive(text: Text): MemoryArchive {
     objects,
     poison,
     put: async (key, value) => void objects.set(key, value.slice()),
-    putPoison: async (key, value, reason) =>
-      void poison.set(key, { bytes: value.slice(), reason }),
+    putPoison: async (key, value, reason) => void poison.set(key, { bytes: value.slice(), reason }),
     frame: async ({ segment, offset, length }) => frame(segment, offset, length),
     async meta({ segment, offset, length }) {
       const whole = frame(segment, offset, length);
       if (whole === null) return null;
-      return { record: whole.record, bodyOffset: whole.bodyOffset, bodyBytes: bodyOf(whole).length };
+      return {
+        record: whole.record,
+        bodyOffset: whole.bodyOffset,
+        bodyBytes: bodyOf(whole).length,
+      };
     },
     async stream(key, offset, length) {
       const part = bytes(key, offset, length);
@@ -54,5 +57,5 @@ function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
 export async function bytesOfStream(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  return new Uint8Array(Buffer.concat(chunks));
 }

@@ -1,10 +1,11 @@
 /** Tenants in memory: what the directory reads, and short ways to write them down. */
-import type { VerifyConfig } from "../../src/core/verify/config.ts";
+
 import { signingKey } from "../../src/core/deliver/signature.ts";
 import type { Json } from "../../src/core/json.ts";
 import { compileRules, parsePattern } from "../../src/core/pattern/index.ts";
 import type { Priority } from "../../src/core/priority.ts";
 import type { Limit, Source, Target, Tenant } from "../../src/core/tenant.ts";
+import type { VerifyConfig } from "../../src/core/verify/config.ts";
 import type { TenantStore } from "../../src/ports/directory.ts";
 
 export interface TenantSketch {
@@ -72,6 +73,7 @@ export function tenantOf(id: string, revision: number, sketch: TenantSketch): Te
     sources: mapOf(sketch.sources, (name, source) => ({
       id: name,
       verify: { scheme: "none" },
+      secretIds: [],
       limit: null,
       bytesMax: 1_000_000,
       ...source,
@@ -92,7 +94,10 @@ export function tenantOf(id: string, revision: number, sketch: TenantSketch): Te
   };
 }
 
-function targetOf(name: string, { secret, ...more }: Partial<Target> & { secret?: string }): Target {
+function targetOf(
+  name: string,
+  { secret, ...more }: Partial<Target> & { secret?: string },
+): Target {
   const key = secret === undefined ? null : signingKey(secret);
   return {
     id: name,

@@ -21,10 +21,10 @@ export interface Delivery {
   readonly eventId: string;
   readonly target: string;
   readonly state: string;
-  readonly attempts: number;
+  readonly attemptCount: number;
   readonly lastStatus: number | null;
   readonly lastError: string | null;
-  readonly attemptLog: readonly Attempt[];
+  readonly attempts: readonly Attempt[];
 }
 
 export interface TestTenant {
@@ -39,7 +39,7 @@ export interface TestTenant {
 
 /** Each target gets a rule of its own name, for webhooks whose `to` holds that name. */
 export async function prepareTenant(
-  router: Router,
+  router: Pick<Router, "admin" | "send">,
   id: string,
   targets: Readonly<Record<string, { readonly url: string }>>,
 ): Promise<TestTenant> {

@@ -26,7 +26,7 @@ describe("a paused target", () => {
     await free.waitFor(5);
     for (const { id } of sent) {
       const parked = await tenant.delivery(id, "held", "parked");
-      expect(parked).toMatchObject({ attempts: 0, lastError: "target paused", attemptLog: [] });
+      expect(parked).toMatchObject({ attemptCount: 0, lastError: "target paused", attempts: [] });
     }
     expect(held.received).toEqual([]);
 
@@ -39,7 +39,7 @@ describe("a paused target", () => {
     for (const { headers } of came) expect(headers["signalbox-attempt"]).toBe("1");
     for (const { id } of sent) {
       const delivered = await tenant.delivery(id, "held", "delivered");
-      expect(delivered).toMatchObject({ attempts: 1, lastError: null });
+      expect(delivered).toMatchObject({ attemptCount: 1, lastError: null });
     }
     expect([held.received.length, free.received.length]).toEqual([5, 5]);
   });
@@ -52,7 +52,7 @@ describe("a paused target", () => {
     await tenant.delivery(id, "later", "retrying");
     await router.admin.post(`${tenant.path}/targets/later/pause`);
     const parked = await tenant.delivery(id, "later", "parked");
-    expect(parked).toMatchObject({ attempts: 1, lastStatus: 500, lastError: "target paused" });
+    expect(parked).toMatchObject({ attemptCount: 1, lastStatus: 500, lastError: "target paused" });
     await router.admin.post(`${tenant.path}/targets/later/resume`);
     const [, second] = await receiver.waitFor(2);
     expect(second?.headers["signalbox-attempt"]).toBe("2");

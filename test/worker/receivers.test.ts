@@ -36,8 +36,8 @@ describe("a receiver that fails twice", () => {
       new Webhook(SECRET).verify(body, headers as Record<string, string>);
     }
     const delivery = await tenant.delivery(id, "flaky", "delivered");
-    expect(delivery).toMatchObject({ attempts: 3, lastStatus: 204, lastError: null });
-    expect(delivery.attemptLog.map(({ status }) => status)).toEqual([500, 502, 204]);
+    expect(delivery).toMatchObject({ attemptCount: 3, lastStatus: 204, lastError: null });
+    expect(delivery.attempts.map(({ status }) => status)).toEqual([500, 502, 204]);
     expect(came.map(headerOf("webhook-id"))).toContain(delivery.id);
   });
 });
@@ -62,8 +62,8 @@ describe("a receiver that never answers", () => {
 
     await Promise.all([sink.waitFor(12), silent.waitFor(9)]);
     const delivery = await tenant.delivery(events[0]?.id ?? "", "silent", "dead");
-    expect(delivery).toMatchObject({ attempts: 3, lastStatus: null });
-    for (const { error } of delivery.attemptLog) expect(error).toMatch(/^timeout/);
+    expect(delivery).toMatchObject({ attemptCount: 3, lastStatus: null });
+    for (const { error } of delivery.attempts) expect(error).toMatch(/^timeout/);
     const secondTry = silent.received.find((request) => headerOf("signalbox-attempt")(request) === "2");
     expect(sink.received.map(({ atMs }) => atMs <= (secondTry?.atMs ?? 0))).not.toContain(false);
     expect(new Set(sink.received.map(headerOf("webhook-id"))).size).toBe(12);
@@ -107,14 +107,14 @@ describe("a receiver that is gone (410)", () => {
     const path = `${tenant.path}/targets/gone`;
     const first = await tenant.send("gone");
     const dead = await tenant.delivery(first.id, "gone", "dead");
-    expect(dead).toMatchObject({ attempts: 1, lastStatus: 410 });
+    expect(dead).toMatchObject({ attemptCount: 1, lastStatus: 410 });
     const { body: target } = await router.admin.get(path);
     expect(target.disabled).toMatchObject({ reason: expect.stringContaining("410") });
 
     const later = await Promise.all([tenant.send("gone"), tenant.send("gone")]);
     for (const { id } of later) {
       const parked = await tenant.delivery(id, "gone", "parked");
-      expect(parked).toMatchObject({ attempts: 0, lastError: "target disabled" });
+      expect(parked).toMatchObject({ attemptCount: 0, lastError: "target disabled" });
     }
     expect(receiver.received).toHaveLength(1);
 
@@ -134,7 +134,7 @@ describe("an answer that is no success", () => {
     const tenant = await prepareTenant(router, "moved", { moved: target });
     const { id } = await tenant.send("moved");
     const delivery = await tenant.delivery(id, "moved", "dead");
-    expect(delivery).toMatchObject({ attempts: 1, lastStatus: 302 });
+    expect(delivery).toMatchObject({ attemptCount: 1, lastStatus: 302 });
     expect(delivery.lastError).toMatch(/^status 302: redirects are not followed/);
     expect(elsewhere.received).toEqual([]);
   });
@@ -145,7 +145,7 @@ describe("an answer that is no success", () => {
     const tenant = await prepareTenant(router, "hang-up", { cut: target });
     const { id } = await tenant.send("cut");
     const delivery = await tenant.delivery(id, "cut", "delivered");
-    expect(delivery.attemptLog).toMatchObject([
+    expect(delivery.attempts).toMatchObject([
       { status: null, error: expect.stringMatching(/^network: /) },
       { status: 200, error: null },
     ]);
@@ -172,8 +172,8 @@ describe("a long answer", () => {
     const receiver = await receiverHere((_, response) => void response.end("x".repeat(1_000_000)));
     const tenant = await prepareTenant(router, "chatty", { chatty: { url: receiver.url } });
     const { id } = await tenant.send("chatty");
-    const { attemptLog } = await tenant.delivery(id, "chatty", "delivered");
-    expect(attemptLog).toMatchObject([{ status: 200, answer: "x".repeat(4_096) }]);
+    const { attempts } = await tenant.delivery(id, "chatty", "delivered");
+    expect(attempts).toMatchObject([{ status: 200, answer: "x".repeat(4_096) }]);
   });
 });
 

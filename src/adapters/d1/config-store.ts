@@ -50,7 +50,10 @@ export function createConfigStore(d1: D1Database, session: Session, vault: Vault
     const secrets =
       row.sealed === null ? null : (JSON.parse(await vault.open(name, row.sealed)) as Secrets);
     const { id, doc, version } = row;
-    return { id, doc, version, secrets, createdAtMs: row.createdAt, updatedAtMs: row.updatedAt };
+    const secretIds = (secrets?.values ?? []).map((secret) =>
+      vault.fingerprint(`${row.tenant}/${row.id}`, secret),
+    );
+    return { id, doc, version, secrets, secretIds, createdAtMs: row.createdAt, updatedAtMs: row.updatedAt };
   }
 
   async function resourceRow(

@@ -3,6 +3,7 @@
 import { parseJsonDocument } from "../../core/json.ts";
 import { compileRules, parsePattern } from "../../core/pattern/index.ts";
 import {
+  limitOf,
   type RuleBody,
   type Secrets,
   type SourceDoc,
@@ -42,12 +43,13 @@ export function createTenantStore(session: Session, vault: Vault, log: Log): Ten
         }
         const secrets = await open(vault, `${id}/${kind}/${name}`, resource);
         const doc = JSON.parse(text(resource["doc"]));
-        if (kind === "source")
-          sources.set(name, sourceOf(name, { doc: doc as SourceDoc, secrets }));
-        else targets.set(name, targetOf(name, { doc: doc as TargetDoc, secrets }));
+        if (kind === "source") {
+          const fingerprint = (secret: string) => vault.fingerprint(`${id}/${name}`, secret);
+          sources.set(name, sourceOf(name, { doc: doc as SourceDoc, secrets }, fingerprint));
+        } else targets.set(name, targetOf(name, { doc: doc as TargetDoc, secrets }));
       }
-      const limit = (JSON.parse(text(row["doc"])) as TenantBody).limit;
-      return assemble(id, number(row["revision"]), limit ?? null, sources, targets, rules, log);
+      const limit = limitOf((JSON.parse(text(row["doc"])) as TenantBody).limit);
+      return assemble(id, number(row["revision"]), limit, sources, targets, rules, log);
     },
   };
 }

@@ -5,7 +5,7 @@
  * admitted in any window of w seconds is at most B + R·w + min(R·T, W·L): every token spent in a
  * window was issued in it or in the T seconds before, and at most W·L are outstanding.
  */
-import type { Rate } from "./gcra.ts";
+import { type Grant, type Rate, take, waitFor } from "./gcra.ts";
 
 export interface Lease {
   tokens: number;
@@ -62,4 +62,23 @@ export function tokensToAsk(
  */
 export function leaseQuantum(needed: number, tokensMax: number): number {
   return Math.max(needed, Math.ceil(tokensMax / 2));
+}
+
+/**
+ * What the bucket gives for one ask: all of it; or, as it runs dry, no less than is worth a call; or
+ * nothing, and the wait until that is there.
+ */
+export function grantLease(
+  ask: { readonly rate: Rate; readonly needed: number; readonly wanted: number },
+  arrivalMs: number,
+  nowMs: number,
+  ttlMs: number,
+): Grant {
+  const { rate, needed, wanted } = ask;
+  const full = take(rate, arrivalMs, nowMs, wanted);
+  const worth = Math.min(wanted, leaseQuantum(needed, leaseTokensMax(rate, ttlMs)));
+  if (full.granted >= worth) return { ...full, retryAfterMs: 0 };
+  const untouched = take(rate, arrivalMs, nowMs, 0);
+  const retryAfterMs = Math.max(1, waitFor(rate, arrivalMs, nowMs, worth));
+  return { ...untouched, retryAfterMs };
 }

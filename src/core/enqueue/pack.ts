@@ -5,7 +5,7 @@
  *     u8 version | u32 length of the header | header (JSON, UTF-8) | frames, in the header's order
  */
 import type { Text } from "../crypto.ts";
-import { decodeFrame, type Frame, type Pointer } from "./record.ts";
+import { decodeFrame, type Frame, hasShape, type Pointer } from "./record.ts";
 
 /** One delivery to be tried again: which, and how many attempts were made when this was sent. */
 export interface Again {
@@ -42,6 +42,11 @@ export interface Pack {
 interface ItemHeader {
   again?: readonly Again[];
   parcel?: Parcel;
+}
+
+interface Header {
+  readonly origin: Origin | null;
+  readonly items: readonly ItemHeader[];
 }
 
 const VERSION = 1;
@@ -132,15 +137,37 @@ export function decodePack(bytes: Uint8Array, text: Text): DecodedPack {
   return { ok: true, pack: { origin: header.origin, items } };
 }
 
-function parseHeader(json: string | null): { origin: Origin | null; items: ItemHeader[] } | null {
+function parseHeader(json: string | null): Header | null {
   if (json === null) return null;
   try {
-    const header = JSON.parse(json) as { origin: Origin | null; items: ItemHeader[] };
-    return Array.isArray(header.items) ? header : null;
+    const header: unknown = JSON.parse(json);
+    return isHeader(header) ? header : null;
   } catch {
     return null;
   }
 }
+
+const ORIGIN = { shard: "number", row: "number" } as const;
+const AGAIN = { rule: "string", target: "string", attempts: "number" } as const;
+const PARCEL = { id: "string", receipt: "string", tenant: "string" } as const;
+const POINTER = { segment: "string", offset: "number", length: "number" } as const;
+
+function isHeader(value: unknown): value is Header {
+  const { origin, items } = (value ?? {}) as Partial<Header>;
+  const hasOrigin = origin === null || hasShape(origin, ORIGIN);
+  return hasOrigin && Array.isArray(items) && items.every(isItemHeader);
+}
+
+function isItemHeader(value: unknown): value is ItemHeader {
+  if (typeof value !== "object" || value === null) return false;
+  const { again, parcel } = value as ItemHeader;
+  const hasAgain = again === undefined || (Array.isArray(again) && again.every(isAgain));
+  const hasParcel =
+    parcel === undefined || (hasShape(parcel, PARCEL) && hasShape(parcel.pointer, POINTER));
+  return hasAgain && hasParcel;
+}
+
+const isAgain = (value: unknown): boolean => hasShape(value, AGAIN);
 
 /** The same pack with the outbox row it now comes from; frames are copied, not read. */
 export function withOrigin(bytes: Uint8Array, origin: Origin, text: Text): Uint8Array {

@@ -56,6 +56,29 @@ export interface Frame {
 
 export const FRAME_PREFIX_BYTES = 8;
 
+type Shape = Readonly<Record<string, "string" | "number">>;
+
+/** Whether `value` is an object whose members of these names have these types. */
+export function hasShape(value: unknown, shape: Shape): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const types = new Map(Object.entries(value).map(([name, member]) => [name, typeof member]));
+  return Object.entries(shape).every(([name, type]) => types.get(name) === type);
+}
+
+const SUBSCRIPTION = { rule: "string", target: "string", priority: "string" } as const;
+const RECORD = {
+  ...{ id: "string", receipt: "string", tenant: "string", source: "string", type: "string" },
+  receivedAtMs: "number",
+} as const;
+
+/** Whether the consumer can do its part with it: a damaged record must not stop its whole batch. */
+function isRecord(value: unknown): value is EventRecord {
+  if (!hasShape(value, RECORD)) return false;
+  const { headers, subscriptions } = value as Partial<EventRecord>;
+  if (!Array.isArray(headers) || !Array.isArray(subscriptions)) return false;
+  return subscriptions.every((each) => hasShape(each, SUBSCRIPTION));
+}
+
 export function encodeFrame(record: EventRecord, body: Uint8Array, text: Text): Frame {
   const meta = text.encode(JSON.stringify(record));
   const bytes = new Uint8Array(FRAME_PREFIX_BYTES + meta.length + body.length);
@@ -90,8 +113,8 @@ export function decodeMeta(
   const json = text.decode(bytes.subarray(start, start + metaBytes));
   if (json === null) return null;
   try {
-    const record = JSON.parse(json) as EventRecord;
-    return typeof record.id === "string" && typeof record.receipt === "string" ? record : null;
+    const record: unknown = JSON.parse(json);
+    return isRecord(record) ? record : null;
   } catch {
     return null;
   }

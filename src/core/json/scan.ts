@@ -115,7 +115,8 @@ function isExponent(code: number): boolean {
 }
 
 function isNumberPart(code: number): boolean {
-  return isDigit(code) || isExponent(code) || code === 0x2e || code === 0x2b || code === 0x2d; // . + -
+  if (isDigit(code) || isExponent(code)) return true;
+  return code === 0x2e || code === 0x2b || code === 0x2d; // . + -
 }
 
 function isOpening(code: number): boolean {

@@ -1,4 +1,4 @@
-/** Checks of a pattern as a whole: paths claimed twice, caps, where EventBridge decides otherwise. */
+/** Checks of a pattern as a whole: paths named twice, caps, surprises for users of EventBridge. */
 import { refuse, type Spot, warn } from "./issues.ts";
 import { PATTERN_ALTERNATIVES_MAX, PATTERN_FIELDS_MAX } from "./limits.ts";
 import { type AllOf, type Field, fieldsOf, stepsOf } from "./pattern.ts";

@@ -23,8 +23,8 @@ const ALL_OF = "all-of";
 const RESERVED_IN_BRANCHES: ReadonlySet<string> = new Set(
   (
     "exactly equals-ignore-case prefix suffix anything-but exists wildcard numeric cidr " +
-    "= < <= > >= regex not-wildcard not-equals-ignore-case date-after date-on-or-after date-before " +
-    "date-on-or-before in-date-range ip-address-in-range ip-address-not-in-range"
+    "= < <= > >= regex not-wildcard not-equals-ignore-case date-after date-on-or-after " +
+    "date-before date-on-or-before in-date-range ip-address-in-range ip-address-not-in-range"
   ).split(" "),
 );
 

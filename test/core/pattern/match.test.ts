@@ -51,7 +51,7 @@ describe("an absence", () => {
     expect(matches('{"d": {"a": [{"exists": false}]}}', '{"d": [{"b": 1}, {"a": 1}]}')).toBe(false);
   });
 
-  test("holds in an inner array that nothing has chosen only if no element there has a value", () => {
+  test("is refused when an inner array, of which nothing is chosen, has a value anywhere", () => {
     const pattern = '{"d": {"k": ["x"], "e": {"a": [{"exists": false}]}}}';
     expect(matches(pattern, '{"d": [{"k": "x", "e": [{"b": 1}, {"a": 1}]}]}')).toBe(false);
     expect(matches(pattern, '{"d": [{"k": "x", "e": [{"b": 1}]}, {"e": [{"a": 1}]}]}')).toBe(true);

@@ -19,7 +19,7 @@ export function referenceMatches(pattern: Json, event: Json): boolean {
   });
 }
 
-/** Every field takes a value or is absent; absences are judged at the end, for the elements taken. */
+/** A field takes a value or is absent; absences are judged last, for the elements then taken. */
 function choose(
   fields: Fields,
   leaves: readonly Leaf[],

@@ -43,14 +43,13 @@ describe("a wildcard", () => {
 });
 
 describe("ignored case", () => {
-  test("has no letter of which one variant contains another, so that it never has to go back", () => {
-    for (let code = 0; code <= 0xffff; code += 1) {
-      const [variants = []] = readCaseUnits(String.fromCharCode(code));
-      for (const variant of variants) {
-        const inside = variants.filter((other) => other !== variant && variant.includes(other));
-        expect(inside, `U+${code.toString(16)}`).toEqual([]);
-      }
-    }
+  test("never has to go back: no variant of a letter contains another one", () => {
+    const offending = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code))
+      .flatMap((letter) => readCaseUnits(letter))
+      .filter((variants) =>
+        variants.some((one) => variants.some((other) => other !== one && one.includes(other))),
+      );
+    expect(offending).toEqual([]);
   });
 
   test.each([

@@ -1,0 +1,63 @@
+/** The states of a delivery: every move between two of them, allowed or refused. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  DELIVERY_STATES,
+  type DeliveryState,
+  isFinal,
+  mayMove,
+  OWED_STATES,
+} from "../../src/core/settle.ts";
+
+/** Row: from. Column: to, in the order of DELIVERY_STATES. */
+const TABLE: Readonly<Record<DeliveryState, string>> = {
+  //           pending delivering delivered retrying parked dead cancelled
+  pending: "      -        yes       -        -       yes    -     yes",
+  delivering: "  yes        -       yes      yes      yes   yes    yes",
+  delivered: "    -         -        -        -        -     -      -",
+  retrying: "     -        yes       -        -       yes   yes    yes",
+  parked: "      yes        -        -        -        -    yes    yes",
+  dead: "        yes        -        -        -        -     -      -",
+  cancelled: "   yes        -        -        -        -     -      -",
+};
+
+const state = fc.constantFrom(...DELIVERY_STATES);
+
+describe("a delivery", () => {
+  it.each(DELIVERY_STATES)("that is %s moves where the table says and nowhere else", (from) => {
+    const cells = TABLE[from].trim().split(/\s+/);
+    expect(cells).toHaveLength(DELIVERY_STATES.length);
+    for (const [index, to] of DELIVERY_STATES.entries()) {
+      expect([to, mayMove(from, to)]).toEqual([to, cells[index] === "yes"]);
+    }
+  });
+
+  it("never leaves delivered", () => {
+    fc.assert(fc.property(state, (to) => !mayMove("delivered", to)));
+  });
+
+  it("never becomes delivered without an attempt", () => {
+    fc.assert(
+      fc.property(state, (from) => {
+        expect(mayMove(from, "delivered")).toBe(from === "delivering");
+      }),
+    );
+  });
+
+  it("is final, or owed, or parked: never two of these", () => {
+    for (const each of DELIVERY_STATES) {
+      const kinds = [isFinal(each), OWED_STATES.some((owed) => owed === each), each === "parked"];
+      expect([each, kinds.filter(Boolean).length]).toEqual([each, 1]);
+    }
+  });
+
+  it("can still become delivered from every other state", () => {
+    const reachable = new Set<DeliveryState>(["delivered"]);
+    for (const _ of DELIVERY_STATES) {
+      for (const from of DELIVERY_STATES) {
+        if ([...reachable].some((to) => mayMove(from, to))) reachable.add(from);
+      }
+    }
+    expect([...reachable].toSorted()).toEqual([...DELIVERY_STATES].toSorted());
+  });
+});

@@ -1,0 +1,191 @@
+/** The ledger in memory: the same claims, fences and leases as in D1, by its own clock. */
+import type { Clock } from "../../src/ports/clock.ts";
+import {
+  type AgainClaim,
+  type AttemptRecord,
+  type DeliveryKey,
+  type DeliveryResult,
+  type Duplicate,
+  type FirstClaim,
+  type FirstVerdict,
+  firstKey,
+  keyOf,
+  type Ledger,
+} from "../../src/ports/ledger.ts";
+import type { MemoryTenants } from "./memory-tenants.ts";
+
+export interface EventRow extends FirstClaim {
+  readonly claimedAtMs: number;
+  token: string;
+  leaseUntilMs: number;
+}
+
+/** `attempt` of the result that wrote it is in `log`. */
+export interface DeliveryRow extends Omit<DeliveryResult, "attempt" | "claimedBy" | "dueInMs"> {
+  readonly attemptsBase: number;
+  readonly dueAtMs: number | null;
+  readonly settledAtMs: number | null;
+  readonly token: string;
+  readonly log: readonly AttemptRecord[];
+}
+
+export interface MemoryLedger extends Ledger {
+  /** By event id. */
+  readonly events: Map<string, EventRow>;
+  /** By `keyOf`. */
+  readonly deliveries: Map<string, DeliveryRow>;
+  readonly duplicates: Map<string, Duplicate>;
+  /** Makes a dead letter due now, its retry ladder anew. */
+  redrive(key: string): void;
+}
+
+const ATTEMPTS_LOGGED_MAX = 20;
+
+export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): MemoryLedger {
+  const events: MemoryLedger["events"] = new Map();
+  const deliveries: MemoryLedger["deliveries"] = new Map();
+  const duplicates: MemoryLedger["duplicates"] = new Map();
+
+  function claimFirst(first: FirstClaim, token: string, leaseMs: number): FirstVerdict {
+    const now = clock.nowMs();
+    const row = events.get(first.id);
+    const of = [...deliveries.values()].filter(({ event }) => event === first.id);
+    const done = new Set(of.map(({ subscription }) => subscription));
+    if (row === undefined) {
+      events.set(first.id, { ...first, claimedAtMs: now, token, leaseUntilMs: now + leaseMs });
+      return { kind: "claimed", done };
+    }
+    if (row.receipt !== first.receipt) return { kind: "duplicate", owner: row.receipt };
+    if (row.leaseUntilMs >= now && row.token !== token) {
+      return { kind: "leased", remainingMs: row.leaseUntilMs - now, done };
+    }
+    events.set(first.id, { ...row, pointer: first.pointer, token, leaseUntilMs: now + leaseMs });
+    return { kind: "claimed", done };
+  }
+
+  function claimAgain(again: AgainClaim, token: string, leaseMs: number): DeliveryRow | null {
+    const now = clock.nowMs();
+    const row = deliveries.get(keyOf(again));
+    if (row === undefined || row.attempts !== again.attempts) return null;
+    const isFree =
+      row.state === "pending" ||
+      row.state === "retrying" ||
+      (row.state === "delivering" && ((row.dueAtMs ?? 0) < now || row.token === token));
+    if (!isFree) return null;
+    deliveries.set(keyOf(again), { ...row, state: "delivering", token, dueAtMs: now + leaseMs });
+    return row;
+  }
+
+  /** False when the claim that the result rests on is no longer held. */
+  function write(result: DeliveryResult, token: string): boolean {
+    const { attempt, claimedBy, dueInMs, ...rest } = result;
+    const row = deliveries.get(keyOf(result));
+    const isHeld =
+      claimedBy === "event"
+        ? events.get(result.event)?.token === token && (row === undefined || row.token === token)
+        : row?.token === token && row.state === "delivering";
+    if (!isHeld) return false;
+    const now = clock.nowMs();
+    const before = claimedBy === "event" ? [] : (row?.log ?? []);
+    deliveries.set(keyOf(result), {
+      ...rest,
+      lastStatus: rest.lastStatus ?? (claimedBy === "row" ? (row?.lastStatus ?? null) : null),
+      attemptsBase: row?.attemptsBase ?? 0,
+      dueAtMs: dueInMs === null ? null : now + dueInMs,
+      settledAtMs: now,
+      token,
+      log: attempt === null ? before : [...before, attempt].slice(-ATTEMPTS_LOGGED_MAX),
+    });
+    return true;
+  }
+
+  function change(key: DeliveryKey | string, with_: (row: DeliveryRow) => Partial<DeliveryRow>) {
+    const id = typeof key === "string" ? key : keyOf(key);
+    const row = deliveries.get(id);
+    if (row !== undefined) deliveries.set(id, { ...row, ...with_(row) });
+  }
+
+  return {
+    events,
+    deliveries,
+    duplicates,
+
+    async claim({ token, leaseSeconds, firsts, agains, tenants: wanted }) {
+      const leaseMs = leaseSeconds * 1_000;
+      const revisions = wanted.flatMap((id): [string, number][] => {
+        const revision = tenants.revision(id);
+        return revision === undefined ? [] : [[id, revision]];
+      });
+      return {
+        firsts: new Map(
+          firsts.map((first) => [firstKey(first), claimFirst(first, token, leaseMs)]),
+        ),
+        agains: new Map(
+          agains.flatMap((again): [string, { attemptsBase: number }][] => {
+            const row = claimAgain(again, token, leaseMs);
+            return row === null ? [] : [[keyOf(again), { attemptsBase: row.attemptsBase }]];
+          }),
+        ),
+        revisions: new Map(revisions),
+      };
+    },
+
+    async settle(token, results, copies) {
+      const refused = results.filter((result) => !write(result, token)).map(keyOf);
+      for (const copy of copies) {
+        const key = `${copy.event} ${copy.receipt}`;
+        if (!duplicates.has(key)) duplicates.set(key, copy);
+      }
+      return new Set(refused);
+    },
+
+    async due(horizonMs, count) {
+      const now = clock.nowMs();
+      return [...deliveries.values()]
+        .flatMap((row) => {
+          const pointer = events.get(row.event)?.pointer;
+          if (!isOwed(row) || row.dueAtMs === null || pointer === undefined) return [];
+          return row.dueAtMs < now + horizonMs
+            ? [{ ...row, dueInMs: row.dueAtMs - now, pointer }]
+            : [];
+        })
+        .sort((a, b) => a.dueInMs - b.dueInMs)
+        .slice(0, count);
+    },
+
+    async putOff(keys, byMs) {
+      for (const key of keys) {
+        change(key, (row) =>
+          isOwed(row) ? { dueAtMs: Math.max(row.dueAtMs ?? 0, clock.nowMs()) + byMs } : {},
+        );
+      }
+    },
+
+    async release(tenant, target) {
+      const parked = [...deliveries].filter(
+        ([, row]) => row.state === "parked" && row.tenant === tenant && row.target === target,
+      );
+      for (const [key] of parked) {
+        change(key, () => ({ state: "pending", dueAtMs: 0, lastError: null }));
+      }
+      return parked.length;
+    },
+
+    async recover() {
+      for (const row of events.values()) row.leaseUntilMs = 0;
+      for (const [key, { state }] of deliveries) {
+        if (state === "delivering") change(key, () => ({ dueAtMs: 0 }));
+      }
+    },
+
+    disableTarget: async (tenant, target) => tenants.disable(tenant, target),
+
+    redrive(key) {
+      const dueAtMs = clock.nowMs();
+      change(key, ({ attempts }) => ({ state: "pending", attemptsBase: attempts, dueAtMs }));
+    },
+  };
+}
+
+const isOwed = ({ state }: DeliveryRow): boolean =>
+  state === "pending" || state === "delivering" || state === "retrying";

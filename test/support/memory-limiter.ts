@@ -1,0 +1,53 @@
+/** The limiter in memory: one bucket per tenant and scope, and the revision it has heard of. */
+import { grantLease } from "../../src/core/admit/lease.ts";
+import { LEASE_TTL_MS } from "../../src/core/limits.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { LeaseAsk, LeaseRequest, Limiter } from "../../src/ports/limiter.ts";
+
+export interface MemoryLimiter extends Limiter {
+  /** Every call, in order. */
+  readonly asked: (LeaseRequest & { readonly tenant: string })[];
+  readonly revisions: Map<string, number>;
+}
+
+export function createMemoryLimiter(clock: Clock): MemoryLimiter {
+  const asked: MemoryLimiter["asked"] = [];
+  const revisions = new Map<string, number>();
+  const arrivals = new Map<string, number>();
+  const secrets = new Map<string, Record<string, number>>();
+
+  function learn(tenant: string, revision: number): number {
+    const newest = Math.max(revision, revisions.get(tenant) ?? 0);
+    revisions.set(tenant, newest);
+    return newest;
+  }
+
+  function grant(tenant: string, ask: LeaseAsk) {
+    const key = `${tenant} ${ask.scope}`;
+    const { granted, retryAfterMs, arrivalMs } = grantLease(
+      ask,
+      arrivals.get(key) ?? 0,
+      clock.nowMs(),
+      LEASE_TTL_MS,
+    );
+    arrivals.set(key, arrivalMs);
+    return { scope: ask.scope, granted, retryAfterMs };
+  }
+
+  return {
+    asked,
+    revisions,
+    async lease(tenant, request) {
+      asked.push({ tenant, ...request });
+      const used = Object.fromEntries(request.secretsUsed.map((name) => [name, clock.nowMs()]));
+      secrets.set(tenant, { ...secrets.get(tenant), ...used });
+      return {
+        revision: learn(tenant, request.revision),
+        ttlMs: LEASE_TTL_MS,
+        grants: request.asks.map((ask) => grant(tenant, ask)),
+      };
+    },
+    announce: async (tenant, revision) => void learn(tenant, revision),
+    secretsLastUsed: async (tenant) => secrets.get(tenant) ?? {},
+  };
+}

@@ -1,0 +1,68 @@
+/** The queues in memory, with what stands behind them: messages that come again until they are acked. */
+import type { QueueRole } from "../../src/flows/deliver-batch.ts";
+import type { QueueMessage } from "../../src/flows/open-messages.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { Queues } from "../../src/ports/queues.ts";
+
+export interface Kept {
+  readonly id: string;
+  readonly body: Uint8Array;
+  attempts: number;
+  /** Handed to a consumer, or delayed, until then. */
+  visibleAtMs: number;
+}
+
+export interface MemoryQueues extends Queues {
+  readonly kept: Readonly<Record<QueueRole, Map<string, Kept>>>;
+  /** Messages that are due; each stays until it is acked and comes again when retried. */
+  take(role: QueueRole, count: number): QueueMessage[];
+}
+
+/** Longer than any batch is worked on: a message whose consumer died comes again after it. */
+const VISIBILITY_MS = 900_000;
+
+export function createMemoryQueues(clock: Clock): MemoryQueues {
+  const empty = () => new Map<string, Kept>();
+  const queues = { critical: empty(), normal: empty(), bulk: empty(), dead: empty() };
+  let last = 0;
+  return {
+    kept: queues,
+
+    async send(priority, packs, delaySeconds = 0) {
+      for (const body of packs) {
+        last += 1;
+        const id = `message-${last}`;
+        const visibleAtMs = clock.nowMs() + delaySeconds * 1_000;
+        queues[priority].set(id, { id, body: body.slice(), attempts: 0, visibleAtMs });
+      }
+    },
+
+    async metrics(priority) {
+      const messages = [...queues[priority].values()];
+      return {
+        backlog: messages.length,
+        backlogBytes: messages.reduce((sum, { body }) => sum + body.length, 0),
+        oldestMessageMs: null,
+      };
+    },
+
+    take(role, count) {
+      const due = [...queues[role].values()].filter(
+        ({ visibleAtMs }) => visibleAtMs <= clock.nowMs(),
+      );
+      return due.slice(0, count).map((message) => {
+        message.attempts += 1;
+        message.visibleAtMs = clock.nowMs() + VISIBILITY_MS;
+        return {
+          id: message.id,
+          body: message.body,
+          attempts: message.attempts,
+          ack: () => void queues[role].delete(message.id),
+          retry: (delaySeconds) => {
+            message.visibleAtMs = clock.nowMs() + delaySeconds * 1_000;
+          },
+        };
+      });
+    },
+  };
+}

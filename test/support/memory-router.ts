@@ -1,0 +1,80 @@
+/** The whole router in one process: the real flows over ports in memory and a clock that stands still. */
+
+import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
+import { createMeter } from "../../src/adapters/system.ts";
+import type { AcceptPorts } from "../../src/flows/accept-event.ts";
+import { createAdmission } from "../../src/flows/admit.ts";
+import { createDirectory } from "../../src/flows/directory.ts";
+import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
+import type { DeliverPorts } from "../../src/flows/ports.ts";
+import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+import { createMemoryArchive, type MemoryArchive } from "./memory-archive.ts";
+import { createMemoryLedger, type MemoryLedger } from "./memory-ledger.ts";
+import { createMemoryLimiter, type MemoryLimiter } from "./memory-limiter.ts";
+import { createMemoryOutbox, type MemoryOutbox } from "./memory-outbox.ts";
+import { createMemoryQueues, type MemoryQueues } from "./memory-queues.ts";
+import { createMemoryLog, createSeededRandom, type MemoryLog } from "./memory-system.ts";
+import { createMemoryTenants, type MemoryTenants } from "./memory-tenants.ts";
+import { createMemoryTransport, type MemoryTransport } from "./memory-transport.ts";
+
+/** What outlives an isolate, and what a test looks at. */
+export interface World {
+  readonly archive: MemoryArchive;
+  readonly clock: FakeClock;
+  readonly ledger: MemoryLedger;
+  readonly limiter: MemoryLimiter;
+  readonly log: MemoryLog;
+  readonly outbox: MemoryOutbox;
+  readonly queues: MemoryQueues;
+  readonly tenants: MemoryTenants;
+  readonly transport: MemoryTransport;
+}
+
+export interface Isolate {
+  readonly accept: AcceptPorts;
+  readonly deliver: DeliverPorts;
+}
+
+export function createWorld(clock: FakeClock = createFakeClock()): World {
+  const tenants = createMemoryTenants();
+  const queues = createMemoryQueues(clock);
+  return {
+    archive: createMemoryArchive(platformText),
+    clock,
+    ledger: createMemoryLedger(clock, tenants),
+    limiter: createMemoryLimiter(clock),
+    log: createMemoryLog(),
+    outbox: createMemoryOutbox(clock, queues, platformText),
+    queues,
+    tenants,
+    transport: createMemoryTransport(() => clock.nowMs()),
+  };
+}
+
+/** A new isolate of the Worker over `world`; `broken` replaces ports, for failures. */
+export function createIsolate(
+  world: World,
+  options: {
+    readonly outbox?: OutboxMode;
+    readonly seed?: number;
+    readonly broken?: Partial<DeliverPorts>;
+  } = {},
+): Isolate {
+  const deliver: DeliverPorts = {
+    ...world,
+    crypto: platformCrypto,
+    directory: createDirectory(world.tenants, world.clock),
+    meter: createMeter(),
+    random: createSeededRandom(options.seed ?? 1),
+    text: platformText,
+    ...options.broken,
+  };
+  return {
+    deliver,
+    accept: {
+      ...deliver,
+      admission: createAdmission(deliver.limiter, deliver.clock, deliver.log),
+      commits: createCommits(options.outbox ?? "on-failure", deliver),
+    },
+  };
+}

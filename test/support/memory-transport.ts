@@ -1,0 +1,36 @@
+/** The way out in memory: remembers what was sent and answers as the test says. */
+import type { Answer } from "../../src/core/deliver/outcome.ts";
+import type { OutgoingRequest, Transport } from "../../src/ports/transport.ts";
+
+export interface Sent {
+  readonly url: string;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: OutgoingRequest["body"];
+  readonly atMs: number;
+}
+
+export type Receive = (request: Sent) => Answer | Promise<Answer>;
+
+export interface MemoryTransport extends Transport {
+  /** In the order in which they were sent. */
+  readonly sent: Sent[];
+  answer: Receive;
+}
+
+export function response(status: number, retryAfterMs: number | null = null): Answer {
+  return { kind: "response", status, retryAfterMs, body: "" };
+}
+
+/** Answers 200 unless `answer` says otherwise. */
+export function createMemoryTransport(nowMs: () => number): MemoryTransport {
+  const transport: MemoryTransport = {
+    sent: [],
+    answer: () => response(200),
+    async send({ url, headers, body }) {
+      const request = { url, headers, body, atMs: nowMs() };
+      transport.sent.push(request);
+      return transport.answer(request);
+    },
+  };
+  return transport;
+}

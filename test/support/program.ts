@@ -1,0 +1,82 @@
+/** The router as `npm start` runs it: processes of its own on a state directory, which a test can kill. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Admin, createAdmin } from "../../src/local/admin.ts";
+import { readOrCreateVars } from "../../src/local/vars.ts";
+import { eventually } from "./wait.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const START_MS_MAX = 50_000;
+
+export interface Program {
+  readonly url: string;
+  readonly admin: Admin;
+  send(path: string, init?: RequestInit): Promise<Response>;
+  /** Tells the process that was started to end; answers its exit code. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+  /** Kills processes of it without warning: all, or those whose command line has this in it. */
+  kill(part?: string): Promise<void>;
+  /** Command lines of its processes that still run. */
+  running(): string[];
+}
+
+/** Resolves when it takes requests. */
+export async function startProgram(stateDirectory: string): Promise<Program> {
+  // A process group of its own, so that each of its processes can be found again.
+  const child = spawn(process.execPath, [join(ROOT, "src/local/run.mjs"), "start"], {
+    cwd: ROOT,
+    detached: true,
+    env: { ...process.env, PORT: "0", SIGNALBOX_STATE: stateDirectory },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const url = await addressOf(child);
+  const token = readOrCreateVars(join(ROOT, ".dev.vars"))["ADMIN_TOKEN"] ?? "";
+  const processes = () => processesOf(child.pid ?? 0);
+  return {
+    url,
+    admin: createAdmin(url, token),
+    send: (path, init) => fetch(`${url}/in/${path}`, { method: "POST", ...init }),
+    async end(signal) {
+      child.kill(signal);
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+      return child.exitCode;
+    },
+    async kill(part = "") {
+      const doomed = processes().filter(({ command }) => command.includes(part));
+      for (const { pid } of doomed) process.kill(pid, "SIGKILL");
+      await eventually(
+        async () => processes().filter(({ pid }) => doomed.some((one) => one.pid === pid)),
+        (left) => left.length === 0,
+      );
+    },
+    running: () => processes().map(({ command }) => command),
+  };
+}
+
+async function addressOf(child: ChildProcess): Promise<string> {
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+  }
+  const address = await eventually(
+    async () => /listens at (\S+)/.exec(said)?.[1] ?? (child.exitCode === null ? null : "ended"),
+    (found) => found !== null,
+    START_MS_MAX,
+  );
+  if (address === null || address === "ended") throw new Error(`It does not start:\n${said}`);
+  return address;
+}
+
+/** The living processes of a group. */
+function processesOf(group: number): { pid: number; command: string }[] {
+  const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,pgid=,stat=,args="], { encoding: "utf8" });
+  return stdout.split("\n").flatMap((line) => {
+    const [pid, of, state, ...command] = line.trim().split(/\s+/);
+    if (Number(of) !== group || state?.startsWith("Z") === true) return [];
+    return [{ pid: Number(pid), command: command.join(" ") }];
+  });
+}

@@ -1,0 +1,126 @@
+/** The router killed at work, ended, and started again on the same state: what it took is delivered. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hangUp, never, receiverHere, status } from "../support/answers.ts";
+import { type Program, startProgram } from "../support/program.ts";
+import type { Answer, Receiver } from "../support/receiver.ts";
+import { accepted, prepareTenant } from "../support/tenant.ts";
+import { eventually } from "../support/wait.ts";
+
+let stateDirectory: string;
+const started: Program[] = [];
+
+beforeEach(() => {
+  stateDirectory = mkdtempSync(join(tmpdir(), "signalbox-restart-"));
+});
+afterEach(async () => {
+  for (const program of started.splice(0)) await program.kill();
+  rmSync(stateDirectory, { recursive: true, force: true });
+});
+
+async function start(): Promise<Program> {
+  const program = await startProgram(stateDirectory);
+  started.push(program);
+  return program;
+}
+
+/** A receiver that is not well until `recover` is called. */
+async function patient(illness: Answer): Promise<{ receiver: Receiver; recover(): void }> {
+  let answer = illness;
+  const receiver = await receiverHere((request, response) => answer(request, response));
+  return {
+    receiver,
+    recover() {
+      answer = status(200);
+    },
+  };
+}
+
+const retry = { delaysSeconds: Array.from({ length: 50 }, () => 1) };
+
+/** Eight senders at once, until the router is gone; answers the ids of what it accepted. */
+async function sendUntilGone(program: Program, to: string[], enough: () => void, count: number) {
+  const ids: string[] = [];
+  const send = async (sender: number): Promise<void> => {
+    for (let sent = 0; ; sent += 1) {
+      const body = JSON.stringify({ to, sender, sent });
+      try {
+        ids.push((await accepted(await program.send("acme/open", { body }))).id);
+      } catch {
+        return;
+      }
+      if (ids.length === count) enough();
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, (_, sender) => send(sender)));
+  return ids;
+}
+
+/** Each event has come, under one webhook-id only. */
+async function expectAll(receiver: Receiver, ids: readonly string[]): Promise<void> {
+  const missing = await eventually(
+    async () => {
+      const came = new Set(receiver.received.map(({ headers }) => headers["signalbox-event"]));
+      return ids.filter((id) => !came.has(id));
+    },
+    (left) => left.length === 0,
+    40_000,
+  );
+  expect(missing).toEqual([]);
+  const pairs = receiver.received.map(
+    ({ headers }) => `${headers["signalbox-event"]} ${headers["webhook-id"]}`,
+  );
+  const events = new Set(receiver.received.map(({ headers }) => headers["signalbox-event"]));
+  expect(new Set(pairs).size).toBe(events.size);
+}
+
+describe("killed without warning", () => {
+  it("while webhooks come in and receivers are ill, the router delivers all it accepted", async () => {
+    const [down, silent] = await Promise.all([patient(hangUp), patient(never)]);
+    const first = await start();
+    await prepareTenant(first, "acme", {
+      down: { url: down.receiver.url, retry },
+      silent: { url: silent.receiver.url, retry, timeoutMs: 5_000 },
+    });
+    const ids = await sendUntilGone(first, ["down", "silent"], () => void first.kill(), 60);
+    expect(ids.length).toBeGreaterThanOrEqual(60);
+    expect(first.running()).toEqual([]);
+
+    down.recover();
+    silent.recover();
+    const second = await start();
+    await expectAll(down.receiver, ids);
+    await expectAll(silent.receiver, ids);
+    const open = await eventually(
+      () => second.admin.get("tenants/acme/deliveries?limit=1000"),
+      ({ body }) => body.items.every(({ state }: { state: string }) => state === "delivered"),
+    );
+    expect(open.body.items.length).toBeGreaterThanOrEqual(2 * ids.length);
+  });
+
+  it("the engine alone, the router starts it again and delivers what it had accepted", async () => {
+    const { receiver, recover } = await patient(hangUp);
+    const program = await start();
+    await prepareTenant(program, "acme", { down: { url: receiver.url, retry } });
+    const ids = await sendUntilGone(program, ["down"], () => void program.kill("workerd"), 20);
+    recover();
+    await expectAll(receiver, ids);
+  });
+});
+
+describe("told to end", () => {
+  it.each(["SIGTERM", "SIGINT"] as const)("by %s, it ends with 0 and leaves no process", async (signal) => {
+    const program = await start();
+    expect(program.running().some((command) => command.includes("workerd"))).toBe(true);
+    expect(await program.end(signal)).toBe(0);
+    expect(program.running()).toEqual([]);
+  });
+
+  it.each(["run.mjs", "start.ts"])("by killing %s alone, the rest ends too", async (part) => {
+    const program = await start();
+    await program.kill(part);
+    await eventually(async () => program.running(), (left) => left.length === 0);
+  });
+});
