@@ -51,7 +51,7 @@ export const deliveryOperations: readonly Operation[] = [
     query: DeliveryQuery,
     responses: { 200: "A page of deliveries.", 404: "No such tenant." },
     async handle({ stores, params, query }) {
-      const tenant = params["tenant"] ?? "";
+      const tenant = params.tenant ?? "";
       await requireTenant(stores.config, tenant);
       const at = decodeCursor(query.cursor, ["number", "string", "string"]);
       const after =
@@ -73,10 +73,7 @@ export const deliveryOperations: readonly Operation[] = [
     summary: "Reads a delivery with its attempts.",
     responses: { 200: "The delivery.", 404: "No such delivery." },
     async handle({ stores, params }) {
-      const delivery = await stores.history.delivery(
-        params["tenant"] ?? "",
-        params["delivery"] ?? "",
-      );
+      const delivery = await stores.history.delivery(params.tenant ?? "", params.delivery ?? "");
       if (delivery === null) throw notFound("delivery");
       const attempts = delivery.log.map(({ durationMs: ms, ...attempt }) => ({ ...attempt, ms }));
       const attemptCount = delivery.attempts; // of many attempts only the last are kept
@@ -93,8 +90,8 @@ export const deliveryOperations: readonly Operation[] = [
       409: "Its state does not allow it.",
     },
     async handle({ app, stores, params, defer }) {
-      const tenant = params["tenant"] ?? "";
-      const id = params["delivery"] ?? "";
+      const tenant = params.tenant ?? "";
+      const id = params.delivery ?? "";
       const delivery = await stores.history.delivery(tenant, id);
       if (delivery === null) throw notFound("delivery");
       if (!(await stores.history.redrive(tenant, id))) {
@@ -117,7 +114,7 @@ export const deliveryOperations: readonly Operation[] = [
     bodyOptional: true,
     responses: { 202: "A job with its progress.", 404: "No such tenant." },
     async handle({ app, stores, params, body, defer }) {
-      const tenant = params["tenant"] ?? "";
+      const tenant = params.tenant ?? "";
       await requireTenant(stores.config, tenant);
       const { clock, random } = app.deliver;
       const id = timeOrderedId("job_", clock.nowMs(), random.bytes(10));
@@ -134,7 +131,7 @@ export const deliveryOperations: readonly Operation[] = [
     summary: "Reads a job's progress.",
     responses: { 200: "The job.", 404: "No such job." },
     async handle({ stores, params }) {
-      const job = await stores.history.job(params["tenant"] ?? "", params["job"] ?? "");
+      const job = await stores.history.job(params.tenant ?? "", params.job ?? "");
       if (job === null) throw notFound("job");
       return { status: 200, body: jobView(job) };
     },

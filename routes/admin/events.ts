@@ -25,7 +25,7 @@ export const eventOperations: readonly Operation[] = [
     query: EventQuery,
     responses: { 200: "A page of events.", 404: "No such tenant." },
     async handle({ stores, params, query }) {
-      const tenant = params["tenant"] ?? "";
+      const tenant = params.tenant ?? "";
       await requireTenant(stores.config, tenant);
       const at = decodeCursor(query.cursor, ["number", "string"]);
       const after =
@@ -51,8 +51,8 @@ export const eventOperations: readonly Operation[] = [
       "Reads an event: what came, how it was verified, its receipts, deliveries and timeline.",
     responses: { 200: "The event.", 404: "No such event." },
     async handle({ app, stores, params }) {
-      const tenant = params["tenant"] ?? "";
-      const stored = await stores.history.event(tenant, params["event"] ?? "");
+      const tenant = params.tenant ?? "";
+      const stored = await stores.history.event(tenant, params.event ?? "");
       if (stored === null) throw notFound("event");
       const data = await archivedEvent(stored.pointer, app.deliver);
       return { status: 200, body: eventView(stored, data?.record ?? null, data?.event ?? null) };
@@ -64,7 +64,7 @@ export const eventOperations: readonly Operation[] = [
     summary: "The sender's original bytes with their content type.",
     responses: { 200: "The bytes.", 404: "No such event, or its bytes are no longer kept." },
     async handle({ app, stores, params }) {
-      const stored = await stores.history.event(params["tenant"] ?? "", params["event"] ?? "");
+      const stored = await stores.history.event(params.tenant ?? "", params.event ?? "");
       const { archive } = app.deliver;
       const meta = stored === null ? null : await archive.meta(stored.pointer);
       if (stored === null || meta === null) throw notFound("event");

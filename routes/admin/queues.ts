@@ -36,7 +36,10 @@ export const queueOperations: readonly Operation[] = [
         }),
       );
       const { rows, oldestMs } = await outbox.state();
-      return { status: 200, body: { items, cursor: null, outbox: { rows, oldestAt: isoOrNull(oldestMs) } } };
+      return {
+        status: 200,
+        body: { items, cursor: null, outbox: { rows, oldestAt: isoOrNull(oldestMs) } },
+      };
     },
   }),
   operation({

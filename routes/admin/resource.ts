@@ -63,7 +63,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
       query: PageQuery,
       responses: { 200: `A page of ${kind}s.`, 404: "No such tenant." },
       async handle({ app, stores, params, query }) {
-        const tenant = params["tenant"] ?? "";
+        const tenant = params.tenant ?? "";
         await requireTenant(stores.config, tenant);
         const after = String(decodeCursor(query.cursor, ["string"])?.[0] ?? "");
         const page = await stores.config.resources(tenant, kind, after, query.limit);
@@ -78,7 +78,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
       summary: `Reads a ${kind}; secrets are never shown.`,
       responses: { 200: `The ${kind}.`, 404: `No such ${kind}.` },
       async handle({ app, stores, params }) {
-        const tenant = params["tenant"] ?? "";
+        const tenant = params.tenant ?? "";
         const stored = await stores.config.resource(tenant, kind, params[kind] ?? "");
         if (stored === null) throw notFound(kind);
         return { status: 200, body: await view(app, tenant, stored), version: stored.version };
@@ -95,7 +95,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
         : {
             async complete(sent, { stores, params }) {
               const id = params[kind] ?? "";
-              const stored = await stores.config.resource(params["tenant"] ?? "", kind, id);
+              const stored = await stores.config.resource(params.tenant ?? "", kind, id);
               return spec.complete?.(sent, stored) ?? sent;
             },
           }),
@@ -108,7 +108,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
       },
       async handle(call) {
         const { app, stores, params, ifVersion } = call;
-        const tenant = params["tenant"] ?? "";
+        const tenant = params.tenant ?? "";
         const id = requireSlug(Slug, params, kind);
         await requireTenant(stores.config, tenant);
         const { doc, secrets } = await spec.store(call);
@@ -131,7 +131,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
       summary: `Deletes a ${kind}.`,
       responses: { 204: "Deleted.", 404: `No such ${kind}.` },
       async handle({ app, stores, params, ifVersion }) {
-        const tenant = params["tenant"] ?? "";
+        const tenant = params.tenant ?? "";
         const id = params[kind] ?? "";
         const result = await stores.config.deleteResource(tenant, kind, id, ifVersion);
         await announce(app, tenant, written(result, kind).revision);

@@ -139,7 +139,7 @@ export function faultsOf(error: z.ZodError): Fault[] {
       const forms = issue.errors.map((faults) => faults.map((fault) => fault.message).join(", "));
       return [{ pointer, code: "no-form-fits", detail: `No form fits: ${forms.join("; or: ")}.` }];
     }
-    const code = issue.code === "custom" ? String(issue.params?.["code"] ?? "custom") : issue.code;
+    const code = issue.code === "custom" ? String(issue.params?.code ?? "custom") : issue.code;
     return [{ pointer, code: code.replaceAll("_", "-"), detail: issue.message }];
   });
 }

@@ -27,7 +27,7 @@ const HeaderValue = z
   .max(4_096)
   .regex(/^[\t\x20-\x7e]*$/, "only visible ASCII, spaces and tabs");
 const Pointer = z.string().regex(/^(\/([^~/]|~[01])*)*$/, "not a JSON Pointer (RFC 6901)");
-const Secret = z.string().min(1, "an empty secret verifies nothing").max(1_024);
+const Secret = z.string().regex(/\S/, "an empty secret verifies nothing").max(1_024);
 const SecretList = z.array(Secret).min(1).max(SECRETS_MAX);
 const ToleranceSeconds = z.number().int().min(1).max(3_600).optional();
 

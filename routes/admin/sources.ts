@@ -33,10 +33,10 @@ export const sourceOperations = resourceOperations<z.infer<typeof SourceBody>>({
   },
 
   show(doc, { secrets }, used) {
-    const verify = doc["verify"] as Record<string, Json>;
+    const verify = doc.verify as Record<string, Json>;
     if (secrets === null) return doc;
     const shown = secrets.values.map((_, index): Json => ({ lastUsedAt: used(index) }));
-    const member = secretMemberOf(String(verify["scheme"]));
+    const member = secretMemberOf(String(verify.scheme));
     const held = member === "password" ? (shown[0] ?? null) : shown;
     return { ...doc, verify: { ...verify, [member]: held } };
   },

@@ -18,11 +18,7 @@ const crud = resourceOperations<TargetBody>({
   /** Secrets that a PUT leaves out stay as they are: they cannot be read back. */
   async store({ body, stores, params }) {
     const { doc, secrets } = storeTarget(body);
-    const stored = await stores.config.resource(
-      params["tenant"] ?? "",
-      "target",
-      params["target"] ?? "",
-    );
+    const stored = await stores.config.resource(params.tenant ?? "", "target", params.target ?? "");
     return {
       doc: doc as unknown as Json,
       secrets: {
@@ -49,7 +45,7 @@ const crud = resourceOperations<TargetBody>({
 
 /** Lets the parked deliveries of an open target go out; answers how many. */
 async function release({ app: { deliver }, params, defer }: Call<unknown, undefined>) {
-  const released = await deliver.ledger.release(params["tenant"] ?? "", params["target"] ?? "");
+  const released = await deliver.ledger.release(params.tenant ?? "", params.target ?? "");
   if (released > 0) defer(sweep("overdue", deliver));
   return released;
 }
@@ -57,8 +53,8 @@ async function release({ app: { deliver }, params, defer }: Call<unknown, undefi
 /** Sets or clears `paused`; opening a target also forgives what closed it. */
 async function setPaused(call: Call<undefined, undefined>, paused: boolean) {
   const { app, stores, params } = call;
-  const tenant = params["tenant"] ?? "";
-  const id = params["target"] ?? "";
+  const tenant = params.tenant ?? "";
+  const id = params.target ?? "";
   const stored = await stores.config.resource(tenant, "target", id);
   if (stored === null) throw notFound("target");
   const read = parseJsonDocument(stored.doc);

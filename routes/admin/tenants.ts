@@ -37,7 +37,7 @@ export const tenantOperations: readonly Operation[] = [
     summary: "Reads a tenant.",
     responses: { 200: "The tenant.", 404: "No such tenant." },
     async handle({ stores, params }) {
-      const tenant = await stores.config.tenant(params["tenant"] ?? "");
+      const tenant = await stores.config.tenant(params.tenant ?? "");
       if (tenant === null) throw notFound("tenant");
       return { status: 200, body: view(tenant), version: tenant.revision };
     },
@@ -66,7 +66,7 @@ export const tenantOperations: readonly Operation[] = [
     summary: "Deletes a tenant and its configuration. Deliveries that are owed are cancelled.",
     responses: { 204: "Deleted.", 404: "No such tenant." },
     async handle({ app, stores, params, ifVersion }) {
-      const id = params["tenant"] ?? "";
+      const id = params.tenant ?? "";
       const result = written(await stores.config.deleteTenant(id, ifVersion), "tenant");
       await announce(app, id, result.revision);
       return { status: 204 };

@@ -133,7 +133,7 @@ export function sourceOf(
 
 function verifyOf(open: SourceDoc["verify"], values: readonly string[]): VerifyConfig {
   // The document was validated when it was saved; the store gives back what it was given.
-  const scheme = open["scheme"] as VerifyConfig["scheme"];
+  const scheme = open.scheme as VerifyConfig["scheme"];
   const held =
     scheme === "none"
       ? {}

@@ -39,7 +39,7 @@ const vars = randomVars();
 console.log("Starting a router with a state of its own …");
 const engine = await startEngine({ port: 0, stateDirectory, vars, onLine: () => {} });
 try {
-  const admin = createAdmin(engine.url, vars["ADMIN_TOKEN"] ?? "");
+  const admin = createAdmin(engine.url, vars.ADMIN_TOKEN ?? "");
   await configure(admin);
   await sendAll();
   await untilArrived();

@@ -10,10 +10,8 @@ import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { RECOVER_CRON } from "../flows/sweep.ts";
 import { ROOT, WRANGLER } from "./paths.ts";
 
-
 /** As often as wrangler.toml's cron; the local engine never fires one by itself. */
 const SWEEP_EVERY_MS = 60_000;
-
 
 export interface EngineOptions {
   /** 0 = any free one. */

@@ -21,7 +21,7 @@ const tasks = {
   bench: () => [join(root, "bench/run.ts")],
   test: () => [join(root, "src/local/check.ts"), "test"],
   check: () => [join(root, "src/local/check.ts"), "check"],
-  dev: () => [bin("wrangler/bin/wrangler.js"), "dev"],
+  dev: () => [join(root, "src/local/dev.ts")],
   wrangler: () => [bin("wrangler/bin/wrangler.js")],
   migrations: () => [
     bin("drizzle-kit/bin.cjs"),

@@ -8,8 +8,8 @@ import { startEngine } from "./engine.ts";
 import { ROOT } from "./paths.ts";
 import { readOrCreateVars } from "./vars.ts";
 
-const port = Number(process.env["PORT"] ?? "8787");
-const stateDirectory = resolve(ROOT, process.env["SIGNALBOX_STATE"] ?? ".wrangler/state");
+const port = Number(process.env.PORT ?? "8787");
+const stateDirectory = resolve(ROOT, process.env.SIGNALBOX_STATE ?? ".wrangler/state");
 if (!Number.isInteger(port) || port < 0 || port > 65_535) fail(["PORT is not a port number."]);
 
 const vars = readOrCreateVars(join(ROOT, ".dev.vars"));
@@ -25,7 +25,7 @@ const engine = await startEngine({
   onProcesses: (enginePids) => process.send?.({ enginePids }),
 }).catch((error: unknown) => fail([error instanceof Error ? error.message : String(error)]));
 
-const demo = await prepareDemo(createAdmin(engine.url, vars["ADMIN_TOKEN"] ?? ""), echo.url);
+const demo = await prepareDemo(createAdmin(engine.url, vars.ADMIN_TOKEN ?? ""), echo.url);
 
 console.log(`Signalbox listens at ${engine.url}
 The admin token is ADMIN_TOKEN in .dev.vars. State is kept in ${stateDirectory}.
@@ -43,7 +43,10 @@ async function stop(): Promise<void> {
   await echo.stop();
   process.exit(0);
 }
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void stop());
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.removeAllListeners(signal); // Miniflare's own would end the process at once, not with 0
+  process.on(signal, () => void stop());
+}
 // The program that started this one is gone.
 process.on("disconnect", () => void stop());
 

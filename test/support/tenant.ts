@@ -1,13 +1,7 @@
 /** A tenant made for a test: an open source, and targets that each webhook names itself. */
+import { type Accepted, accepted } from "./ingest-answer.ts";
 import type { Router } from "./router.ts";
 import { eventually } from "./wait.ts";
-
-export interface Accepted {
-  readonly id: string;
-  readonly receipt: string;
-  readonly deliveries: number;
-  readonly priorities: readonly string[];
-}
 
 export interface Attempt {
   readonly number: number;
@@ -61,7 +55,7 @@ export async function prepareTenant(
     path,
     async send(...to) {
       sent += 1;
-      return accepted(await router.send(`${id}/open`, { body: JSON.stringify({ to, sent }) }));
+      return accepted(router.send(`${id}/open`, { body: JSON.stringify({ to, sent }) }));
     },
     async delivery(event, target, state) {
       const listed = await eventually(
@@ -72,11 +66,4 @@ export async function prepareTenant(
       return body;
     },
   };
-}
-
-/** What the router says it accepted; throws with its words when it did not. */
-export async function accepted(answer: Response): Promise<Accepted> {
-  const text = await answer.text();
-  if (answer.status !== 202) throw new Error(`Not accepted: ${answer.status} ${text}`);
-  return JSON.parse(text) as Accepted;
 }

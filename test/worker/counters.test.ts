@@ -20,13 +20,9 @@ for (const OUTBOX of ["on-failure", "always"]) for (const priority of ["normal",
     await new Promise((r) => setTimeout(r, 1500));
     const before = (await admin.get("counters")).body;
     const t0 = Date.now();
-    const sent = await sendMany({ senders: 64, count: EVENTS }, async (n) => {
-      const answer = await router.send("acme/open", { body: JSON.stringify({ n, text: "x".repeat(300) }) });
-      await answer.arrayBuffer();
-      return answer.status;
-    });
+    const sent = await sendMany({ url: `${router.url}/in/acme/open`, senders: 64, count: EVENTS, body: (n) => JSON.stringify({ n, text: "x".repeat(300) }) });
     const t1 = Date.now();
-    console.log(OUTBOX, priority, "sent in", t1 - t0, "ms", Math.round(EVENTS * 1000 / (t1 - t0)), "/s", new Set(sent.map((s) => s.answer)));
+    console.log(OUTBOX, priority, "sent in", t1 - t0, "ms", Math.round(EVENTS * 1000 / (t1 - t0)), "/s", new Set(sent.map((s) => s.status)));
     await receiver.waitFor(EVENTS + 1, 60000);
     const t2 = Date.now();
     const after = await eventually(async () => (await admin.get("counters")).body, (b) => b.d1_rows_written - before.d1_rows_written >= 2 * EVENTS).catch(async () => (await admin.get("counters")).body);

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hangUp, never, receiverHere, status } from "../support/answers.ts";
+import { accepted } from "../support/ingest-answer.ts";
 import { type Program, startProgram } from "../support/program.ts";
 import type { Answer, Receiver } from "../support/receiver.ts";
-import { accepted, prepareTenant } from "../support/tenant.ts";
+import { prepareTenant } from "../support/tenant.ts";
 import { eventually } from "../support/wait.ts";
 
 let stateDirectory: string;
@@ -47,7 +48,7 @@ async function sendUntilGone(program: Program, to: string[], enough: () => void,
     for (let sent = 0; ; sent += 1) {
       const body = JSON.stringify({ to, sender, sent });
       try {
-        ids.push((await accepted(await program.send("acme/open", { body }))).id);
+        ids.push((await accepted(program.send("acme/open", { body }))).id);
       } catch {
         return;
       }

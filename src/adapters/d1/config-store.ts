@@ -53,7 +53,15 @@ export function createConfigStore(d1: D1Database, session: Session, vault: Vault
     const secretIds = (secrets?.values ?? []).map((secret) =>
       vault.fingerprint(`${row.tenant}/${row.id}`, secret),
     );
-    return { id, doc, version, secrets, secretIds, createdAtMs: row.createdAt, updatedAtMs: row.updatedAt };
+    return {
+      id,
+      doc,
+      version,
+      secrets,
+      secretIds,
+      createdAtMs: row.createdAt,
+      updatedAtMs: row.updatedAt,
+    };
   }
 
   async function resourceRow(
@@ -94,7 +102,7 @@ export function createConfigStore(d1: D1Database, session: Session, vault: Vault
       const [rows] = await session.batch("config.put-tenant", [
         { sql: PUT_TENANT, params: [id, doc, now, ifVersion] },
       ]);
-      const revision = rows?.[0]?.["revision"];
+      const revision = rows?.[0]?.revision;
       if (revision === undefined) return differs((await tenantRow(id))?.revision ?? null);
       return { kind: "written", created: revision === now, revision: number(revision) };
     },
@@ -139,7 +147,7 @@ export function createConfigStore(d1: D1Database, session: Session, vault: Vault
       ]);
       const row = rows?.[0];
       if (row !== undefined) {
-        return { kind: "written", created: row["created"] === 1, revision: number(row["version"]) };
+        return { kind: "written", created: row.created === 1, revision: number(row.version) };
       }
       if ((await tenantRow(tenant)) === null) return { kind: "tenant-unknown" };
       return differs((await resourceRow(tenant, kind, id))?.version ?? null);
@@ -150,7 +158,7 @@ export function createConfigStore(d1: D1Database, session: Session, vault: Vault
         { sql: BUMP_REVISION, params: [tenant] },
         { sql: DELETE_RESOURCE, params: [tenant, kind, id, ifVersion] },
       ]);
-      const revision = bumped?.[0]?.["revision"];
+      const revision = bumped?.[0]?.revision;
       if (revision === undefined) return { kind: "tenant-unknown" };
       if (deleted?.[0] !== undefined) {
         return { kind: "written", created: false, revision: number(revision) };

@@ -37,7 +37,7 @@ export function createLedger(session: Session): Ledger {
       const written = new Set(
         (await session.batch("settle", statements))
           .flat()
-          .map((row) => `${text(row["event"])} ${text(row["subscription"])}`),
+          .map((row) => `${text(row.event)} ${text(row.subscription)}`),
       );
       return new Set(results.map(keyOf).filter((key) => !written.has(key)));
     },
@@ -77,7 +77,7 @@ export function createLedger(session: Session): Ledger {
         { sql: sql.BUMP_REVISION, params: [tenant] },
         { sql: sql.DISABLE_TARGET, params: [tenant, target, reason] },
       ]);
-      const revision = rows?.[0]?.["version"];
+      const revision = rows?.[0]?.version;
       return revision === undefined ? null : number(revision);
     },
   };
@@ -124,22 +124,22 @@ function readClaim(request: ClaimRequest, rows: ReadonlyMap<ClaimPart, Row[]>): 
   const of = (part: ClaimPart): Row[] => rows.get(part) ?? [];
   const done = new Map<string, Set<string>>();
   for (const row of of("done")) {
-    const event = text(row["event"]);
-    done.set(event, (done.get(event) ?? new Set()).add(text(row["subscription"])));
+    const event = text(row.event);
+    done.set(event, (done.get(event) ?? new Set()).add(text(row.subscription)));
   }
   const owned = new Set(
-    of("claim").map((row) => firstKey({ id: text(row["id"]), receipt: text(row["receipt"]) })),
+    of("claim").map((row) => firstKey({ id: text(row.id), receipt: text(row.receipt) })),
   );
-  const others = new Map(of("others").map((row) => [text(row["id"]), row]));
+  const others = new Map(of("others").map((row) => [text(row.id), row]));
   const firsts = new Map<string, FirstVerdict>();
   for (const first of request.firsts) {
     const doneHere = done.get(first.id) ?? new Set<string>();
     const other = others.get(first.id);
-    const owner = text(other?.["owner"]);
+    const owner = text(other?.owner);
     if (owned.has(firstKey(first))) {
       firsts.set(firstKey(first), { kind: "claimed", done: doneHere });
     } else if (owner === first.receipt) {
-      const remainingMs = number(other?.["remaining"]);
+      const remainingMs = number(other?.remaining);
       firsts.set(firstKey(first), { kind: "leased", remainingMs, done: doneHere });
     } else {
       firsts.set(firstKey(first), { kind: "duplicate", owner });
@@ -149,11 +149,11 @@ function readClaim(request: ClaimRequest, rows: ReadonlyMap<ClaimPart, Row[]>): 
     firsts,
     agains: new Map(
       of("agains").map((row) => [
-        `${text(row["event"])} ${text(row["subscription"])}`,
-        { attemptsBase: number(row["attempts_base"]) },
+        `${text(row.event)} ${text(row.subscription)}`,
+        { attemptsBase: number(row.attempts_base) },
       ]),
     ),
-    revisions: new Map(of("revisions").map((row) => [text(row["id"]), number(row["revision"])])),
+    revisions: new Map(of("revisions").map((row) => [text(row.id), number(row.revision)])),
   };
 }
 
@@ -193,19 +193,19 @@ function duplicatesStatement(duplicates: readonly Duplicate[]): Statement {
 
 function readDue(row: Row): DueDelivery {
   return {
-    tenant: text(row["tenant"]),
-    receivedAtMs: number(row["received_at"]),
-    event: text(row["event"]),
-    subscription: text(row["subscription"]),
-    rule: text(row["rule"]),
-    target: text(row["target"]),
-    priority: text(row["priority"]) as DueDelivery["priority"],
-    attempts: number(row["attempts"]),
-    dueInMs: number(row["due_in"]),
+    tenant: text(row.tenant),
+    receivedAtMs: number(row.received_at),
+    event: text(row.event),
+    subscription: text(row.subscription),
+    rule: text(row.rule),
+    target: text(row.target),
+    priority: text(row.priority) as DueDelivery["priority"],
+    attempts: number(row.attempts),
+    dueInMs: number(row.due_in),
     pointer: {
-      segment: text(row["segment"]),
-      offset: number(row["offset"]),
-      length: number(row["length"]),
+      segment: text(row.segment),
+      offset: number(row.offset),
+      length: number(row.length),
     },
   };
 }

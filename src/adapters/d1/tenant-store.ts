@@ -35,21 +35,21 @@ export function createTenantStore(session: Session, vault: Vault, log: Log): Ten
       const targets = new Map<string, Target>();
       const rules: RuleRow[] = [];
       for (const resource of resourceRows ?? []) {
-        const name = text(resource["id"]);
-        const kind = text(resource["kind"]);
+        const name = text(resource.id);
+        const kind = text(resource.kind);
         if (kind === "rule") {
-          rules.push({ id: name, doc: text(resource["doc"]) });
+          rules.push({ id: name, doc: text(resource.doc) });
           continue;
         }
         const secrets = await open(vault, `${id}/${kind}/${name}`, resource);
-        const doc = JSON.parse(text(resource["doc"]));
+        const doc = JSON.parse(text(resource.doc));
         if (kind === "source") {
           const fingerprint = (secret: string) => vault.fingerprint(`${id}/${name}`, secret);
           sources.set(name, sourceOf(name, { doc: doc as SourceDoc, secrets }, fingerprint));
         } else targets.set(name, targetOf(name, { doc: doc as TargetDoc, secrets }));
       }
-      const limit = limitOf((JSON.parse(text(row["doc"])) as TenantBody).limit);
-      return assemble(id, number(row["revision"]), limit, sources, targets, rules, log);
+      const limit = limitOf((JSON.parse(text(row.doc)) as TenantBody).limit);
+      return assemble(id, number(row.revision), limit, sources, targets, rules, log);
     },
   };
 }
@@ -60,7 +60,7 @@ interface RuleRow {
 }
 
 async function open(vault: Vault, name: string, row: Row): Promise<Secrets | null> {
-  const sealed = row["sealed"];
+  const sealed = row.sealed;
   return sealed === null || sealed === undefined
     ? null
     : (JSON.parse(await vault.open(name, text(sealed))) as Secrets);

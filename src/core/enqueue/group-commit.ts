@@ -46,8 +46,12 @@ export function createGroupCommit<Item>(options: GroupCommitOptions<Item>): Grou
 
   /** Whether a commit may start beside those in flight: there is none, or all of them are stalled. */
   function mayLead(): boolean {
-    if (inFlight.size >= options.inFlightMax) return false;
     const now = options.nowMs();
+    for (const commit of inFlight) {
+      // Its request has ended, or the commit would have: it must not hold its place for ever.
+      if (now - commit.startedAtMs >= options.abandonMs) inFlight.delete(commit);
+    }
+    if (inFlight.size >= options.inFlightMax) return false;
     return [...inFlight].every((commit) => now - commit.startedAtMs >= options.stallMs);
   }
 

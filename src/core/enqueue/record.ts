@@ -61,13 +61,17 @@ type Shape = Readonly<Record<string, "string" | "number">>;
 /** Whether `value` is an object whose members of these names have these types. */
 export function hasShape(value: unknown, shape: Shape): boolean {
   if (typeof value !== "object" || value === null) return false;
-  const types = new Map(Object.entries(value).map(([name, member]) => [name, typeof member]));
-  return Object.entries(shape).every(([name, type]) => types.get(name) === type);
+  const members = value as Readonly<Record<string, unknown>>;
+  return Object.entries(shape).every(([name, type]) => typeof members[name] === type);
 }
 
 const SUBSCRIPTION = { rule: "string", target: "string", priority: "string" } as const;
 const RECORD = {
-  ...{ id: "string", receipt: "string", tenant: "string", source: "string", type: "string" },
+  id: "string",
+  receipt: "string",
+  tenant: "string",
+  source: "string",
+  type: "string",
   receivedAtMs: "number",
 } as const;
 
