@@ -4,12 +4,9 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { grantLease } from "../src/core/admit/lease.ts";
-import { LEASE_TTL_MS } from "../src/core/limits.ts";
+import { LEASE_TTL_MS, SECRET_USE_TOLD_MS } from "../src/core/limits.ts";
 import type { Env } from "../src/env.ts";
 import type { LeaseAnswer, LeaseAsk, LeaseRequest } from "../src/ports/limiter.ts";
-
-/** A secret's last use is written at most this often. */
-const SECRET_USE_WRITE_MS = 60_000;
 
 export class TenantLimiter extends DurableObject<Env> {
   readonly #sql: SqlStorage;
@@ -85,7 +82,7 @@ export class TenantLimiter extends DurableObject<Env> {
 
   #noteSecrets(names: readonly string[], now: number): void {
     for (const name of names) {
-      if (now - (this.#secretsUsed.get(name) ?? 0) < SECRET_USE_WRITE_MS) continue;
+      if (now - (this.#secretsUsed.get(name) ?? 0) < SECRET_USE_TOLD_MS) continue;
       this.#secretsUsed.set(name, now);
       this.#sql.exec(
         `INSERT INTO secrets VALUES (?1, ?2)

@@ -1,5 +1,6 @@
 /** The webhook door: carries a request to the flow and its outcome back. */
 import type { Context } from "hono";
+import { BODY_BYTES_DROPPED_MAX } from "../src/core/limits.ts";
 import { type Acceptance, type AcceptPorts, acceptEvent } from "../src/flows/accept-event.ts";
 import { problemResponse } from "./problems.ts";
 
@@ -45,16 +46,11 @@ function answer(context: Context, acceptance: Acceptance): Response {
 }
 
 /**
- * The body, counted as it comes: `content-length` may be absent or wrong. Null as soon as it is longer
- * than `bytesMax`; the rest is not read.
+ * The body, counted as it comes: `content-length` may be absent or wrong. Null when it is longer than
+ * `bytesMax`; the rest is read and dropped, because a sender who still writes hears no answer.
  */
 export async function readBody(request: Request, bytesMax: number): Promise<Uint8Array | null> {
   if (request.body === null) return new Uint8Array();
-  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (declared > bytesMax) {
-    await request.body.cancel().catch(nothing);
-    return null;
-  }
   const reader = request.body.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -62,11 +58,13 @@ export async function readBody(request: Request, bytesMax: number): Promise<Uint
     const { done, value } = await reader.read();
     if (done) break;
     length += value.length;
-    if (length > bytesMax) {
-      await reader.cancel().catch(nothing);
-      return null;
-    }
-    chunks.push(value);
+    if (length <= bytesMax) chunks.push(value);
+    else if (length > BODY_BYTES_DROPPED_MAX) break;
+    else chunks.length = 0;
+  }
+  if (length > bytesMax) {
+    await reader.cancel().catch(nothing);
+    return null;
   }
   const [only] = chunks;
   if (chunks.length === 1 && only !== undefined) return only;

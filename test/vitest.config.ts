@@ -1,6 +1,9 @@
 /** One runner, one config: projects from the fastest (pure) to the slowest (the built Worker over HTTP). */
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { randomVars } from "../src/local/vars.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -11,6 +14,26 @@ export default defineConfig({
     reporters: ["default", "./test/support/closing-line.ts"],
     projects: [
       { root, test: { name: "core", include: ["test/{core,flows,tidy}/**/*.test.ts"] } },
+      {
+        root,
+        // In workerd, with the bindings of wrangler.toml: what our own code sees of D1, R2 and Durable Objects.
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: { configPath: join(root, "wrangler.toml") },
+            miniflare: {
+              bindings: {
+                ...randomVars(),
+                TEST_MIGRATIONS: await readD1Migrations(join(root, "migrations")),
+              },
+            },
+          })),
+        ],
+        test: {
+          name: "adapters",
+          include: ["test/adapters/**/*.test.ts"],
+          setupFiles: ["test/adapters/setup.ts"],
+        },
+      },
       {
         root,
         test: {

@@ -42,6 +42,7 @@ const crud = resourceOperations<z.infer<typeof RuleBody>>({
   body: RuleBody,
   async faults(sent, { stores, params }) {
     const tenant = params.tenant ?? "";
+    await requireTenant(stores.config, tenant);
     return [...patternFaults(sent), ...(await targetFaults(sent, stores.config, tenant))];
   },
   // The pattern as it was sent: its numbers keep their spelling.

@@ -7,7 +7,12 @@
  */
 import { type Lease, leaseTokensMax, NO_LEASE, spend, tokensToAsk } from "../core/admit/lease.ts";
 import { Retryable } from "../core/errors.ts";
-import { DIRECTORY_TENANTS_MAX, LEASE_TTL_MS, LIMITER_TIMEOUT_MS } from "../core/limits.ts";
+import {
+  DIRECTORY_TENANTS_MAX,
+  LEASE_TTL_MS,
+  LIMITER_TIMEOUT_MS,
+  SECRET_USE_TOLD_MS,
+} from "../core/limits.ts";
 import type { Limit, Source, Tenant } from "../core/tenant.ts";
 import { type Clock, within } from "../ports/clock.ts";
 import type { LeaseAnswer, LeaseAsk, Limiter } from "../ports/limiter.ts";
@@ -16,25 +21,36 @@ import { errorText, type Log } from "../ports/log.ts";
 export type Admitted =
   | { readonly kind: "admitted"; readonly revision: number }
   | { readonly kind: "demoted"; readonly revision: number; readonly scope: Scope }
-  | { readonly kind: "refused"; readonly scope: Scope; readonly retryAfterMs: number };
+  | {
+      readonly kind: "refused";
+      readonly revision: number;
+      readonly scope: Scope;
+      readonly retryAfterMs: number;
+    };
 
 export type Scope = "tenant" | "source";
 
 export interface Admission {
   /** Admits `count` events of `source`, all or none. */
   admit(tenant: Tenant, source: Source, count: number): Promise<Admitted>;
-  /** Notes that a secret verified something; told to the limiter with the next lease. */
+  /** The newest revision of the tenant's configuration, at most one lease's life old. */
+  revisionOf(tenant: Tenant): Promise<number>;
+  /** Notes that a secret verified something; the limiter is told at once, then once a minute. */
   secretUsed(tenant: Tenant, source: Source, index: number): void;
 }
 
 interface ScopedLease extends Lease {
   used: number;
+  /** What was denied: so many or more. A batch beyond the limit says nothing about a lone event. */
+  deniedCount: number;
 }
 
 interface TenantState {
   readonly leases: Map<string, ScopedLease>;
   readonly waiting: Map<string, number>;
+  /** Uses the limiter has not been told of, and when it last was, by the secret's fingerprint. */
   readonly secretsUsed: Set<string>;
+  readonly secretsToldAtMs: Map<string, number>;
   revision: number;
   freshUntilMs: number;
   /** The limiter could not be reached: everything is admitted until then. */
@@ -58,6 +74,7 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
         leases: new Map(),
         waiting: new Map(),
         secretsUsed: new Set(),
+        secretsToldAtMs: new Map(),
         revision: tenant.revision,
         freshUntilMs: 0,
         openUntilMs: 0,
@@ -91,8 +108,11 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
         clock,
         () => new Retryable("limiter did not answer in time"),
       );
-      take(state, answer, clock.nowMs());
-      for (const secret of secretsUsed) state.secretsUsed.delete(secret);
+      take(state, answer, clock.nowMs(), needed);
+      for (const secret of secretsUsed) {
+        state.secretsUsed.delete(secret);
+        state.secretsToldAtMs.set(secret, clock.nowMs());
+      }
     } catch (error) {
       log.warn("limiter-unreachable", {
         tenant: tenant.id,
@@ -136,7 +156,8 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
       for (;;) {
         const now = clock.nowMs();
         if (now < state.openUntilMs) return { kind: "admitted", revision: tenant.revision };
-        const blocked = now < state.freshUntilMs ? trySpend(state, limits, now, count) : "ask";
+        const mayWait = now < state.freshUntilMs && state.secretsUsed.size === 0;
+        const blocked = mayWait ? trySpend(state, limits, now, count) : "ask";
         if (blocked === null) return { kind: "admitted", revision: state.revision };
         if (blocked !== "ask")
           return overflow(blocked.claimed, blocked.retryAfterMs, state.revision);
@@ -149,9 +170,18 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
 
   return {
     admit,
+    async revisionOf(tenant) {
+      const state = stateOf(tenant);
+      const known = Math.max(state.freshUntilMs, state.openUntilMs);
+      if (clock.nowMs() >= known) await askOnce(tenant, state, [], 0);
+      return state.revision;
+    },
     secretUsed(tenant, source, index) {
       const id = source.secretIds[index];
-      if (id !== undefined) stateOf(tenant).secretsUsed.add(id);
+      const state = stateOf(tenant);
+      if (id === undefined) return;
+      const toldAtMs = state.secretsToldAtMs.get(id) ?? Number.NEGATIVE_INFINITY;
+      if (clock.nowMs() - toldAtMs >= SECRET_USE_TOLD_MS) state.secretsUsed.add(id);
     },
   };
 }
@@ -168,7 +198,7 @@ function limitsOf(tenant: Tenant, source: Source): Claimed[] {
 function leaseOf(state: TenantState, key: string): ScopedLease {
   let lease = state.leases.get(key);
   if (lease === undefined) {
-    lease = { ...NO_LEASE, used: 0 };
+    lease = { ...NO_LEASE, used: 0, deniedCount: 0 };
     state.leases.set(key, lease);
   }
   return lease;
@@ -194,7 +224,7 @@ function trySpend(
       other.tokens += count;
       other.used -= count;
     }
-    if (result.kind === "ask") return "ask";
+    if (result.kind === "ask" || count < lease.deniedCount) return "ask";
     lease.used += count; // what is refused is demand as well: it sizes the next ask
     return { claimed, retryAfterMs: result.retryAfterMs };
   }
@@ -204,10 +234,12 @@ function trySpend(
 function overflow({ scope, limit }: Claimed, retryAfterMs: number, revision: number): Admitted {
   return limit.overflow === "demote"
     ? { kind: "demoted", scope, revision }
-    : { kind: "refused", scope, retryAfterMs };
+    : { kind: "refused", scope, retryAfterMs, revision };
 }
 
-function take(state: TenantState, answer: LeaseAnswer, now: number): void {
+function take(state: TenantState, answer: LeaseAnswer, now: number, needed: number): void {
+  // What was granted or denied before was so by limits that may hold no more.
+  if (answer.revision !== state.revision) state.leases.clear();
   state.revision = answer.revision;
   state.freshUntilMs = now + answer.ttlMs;
   for (const grant of answer.grants) {
@@ -216,5 +248,6 @@ function take(state: TenantState, answer: LeaseAnswer, now: number): void {
     lease.used = 0;
     lease.expiresAtMs = now + answer.ttlMs;
     lease.deniedUntilMs = grant.granted === 0 ? now + grant.retryAfterMs : 0;
+    lease.deniedCount = needed;
   }
 }

@@ -3,6 +3,7 @@
  * acknowledged only when everything in it is written down, and a failing part is retried alone.
  */
 import { mapWithin } from "../core/deliver/schedule.ts";
+import { Retryable } from "../core/errors.ts";
 import {
   CONNECTIONS_MAX,
   CONNECTIONS_PER_TARGET_MAX,
@@ -11,6 +12,7 @@ import {
 } from "../core/limits.ts";
 import type { Priority } from "../core/priority.ts";
 import type { Target, Tenant } from "../core/tenant.ts";
+import { within } from "../ports/clock.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import { type Claimed, claimBatch, type Duty } from "./claim.ts";
@@ -73,13 +75,17 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     settler.add(result, last);
   }
 
+  /** Not awaited one by one: no delivery waits until the archive has another's bytes. */
+  const settling: Promise<void>[] = [];
   const immediate: { duty: Duty; target: Target }[] = [];
   for (const duty of claimed.duties) {
     const decided = withoutAttempt(duty, role, tenants);
     if (decided.kind === "attempt") immediate.push({ duty, target: decided.target });
-    else await settle(duty.held, decided.result, false);
+    else settling.push(settle(duty.held, decided.result, false));
   }
-  for (const event of claimed.unmatched) await settle(event, unmatchedResult(event.record), false);
+  for (const event of claimed.unmatched) {
+    settling.push(settle(event, unmatchedResult(event.record), false));
+  }
 
   let underWay = immediate.length;
   await mapWithin(
@@ -91,9 +97,10 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
       const result = inTime ? await attemptUnlessClosed(duty, target, closed, ports) : null;
       underWay -= 1;
       if (result === null) retryLater(duty.held.open, LEASE_SECONDS);
-      else await settle(duty.held, result, underWay === 0);
+      else settling.push(settle(duty.held, result, underWay === 0));
     },
   );
+  await Promise.all(settling);
 
   const unwritten = await settler.finish(claimed.duplicates);
   for (const event of opened.events) {
@@ -194,6 +201,8 @@ async function tenantsOf(
 /** Tries of one segment before its events are left to the queue's redelivery. */
 const ARCHIVE_TRIES_MAX = 3;
 const ARCHIVE_PAUSE_MS = 200;
+/** All tries together stay well within the lease. */
+const ARCHIVE_TRY_MS = 10_000;
 
 /** Whether all segments are at rest; starts at once and is awaited before anything relies on it. */
 async function keepSegments(claimed: Claimed, ports: DeliverPorts): Promise<boolean> {
@@ -208,7 +217,8 @@ async function keepSegments(claimed: Claimed, ports: DeliverPorts): Promise<bool
       }
       for (let tries = 1; tries <= ARCHIVE_TRIES_MAX; tries += 1) {
         try {
-          await ports.archive.put(segment.key, bytes);
+          const late = () => new Retryable("the archive did not answer in time");
+          await within(ports.archive.put(segment.key, bytes), ARCHIVE_TRY_MS, ports.clock, late);
           return true;
         } catch (error) {
           const { key } = segment;

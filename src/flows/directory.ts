@@ -40,13 +40,16 @@ export function createDirectory(store: TenantStore, clock: Clock): Directory {
   function reload(id: string): Promise<Tenant | null> {
     const running = loading.get(id);
     if (running !== undefined) {
-      // Another request reads it; should that request end first, this one reads for itself.
+      // Another request reads it; should that request end first, this one reads for all who wait.
       return within(
         running,
         SHARED_LOAD_MS,
         clock,
         () => new Retryable("shared load is late"),
-      ).catch(() => store.load(id));
+      ).catch(() => {
+        if (loading.get(id) === running) loading.delete(id);
+        return reload(id);
+      });
     }
     const started = store
       .load(id)

@@ -1,4 +1,4 @@
-/** What ingest answered, with the status it must come with. */
+/** What ingest answers to what it takes. */
 
 export interface Accepted {
   readonly id: string;
@@ -7,45 +7,19 @@ export interface Accepted {
   readonly priorities: readonly string[];
 }
 
-export interface Refused {
-  readonly status: number;
-  /** The last part of the problem's type. */
-  readonly problem: string;
-  readonly reason?: string;
-  readonly errors?: readonly { readonly pointer: string; readonly code: string }[];
-}
-
 /** The body of a 202. */
 export async function accepted(answer: Promise<Response>): Promise<Accepted> {
-  return JSON.parse(await textOf(answer, 202, "application/json"));
+  return JSON.parse(await textOf(answer));
 }
 
 /** The body of a 202 to a batch, in its order. */
 export async function acceptedBatch(answer: Promise<Response>): Promise<readonly Accepted[]> {
-  return JSON.parse(await textOf(answer, 202, "application/json")).events;
+  return JSON.parse(await textOf(answer)).events;
 }
 
-/** What an RFC 9457 problem says. */
-export async function refused(answer: Promise<Response>): Promise<Refused> {
-  const { status } = await answer;
-  const body = JSON.parse(await textOf(answer, status, "application/problem+json"));
-  const { type, reason, errors } = body;
-  return {
-    status: body.status === status ? status : Number.NaN,
-    problem: String(type).replace(/^.*\/problems\//, ""),
-    ...(reason === undefined ? {} : { reason }),
-    ...(errors === undefined ? {} : { errors }),
-  };
-}
-
-async function textOf(
-  answer: Promise<Response>,
-  status: number,
-  contentType: string,
-): Promise<string> {
+async function textOf(answer: Promise<Response>): Promise<string> {
   const response = await answer;
   const text = await response.text();
-  const isAsked = response.status === status;
-  if (isAsked && response.headers.get("content-type")?.startsWith(contentType)) return text;
-  throw new Error(`Not a ${status} in ${contentType}: ${response.status} ${text}`);
+  if (response.status === 202) return text;
+  throw new Error(`Not accepted: ${response.status} ${text}`);
 }

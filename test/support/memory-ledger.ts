@@ -83,10 +83,11 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     const isHeld =
       claimedBy === "event"
         ? events.get(result.event)?.token === token && (row === undefined || row.token === token)
-        : row?.token === token && row.state === "delivering";
+        : row?.token === token && (row.state === "delivering" || isRepeat(row, result));
     if (!isHeld) return false;
     const now = clock.nowMs();
     const before = claimedBy === "event" ? [] : (row?.log ?? []);
+    const isLogged = attempt === null || (claimedBy === "row" && row?.attempts === rest.attempts);
     deliveries.set(keyOf(result), {
       ...rest,
       lastStatus: rest.lastStatus ?? (claimedBy === "row" ? (row?.lastStatus ?? null) : null),
@@ -94,7 +95,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       dueAtMs: dueInMs === null ? null : now + dueInMs,
       settledAtMs: now,
       token,
-      log: attempt === null ? before : [...before, attempt].slice(-ATTEMPTS_LOGGED_MAX),
+      log: isLogged ? before : [...before, attempt].slice(-ATTEMPTS_LOGGED_MAX),
     });
     return true;
   }
@@ -186,6 +187,10 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     },
   };
 }
+
+/** The same token wrote this before: the answer of the first time was lost. */
+const isRepeat = (row: DeliveryRow, { state, attempts }: DeliveryResult): boolean =>
+  row.state === state && row.attempts === attempts;
 
 const isOwed = ({ state }: DeliveryRow): boolean =>
   state === "pending" || state === "delivering" || state === "retrying";

@@ -32,7 +32,7 @@ export async function startProgram(stateDirectory: string): Promise<Program> {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const url = await addressOf(child);
-  const token = readOrCreateVars(join(ROOT, ".dev.vars"))["ADMIN_TOKEN"] ?? "";
+  const token = readOrCreateVars(join(ROOT, ".dev.vars")).ADMIN_TOKEN ?? "";
   const processes = () => processesOf(child.pid ?? 0);
   return {
     url,

@@ -21,6 +21,14 @@ export interface Delivery {
   readonly attempts: readonly Attempt[];
 }
 
+/** What of a target matters to a test; see the contract for the rest. */
+export interface TargetFields {
+  readonly url: string;
+  readonly secrets?: readonly string[];
+  readonly timeoutMs?: number;
+  readonly retry?: { readonly delaysSeconds: readonly number[] };
+}
+
 export interface TestTenant {
   readonly id: string;
   /** Where its things are, below `/admin/`. */
@@ -35,7 +43,7 @@ export interface TestTenant {
 export async function prepareTenant(
   router: Pick<Router, "admin" | "send">,
   id: string,
-  targets: Readonly<Record<string, { readonly url: string }>>,
+  targets: Readonly<Record<string, TargetFields>>,
 ): Promise<TestTenant> {
   const { admin } = router;
   const path = `tenants/${id}`;

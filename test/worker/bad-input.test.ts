@@ -1,9 +1,8 @@
 /** The webhook door under bad input: each request is refused with its reason, or accepted and untouched. */
-import { request as httpRequest } from "node:http";
-import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { accepted } from "../support/ingest-answer.ts";
 import { problemOf } from "../support/problem.ts";
+import { postInChunks, postRaw } from "../support/raw-http.ts";
 import { type Receiver, startReceiver } from "../support/receiver.ts";
 import { type Router, startRouter } from "../support/router.ts";
 import { eventually } from "../support/wait.ts";
@@ -66,11 +65,14 @@ describe("an address", () => {
     }
   });
 
-  it.each(["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])("takes no %s, and says what it takes", async (method) => {
-    const problem = await problemOf(router.send("acme/open", { method }));
-    expect(problem.status).toBe(405);
-    expect(problem.headers.get("allow")).toBe("POST");
-  });
+  it.each(["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])(
+    "takes no %s, and says what it takes",
+    async (method) => {
+      const problem = await problemOf(router.send("acme/open", { method }));
+      expect(problem.status).toBe(405);
+      expect(problem.headers.get("allow")).toBe("POST");
+    },
+  );
 
   it("beyond the source is no address", async () => {
     const problem = await problemOf(router.send("acme/open/more", { body: "{}" }));
@@ -93,23 +95,10 @@ describe("a body larger than the source takes", () => {
   });
 
   it("is refused also when it comes in chunks and does not say how long it is", async () => {
-    expect(await sendInChunks("acme/small", 101)).toBe(413);
-    expect(await sendInChunks("acme/small", 100)).toBe(202);
+    expect(await postInChunks(`${router.url}/in/acme/small`, 101)).toBe(413);
+    expect(await postInChunks(`${router.url}/in/acme/small`, 100)).toBe(202);
   });
 });
-
-/** The status of the answer to a body of `length` bytes sent without Content-Length. */
-function sendInChunks(path: string, length: number): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(`${router.url}/in/${path}`, { method: "POST" }, (response) => {
-      response.resume();
-      resolve(response.statusCode);
-    });
-    request.on("error", reject);
-    for (let sent = 0; sent < length; sent += 50) request.write("x".repeat(Math.min(50, length - sent)));
-    request.end();
-  });
-}
 
 describe("JSON", () => {
   it.each([
@@ -161,7 +150,12 @@ describe("a body that is no JSON", () => {
     expect(event.data).toEqual({ text: "" });
   });
 
-  it.each(["nonsense", "multipart/form-data", "application/json; charset=utf-16", `x/${"y".repeat(5_000)}`])(
+  it.each([
+    "nonsense",
+    "multipart/form-data",
+    "application/json; charset=utf-16",
+    `x/${"y".repeat(5_000)}`,
+  ])(
     "whatever it calls itself (%.40s) keeps that name and arrives as it came",
     async (contentType) => {
       const body = `"${contentType.length}`;
@@ -173,8 +167,10 @@ describe("a body that is no JSON", () => {
 });
 
 describe("a CloudEvent", () => {
-  const structured = (body: string | Uint8Array<ArrayBuffer>, type = "application/cloudevents+json") =>
-    router.send("acme/open", { body, headers: { "content-type": type } });
+  const structured = (
+    body: string | Uint8Array<ArrayBuffer>,
+    type = "application/cloudevents+json",
+  ) => router.send("acme/open", { body, headers: { "content-type": type } });
 
   it("with several faults is refused with all of them", async () => {
     const body = JSON.stringify({ specversion: "0.3", source: "", type: 7, time: "soon", UP: 1 });
@@ -214,7 +210,9 @@ describe("headers", () => {
     ["far too long", 2, 1_000_000],
   ])("that are %s are refused, and the router goes on", async (_, count, length) => {
     const lines = Array.from({ length: count }, (_, at) => `x-${at}: ${"v".repeat(length)}\r\n`);
-    expect(await sendRaw(`${lines.join("")}content-length: 2\r\n\r\n{}`)).toMatch(/ (400|431) |^closed$/);
+    expect(
+      await postRaw(`${router.url}/in/acme/open`, `${lines.join("")}content-length: 2\r\n\r\n{}`),
+    ).toMatch(/ (400|431) |^closed$/);
     await accepted(router.send("acme/open", { body: '{"after":"headers"}' }));
   });
 
@@ -222,21 +220,6 @@ describe("headers", () => {
     ["a name with a space", "bad name: 1\r\ncontent-length: 0\r\n\r\n"],
     ["a length that is none", "content-length: -1\r\n\r\n"],
   ])("with %s are refused", async (_, rest) => {
-    expect(await sendRaw(rest)).toMatch(/ 400 /);
+    expect(await postRaw(`${router.url}/in/acme/open`, rest)).toMatch(/ 400 /);
   });
 });
-
-/** The status line of the answer to what no HTTP client would send, or "closed" if there is none. */
-function sendRaw(rest: string): Promise<string> {
-  return new Promise((resolve) => {
-    const { hostname, port } = new URL(router.url);
-    const socket = connect(Number(port), hostname);
-    let answer = "";
-    socket.on("data", (chunk) => {
-      answer += chunk.toString();
-    });
-    socket.on("error", () => socket.destroy());
-    socket.on("close", () => resolve(answer.split("\r\n", 1)[0] || "closed"));
-    socket.end(`POST /in/acme/open HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${rest}`);
-  });
-}

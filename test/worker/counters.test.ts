@@ -1,35 +1,169 @@
 /** What an event costs, by the router's own counters: counts and ratios, never times. */
+import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Receiver, startReceiver } from "../support/receiver.ts";
+import type { Counter } from "../../src/ports/meter.ts";
+import { type Answer, type Receiver, startReceiver } from "../support/receiver.ts";
 import { type Router, startRouter } from "../support/router.ts";
 import { sendMany } from "../support/senders.ts";
 import { eventually } from "../support/wait.ts";
 
 const EVENTS = 3_000;
-for (const OUTBOX of ["on-failure", "always"]) for (const priority of ["normal", "bulk", "critical"]) {
-  it(`measure ${OUTBOX} ${priority}`, async () => {
-    const [router, receiver] = await Promise.all([startRouter({ vars: { OUTBOX } }), startReceiver()]);
-    const { admin } = router;
-    await admin.put("tenants/acme", { limit: { eventsPerSecond: 5000, burst: 5000, overflow: "reject" } });
-    await admin.put("tenants/acme/sources/open", { verify: { scheme: "none" } });
-    await admin.put("tenants/acme/targets/sink", { kind: "http", url: `${receiver.url}/sink` });
-    await admin.put("tenants/acme/rules/all", { pattern: { source: ["open"] }, priority, targets: ["sink"] });
-    await router.send("acme/open", { body: '{"n":-1}' });
-    await receiver.waitFor(1);
-    await eventually(async () => (await admin.get("counters")).body, (b) => b.deliveries_delivered === 1 && b.d1_rows_written === 7+0*b.d1_rows_written || true);
-    await new Promise((r) => setTimeout(r, 1500));
-    const before = (await admin.get("counters")).body;
-    const t0 = Date.now();
-    const sent = await sendMany({ url: `${router.url}/in/acme/open`, senders: 64, count: EVENTS, body: (n) => JSON.stringify({ n, text: "x".repeat(300) }) });
-    const t1 = Date.now();
-    console.log(OUTBOX, priority, "sent in", t1 - t0, "ms", Math.round(EVENTS * 1000 / (t1 - t0)), "/s", new Set(sent.map((s) => s.status)));
-    await receiver.waitFor(EVENTS + 1, 60000);
-    const t2 = Date.now();
-    const after = await eventually(async () => (await admin.get("counters")).body, (b) => b.d1_rows_written - before.d1_rows_written >= 2 * EVENTS).catch(async () => (await admin.get("counters")).body);
-    await new Promise((r) => setTimeout(r, 500));
-    const final = (await admin.get("counters")).body;
-    const diff = Object.fromEntries(Object.keys(final).map((k) => [k, final[k] - before[k]]));
-    console.log("delivered after", t2 - t0, JSON.stringify(diff), "round trips/event", diff.d1_round_trips / EVENTS, "DO/event", diff.durable_object_calls / EVENTS, "events/message", EVENTS / diff.queue_messages);
-    await router.stop(); await receiver.stop();
-  }, 180000);
+const SENDERS = 64;
+
+type Counts = Readonly<Record<Counter, number>>;
+
+let router: Router;
+let receiver: Receiver;
+
+async function start(outbox: "on-failure" | "always", answer?: Answer): Promise<void> {
+  const vars = { OUTBOX: outbox };
+  [router, receiver] = await Promise.all([startRouter({ vars }), startReceiver(answer)]);
+  const limit = { eventsPerSecond: 10_000, burst: 10_000, overflow: "reject" };
+  const { admin } = router;
+  await admin.put("tenants/acme", { limit });
+  await admin.put("tenants/acme/sources/open", { verify: { scheme: "none" } });
+  await admin.put("tenants/acme/sources/signed", { verify: { scheme: "github", secrets: ["s"] } });
+  await admin.put("tenants/acme/targets/sink", { kind: "http", url: receiver.url });
+  const pattern = { source: ["open"] };
+  await admin.put("tenants/acme/rules/all", { pattern, priority: "normal", targets: ["sink"] });
 }
+
+async function stop(): Promise<void> {
+  await router?.stop();
+  await receiver?.stop();
+}
+
+const counts = async (): Promise<Counts> => (await router.admin.get("counters")).body;
+
+function difference(after: Counts, before: Counts): Counts {
+  const names = Object.keys(after) as Counter[];
+  const entries = names.map((name) => [name, after[name] - before[name]]);
+  return Object.fromEntries(entries) as Counts;
+}
+
+/** What `work` cost until `events` of it were delivered and written down. */
+async function costOf(events: number, work: () => Promise<unknown>): Promise<Counts> {
+  const before = await counts();
+  await work();
+  return eventually(
+    async () => difference(await counts(), before),
+    (cost) => cost.deliveries_delivered >= events && cost.d1_rows_written >= 2 * events,
+    60_000,
+  );
+}
+
+const sendTo = (source: string, count: number, senders: number) =>
+  sendMany({
+    url: `${router.url}/in/acme/${source}`,
+    senders,
+    count,
+    body: (index) => JSON.stringify({ index, at: performance.now(), text: "x".repeat(300) }),
+  });
+
+/** One event and all it brings: the tenant is known and leased afterwards, and nothing is under way. */
+const warmUp = (): Promise<Counts> => costOf(1, () => sendTo("open", 1, 1));
+
+describe(`events of ${SENDERS} senders at once, with one rule and one target`, () => {
+  let cost: Counts;
+
+  beforeAll(async () => {
+    await start("on-failure");
+    await warmUp();
+    cost = await costOf(EVENTS, () => sendTo("open", EVENTS, SENDERS));
+  });
+
+  afterAll(stop);
+
+  it("are accepted and delivered once each, so that what follows is divided by the right number", () => {
+    expect(cost).toMatchObject({
+      events_accepted: EVENTS,
+      events_refused: 0,
+      events_duplicate: 0,
+      deliveries_attempted: EVENTS,
+      deliveries_delivered: EVENTS,
+    });
+  });
+
+  it("write two D1 rows each and not one more: the event's and its delivery's", () => {
+    expect(cost.d1_rows_written).toBe(2 * EVENTS);
+  });
+
+  it("take at most a twentieth of a D1 round trip each, claim and settle together", () => {
+    expect(cost.d1_round_trips / EVENTS).toBeLessThanOrEqual(0.05);
+  });
+
+  it("take at most a tenth of a Durable Object call each, under a limit", () => {
+    expect(cost.durable_object_calls / EVENTS).toBeLessThanOrEqual(0.1);
+    expect(cost.outbox_rows).toBe(0);
+  });
+
+  it("travel ten and more in a message", () => {
+    expect(EVENTS / cost.queue_messages).toBeGreaterThanOrEqual(10);
+  });
+
+  it("are archived a hundred and more in an object, so that none costs an R2 put of its own", () => {
+    expect(EVENTS / cost.r2_puts).toBeGreaterThanOrEqual(100);
+    expect(cost.r2_gets).toBe(0);
+  });
+});
+
+describe("events with OUTBOX=always", () => {
+  beforeAll(() => start("always"));
+  afterAll(stop);
+
+  it("take little more than a tenth of a Durable Object call each, the limiter's and the outbox's", async () => {
+    await warmUp();
+    const cost = await costOf(EVENTS, () => sendTo("open", EVENTS, SENDERS));
+    expect(EVENTS / cost.outbox_rows).toBeGreaterThanOrEqual(10);
+    expect(cost.durable_object_calls / EVENTS).toBeLessThanOrEqual(0.15);
+  });
+});
+
+describe("ingest", () => {
+  const held: ServerResponse[] = [];
+
+  beforeAll(async () => {
+    // A receiver that answers only when it is told to. The local engine runs one batch of a queue at a
+    // time, so nothing but ingest is at work while the first delivery waits for its answer.
+    await start("on-failure", (_, response) => void held.push(response));
+  });
+
+  afterAll(stop);
+
+  it("does not touch D1 for an event it accepts", async () => {
+    await sendTo("open", 1, 1);
+    await receiver.waitFor(1);
+    const before = await counts();
+    const sent = await sendTo("open", 500, SENDERS);
+    expect(new Set(sent.map(({ status }) => status))).toEqual(new Set([202]));
+    const cost = difference(await counts(), before);
+    expect(cost).toMatchObject({ events_accepted: 500, d1_round_trips: 0, r2_puts: 0 });
+  });
+
+  it("touches nothing for a webhook that it refuses as not signed", async () => {
+    const before = await counts();
+    const sent = await sendTo("signed", 200, SENDERS);
+    expect(new Set(sent.map(({ status }) => status))).toEqual(new Set([401]));
+    const cost = difference(await counts(), before);
+    expect(Object.values(cost).reduce((sum, count) => sum + count)).toBe(0);
+  });
+});
+
+describe("a lone event", () => {
+  beforeAll(() => start("on-failure"));
+  afterAll(stop);
+
+  it("goes in a message of its own, with one claim, one settle and no third of anything", async () => {
+    await warmUp();
+    const cost = await costOf(1, () => sendTo("open", 1, 1));
+    expect(cost).toMatchObject({
+      queue_sends: 1,
+      queue_messages: 1,
+      outbox_rows: 0,
+      d1_round_trips: 2,
+      d1_rows_written: 2,
+      r2_puts: 1,
+    });
+    expect(cost.durable_object_calls).toBeLessThanOrEqual(1);
+  });
+});

@@ -65,7 +65,10 @@ describe("a paused target", () => {
     const { id } = await tenant.send("held");
     const parked = await tenant.delivery(id, "held", "parked");
     const refused = await router.admin.post(`${tenant.path}/deliveries/${parked.id}/redrive`);
-    expect(refused).toMatchObject({ status: 409, body: { detail: expect.stringMatching(/parked/) } });
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringMatching(/parked/) },
+    });
     expect(receiver.received).toEqual([]);
   });
 
@@ -105,6 +108,24 @@ describe("pause and resume", () => {
     );
     expect(open.body.items).toHaveLength(160);
     expect(receiver.received).toHaveLength(160);
+  });
+
+  it("pressed while a batch is under way leaves nothing parked that the batch had set aside", async () => {
+    const held = await receiverHere();
+    const { promise: resumed, resolve: answerSlow } = Promise.withResolvers<void>();
+    const slow = await receiverHere((_, response) => void resumed.then(() => response.end("ok")));
+    const tenant = await prepareTenant(router, "mid-batch", {
+      held: { url: held.url },
+      slow: { url: slow.url },
+    });
+    await router.admin.post(`${tenant.path}/targets/held/pause`);
+    const { id } = await tenant.send("held", "slow");
+    await slow.waitFor(1);
+    await router.admin.post(`${tenant.path}/targets/held/resume`);
+    answerSlow();
+    await tenant.delivery(id, "slow", "delivered");
+    await router.sweep();
+    await tenant.delivery(id, "held", "delivered");
   });
 
   it.each(["pause", "resume"])("of a target that does not exist: %s answers 404", async (name) => {

@@ -65,7 +65,9 @@ describe("a receiver that never answers", () => {
     const delivery = await tenant.delivery(events[0]?.id ?? "", "silent", "dead");
     expect(delivery).toMatchObject({ attemptCount: 2, lastStatus: null });
     for (const { error } of delivery.attempts) expect(error).toMatch(/^timeout/);
-    const secondTry = silent.received.find((request) => headerOf("signalbox-attempt")(request) === "2");
+    const secondTry = silent.received.find(
+      (request) => headerOf("signalbox-attempt")(request) === "2",
+    );
     expect(sink.received.map(({ atMs }) => atMs <= (secondTry?.atMs ?? 0))).not.toContain(false);
     expect(new Set(sink.received.map(headerOf("webhook-id"))).size).toBe(12);
     expect(sink.received).toHaveLength(12);
@@ -73,15 +75,20 @@ describe("a receiver that never answers", () => {
 });
 
 describe("a receiver that asks for a pause", () => {
-  it.each([429, 503])("with %i and seconds is not called again before they are over", async (code) => {
-    const receiver = await receiverHere(inTurn(status(code, { "retry-after": "2" }), status(200)));
-    const target = { url: receiver.url, retry: AT_ONCE };
-    const tenant = await prepareTenant(router, `pause-${code}`, { busy: target });
-    const { id } = await tenant.send("busy");
-    const [first, second] = await receiver.waitFor(2);
-    expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(2_000);
-    await tenant.delivery(id, "busy", "delivered");
-  });
+  it.each([429, 503])(
+    "with %i and seconds is not called again before they are over",
+    async (code) => {
+      const receiver = await receiverHere(
+        inTurn(status(code, { "retry-after": "2" }), status(200)),
+      );
+      const target = { url: receiver.url, retry: AT_ONCE };
+      const tenant = await prepareTenant(router, `pause-${code}`, { busy: target });
+      const { id } = await tenant.send("busy");
+      const [first, second] = await receiver.waitFor(2);
+      expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(2_000);
+      await tenant.delivery(id, "busy", "delivered");
+    },
+  );
 
   it("with an HTTP date is not called again before it", async () => {
     let notBeforeMs = Number.NaN;
@@ -160,11 +167,18 @@ describe("an answer that is no success", () => {
     const { id: delivery } = await tenant.delivery(id, "broken", "dead");
     const { body } = await router.admin.get(`${tenant.path}/deliveries?state=dead`);
     expect(body.items).toMatchObject([
-      { id: delivery, attempts: 3, lastError: "status 500; attempts exhausted", nextAttemptAt: null },
+      {
+        id: delivery,
+        attempts: 3,
+        lastError: "status 500; attempts exhausted",
+        nextAttemptAt: null,
+      },
     ]);
     await router.sweep();
     await tenant.delivery((await tenant.send("broken")).id, "broken", "dead");
-    expect(receiver.received.filter((request) => headerOf("webhook-id")(request) === delivery)).toHaveLength(3);
+    expect(
+      receiver.received.filter((request) => headerOf("webhook-id")(request) === delivery),
+    ).toHaveLength(3);
   });
 });
 

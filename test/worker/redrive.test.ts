@@ -57,7 +57,10 @@ describe("one dead letter", () => {
     await redrive(tenant, letter?.id ?? "");
     await tenant.delivery(letter?.eventId ?? "", "done", "delivered");
     const refused = await redrive(tenant, letter?.id ?? "");
-    expect(refused).toMatchObject({ status: 409, body: { detail: expect.stringMatching(/delivered/) } });
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringMatching(/delivered/) },
+    });
     await router.sweep();
     expect(receiver.received).toHaveLength(2);
   });

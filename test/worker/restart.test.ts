@@ -112,16 +112,22 @@ describe("killed without warning", () => {
 });
 
 describe("told to end", () => {
-  it.each(["SIGTERM", "SIGINT"] as const)("by %s, it ends with 0 and leaves no process", async (signal) => {
-    const program = await start();
-    expect(program.running().some((command) => command.includes("workerd"))).toBe(true);
-    expect(await program.end(signal)).toBe(0);
-    expect(program.running()).toEqual([]);
-  });
+  it.each(["SIGTERM", "SIGINT"] as const)(
+    "by %s, it ends with 0 and leaves no process",
+    async (signal) => {
+      const program = await start();
+      expect(program.running().some((command) => command.includes("workerd"))).toBe(true);
+      expect(await program.end(signal)).toBe(0);
+      expect(program.running()).toEqual([]);
+    },
+  );
 
   it.each(["run.mjs", "start.ts"])("by killing %s alone, the rest ends too", async (part) => {
     const program = await start();
     await program.kill(part);
-    await eventually(async () => program.running(), (left) => left.length === 0);
+    await eventually(
+      async () => program.running(),
+      (left) => left.length === 0,
+    );
   });
 });

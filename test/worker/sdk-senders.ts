@@ -56,6 +56,8 @@ const stripe: Sender = {
     const event = {
       ...{ id: `evt_${n}`, object: "event", api_version: "2026-09-30", livemode: false },
       ...{ type: this.type, created: 1_794_000_000, data: { object: charge } },
+      // Differs from try to try, so that only the id says that it is the same event.
+      pending_webhooks: unixSeconds(at) % 7,
     };
     const body = JSON.stringify(event, null, 2);
     const signature = await stripeSdk.webhooks.generateTestHeaderStringAsync({

@@ -70,18 +70,23 @@ ON CONFLICT (tenant, received_at, event, subscription) DO UPDATE SET
 WHERE deliveries.token = excluded.token
 RETURNING event, subscription`;
 
-/** As SETTLE_BY_EVENT, for deliveries that were claimed by their own row; the last 20 attempts are kept. */
+/**
+ * As SETTLE_BY_EVENT, for deliveries that were claimed by their own row; the last 20 attempts are kept.
+ * What the same token wrote before is written once more, without a second log entry.
+ */
 export const SETTLE_BY_ROW = `
 UPDATE deliveries SET
   state = value->>9, attempts = value->>10, due_at = ${NOW} + (value->>11),
   last_status = COALESCE(value->>12, last_status), last_error = value->>13, settled_at = ${NOW},
-  log = CASE WHEN value->14 = 'null' THEN log
+  log = CASE WHEN value->14 = 'null' OR attempts = value->>10 THEN log
              WHEN json_array_length(log) < 20 THEN json_insert(log, '$[#]', json(value->14))
              ELSE json_insert(json_remove(log, '$[0]'), '$[#]', json(value->14)) END
 FROM json_each(?1) AS j
 WHERE deliveries.tenant = j.value->>0 AND deliveries.received_at = j.value->>1
   AND deliveries.event = j.value->>2 AND deliveries.subscription = j.value->>3
-  AND deliveries.token = ?2 AND deliveries.state = 'delivering'
+  AND deliveries.token = ?2
+  AND (deliveries.state = 'delivering'
+       OR (deliveries.state = value->>9 AND deliveries.attempts = value->>10))
 RETURNING event, subscription`;
 
 /** ?1 = [[event, receipt, receivedAt, reason]]. */

@@ -31,7 +31,6 @@ const PRIVATE_RANGES = [
   ["224.0.0.0/4", "multicast"],
   ["240.0.0.0/4", "reserved"],
   ["::/96", "unspecified, loopback or IPv4-compatible"],
-  ["::ffff:0:0/96", "IPv4-mapped"],
   ["64:ff9b::/96", "NAT64"],
   ["64:ff9b:1::/48", "NAT64"],
   ["100::/64", "discard"],
@@ -44,6 +43,10 @@ const PRIVATE_RANGES = [
   ["fe80::/10", "link-local"],
   ["fec0::/10", "site-local"],
   ["ff00::/8", "multicast"],
+  // All that is given out for the internet lies in 2000::/3 (RFC 4291 section 2.4, IANA).
+  ["::/3", "not global unicast"],
+  ["4000::/2", "not global unicast"],
+  ["8000::/1", "not global unicast"],
 ].flatMap(([text, name]) => {
   const cidr = parseCidr(text ?? "");
   return cidr === undefined ? [] : [{ cidr, name }];
@@ -69,6 +72,9 @@ const PRIVATE_SUFFIXES = [
 /** Services that resolve a name to the address written in it. */
 const ADDRESS_IN_NAME_SUFFIXES = ["nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me"];
 
+/** No name of the DNS ends so; what does is an IPv4 address that the URL's parser did not take for one. */
+const ENDS_IN_NUMBER = /(?:^|\.)(?:\d+|0x[\da-f]*)$/;
+
 /** Why `url` may not be called, or null if it may. `allowPrivate` is for local development only. */
 export function refusedAddress(url: UrlParts | null, allowPrivate: boolean): string | null {
   if (url === null) return "not an absolute URL";
@@ -82,7 +88,7 @@ export function refusedAddress(url: UrlParts | null, allowPrivate: boolean): str
 function refusedHost(hostname: string): string | null {
   const host = hostname
     .replace(/^\[|\]$/g, "")
-    .replace(/\.$/, "")
+    .replace(/\.+$/, "")
     .toLowerCase();
   const address = parseIpAddress(host);
   if (address !== undefined) {
@@ -90,7 +96,7 @@ function refusedHost(hostname: string): string | null {
     const range = PRIVATE_RANGES.find(({ cidr }) => cidrContains(cidr, plain));
     return range === undefined ? null : `the address is not public (${range.name})`;
   }
-  if (host.includes(":") || /^[\d.]+$/.test(host)) return "not a valid address";
+  if (host.includes(":") || ENDS_IN_NUMBER.test(host)) return "not a valid address";
   if (!host.includes(".")) return "the name is not public: it has no dot";
   const hasSuffix = (suffix: string): boolean => host === suffix || host.endsWith(`.${suffix}`);
   if (PRIVATE_SUFFIXES.some(hasSuffix)) return "the name is not public";

@@ -23,6 +23,11 @@ export interface GroupCommitOptions<Item> {
   readonly stallMs: number;
   /** A commit led by another that has not answered by then is given up: the item is committed alone. */
   readonly abandonMs: number;
+  /**
+   * How long one who is called to lead waits for those just behind it; the next to come leads at once
+   * and takes it along. Only ever after another commit, so a lone item never pays it.
+   */
+  readonly gatherMs?: number;
   readonly nowMs: () => number;
   readonly timer: (ms: number) => Timer;
 }
@@ -101,6 +106,8 @@ export function createGroupCommit<Item>(options: GroupCommitOptions<Item>): Grou
       if (called) {
         waiter.called = false;
         waiter.call = Promise.withResolvers();
+        if (options.gatherMs !== undefined) await options.timer(options.gatherMs).elapsed;
+        if (waiter.taken) return;
       }
       if (called || mayLead()) await lead();
     }

@@ -24,6 +24,9 @@ interface Arrival {
 
 type Fate = { readonly lastsMs: number; readonly ends: "durable" | "failed" | "never" };
 
+/** What the options leave open. */
+type More = { readonly gatherMs?: number };
+
 interface Run {
   readonly commits: {
     readonly items: readonly Item[];
@@ -42,9 +45,14 @@ const arrival: fc.Arbitrary<Arrival> = fc.record({
 const fate = (...ends: readonly Fate["ends"][]): fc.Arbitrary<Fate> =>
   fc.record({ lastsMs: fc.nat({ max: 300 }), ends: fc.constantFrom(...ends) });
 const arrivals = fc.array(arrival, { minLength: 1, maxLength: 25 });
+const more: fc.Arbitrary<More> = fc.record({ gatherMs: fc.nat({ max: 20 }) }, { requiredKeys: [] });
 
 /** Lets everything happen; the fates are dealt out in turn, and again from the first. */
-async function run(schedule: readonly Arrival[], fates: readonly Fate[]): Promise<Run> {
+async function run(
+  schedule: readonly Arrival[],
+  fates: readonly Fate[],
+  more: More = {},
+): Promise<Run> {
   const clock = createFakeClock(0);
   const commits: Run["commits"] = [];
   const ended: Run["ended"] = [];
@@ -63,6 +71,7 @@ async function run(schedule: readonly Arrival[], fates: readonly Fate[]): Promis
     abandonMs: ABANDON_MS,
     nowMs: () => clock.nowMs(),
     timer: (ms) => clock.timer(ms),
+    ...more,
   });
   const items: Item[] = [];
   for (const [name, { afterMs, bytes }] of schedule.entries()) {
@@ -82,8 +91,8 @@ describe("under any schedule", () => {
   it("every item ends once, as a commit that held it did", async () => {
     const fates = fc.array(fate("durable", "failed"), { minLength: 1, maxLength: 8 });
     await fc.assert(
-      fc.asyncProperty(arrivals, fates, async (schedule, dealt) => {
-        const { commits, ended, items } = await run(schedule, dealt);
+      fc.asyncProperty(arrivals, fates, more, async (schedule, dealt, how) => {
+        const { commits, ended, items } = await run(schedule, dealt, how);
         expect(ended.map(({ item }) => item.name).toSorted((a, b) => a - b)).toEqual(
           items.map(({ name }) => name),
         );
@@ -99,8 +108,8 @@ describe("under any schedule", () => {
   it("an item that is said to be durable was in a commit that succeeded, whoever dies", async () => {
     const fates = fc.array(fate("durable", "failed", "never"), { minLength: 1, maxLength: 8 });
     await fc.assert(
-      fc.asyncProperty(arrivals, fates, async (schedule, dealt) => {
-        const { commits, ended } = await run(schedule, dealt);
+      fc.asyncProperty(arrivals, fates, more, async (schedule, dealt, how) => {
+        const { commits, ended } = await run(schedule, dealt, how);
         for (const { item } of ended.filter(({ reason }) => reason === null)) {
           const held = commits.filter((commit) => commit.items.includes(item));
           expect(held.some((commit) => commit.fate.ends === "durable")).toBe(true);
@@ -114,8 +123,8 @@ describe("under any schedule", () => {
       .array(fate("durable", "failed", "never"), { minLength: 1, maxLength: 8 })
       .filter((dealt) => dealt.some(({ ends }) => ends !== "never"));
     await fc.assert(
-      fc.asyncProperty(arrivals, fates, async (schedule, dealt) => {
-        const { commits, ended, items } = await run(schedule, dealt);
+      fc.asyncProperty(arrivals, fates, more, async (schedule, dealt, how) => {
+        const { commits, ended, items } = await run(schedule, dealt, how);
         const dead = commits.filter((commit) => commit.fate.ends === "never").length;
         expect(items.length - ended.length).toBeLessThanOrEqual(dead);
       }),
@@ -125,8 +134,8 @@ describe("under any schedule", () => {
   it("no commit is larger than the bound, except one item alone, and none holds an item twice", async () => {
     const fates = fc.array(fate("durable", "failed", "never"), { minLength: 1, maxLength: 8 });
     await fc.assert(
-      fc.asyncProperty(arrivals, fates, async (schedule, dealt) => {
-        const { commits } = await run(schedule, dealt);
+      fc.asyncProperty(arrivals, fates, more, async (schedule, dealt, how) => {
+        const { commits } = await run(schedule, dealt, how);
         for (const { items } of commits) {
           const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
           expect(items.length === 1 || bytes <= BYTES_MAX).toBe(true);
@@ -140,8 +149,8 @@ describe("under any schedule", () => {
   it("an item is committed again only when it gave its first commit up", async () => {
     const fates = fc.array(fate("durable", "failed"), { minLength: 1, maxLength: 8 });
     await fc.assert(
-      fc.asyncProperty(arrivals, fates, async (schedule, dealt) => {
-        const { commits, items } = await run(schedule, dealt);
+      fc.asyncProperty(arrivals, fates, more, async (schedule, dealt, how) => {
+        const { commits, items } = await run(schedule, dealt, how);
         // None of these lasts as long as abandonMs, so none is given up.
         for (const item of items) {
           expect(commits.filter((commit) => commit.items.includes(item))).toHaveLength(1);
@@ -157,8 +166,8 @@ describe("under any schedule", () => {
     );
     const fates = fc.array(fate("durable", "failed"), { minLength: 1, maxLength: 4 });
     await fc.assert(
-      fc.asyncProperty(lone, fates, async (schedule, dealt) => {
-        const { commits } = await run(schedule, dealt);
+      fc.asyncProperty(lone, fates, more, async (schedule, dealt, how) => {
+        const { commits } = await run(schedule, dealt, how);
         let nowMs = 0;
         const arrivedAt = schedule.map(({ afterMs }) => {
           nowMs += afterMs;

@@ -224,3 +224,39 @@ describe("a commit that hangs", () => {
     expect(ended.get("d")).toBe("durable");
   });
 });
+
+describe("with time to gather", () => {
+  const GATHER_MS = 5;
+
+  it("a lone item is still committed at once", () => {
+    const { clock, calls, add } = setUp({ gatherMs: GATHER_MS });
+    add("a");
+    expect(itemsOf(calls)).toEqual(["a"]);
+    expect(clock.armed).toBe(0);
+  });
+
+  it("one who is called waits that long for company, and no longer", async () => {
+    const { clock, calls, add } = setUp({ gatherMs: GATHER_MS });
+    add("a");
+    add("b");
+    calls[0]?.succeed();
+    await clock.advance(GATHER_MS - 1);
+    expect(itemsOf(calls)).toEqual(["a"]);
+    await clock.advance(1);
+    expect(itemsOf(calls)).toEqual(["a", "b"]);
+  });
+
+  it("the next to come leads at once and takes along who waits", async () => {
+    const { clock, calls, add, ended } = setUp({ gatherMs: GATHER_MS });
+    add("a");
+    add("b");
+    calls[0]?.succeed();
+    await clock.advance(1);
+    add("c");
+    expect(itemsOf(calls)).toEqual(["a", "b,c"]);
+    calls[1]?.succeed();
+    await clock.advance(GATHER_MS);
+    expect([...ended.keys()].toSorted()).toEqual(["a", "b", "c"]);
+    expect(calls).toHaveLength(2);
+  });
+});

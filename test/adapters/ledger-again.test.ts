@@ -1,0 +1,184 @@
+/** What is still owed, in both ledgers: claimed again, found when due, put off, released, recovered. */
+import { describe, expect, it } from "vitest";
+import { type AgainClaim, type FirstClaim, keyOf } from "../../src/ports/ledger.ts";
+import {
+  againOf,
+  claim,
+  claimFirsts,
+  dueOf,
+  ENDED,
+  firstOf,
+  freshTenant,
+  freshToken,
+  resultOf,
+  retrying,
+  SUBJECTS,
+  settledOnce,
+} from "./ledgers.ts";
+
+const SECOND = 1_000;
+
+describe.each(SUBJECTS)("a delivery owed in $name", ({ ledger }) => {
+  const owed = (first: FirstClaim = firstOf()) => settledOnce(ledger, retrying(), first);
+
+  /** The keys that a claim of these deliveries was given. */
+  async function given(
+    agains: readonly AgainClaim[],
+    leaseSeconds = 90,
+    token = freshToken(),
+  ): Promise<string[]> {
+    return [...(await claim(ledger, token, { agains, leaseSeconds })).agains.keys()];
+  }
+
+  it("is given to one of many who claim it at once, and refused to the others", async () => {
+    const firsts = await Promise.all(Array.from({ length: 10 }, () => owed()));
+    const agains = firsts.map((first) => againOf(first));
+    const answers = await Promise.all(Array.from({ length: 6 }, () => given(agains)));
+    expect(answers.flat().sort()).toEqual(agains.map(keyOf).sort());
+  });
+
+  it("is refused to a message that knows an older number of attempts", async () => {
+    const first = await owed();
+    expect(await given([againOf(first, { attempts: 0 })])).toEqual([]);
+    expect(await given([againOf(first, { attempts: 2 })])).toEqual([]);
+    expect(await given([againOf(first)])).toHaveLength(1);
+  });
+
+  it("is given again to the same token: its first answer may have been lost", async () => {
+    const again = againOf(await owed());
+    const token = freshToken();
+    expect(await given([again], 90, token)).toEqual([keyOf(again)]);
+    expect(await given([again], 90, token)).toEqual([keyOf(again)]);
+    expect(await given([again])).toEqual([]);
+  });
+
+  it("is given to another when the lease has ended, and the first can no longer settle it", async () => {
+    const first = await owed();
+    const [stale, holder] = [freshToken(), freshToken()];
+    expect(await given([againOf(first)], ENDED, stale)).toHaveLength(1);
+    expect(await given([againOf(first)], 90, holder)).toHaveLength(1);
+    const result = resultOf(first, { claimedBy: "row", attempts: 2 });
+    expect(await ledger.settle(stale, [result], [])).toEqual(new Set([keyOf(result)]));
+    expect(await ledger.settle(holder, [result], [])).toEqual(new Set());
+  });
+
+  it.each(["delivered", "dead", "cancelled", "parked", "unmatched"] as const)(
+    "is owed no more once it is %s: no claim is given it, and it is never due",
+    async (state) => {
+      const tenant = freshTenant();
+      const first = await settledOnce(ledger, { state }, firstOf({ tenant }));
+      expect(await given([againOf(first)])).toEqual([]);
+      expect(await dueOf(ledger, tenant, 1_000_000)).toEqual([]);
+    },
+  );
+
+  it("is not given to whoever names another tenant, time, event or subscription", async () => {
+    const again = againOf(await owed());
+    const strangers = [
+      { ...again, tenant: "other" },
+      { ...again, receivedAtMs: again.receivedAtMs + 1 },
+      { ...again, event: firstOf().id },
+      { ...again, subscription: "s2" },
+    ];
+    expect(await given(strangers)).toEqual([]);
+    expect(await given([...strangers, again])).toEqual([keyOf(again)]);
+  });
+
+  it("is due within the horizon and not before, with all that is needed to send it", async () => {
+    const tenant = freshTenant();
+    const pointer = { segment: "acme/segments/x", offset: 7, length: 9 };
+    const first = firstOf({ tenant, pointer });
+    await settledOnce(ledger, retrying({ dueInMs: 60 * SECOND, attempts: 3 }), first);
+    expect(await dueOf(ledger, tenant, 30 * SECOND)).toEqual([]);
+    const [due, ...rest] = await dueOf(ledger, tenant, 90 * SECOND);
+    expect(rest).toEqual([]);
+    const { receivedAtMs, id: event } = first;
+    const to = { rule: "all", target: "sink", priority: "normal", subscription: "s1" };
+    expect(due).toMatchObject({ tenant, receivedAtMs, event, pointer, attempts: 3, ...to });
+    expect(due?.dueInMs).toBeGreaterThan(30 * SECOND);
+    expect(due?.dueInMs).toBeLessThanOrEqual(60 * SECOND);
+  });
+
+  it("comes the sooner the longer it is due, and no more than are asked for", async () => {
+    const tenant = freshTenant();
+    for (const dueInMs of [-20, -40, -30]) {
+      const late = retrying({ dueInMs: dueInMs * SECOND });
+      await settledOnce(ledger, late, firstOf({ tenant }));
+    }
+    const due = (await dueOf(ledger, tenant)).map(({ dueInMs }) => Math.round(dueInMs / 10_000));
+    expect(due).toEqual([-4, -3, -2]);
+    expect(await ledger.due(SECOND, 2)).toHaveLength(2);
+  });
+
+  it("is due when its holder's lease has ended, and not while it holds", async () => {
+    const tenant = freshTenant();
+    const held = await owed(firstOf({ tenant }));
+    const lost = await owed(firstOf({ tenant }));
+    await given([againOf(held)]);
+    await given([againOf(lost)], ENDED);
+    expect(await dueOf(ledger, tenant, 0)).toMatchObject([{ event: lost.id }]);
+  });
+
+  it("is put off from now on, and only if it is still owed", async () => {
+    const tenant = freshTenant();
+    const late = await settledOnce(
+      ledger,
+      retrying({ dueInMs: -500 * SECOND }),
+      firstOf({ tenant }),
+    );
+    const done = await settledOnce(ledger, {}, firstOf({ tenant }));
+    await ledger.putOff([againOf(late), againOf(done)], 100 * SECOND);
+    expect(await dueOf(ledger, tenant, 90 * SECOND)).toEqual([]);
+    expect(await dueOf(ledger, tenant, 110 * SECOND)).toMatchObject([{ event: late.id }]);
+  });
+});
+
+describe.each(SUBJECTS)("a closed target in $name", ({ ledger, prepare }) => {
+  it("that opens again releases its parked deliveries, and nobody else's", async () => {
+    const [tenant, other] = [freshTenant(), freshTenant()];
+    const parked = { state: "parked", attempts: 0, attempt: null } as const;
+    const mine = [firstOf({ tenant }), firstOf({ tenant })];
+    for (const first of mine) await settledOnce(ledger, parked, first);
+    await settledOnce(ledger, { ...parked, target: "else" }, firstOf({ tenant }));
+    await settledOnce(ledger, parked, firstOf({ tenant: other }));
+    await settledOnce(ledger, { state: "dead" }, firstOf({ tenant }));
+    expect(await ledger.release(tenant, "sink")).toBe(2);
+    const released = (await dueOf(ledger, tenant, 0)).map(({ event }) => event);
+    expect(released.sort()).toEqual(mine.map(({ id }) => id).sort());
+    expect(await dueOf(ledger, other, 1_000_000)).toEqual([]);
+    expect(await ledger.release(tenant, "sink")).toBe(0);
+  });
+
+  it("is known by a new revision, which the next claim brings; one that is not there by none", async () => {
+    const tenant = freshTenant();
+    const before = await prepare(tenant);
+    expect(await ledger.disableTarget(tenant, "nowhere", "410")).toBeNull();
+    expect(await ledger.disableTarget(freshTenant(), "sink", "410")).toBeNull();
+    const revision = await ledger.disableTarget(tenant, "sink", "410");
+    expect(revision).toBeGreaterThan(before);
+    const { revisions } = await claim(ledger, freshToken(), { tenants: [tenant] });
+    expect(revisions.get(tenant)).toBe(revision);
+  });
+});
+
+describe.each(SUBJECTS)("recovery in $name", ({ ledger }) => {
+  it("ends every lease, so that nobody who is gone is waited for", async () => {
+    const tenant = freshTenant();
+    const first = firstOf({ tenant });
+    await claimFirsts(ledger, freshToken(), [first]);
+    const held = await settledOnce(ledger, retrying(), firstOf({ tenant }));
+    await claim(ledger, freshToken(), { agains: [againOf(held)] });
+    await ledger.recover();
+    expect(await claimFirsts(ledger, freshToken(), [first])).toEqual(["claimed"]);
+    expect(await dueOf(ledger, tenant, 0)).toMatchObject([{ event: held.id }]);
+  });
+
+  it("wakes nothing that is finished or parked", async () => {
+    const tenant = freshTenant();
+    for (const state of ["delivered", "dead", "parked"] as const) {
+      await settledOnce(ledger, { state }, firstOf({ tenant }));
+    }
+    await ledger.recover();
+    expect(await dueOf(ledger, tenant, 1_000_000)).toEqual([]);
+  });
+});

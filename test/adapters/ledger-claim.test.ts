@@ -1,0 +1,106 @@
+/** Claims, in both ledgers: who owns an event, and for how long. */
+import { describe, expect, it } from "vitest";
+import { firstKey } from "../../src/ports/ledger.ts";
+import {
+  claim,
+  claimFirsts,
+  ENDED,
+  firstOf,
+  freshTenant,
+  freshToken,
+  resultOf,
+  SUBJECTS,
+} from "./ledgers.ts";
+
+describe.each(SUBJECTS)("a claim in $name", ({ ledger, prepare }) => {
+  it("of a new event is won, with nothing done yet", async () => {
+    const first = firstOf();
+    const { firsts } = await claim(ledger, freshToken(), { firsts: [first] });
+    expect(firsts.get(firstKey(first))).toEqual({ kind: "claimed", done: new Set() });
+  });
+
+  it("of the same events by many at once is won by one of them each, and refused to the others", async () => {
+    const events = Array.from({ length: 20 }, () => firstOf());
+    // In different orders, so that no single claimant simply comes first everywhere.
+    const kinds = await Promise.all(
+      Array.from({ length: 8 }, async (_, turn) => {
+        const turned = [...events.slice(turn), ...events.slice(0, turn)];
+        const answer = await claim(ledger, freshToken(), { firsts: turned });
+        return events.map((first) => answer.firsts.get(firstKey(first))?.kind);
+      }),
+    );
+    for (const at of events.keys()) {
+      const answers = kinds.map((of) => of[at]);
+      expect(answers.toSorted()).toEqual(["claimed", ...Array(7).fill("leased")]);
+    }
+  });
+
+  it("of one event under many receipts at once is won by one; the others hear whose copies they are", async () => {
+    const { id } = firstOf();
+    const copies = Array.from({ length: 8 }, () => firstOf({ id }));
+    const verdicts = await Promise.all(
+      copies.map(async (copy) => {
+        const { firsts } = await claim(ledger, freshToken(), { firsts: [copy] });
+        return firsts.get(firstKey(copy));
+      }),
+    );
+    const owner = copies[verdicts.findIndex((verdict) => verdict?.kind === "claimed")];
+    const others = verdicts.filter((verdict) => verdict?.kind !== "claimed");
+    expect(others).toEqual(Array(7).fill({ kind: "duplicate", owner: owner?.receipt }));
+  });
+
+  it("tells two receipts of one event within one batch apart", async () => {
+    const first = firstOf();
+    const copy = firstOf({ id: first.id });
+    const kinds = await claimFirsts(ledger, freshToken(), [first, copy, firstOf()]);
+    expect(kinds).toEqual(["claimed", "duplicate", "claimed"]);
+  });
+
+  it("sent again with its token is answered the same: its first answer may have been lost", async () => {
+    const [first, token] = [firstOf(), freshToken()];
+    expect(await claimFirsts(ledger, token, [first])).toEqual(["claimed"]);
+    expect(await claimFirsts(ledger, token, [first])).toEqual(["claimed"]);
+  });
+
+  it("is refused to another holder of the receipt while it is leased, with the time that remains", async () => {
+    const first = firstOf();
+    await claimFirsts(ledger, freshToken(), [first], 60);
+    const { firsts } = await claim(ledger, freshToken(), { firsts: [first] });
+    const verdict = firsts.get(firstKey(first));
+    expect(verdict).toMatchObject({ kind: "leased", done: new Set() });
+    const remainingMs = verdict?.kind === "leased" ? verdict.remainingMs : 0;
+    expect(remainingMs).toBeGreaterThan(0);
+    expect(remainingMs).toBeLessThanOrEqual(60_000);
+  });
+
+  it("of the same receipt goes on after the lease's end, and knows what was done", async () => {
+    const [first, token] = [firstOf(), freshToken()];
+    await claimFirsts(ledger, token, [first], ENDED);
+    await ledger.settle(token, [resultOf(first, { subscription: "s2" })], []);
+    const { firsts } = await claim(ledger, freshToken(), { firsts: [first] });
+    expect(firsts.get(firstKey(first))).toEqual({ kind: "claimed", done: new Set(["s2"]) });
+  });
+
+  it("of another receipt is a duplicate also after the lease's end", async () => {
+    const first = firstOf();
+    await claimFirsts(ledger, freshToken(), [first], ENDED);
+    expect(await claimFirsts(ledger, freshToken(), [firstOf({ id: first.id })])).toEqual([
+      "duplicate",
+    ]);
+  });
+
+  it("while leased says what is done already, so that nobody waits for a finished event", async () => {
+    const [first, token] = [firstOf(), freshToken()];
+    await claimFirsts(ledger, token, [first]);
+    await ledger.settle(token, [resultOf(first)], []);
+    const { firsts } = await claim(ledger, freshToken(), { firsts: [first] });
+    expect(firsts.get(firstKey(first))).toMatchObject({ kind: "leased", done: new Set(["s1"]) });
+  });
+
+  it("brings the revisions of the tenants that exist, and none of those that do not", async () => {
+    const [known, unknown] = [freshTenant(), freshTenant()];
+    const revision = await prepare(known);
+    const answer = await claim(ledger, freshToken(), { tenants: [known, unknown] });
+    expect([...answer.revisions]).toEqual([[known, revision]]);
+  });
+});

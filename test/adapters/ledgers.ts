@@ -1,0 +1,160 @@
+/** The two ledgers under test, the real one and the simulation's, and what is claimed and settled in them. */
+import { env } from "cloudflare:workers";
+import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
+import { createLedger } from "../../src/adapters/d1/ledger.ts";
+import { createSession } from "../../src/adapters/d1/session.ts";
+import { createVault } from "../../src/adapters/secrets.ts";
+import { createMeter, systemClock } from "../../src/adapters/system.ts";
+import {
+  type AgainClaim,
+  type ClaimRequest,
+  type DeliveryResult,
+  type DueDelivery,
+  type FirstClaim,
+  firstKey,
+  type Ledger,
+} from "../../src/ports/ledger.ts";
+import { createMemoryLedger } from "../support/memory-ledger.ts";
+import { createMemoryTenants } from "../support/memory-tenants.ts";
+
+export interface Subject {
+  readonly name: string;
+  readonly ledger: Ledger;
+  /** Makes a tenant with a target `sink`; answers its revision. */
+  prepare(tenant: string): Promise<number>;
+  /** Receipts of the copies of an event that were recorded. */
+  copiesOf(event: string): Promise<string[]>;
+}
+
+export const meter = createMeter();
+export const session = createSession(env.DB, meter);
+export const vault = createVault(env.ENCRYPTION_KEY ?? "");
+export const config = createConfigStore(env.DB, session, vault);
+
+const SINK = { kind: "http", url: "https://sink.example.com/" };
+
+const real: Subject = {
+  name: "D1",
+  ledger: createLedger(session),
+  async prepare(tenant) {
+    await config.putTenant(tenant, "{}", null);
+    const sink = { doc: JSON.stringify(SINK), secrets: null };
+    const written = await config.putResource(tenant, "target", "sink", sink, null);
+    if (written.kind !== "written") throw new Error(written.kind);
+    return written.revision;
+  },
+  async copiesOf(event) {
+    const query = env.DB.prepare(
+      "SELECT receipt FROM duplicates WHERE event = ?1 ORDER BY receipt",
+    );
+    const { results } = await query.bind(event).all<{ receipt: string }>();
+    return results.map(({ receipt }) => receipt);
+  },
+};
+
+const tenants = createMemoryTenants();
+const inMemory = createMemoryLedger(systemClock, tenants);
+const simulated: Subject = {
+  name: "memory",
+  ledger: inMemory,
+  prepare: async (tenant) => tenants.put(tenant, { targets: { sink: {} } }).revision,
+  copiesOf: async (event) =>
+    [...inMemory.duplicates.values()]
+      .filter((copy) => copy.event === event)
+      .map(({ receipt }) => receipt)
+      .sort(),
+};
+
+export const SUBJECTS: readonly Subject[] = [real, simulated];
+
+let serial = 0;
+const fresh = (prefix: string): string => {
+  serial += 1;
+  return `${prefix}${String(serial).padStart(26, "0")}`;
+};
+export const freshToken = (): string => fresh("token-");
+export const freshTenant = (): string => fresh("t-");
+
+/** An event that no other test has. */
+export function firstOf(sketch: Partial<FirstClaim> = {}): FirstClaim {
+  return {
+    id: fresh("evt_"),
+    receipt: fresh("rcp_"),
+    tenant: "acme",
+    source: "shop",
+    type: "order.created",
+    receivedAtMs: Date.UTC(2026, 0, 1),
+    pointer: { segment: "acme/segments/2026-01-01/1", offset: 0, length: 100 },
+    ...sketch,
+  };
+}
+
+/** A lease that has ended before anyone can ask. */
+export const ENDED = -1;
+
+export const claim = (
+  ledger: Ledger,
+  token: string,
+  request: Partial<Omit<ClaimRequest, "token">>,
+) => ledger.claim({ token, leaseSeconds: 90, firsts: [], agains: [], tenants: [], ...request });
+
+/** The kinds of what a claim of first ones was answered, in their order. */
+export async function claimFirsts(
+  ledger: Ledger,
+  token: string,
+  firsts: readonly FirstClaim[],
+  leaseSeconds = 90,
+): Promise<(string | undefined)[]> {
+  const answer = await claim(ledger, token, { firsts, leaseSeconds });
+  return firsts.map((first) => answer.firsts.get(firstKey(first))?.kind);
+}
+
+/** What became of an event's delivery; delivered at the first attempt unless it says otherwise. */
+export function resultOf(first: FirstClaim, sketch: Partial<DeliveryResult> = {}): DeliveryResult {
+  const { tenant, receivedAtMs, id: event, source, type } = first;
+  return {
+    ...{ tenant, receivedAtMs, event, source, type, subscription: "s1", rule: "all" },
+    ...{ target: "sink", priority: "normal", state: "delivered", attempts: 1, dueInMs: null },
+    ...{ lastStatus: 200, lastError: null, claimedBy: "event" },
+    attempt: attemptOf(sketch.attempts ?? 1),
+    ...sketch,
+  };
+}
+
+const attemptOf = (number: number): DeliveryResult["attempt"] => ({
+  ...{ number, at: "2026-01-01T00:00:00.000Z", durationMs: 5 },
+  ...{ status: 200, error: null, answer: "ok" },
+});
+
+export const retrying = (sketch: Partial<DeliveryResult> = {}): Partial<DeliveryResult> => ({
+  ...{ state: "retrying", dueInMs: 0, lastStatus: 500, lastError: "status 500" },
+  ...sketch,
+});
+
+/** The claim of a delivery that is tried again. */
+export function againOf(first: FirstClaim, sketch: Partial<AgainClaim> = {}): AgainClaim {
+  const { tenant, receivedAtMs, id: event } = first;
+  return { tenant, receivedAtMs, event, subscription: "s1", attempts: 1, ...sketch };
+}
+
+/** An event claimed and settled once as `sketch` says. */
+export async function settledOnce(
+  ledger: Ledger,
+  sketch: Partial<DeliveryResult>,
+  first: FirstClaim = firstOf(),
+): Promise<FirstClaim> {
+  const token = freshToken();
+  await claim(ledger, token, { firsts: [first] });
+  const refused = await ledger.settle(token, [resultOf(first, sketch)], []);
+  if (refused.size > 0) throw new Error("the claim was not held");
+  return first;
+}
+
+/** What a tenant is owed within the horizon, in the ledger's order. */
+export async function dueOf(
+  ledger: Ledger,
+  tenant: string,
+  horizonMs = 1_000,
+): Promise<DueDelivery[]> {
+  return (await ledger.due(horizonMs, 10_000)).filter((due) => due.tenant === tenant);
+}

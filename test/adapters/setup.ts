@@ -1,0 +1,5 @@
+/** Before every file of these tests: a database as the migrations make it. */
+import { applyD1Migrations } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+
+await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);

@@ -1,0 +1,191 @@
+/** A batch while something fails: nothing is acknowledged that is not written down, nothing is lost. */
+import { beforeEach, describe, expect, it } from "vitest";
+import { LEASE_SECONDS } from "../../src/core/limits.ts";
+import { frameOf, recordOf } from "../support/memory-records.ts";
+import { createWorld, type World } from "../support/memory-router.ts";
+import { response } from "../support/memory-transport.ts";
+import {
+  consume,
+  down,
+  messageOf,
+  messageOfItems,
+  messageWith,
+  rowOf,
+  statesOf,
+} from "./consumer.ts";
+
+let world: World;
+
+beforeEach(() => {
+  world = createWorld();
+  world.tenants.put("acme", { targets: { pager: {}, mail: {} } });
+});
+
+const twoEvents = () => [
+  messageWith({ key: "a", to: ["pager"] }),
+  messageWith({ key: "b", to: ["mail"] }),
+];
+
+describe("without the ledger", () => {
+  it("nothing is attempted, and every message comes again, later each time", async () => {
+    const batch = [
+      messageWith({ key: "a", to: ["pager"] }),
+      messageOf(messageWith({ key: "b", to: ["mail"] }).body, 4),
+    ];
+    const broken = { ledger: { ...world.ledger, claim: down } };
+    expect(await consume(world, "normal", batch, broken)).toEqual([5, 40]);
+    expect(world.transport.sent).toEqual([]);
+    expect(world.archive.objects.size).toBe(0);
+    expect(world.log.of("batch-failed")).toMatchObject([{ role: "normal" }]);
+  });
+
+  it("for a settle, what was sent is not acknowledged", async () => {
+    const broken = { ledger: { ...world.ledger, settle: down } };
+    expect(await consume(world, "normal", twoEvents(), broken)).toEqual([5, 5]);
+    expect(world.transport.sent).toHaveLength(2);
+    expect(world.ledger.deliveries.size).toBe(0);
+  });
+
+  it("for a moment, a settle is written by its next try", async () => {
+    let tries = 0;
+    const { ledger } = world;
+    const settle: typeof ledger.settle = (...parameters) => {
+      tries += 1;
+      return tries < 3 ? down() : ledger.settle(...parameters);
+    };
+    const broken = { ledger: { ...ledger, settle } };
+    expect(await consume(world, "normal", twoEvents(), broken)).toEqual(["ack", "ack"]);
+    expect(statesOf(world)).toEqual({ pager: "delivered", mail: "delivered" });
+  });
+
+  it("to close a target, the answer 410 still makes a dead letter", async () => {
+    world.transport.answer = () => response(410);
+    const broken = { ledger: { ...world.ledger, disableTarget: down } };
+    const answers = await consume(world, "normal", [messageWith({ to: ["pager"] })], broken);
+    expect(answers).toEqual(["ack"]);
+    expect(rowOf(world, {}, "pager")?.state).toBe("dead");
+    expect(world.log.of("target-not-disabled")).toHaveLength(1);
+  });
+});
+
+describe("with a claim that is no longer held", () => {
+  it("a settle is refused, and the message comes again", async () => {
+    world.transport.answer = async () => {
+      // Another consumer took over meanwhile: this one's token fences nothing any more.
+      for (const row of world.ledger.events.values()) row.token = "another";
+      return response(200);
+    };
+    expect(await consume(world, "normal", [messageWith({ to: ["pager"] })])).toEqual([5]);
+    expect(world.ledger.deliveries.size).toBe(0);
+    expect(world.log.of("settle-refused")).toMatchObject([{ count: 1 }]);
+  });
+});
+
+describe("without the archive", () => {
+  const broken = () => ({ archive: { ...world.archive, put: down } });
+
+  it("what is delivered is settled and acknowledged", async () => {
+    expect(await consume(world, "normal", twoEvents(), broken())).toEqual(["ack", "ack"]);
+    expect(statesOf(world)).toEqual({ pager: "delivered", mail: "delivered" });
+  });
+
+  it("what must be tried again is not promised by the ledger: its message comes again", async () => {
+    world.transport.answer = ({ url }) => response(url.includes("mail") ? 500 : 200);
+    expect(await consume(world, "normal", twoEvents(), broken())).toEqual(["ack", 5]);
+    expect(statesOf(world)).toEqual({ pager: "delivered" });
+    expect(world.queues.kept.normal.size).toBe(0);
+  });
+
+  it("nothing is recorded as unmatched, dead or handed on either", async () => {
+    world.transport.answer = () => response(410);
+    const batch = [
+      messageWith({ key: "a" }),
+      messageWith({ key: "b", to: ["pager"] }),
+      messageWith({ key: "c", to: [{ rule: "orders", target: "mail", priority: "bulk" }] }),
+      messageWith({ key: "d", to: ["deleted"] }),
+    ];
+    expect(await consume(world, "normal", batch, broken())).toEqual([5, 5, 5, 5]);
+    expect(world.ledger.deliveries.size).toBe(0);
+  });
+
+  it("is asked three times, and no longer than its time each", async () => {
+    const startedAtMs = world.clock.nowMs();
+    let tries = 0;
+    const put = (): Promise<void> => {
+      tries += 1;
+      return new Promise(() => {});
+    };
+    await consume(world, "normal", [messageWith({})], { archive: { ...world.archive, put } });
+    expect(tries).toBe(3);
+    expect(world.clock.nowMs() - startedAtMs).toBeLessThan(LEASE_SECONDS * 1_000);
+  });
+
+  it("a body that rests there is tried again, and a message that cannot be kept is not lost", async () => {
+    const { id, receipt, tenant } = recordOf();
+    const pointer = { segment: "acme/big/1", offset: 0, length: 9 };
+    const big = messageOfItems({ content: { pointer, id, receipt, tenant } });
+    const poison = messageOf(Uint8Array.of(9));
+    const answers = await consume(world, "normal", [big, poison], {
+      archive: { ...world.archive, meta: down, putPoison: down },
+    });
+    expect(answers).toEqual([5, 5]);
+  });
+
+  it("a body that cannot be streamed is a failed attempt", async () => {
+    const frame = frameOf({ to: ["pager"] }, "x".repeat(100));
+    const pointer = { segment: "acme/big/1", offset: 0, length: frame.bytes.length };
+    await world.archive.put(pointer.segment, frame.bytes);
+    const { id, receipt, tenant } = frame.record;
+    const message = messageOfItems({ content: { pointer, id, receipt, tenant } });
+    const archive = { ...world.archive, stream: down };
+    expect(await consume(world, "normal", [message], { archive })).toEqual(["ack"]);
+    expect(rowOf(world, {}, "pager")).toMatchObject({
+      state: "retrying",
+      lastError: "network: the body could not be read from the archive",
+    });
+  });
+});
+
+describe("without the queue", () => {
+  it("a retry is left to the ledger, and the message is acknowledged", async () => {
+    world.transport.answer = () => response(500);
+    const broken = { queues: { ...world.queues, send: down } };
+    const answers = await consume(world, "normal", [messageWith({ to: ["pager"] })], broken);
+    expect(answers).toEqual(["ack"]);
+    expect(rowOf(world, {}, "pager")).toMatchObject({ state: "retrying" });
+    expect(world.log.of("send-again-failed")).toHaveLength(1);
+  });
+});
+
+describe("without the tenant's configuration", () => {
+  it("nothing is attempted or cancelled, and the messages come again", async () => {
+    const directory = { get: down, at: down, reload: down, forget: () => {} };
+    expect(await consume(world, "normal", twoEvents(), { directory })).toEqual([5, 5]);
+    expect(world.transport.sent).toEqual([]);
+    expect(world.ledger.deliveries.size).toBe(0);
+  });
+});
+
+describe("without the limiter", () => {
+  it("a target that answers 410 is closed all the same", async () => {
+    world.transport.answer = () => response(410);
+    const broken = { limiter: { ...world.limiter, announce: down } };
+    await consume(world, "normal", [messageWith({ to: ["pager"] })], broken);
+    expect((await world.tenants.load("acme"))?.targets.get("pager")?.closed).toBe("disabled");
+  });
+});
+
+describe("a queue that throws on ack", () => {
+  it("does not keep the others from being answered", async () => {
+    const [first, second] = twoEvents();
+    if (first === undefined || second === undefined) throw new Error("there are two");
+    const broken = {
+      ...first,
+      ack() {
+        first.ack();
+        throw new Error("connection lost");
+      },
+    };
+    expect(await consume(world, "normal", [broken, second])).toEqual(["ack", 5]);
+  });
+});

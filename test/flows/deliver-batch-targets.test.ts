@@ -1,0 +1,111 @@
+/** Targets of a batch: closed, deleted, gone or slow, and what that means for others. */
+import { beforeEach, describe, expect, it } from "vitest";
+import { LEASE_SECONDS } from "../../src/core/limits.ts";
+import { createWorld, type World } from "../support/memory-router.ts";
+import { response } from "../support/memory-transport.ts";
+import { consume, messageWith, rowOf } from "./consumer.ts";
+
+let world: World;
+
+beforeEach(() => {
+  world = createWorld();
+  world.tenants.put("acme", {
+    targets: { pager: {}, mail: {}, paused: { closed: "paused" }, gone: { closed: "disabled" } },
+  });
+});
+
+const sentTo = (): string[] => world.transport.sent.map(({ url }) => new URL(url).host);
+
+describe("a target", () => {
+  it.each([
+    ["paused", "target paused"],
+    ["gone", "target disabled"],
+  ])(
+    "that is %s gets nothing: its deliveries are parked, and not sent again",
+    async (name, why) => {
+      expect(await consume(world, "normal", [messageWith({ to: [name] })])).toEqual(["ack"]);
+      expect(world.transport.sent).toEqual([]);
+      expect(rowOf(world, {}, name)).toMatchObject({
+        state: "parked",
+        lastError: why,
+        attempts: 0,
+      });
+      expect(world.queues.kept.normal.size).toBe(0);
+    },
+  );
+
+  it("that was deleted cancels its deliveries, and so does a deleted tenant", async () => {
+    const batch = [
+      messageWith({ to: ["deleted"] }),
+      messageWith({ to: ["pager"], tenant: "nobody", key: "key-2" }),
+    ];
+    expect(await consume(world, "normal", batch)).toEqual(["ack", "ack"]);
+    expect([...world.ledger.deliveries.values()]).toMatchObject([
+      { state: "cancelled", lastError: "target deleted" },
+      { state: "cancelled", lastError: "tenant deleted" },
+    ]);
+    expect(world.transport.sent).toEqual([]);
+  });
+
+  it("that answers 410 is closed: for the rest of the batch, for the next, and announced", async () => {
+    world.transport.answer = () => response(410);
+    const keys = Array.from({ length: 12 }, (_, index) => `key-${index}`);
+    const batch = keys.map((key) => messageWith({ key, to: ["pager"] }));
+    expect(await consume(world, "normal", batch)).toEqual(keys.map(() => "ack"));
+    const states = keys.map((key) => rowOf(world, { key }, "pager")?.state);
+    expect(states.filter((state) => state === "parked").length).toBeGreaterThanOrEqual(6);
+    expect(states.filter((state) => state === "dead").length).toBe(world.transport.sent.length);
+    expect(world.limiter.revisions.get("acme")).toBe(world.tenants.revision("acme"));
+    expect(world.log.of("target-disabled")).toMatchObject([{ tenant: "acme", target: "pager" }]);
+
+    world.transport.sent.length = 0;
+    await consume(world, "normal", [messageWith({ key: "later", to: ["pager", "mail"] })]);
+    expect(sentTo()).toEqual(["mail.example.com"]);
+    expect(rowOf(world, { key: "later" }, "pager")?.state).toBe("parked");
+  });
+
+  it("of one tenant that answers 410 closes nobody else's of the same name", async () => {
+    world.tenants.put("other", { targets: { pager: { url: "https://other.example.com/" } } });
+    world.transport.answer = ({ url }) => response(url.includes("other") ? 200 : 410);
+    const batch = Array.from({ length: 8 }, (_, at) => [
+      messageWith({ key: `a${at}`, to: ["pager"] }),
+      messageWith({ key: `b${at}`, to: ["pager"], tenant: "other" }),
+    ]).flat();
+    await consume(world, "normal", batch);
+    const others = [...world.ledger.deliveries.values()].filter(({ tenant }) => tenant === "other");
+    expect(others.map(({ state }) => state)).toEqual(Array(8).fill("delivered"));
+  });
+
+  it("that is slow takes no place from another's deliveries", async () => {
+    world.transport.answer = async ({ url }) => {
+      if (url.includes("pager")) await world.clock.timer(14_000).elapsed;
+      return response(200);
+    };
+    const startedAtMs = world.clock.nowMs();
+    const keys = Array.from({ length: 20 }, (_, index) => `key-${index}`);
+    const batch = keys.map((key) => messageWith({ key, to: ["pager", "mail"] }));
+    await consume(world, "normal", batch);
+    const toMail = world.transport.sent.filter(({ url }) => url.includes("mail"));
+    expect(toMail.map(({ atMs }) => atMs - startedAtMs)).toEqual(keys.map(() => 0));
+  });
+});
+
+describe("time", () => {
+  it("that is left of the lease bounds what is begun: the rest comes back", async () => {
+    world.transport.answer = async () => {
+      await world.clock.timer(14_500).elapsed;
+      return response(200);
+    };
+    const keys = Array.from({ length: 40 }, (_, index) => `key-${index}`);
+    const answers = await consume(
+      world,
+      "normal",
+      keys.map((key) => messageWith({ key, to: ["pager"] })),
+    );
+    const acked = answers.filter((answer) => answer === "ack").length;
+    expect(acked).toBe(world.transport.sent.length);
+    expect(acked).toBeLessThan(keys.length);
+    expect(answers.filter((answer) => answer === LEASE_SECONDS)).toHaveLength(keys.length - acked);
+    expect(world.log.of("settle-refused")).toEqual([]);
+  });
+});

@@ -1,0 +1,31 @@
+/** A tenant with one of everything that a path may name, by the name of its parameter. */
+import type { Router } from "./router.ts";
+import { prepareTenant } from "./tenant.ts";
+import { eventually } from "./wait.ts";
+
+export type Named = Readonly<Record<string, string>>;
+
+/** `failingUrl` is a receiver that refuses: the delivery is a dead letter, redriven once by the job. */
+export async function oneOfEach(router: Router, id: string, failingUrl: string): Promise<Named> {
+  const retry = { delaysSeconds: [] };
+  const tenant = await prepareTenant(router, id, { [`${id}-sink`]: { url: failingUrl, retry } });
+  await router.admin.put(`${tenant.path}/sources/${id}-hooks`, {
+    verify: { scheme: "github", secrets: [`${id}-secret`] },
+  });
+  const event = await tenant.send(`${id}-sink`);
+  const { id: delivery } = await tenant.delivery(event.id, `${id}-sink`, "dead");
+  const { body: job } = await router.admin.post(`${tenant.path}/dead-letters/redrive`);
+  await eventually(
+    () => router.admin.get(`${tenant.path}/jobs/${job.id}`),
+    ({ body }) => body.percent === 100,
+  );
+  return {
+    tenant: id,
+    source: `${id}-hooks`,
+    target: `${id}-sink`,
+    rule: `${id}-sink`,
+    event: event.id,
+    delivery,
+    job: job.id,
+  };
+}

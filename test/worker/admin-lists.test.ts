@@ -1,0 +1,145 @@
+/** Lists: walked by cursor they show everything once; what is no cursor or no size is refused. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { acceptedBatch } from "../support/ingest-answer.ts";
+import { adminOperations, filled } from "../support/openapi.ts";
+import { type Receiver, startReceiver } from "../support/receiver.ts";
+import { type Router, startRouter } from "../support/router.ts";
+import { eventually } from "../support/wait.ts";
+
+let router: Router;
+let receiver: Receiver;
+/** Ids that each list holds, by its path. */
+const expected: Record<string, string[]> = {};
+let lists: string[];
+
+const names = Array.from({ length: 7 }, (_, at) => `item-${at}`);
+
+beforeAll(async () => {
+  [router, receiver] = await Promise.all([startRouter(), startReceiver()]);
+  const { admin } = router;
+  for (const name of names) {
+    await admin.put(`tenants/${name}`, {});
+    await admin.put(`tenants/item-0/sources/${name}`, { verify: { scheme: "none" } });
+    await admin.put(`tenants/item-0/targets/${name}`, { kind: "http", url: receiver.url });
+  }
+  for (const name of names) {
+    const targets = [name];
+    const rule = { pattern: { source: ["item-0"] }, priority: "critical", targets };
+    await admin.put(`tenants/item-0/rules/${name}`, rule);
+  }
+  // One batch: its events have the same time, so that only their ids tell them apart.
+  const batch = Array.from({ length: 5 }, (_, id) => {
+    return { specversion: "1.0", id: `${id}`, source: "/lists", type: "t" };
+  });
+  const events = await acceptedBatch(
+    router.send("item-0/item-0", {
+      headers: { "content-type": "application/cloudevents-batch+json" },
+      body: JSON.stringify(batch),
+    }),
+  );
+  const { body } = await eventually(
+    () => admin.get("tenants/item-0/deliveries?state=delivered"),
+    ({ body }) => body.items.length === events.length * names.length,
+  );
+  for (const kind of ["sources", "targets", "rules"]) {
+    expected[`/admin/tenants/{tenant}/${kind}`] = names;
+  }
+  expected["/admin/tenants"] = names;
+  expected["/admin/tenants/{tenant}/events"] = events.map(({ id }) => id);
+  expected["/admin/tenants/{tenant}/deliveries"] = body.items.map(({ id }: { id: string }) => id);
+  lists = (await adminOperations(router.url))
+    .filter(({ parameters }) => parameters.some(({ name }) => name === "cursor"))
+    .map(({ path }) => path);
+});
+afterAll(async () => {
+  await router?.stop();
+  await receiver?.stop();
+});
+
+const addressOf = (path: string) => filled(path, { tenant: "item-0" }).replace("/admin/", "");
+
+/** Pages of a list, from the first to the one without a cursor. */
+async function walk(path: string, limit: number): Promise<string[][]> {
+  const pages: string[][] = [];
+  let cursor: string | null = null;
+  do {
+    const next: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+    const { status, body } = await router.admin.get(`${addressOf(path)}?limit=${limit}${next}`);
+    expect(status, path).toBe(200);
+    pages.push(body.items.map(({ id }: { id: string }) => id));
+    cursor = body.cursor;
+  } while (cursor !== null && pages.length < 100);
+  return pages;
+}
+
+describe("every list", () => {
+  it("shows each item exactly once, page by page", async () => {
+    expect(lists).toEqual(expect.arrayContaining(Object.keys(expected)));
+    for (const path of lists) {
+      const pages = await walk(path, 2);
+      expect(pages.flat().sort(), path).toEqual([...(expected[path] ?? [])].sort());
+      expect(
+        pages.every((page) => page.length <= 2),
+        path,
+      ).toBe(true);
+    }
+  });
+
+  it("has the same order in one page as in many, and no cursor after the last item", async () => {
+    for (const path of lists) {
+      const [whole = [], ...more] = await walk(path, (expected[path] ?? []).length);
+      expect(more, path).toEqual([]);
+      expect((await walk(path, 3)).flat(), path).toEqual(whole);
+    }
+  });
+
+  it("refuses a cursor that was not given out for it", async () => {
+    const made = [btoa("[]"), btoa('["a","b","c","d"]'), btoa('{"length":1}'), btoa("[null]")];
+    for (const path of lists) {
+      for (const cursor of ["", "zzz", "%00", "💥", ...made]) {
+        const address = `${addressOf(path)}?cursor=${encodeURIComponent(cursor)}`;
+        const answer = await router.admin.get(address);
+        expect(answer.status, `${path} ${cursor}`).toBe(400);
+        expect(answer.body.type, path).toMatch(/malformed-request$/);
+      }
+    }
+  });
+
+  it("refuses a limit that is no number from 1 to 1000, and names the parameter", async () => {
+    for (const path of lists) {
+      for (const limit of ["0", "1001", "-1", "1.5", "many", ""]) {
+        const answer = await router.admin.get(`${addressOf(path)}?limit=${limit}`);
+        expect(answer, `${path} ${limit}`).toMatchObject({
+          status: 400,
+          body: { errors: [{ pointer: "?limit" }] },
+        });
+      }
+    }
+  });
+});
+
+describe("the list of deliveries", () => {
+  const PATH = "tenants/item-0/deliveries";
+
+  it("is narrowed by state, target, rule, event and time", async () => {
+    const count = async (query: string) =>
+      (await router.admin.get(`${PATH}?${query}`)).body.items.length;
+    const [event] = expected["/admin/tenants/{tenant}/events"] ?? [];
+    expect(await count("target=item-3")).toBe(5);
+    expect(await count("rule=item-3&target=item-3&state=delivered")).toBe(5);
+    expect(await count("rule=item-3&target=item-4")).toBe(0);
+    expect(await count(`event=${event}`)).toBe(7);
+    expect(await count("state=dead")).toBe(0);
+    expect(await count("from=2999-01-01T00:00:00Z")).toBe(0);
+    expect(await count("to=2999-01-01T00:00:00Z")).toBe(35);
+  });
+
+  it.each(["state=unmatched", "state=lost", "from=yesterday", "to=2026-02-30T00:00:00Z"])(
+    "refuses %s",
+    async (query) => {
+      const answer = await router.admin.get(`${PATH}?${query}`);
+      const pointer = `?${query.split("=")[0]}`;
+      expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
+    },
+  );
+});

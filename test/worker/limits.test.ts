@@ -1,0 +1,285 @@
+/** Limits over HTTP: what is let in, counted at the receiver, and what those outside are told. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { leaseTokensMax } from "../../src/core/admit/lease.ts";
+import { LEASE_TTL_MS } from "../../src/core/limits.ts";
+import type { Limit } from "../../src/core/tenant.ts";
+import { type Receiver, startReceiver } from "../support/receiver.ts";
+import { type Router, startRouter } from "../support/router.ts";
+import { type Sent, sendMany } from "../support/senders.ts";
+import { eventually } from "../support/wait.ts";
+import { mostAboveRate } from "../support/windows.ts";
+
+let router: Router;
+let receiver: Receiver;
+
+beforeAll(async () => {
+  [router, receiver] = await Promise.all([startRouter(), startReceiver()]);
+});
+
+afterAll(async () => {
+  await router?.stop();
+  await receiver?.stop();
+});
+
+const limit = (
+  eventsPerSecond: number,
+  burst: number,
+  overflow: Limit["overflow"] = "reject",
+): object => ({ eventsPerSecond, burst, overflow });
+
+/** So slow that no test lives to see it refill. */
+const ONCE_PER_HOUR = 1 / 3_600;
+
+/** A tenant with the sources `open` and `other`, whose every event goes to the receiver as critical. */
+async function tenant(
+  id: string,
+  limits: { readonly tenant?: object; readonly open?: object } = {},
+): Promise<void> {
+  const { admin } = router;
+  const verify = { scheme: "none" };
+  await admin.put(`tenants/${id}`, limits.tenant ? { limit: limits.tenant } : {});
+  await admin.put(`tenants/${id}/sources/open`, {
+    verify,
+    ...(limits.open ? { limit: limits.open } : {}),
+  });
+  await admin.put(`tenants/${id}/sources/other`, { verify });
+  await admin.put(`tenants/${id}/targets/sink`, { kind: "http", url: `${receiver.url}/${id}` });
+  await putRule(id, { priority: "critical" });
+}
+
+const putRule = (id: string, rule: object) =>
+  router.admin.put(`tenants/${id}/rules/all`, {
+    pattern: { source: [{ exists: true }] },
+    priority: "critical",
+    targets: ["sink"],
+    ...rule,
+  });
+
+type SendOptions = { readonly senders?: number } & (
+  | { readonly count: number }
+  | { readonly enough: (sent: readonly Sent[]) => boolean }
+);
+
+const send = (path: string, options: SendOptions): Promise<Sent[]> =>
+  sendMany({
+    url: `${router.url}/in/${path}`,
+    senders: 1,
+    count: Number.POSITIVE_INFINITY,
+    body: (index) => JSON.stringify({ index, at: performance.now() }),
+    ...options,
+  });
+
+const one = async (path: string): Promise<Sent & { readonly json: Answered }> => {
+  const [sent] = await send(path, { count: 1 });
+  if (sent === undefined) throw new Error("nothing was sent");
+  return { ...sent, json: JSON.parse(sent.answer) };
+};
+
+interface Answered {
+  readonly id: string;
+  readonly priorities: readonly string[];
+  readonly scope: string;
+  readonly retryAfterMs: number;
+}
+
+const withStatus = (sent: readonly Sent[], status: number): Sent[] =>
+  sent.filter((one) => one.status === status);
+const statuses = (sent: readonly Sent[]): Set<number> => new Set(sent.map(({ status }) => status));
+const idsOf = (sent: readonly Sent[]): string[] =>
+  sent.map(({ answer }) => JSON.parse(answer).id).sort();
+
+/** The ids of the events that the receiver was sent for a tenant, once there are `count` of them. */
+async function delivered(id: string, count: number): Promise<string[]> {
+  const requests = await eventually(
+    async () => receiver.received.filter(({ path }) => path === `/${id}`),
+    (got) => got.length >= count,
+  );
+  return requests.map(({ headers }) => String(headers["signalbox-event"])).sort();
+}
+
+describe("a tenant at twenty times its limit", () => {
+  const rate = { perSecond: 5, burst: 20 };
+  const loud: Sent[] = [];
+  const calm: Sent[] = [];
+  let elapsedMs = 0;
+
+  beforeAll(async () => {
+    await tenant("loud", { tenant: limit(rate.perSecond, rate.burst) });
+    await tenant("calm-a", { tenant: limit(1_000, 1_000) });
+    await tenant("calm-b", { tenant: limit(1_000, 1_000) });
+    const startMs = Date.now();
+    let done = false;
+    const sending = send("loud/open", {
+      senders: 8,
+      enough: (sent) => withStatus(sent, 202).length >= 2.5 * rate.burst,
+    }).finally(() => {
+      elapsedMs = Date.now() - startMs;
+      done = true;
+    });
+    const others = ["calm-a/open", "calm-b/open"].map((path) => send(path, { enough: () => done }));
+    loud.push(...(await sending));
+    calm.push(...(await Promise.all(others)).flat());
+  });
+
+  it("is let in no more than B + R·w + min(R·T, W·L) times in any window w", () => {
+    const offered = loud.length / (elapsedMs / 1_000);
+    expect(offered).toBeGreaterThanOrEqual(20 * rate.perSecond);
+    const admitted = withStatus(loud, 202).map(({ sentMs, answeredMs }) => {
+      return { fromMs: sentMs, toMs: answeredMs, count: 1 };
+    });
+    // The local engine runs one isolate: W = 1.
+    const carried = Math.min(
+      (rate.perSecond * LEASE_TTL_MS) / 1_000,
+      leaseTokensMax(rate, LEASE_TTL_MS),
+    );
+    const millisecond = rate.perSecond / 1_000; // what the clock of both sides cannot tell apart
+    const most = rate.burst + carried + 2 * millisecond;
+    expect(mostAboveRate(admitted, rate.perSecond)).toBeLessThanOrEqual(most);
+  });
+
+  it("has delivered what was let in, and nothing that was refused", async () => {
+    const admitted = idsOf(withStatus(loud, 202));
+    expect(await delivered("loud", admitted.length)).toEqual(admitted);
+    expect(statuses(loud)).toEqual(new Set([202, 429]));
+  });
+
+  it("makes no other tenant see a refusal", async () => {
+    expect(calm.length).toBeGreaterThan(20);
+    expect(statuses(calm)).toEqual(new Set([202]));
+    const arrived = [await delivered("calm-a", 1), await delivered("calm-b", 1)];
+    expect(arrived.flat().length).toBeGreaterThan(0);
+  });
+});
+
+describe("a refusal", () => {
+  it("names the tenant's limit and says when to come again, as a header and to the millisecond", async () => {
+    await tenant("told", { tenant: limit(2, 2) });
+    const sent = await send("told/open", { senders: 4, count: 20 });
+    const refused = withStatus(sent, 429);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const { answer, retryAfter } of refused) {
+      const { type, scope, retryAfterMs } = JSON.parse(answer);
+      expect([new URL(type).pathname, scope]).toEqual(["/problems/rate-limited", "tenant"]);
+      expect(retryAfterMs).toBeGreaterThan(0);
+      expect(retryAfterMs).toBeLessThanOrEqual(500); // one token at two a second
+      expect(retryAfter).toBe(String(Math.ceil(retryAfterMs / 1_000)));
+    }
+  });
+
+  it("is not repeated to whoever waits as long as it said", async () => {
+    await tenant("patient", { tenant: limit(2, 1) });
+    await send("patient/open", { count: 1 });
+    for (let round = 0; round < 3; round += 1) {
+      const refused = await one("patient/open");
+      expect(refused.status).toBe(429);
+      const dueMs = refused.answeredMs + refused.json.retryAfterMs;
+      const tries = await send("patient/open", {
+        enough: (sent) => withStatus(sent, 202).length > 0,
+      });
+      expect(withStatus(tries, 429).filter(({ sentMs }) => sentMs > dueMs)).toEqual([]);
+    }
+  });
+
+  it("by a source's limit names the source, and leaves the tenant's other source open", async () => {
+    await tenant("two-doors", { open: limit(ONCE_PER_HOUR, 3) });
+    const sent = await send("two-doors/open", { count: 10 });
+    expect(withStatus(sent, 202)).toHaveLength(3);
+    expect((await one("two-doors/open")).json.scope).toBe("source");
+    expect(statuses(await send("two-doors/other", { count: 10 }))).toEqual(new Set([202]));
+  });
+
+  it("by the tenant's limit holds for every source of it", async () => {
+    await tenant("one-roof", { tenant: limit(ONCE_PER_HOUR, 3) });
+    await send("one-roof/open", { count: 3 });
+    expect((await one("one-roof/other")).json).toMatchObject({ scope: "tenant" });
+    expect((await one("one-roof/open")).json).toMatchObject({ scope: "tenant" });
+  });
+
+  it("of a batch that no burst can hold does not keep out those who fit", async () => {
+    await tenant("bulky", { tenant: limit(10, 10) });
+    const cloudevent = (id: number) => {
+      return { specversion: "1.0", id: `${id}`, source: "/shop", type: "order", data: {} };
+    };
+    const answer = await router.send("bulky/open", {
+      headers: { "content-type": "application/cloudevents-batch+json" },
+      body: JSON.stringify(Array.from({ length: 200 }, (_, id) => cloudevent(id))),
+    });
+    expect(answer.status).toBe(429);
+    expect((await one("bulky/open")).status).toBe(202);
+  });
+});
+
+describe("overflow demote", () => {
+  it("accepts everything and sends what is over the limit as bulk, losing nothing", async () => {
+    await tenant("patched", { tenant: limit(ONCE_PER_HOUR, 5, "demote") });
+    const sent = await send("patched/open", { senders: 8, count: 40 });
+    expect(statuses(sent)).toEqual(new Set([202]));
+    const by = Map.groupBy(sent, ({ answer }) => JSON.parse(answer).priorities.join());
+    expect([...by.keys()].sort()).toEqual(["bulk", "critical"]);
+    expect(by.get("critical")).toHaveLength(5);
+
+    expect(await delivered("patched", 40)).toEqual(idsOf(sent));
+    const { items } = await eventually(
+      async () => (await router.admin.get("tenants/patched/deliveries?state=delivered")).body,
+      (page) => page.items.length === 40,
+    );
+    const listed: readonly { readonly priority: string; readonly eventId: string }[] = items;
+    const events = (priority: string) =>
+      listed
+        .filter((item) => item.priority === priority)
+        .map(({ eventId }) => eventId)
+        .sort();
+    expect(events("critical")).toEqual(idsOf(by.get("critical") ?? []));
+    expect(events("bulk")).toEqual(idsOf(by.get("bulk") ?? []));
+  });
+});
+
+describe("a change", () => {
+  it("of a rule holds for the very next event, each time", async () => {
+    await tenant("edited");
+    for (const priority of ["bulk", "normal", "critical", "bulk"]) {
+      await putRule("edited", { priority });
+      expect((await one("edited/open")).json.priorities).toEqual([priority]);
+    }
+    await putRule("edited", { enabled: false });
+    expect((await one("edited/open")).json.priorities).toEqual([]);
+  });
+
+  it("to a higher limit opens a tenant that was shut, however long it would have been", async () => {
+    await tenant("raised", { tenant: limit(ONCE_PER_HOUR, 2) });
+    const shut = await send("raised/open", { count: 4 });
+    expect(withStatus(shut, 429)).toHaveLength(2);
+    await router.admin.put("tenants/raised", { limit: limit(100, 2) });
+    const open = await eventually(
+      () => one("raised/open"),
+      ({ status }) => status === 202,
+    );
+    expect(open.status).toBe(202);
+  });
+});
+
+describe("after a restart", () => {
+  const stateDirectory = mkdtempSync(join(tmpdir(), "signalbox-limits-"));
+
+  afterAll(() => rmSync(stateDirectory, { recursive: true, force: true }));
+
+  it("an empty bucket is still empty, and refuses", async () => {
+    const before = router;
+    router = await startRouter({ stateDirectory });
+    try {
+      await tenant("spent", { tenant: limit(ONCE_PER_HOUR, 3) });
+      await tenant("unspent", { tenant: limit(ONCE_PER_HOUR, 3) });
+      expect(statuses(await send("spent/open", { count: 3 }))).toEqual(new Set([202]));
+      await router.stop();
+      router = await startRouter({ stateDirectory, vars: router.vars });
+      expect(statuses(await send("spent/open", { count: 3 }))).toEqual(new Set([429]));
+      expect(statuses(await send("unspent/open", { count: 3 }))).toEqual(new Set([202]));
+    } finally {
+      await router.stop();
+      router = before;
+    }
+  });
+});
