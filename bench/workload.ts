@@ -1,5 +1,7 @@
 /** What all parts send: a 1 KB order, signed as GitHub does, and a tenant with 100 rules of which one wants it. */
 import { createHmac } from "node:crypto";
+import type { JsonObject } from "../src/core/json.ts";
+import type { Admin } from "../src/local/admin.ts";
 
 export const SECRET = "bench-secret";
 export const RULES = 100;
@@ -46,8 +48,36 @@ export function webhookHeaders(body: string): Record<string, string> {
   };
 }
 
+/** Tenant `bench`: a GitHub source, one target, and 100 rules of which an order of each kind matches one. */
+export async function prepareTenant(admin: Admin, url: string): Promise<void> {
+  await admin.put("tenants/bench", {});
+  await admin.put("tenants/bench/sources/github", {
+    verify: { scheme: "github", secrets: [SECRET] },
+  });
+  await admin.put("tenants/bench/targets/receiver", { kind: "http", url });
+  for (const { id, pattern, priority } of rules(RULES)) {
+    await admin.put(`tenants/bench/rules/${id}`, { pattern, priority, targets: ["receiver"] });
+  }
+}
+
+export interface BenchRule {
+  readonly id: string;
+  readonly pattern: JsonObject;
+  readonly priority: (typeof KINDS)[number];
+}
+
+/** `count` rules: one for each kind of order, the rest for what no order is. */
+export function rules(count: number): BenchRule[] {
+  return Array.from({ length: count }, (_, at) => {
+    const priority = KINDS[at];
+    if (priority === undefined) return { id: `other-${at}`, pattern: other(at), priority: "bulk" };
+    const data = { kind: [priority], order: { amount: [{ exists: true }] } };
+    return { id: `orders-${priority}`, pattern: { type: ["order"], data }, priority };
+  });
+}
+
 /** Patterns of the kinds people write, none of which wants an order above. */
-export function otherPattern(number: number): object {
+function other(number: number): JsonObject {
   const kind = `kind-${number}`;
   switch (number % 5) {
     case 0:
@@ -58,7 +88,7 @@ export function otherPattern(number: number): object {
       return { data: { customer: { id: [{ prefix: `cus_9${number}` }], tier: ["gold"] } } };
     case 3:
       return {
-        data: { kind: [{ "anything-but": KINDS }], order: { region: [REGIONS[number % 4]] } },
+        data: { kind: [{ "anything-but": KINDS }], order: { region: [REGIONS[number % 4] ?? ""] } },
       };
     default:
       return { data: { items: { sku: [`SKU-${2_000 + number}`], quantity: [number] } } };

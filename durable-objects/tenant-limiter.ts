@@ -42,7 +42,7 @@ export class TenantLimiter extends DurableObject<Env> {
     return {
       revision: this.#revision,
       ttlMs: LEASE_TTL_MS,
-      grants: request.asks.map((ask) => this.#grant(ask, now)),
+      grants: this.#grantInTurn(request.asks, now),
     };
   }
 
@@ -52,6 +52,17 @@ export class TenantLimiter extends DurableObject<Env> {
 
   secretsLastUsed(): Record<string, number> {
     return Object.fromEntries(this.#secretsUsed);
+  }
+
+  /** A source that is over its own limit must not use up its tenant's. */
+  #grantInTurn(asks: readonly LeaseAsk[], now: number): LeaseAnswer["grants"] {
+    const grants = [];
+    for (const ask of asks) {
+      const grant = this.#grant(ask, now);
+      grants.push(grant);
+      if (grant.granted === 0) break;
+    }
+    return grants;
   }
 
   #grant(ask: LeaseAsk, now: number): LeaseAnswer["grants"][number] {

@@ -46,11 +46,17 @@ function answer(context: Context, acceptance: Acceptance): Response {
 }
 
 /**
- * The body, counted as it comes: `content-length` may be absent or wrong. Null when it is longer than
+ * The body, counted as it comes unless its length is declared and small enough. Null when it is longer than
  * `bytesMax`; the rest is read and dropped, because a sender who still writes hears no answer.
  */
 export async function readBody(request: Request, bytesMax: number): Promise<Uint8Array | null> {
   if (request.body === null) return new Uint8Array();
+  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (declared <= bytesMax) {
+    // HTTP ends the body there: it is read whole, in one call instead of one a chunk.
+    const whole = new Uint8Array(await request.arrayBuffer());
+    return whole.length > bytesMax ? null : whole;
+  }
   const reader = request.body.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;

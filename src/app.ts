@@ -10,10 +10,10 @@ import { VERSION } from "./core/version.ts";
 import type { Env } from "./env.ts";
 import { errorText } from "./ports/log.ts";
 
-export type AppContext = Context<{ Bindings: Env; Variables: { app: App } }>;
+type Bound = { Bindings: Env };
 
-export function createApp(): Hono<{ Bindings: Env; Variables: { app: App } }> {
-  const app = new Hono<{ Bindings: Env; Variables: { app: App } }>();
+export function createApp(): Hono<Bound> {
+  const app = new Hono<Bound>();
 
   app.get("/healthz", (context) => context.json({ status: "ok", version: VERSION }));
   app.get("/", (context) => context.html(homePage()));
@@ -23,35 +23,37 @@ export function createApp(): Hono<{ Bindings: Env; Variables: { app: App } }> {
     return context.html(problemPage(slug as ProblemSlug));
   });
 
-  app.use("*", async (context, next) => {
-    const composed = compose(context.env);
-    if (!composed.ok) {
-      const detail = `The configuration is not valid: ${composed.faults.join("; ")}.`;
-      return problemResponse(context, { slug: "unavailable", detail, retryAfterMs: 60_000 });
-    }
-    context.set("app", composed.app);
-    return next();
-  });
-
-  app.all("/in/:tenant/:source", (context) => handleIngest(context, context.get("app").accept));
+  app.all(
+    "/in/:tenant/:source",
+    composed((context, { accept }) => handleIngest(context, accept)),
+  );
 
   // Loaded on first use: a webhook never pays for the admin half.
-  app.get("/openapi.json", async (context) => {
-    const { openApi } = await import("../routes/admin/index.ts");
-    return context.json(openApi(new URL(context.req.url).origin));
-  });
-  app.all("/admin/*", async (context) => {
-    const { handleAdmin } = await import("../routes/admin/index.ts");
-    return handleAdmin(context, context.get("app"));
-  });
+  app.get(
+    "/openapi.json",
+    composed(async (context) => {
+      const { openApi } = await import("../routes/admin/index.ts");
+      return context.json(openApi(new URL(context.req.url).origin));
+    }),
+  );
+  app.all(
+    "/admin/*",
+    composed(async (context, app) => {
+      const { handleAdmin } = await import("../routes/admin/index.ts");
+      return handleAdmin(context, app);
+    }),
+  );
 
   app.notFound(notFound);
   app.onError((error, context) => {
     const known = error instanceof Retryable;
-    context.get("app")?.deliver.log.error("request-failed", {
-      path: new URL(context.req.url).pathname,
-      error: errorText(error),
-    });
+    const running = compose(context.env);
+    if (running.ok) {
+      running.app.deliver.log.error("request-failed", {
+        path: new URL(context.req.url).pathname,
+        error: errorText(error),
+      });
+    }
     return problemResponse(
       context,
       known
@@ -64,6 +66,18 @@ export function createApp(): Hono<{ Bindings: Env; Variables: { app: App } }> {
     );
   });
   return app;
+}
+
+type Handler = (context: Context<Bound>, app: App) => Response | Promise<Response>;
+
+/** No middleware: Hono answers a path that has one handler at once, without a chain of calls. */
+function composed(handle: Handler): (context: Context<Bound>) => Response | Promise<Response> {
+  return (context) => {
+    const result = compose(context.env);
+    if (result.ok) return handle(context, result.app);
+    const detail = `The configuration is not valid: ${result.faults.join("; ")}.`;
+    return problemResponse(context, { slug: "unavailable", detail, retryAfterMs: 60_000 });
+  };
 }
 
 const notFound = (context: Context) =>

@@ -5,7 +5,14 @@
  * revision along. When the limiter cannot be reached, events are admitted for one lease's life: a
  * webhook turned away is lost at many senders, an excess of one second is not.
  */
-import { type Lease, leaseTokensMax, NO_LEASE, spend, tokensToAsk } from "../core/admit/lease.ts";
+import {
+  covers,
+  type Lease,
+  leaseTokensMax,
+  NO_LEASE,
+  spend,
+  tokensToAsk,
+} from "../core/admit/lease.ts";
 import { Retryable } from "../core/errors.ts";
 import {
   DIRECTORY_TENANTS_MAX,
@@ -94,7 +101,9 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
     limits: readonly Claimed[],
     needed: number,
   ): Promise<void> {
-    const asks = limits.map(({ key, limit }): LeaseAsk => {
+    // What still holds enough is left alone: a new lease would drop what is in it.
+    const short = limits.filter(({ key }) => !covers(leaseOf(state, key), clock.nowMs(), needed));
+    const asks = short.map(({ key, limit }): LeaseAsk => {
       const { used } = leaseOf(state, key);
       const waiting = state.waiting.get(key) ?? needed;
       const wanted = tokensToAsk({ needed, waiting, used }, leaseTokensMax(limit, LEASE_TTL_MS));

@@ -52,7 +52,7 @@ export async function claimBatch(batch: OpenedBatch, ports: DeliverPorts): Promi
   const firsts = uniqueFirsts(batch.events);
   const agains = batch.events.filter((event) => event.again !== null);
   const { segments, pointers } = layOut(firsts, ports);
-  const againDuties = agains.flatMap((event) => againDutiesOf(event, ports));
+  const againDuties = newest(agains.flatMap((event) => againDutiesOf(event, ports)));
   const answer = await ports.ledger.claim({
     token,
     leaseSeconds: LEASE_SECONDS,
@@ -122,6 +122,19 @@ function againDutiesOf(event: HeldEvent, ports: DeliverPorts): Duty[] {
     const priority = bound?.priority ?? "bulk";
     return dutyOf(event, { ...again, priority }, again.attempts, "row", ports);
   });
+}
+
+/**
+ * One duty per delivery. Copies come from the sweeper when a queue is slow; those that know of fewer
+ * attempts are stale, and the ledger's row looks after all of them.
+ */
+function newest(duties: readonly Duty[]): Duty[] {
+  const byDelivery = new Map<string, Duty>();
+  for (const duty of duties) {
+    const other = byDelivery.get(keyOf(duty));
+    if (other === undefined || other.attempts < duty.attempts) byDelivery.set(keyOf(duty), duty);
+  }
+  return [...byDelivery.values()];
 }
 
 function dutyOf(

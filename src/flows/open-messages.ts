@@ -52,25 +52,32 @@ export function retryLater(open: OpenMessage, seconds: number): void {
   open.retryAfterSeconds = Math.max(open.retryAfterSeconds ?? 0, seconds);
 }
 
+/** In the messages' order: of copies the first one counts, so that no two messages wait for each other. */
 export async function openMessages(
   messages: readonly QueueMessage[],
   ports: DeliverPorts,
 ): Promise<OpenedBatch> {
-  const batch: OpenedBatch = { messages: [], events: [] };
-  await Promise.all(
-    messages.map(async (message) => {
-      const decoded = decodePack(message.body, ports.text);
-      const origin = decoded.ok ? decoded.pack.origin : null;
-      const open: OpenMessage = { message, origin, retryAfterSeconds: null };
-      batch.messages.push(open);
-      if (!decoded.ok) return keepPoison(open, decoded.reason, ports);
-      for (const item of decoded.pack.items) {
-        const event = await hold(open, item, ports);
-        if (event !== null) batch.events.push(event);
-      }
-    }),
-  );
-  return batch;
+  const opened = await Promise.all(messages.map((message) => openMessage(message, ports)));
+  return {
+    messages: opened.map(({ open }) => open),
+    events: opened.flatMap(({ events }) => events),
+  };
+}
+
+async function openMessage(
+  message: QueueMessage,
+  ports: DeliverPorts,
+): Promise<{ open: OpenMessage; events: HeldEvent[] }> {
+  const decoded = decodePack(message.body, ports.text);
+  const origin = decoded.ok ? decoded.pack.origin : null;
+  const open: OpenMessage = { message, origin, retryAfterSeconds: null };
+  const events: HeldEvent[] = [];
+  if (!decoded.ok) await keepPoison(open, decoded.reason, ports);
+  for (const item of decoded.ok ? decoded.pack.items : []) {
+    const event = await hold(open, item, ports);
+    if (event !== null) events.push(event);
+  }
+  return { open, events };
 }
 
 async function hold(

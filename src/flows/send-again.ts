@@ -6,6 +6,7 @@ import {
   type Again,
   encodePack,
   groupBySize,
+  HEADER_OVERHEAD_BYTES,
   itemBytes,
   type PackItem,
 } from "../core/enqueue/pack.ts";
@@ -45,9 +46,16 @@ export async function sendAgain(settled: readonly Settled[], ports: DeliverPorts
   await Promise.all(
     [...byDeparture].map(([departure, events]) => {
       const [priority, delay] = departure.split(" ");
-      return sendPacks([...events.values()], priority as Priority, Number(delay), ports);
+      const items = [...events.values()].flatMap((going) => fitting(going, ports));
+      return sendPacks(items, priority as Priority, Number(delay), ports);
     }),
   );
+}
+
+/** An event nearly as big as a message takes one delivery along at a time. */
+function fitting(going: Going, { text }: Pick<DeliverPorts, "text">): PackItem[] {
+  if (itemBytes(going, text) + HEADER_OVERHEAD_BYTES <= PACK_BYTES_MAX) return [going];
+  return going.again.map((again) => ({ content: going.content, again: [again] }));
 }
 
 /** Sends items as few packs; a failure is logged and left to the sweeper. */

@@ -44,8 +44,8 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
       const due = await ports.ledger.due(horizonMs, SWEEP_PAGE);
       if (due.length === 0) return report({ revived, unreadable, complete: true }, scope, ports);
       const sent = await sendDue(due, ports);
-      revived += sent.length;
-      unreadable += due.length - sent.length;
+      revived += sent.revived;
+      unreadable += sent.unreadable;
       await ports.ledger.putOff(due, putOffMs);
       if (due.length < SWEEP_PAGE)
         return report({ revived, unreadable, complete: true }, scope, ports);
@@ -56,26 +56,29 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
   return report({ revived, unreadable, complete: false }, scope, ports);
 }
 
-/** Sends the due deliveries, most urgent first; answers those that went out. */
-async function sendDue(due: readonly DueDelivery[], ports: DeliverPorts): Promise<DueDelivery[]> {
-  const sent: DueDelivery[] = [];
+/** Sends the due deliveries, most urgent first; what the queue refuses waits for another pass. */
+async function sendDue(
+  due: readonly DueDelivery[],
+  ports: DeliverPorts,
+): Promise<Pick<Swept, "revived" | "unreadable">> {
+  let revived = 0;
+  let unreadable = 0;
   for (const priority of PRIORITIES) {
-    const byDelay = new Map<number, { delivery: DueDelivery; item: PackItem }[]>();
+    const byDelay = new Map<number, PackItem[]>();
     for (const delivery of due) {
       if (delivery.priority !== priority) continue;
       const item = await itemOf(delivery, ports);
-      if (item === null) continue;
-      const delaySeconds = Math.max(0, Math.ceil(delivery.dueInMs / 1_000));
-      byDelay.set(delaySeconds, [...(byDelay.get(delaySeconds) ?? []), { delivery, item }]);
-    }
-    for (const [delaySeconds, going] of byDelay) {
-      const items = going.map(({ item }) => item);
-      if (await sendPacks(items, priority, delaySeconds, ports)) {
-        sent.push(...going.map(({ delivery }) => delivery));
+      if (item === null) unreadable += 1;
+      else {
+        const delaySeconds = Math.max(0, Math.ceil(delivery.dueInMs / 1_000));
+        byDelay.set(delaySeconds, [...(byDelay.get(delaySeconds) ?? []), item]);
       }
     }
+    for (const [delaySeconds, items] of byDelay) {
+      if (await sendPacks(items, priority, delaySeconds, ports)) revived += items.length;
+    }
   }
-  return sent;
+  return { revived, unreadable };
 }
 
 /** The event's frame from the archive, or a pointer to it when it is too big for a message. */

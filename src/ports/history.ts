@@ -49,13 +49,13 @@ export interface TimeRange {
   readonly toMs: number;
 }
 
-export interface EventFilter extends TimeRange {
+export interface EventSelection extends TimeRange {
   readonly source?: string | undefined;
   readonly type?: string | undefined;
   readonly outcome?: "matched" | "unmatched" | undefined;
 }
 
-export interface DeliveryFilter extends TimeRange {
+export interface DeliverySelection extends TimeRange {
   readonly state?: DeliveryState | undefined;
   readonly target?: string | undefined;
   readonly rule?: string | undefined;
@@ -82,7 +82,7 @@ export interface Job {
   readonly states: Readonly<Partial<Record<DeliveryState, number>>>;
 }
 
-export interface RedriveFilter extends TimeRange {
+export interface RedriveSelection extends TimeRange {
   readonly target?: string | undefined;
   readonly rule?: string | undefined;
 }
@@ -91,14 +91,14 @@ export interface History {
   /** Newest first. */
   events(
     tenant: string,
-    filter: EventFilter,
+    filter: EventSelection,
     after: Position | null,
     count: number,
   ): Promise<HistoryPage<EventSummary>>;
   event(tenant: string, id: string): Promise<StoredEvent | null>;
   deliveries(
     tenant: string,
-    filter: DeliveryFilter,
+    filter: DeliverySelection,
     after: Position | null,
     count: number,
   ): Promise<HistoryPage<StoredDelivery>>;
@@ -109,7 +109,7 @@ export interface History {
   redriveAll(
     tenant: string,
     job: string,
-    filter: RedriveFilter,
+    filter: RedriveSelection,
     perSecond: number | null,
   ): Promise<Job>;
   job(tenant: string, id: string): Promise<Job | null>;

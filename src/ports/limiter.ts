@@ -20,6 +20,7 @@ export interface LeaseRequest {
 export interface LeaseAnswer {
   readonly revision: number;
   readonly ttlMs: number;
+  /** In the order asked, up to the first that is denied: from those behind it nothing is taken. */
   readonly grants: readonly { scope: string; granted: number; retryAfterMs: number }[];
 }
 

@@ -108,6 +108,17 @@ describe("without the archive", () => {
     expect(world.ledger.deliveries.size).toBe(0);
   });
 
+  it("a message that comes again does not take the bytes from what was settled before", async () => {
+    world.transport.answer = () => response(500);
+    const batch = () => [messageWith({ to: ["pager"] })];
+    await consume(world, "normal", batch());
+    await world.clock.advance((LEASE_SECONDS + 1) * 1_000);
+    expect(await consume(world, "normal", batch(), broken())).toEqual(["ack"]);
+    const [due] = await world.ledger.due(3_600_000, 1);
+    if (due === undefined) throw new Error("nothing is owed");
+    expect(await world.archive.frame(due.pointer)).not.toBeNull();
+  });
+
   it("is asked three times, and no longer than its time each", async () => {
     const startedAtMs = world.clock.nowMs();
     let tries = 0;

@@ -9,14 +9,14 @@ import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import type { PackItem } from "../../src/core/enqueue/pack.ts";
 import type { Frame } from "../../src/core/enqueue/record.ts";
 import { subscriptionHash } from "../../src/core/ids.ts";
-import { PRIORITIES } from "../../src/core/priority.ts";
+import { PRIORITIES, type Subscription } from "../../src/core/priority.ts";
 import { deliverBatch, type QueueRole } from "../../src/flows/deliver-batch.ts";
 import type { QueueMessage } from "../../src/flows/open-messages.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { keyOf } from "../../src/ports/ledger.ts";
 import { type Fault, withFaults } from "../support/memory-faults.ts";
-import { boundTo, frameOf, packOf, type RecordSketch } from "../support/memory-records.ts";
+import { boundTo, frameOf, packOf } from "../support/memory-records.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
 import { messageOf } from "./consumer.ts";
@@ -31,46 +31,50 @@ const event = fc.record({
   receipt: fc.constantFrom("rcp_1", "rcp_2"),
   to: fc.uniqueArray(subscription, { maxLength: 3, selector: ({ target }) => target }),
 });
-/** Events whose bytes rest in the archive, if `isThere`. */
-const big = fc.tuple(event, fc.boolean());
+type EventSketch = { readonly key: string; readonly receipt: string; readonly to: Subscription[] };
+/** A message: events, one event that rests in the archive or should, or nothing readable. */
+type MessageSketch =
+  | EventSketch[]
+  | { readonly big: EventSketch; readonly isThere: boolean }
+  | null;
+
+const batch: fc.Arbitrary<MessageSketch[]> = fc.array(
+  fc.oneof(
+    { weight: 6, arbitrary: fc.array(event, { minLength: 1, maxLength: 3 }) },
+    { weight: 1, arbitrary: fc.record({ big: event, isThere: fc.boolean() }) },
+    { weight: 1, arbitrary: fc.constant(null) },
+  ),
+  { minLength: 1, maxLength: 6 },
+);
 
 interface Batch {
   readonly messages: readonly (readonly PackItem[] | null)[];
+  /** What rests in the archive. */
   readonly stored: ReadonlyMap<string, Uint8Array>;
 }
 
-const batch: fc.Arbitrary<Batch> = fc
-  .array(
-    fc.oneof(
-      { weight: 6, arbitrary: fc.array(event, { minLength: 1, maxLength: 3 }) },
-      { weight: 1, arbitrary: big.map((each) => ({ big: each })) },
-      { weight: 1, arbitrary: fc.constant(null) },
-    ),
-    { minLength: 1, maxLength: 6 },
-  )
-  .map((sketches) => {
-    const stored = new Map<string, Uint8Array>();
-    const known = new Map<string, RecordSketch>();
-    /** One receipt of one event is one record, in however many messages it comes. */
-    const accepted = (sketch: RecordSketch): Frame => {
-      const name = `${sketch.key} ${sketch.receipt}`;
-      const first = known.get(name) ?? sketch;
-      known.set(name, first);
-      return frameOf(first);
-    };
-    const messages = sketches.map((sketch) => {
-      if (sketch === null) return null;
-      if (!("big" in sketch)) return sketch.map((each) => ({ content: accepted(each) }));
-      const [each, isThere] = sketch.big;
-      const { record, bytes } = accepted(each);
-      const { id, receipt, tenant } = record;
-      const segment = `acme/big/${id}/${receipt}`;
-      if (isThere) stored.set(segment, bytes);
-      const pointer = { segment, offset: 0, length: bytes.length };
-      return [{ content: { pointer, id, receipt, tenant } }];
-    });
-    return { messages, stored };
+function batchOf(sketches: readonly MessageSketch[]): Batch {
+  const stored = new Map<string, Uint8Array>();
+  const known = new Map<string, EventSketch>();
+  /** One receipt of one event is one record, in however many messages it comes. */
+  const frame = (sketch: EventSketch): Frame => {
+    const name = `${sketch.key} ${sketch.receipt}`;
+    const first = known.get(name) ?? sketch;
+    known.set(name, first);
+    return frameOf(first);
+  };
+  const messages = sketches.map((sketch) => {
+    if (sketch === null) return null;
+    if (Array.isArray(sketch)) return sketch.map((each) => ({ content: frame(each) }));
+    const { record, bytes } = frame(sketch.big);
+    const { id, receipt, tenant } = record;
+    const segment = `acme/big/${id}/${receipt}`;
+    if (sketch.isThere) stored.set(segment, bytes);
+    const pointer = { segment, offset: 0, length: bytes.length };
+    return [{ content: { pointer, id, receipt, tenant } }];
   });
+  return { messages, stored };
+}
 
 const faults = fc.array(
   fc.oneof(
@@ -127,31 +131,27 @@ function expectWrittenDown(world: World, items: readonly PackItem[]): void {
 describe("whatever fails", () => {
   it("each message is answered once, and what is acknowledged is written down", async () => {
     await fc.assert(
-      fc.asyncProperty(
-        batch,
-        role,
-        faults,
-        statuses,
-        async ({ messages, stored }, from, plan, answers) => {
-          const world = prepare(stored);
-          let sent = 0;
-          world.transport.answer = () => response(answers[sent++ % answers.length] ?? 200);
-          const batched = messages.map((items) => messageOf(bodyOf(items)));
-          await world.clock.run(deliverBatch(from, batched, faulty(world, 1, plan)));
-          for (const [at, { answers: given }] of batched.entries()) {
-            expect(given).toHaveLength(1);
-            const items = messages[at] ?? null;
-            if (given[0] === "ack" && items !== null) expectWrittenDown(world, items);
-          }
-        },
-      ),
+      fc.asyncProperty(batch, role, faults, statuses, async (sketches, from, plan, answers) => {
+        const { messages, stored } = batchOf(sketches);
+        const world = prepare(stored);
+        let sent = 0;
+        world.transport.answer = () => response(answers[sent++ % answers.length] ?? 200);
+        const batched = messages.map((items) => messageOf(bodyOf(items)));
+        await world.clock.run(deliverBatch(from, batched, faulty(world, 1, plan)));
+        for (const [at, { answers: given }] of batched.entries()) {
+          expect(given).toHaveLength(1);
+          const items = messages[at] ?? null;
+          if (given[0] === "ack" && items !== null) expectWrittenDown(world, items);
+        }
+      }),
       { numRuns: 300 },
     );
   });
 
   it("everything owed ends once nothing fails any more", async () => {
     await fc.assert(
-      fc.asyncProperty(batch, faults, statuses, async ({ messages, stored }, plan, answers) => {
+      fc.asyncProperty(batch, faults, statuses, async (sketches, plan, answers) => {
+        const { messages, stored } = batchOf(sketches);
         const world = prepare(stored);
         let sent = 0;
         world.transport.answer = () => response(answers[sent++ % answers.length] ?? 200);

@@ -100,6 +100,17 @@ describe("an event", () => {
   });
 });
 
+describe("messages that hold the same events in another order", () => {
+  it("do not wait for each other: the first is finished, the other comes again", async () => {
+    const [a, b] = ["a", "b"].map((key) => ({ content: frameOf({ key, to: ["pager"] }) }));
+    if (a === undefined || b === undefined) throw new Error("there are two");
+    const batch = [messageOfItems(a, b), messageOfItems(b, a)];
+    expect(await consume(world, "normal", batch)).toEqual(["ack", 2]);
+    expect(await consume(world, "normal", [messageOfItems(b, a)])).toEqual(["ack"]);
+    expect(world.transport.sent).toHaveLength(2);
+  });
+});
+
 describe("a failed attempt", () => {
   it("is tried again by a delayed message, and settled as retrying first", async () => {
     world.transport.answer = () => response(500);
@@ -155,6 +166,21 @@ describe("a failed attempt", () => {
     await consume(world, "normal", [
       messageOfItems({ content: frameOf({ to: ["pager"] }), again }),
     ]);
+    expect(rowOf(world, {}, "pager")).toMatchObject({ state: "retrying", attempts: 2 });
+  });
+
+  it("that two messages of one batch carry is made once, by the newer of them", async () => {
+    world.transport.answer = () => response(500);
+    await consume(world, "normal", [messageWith({ to: ["pager"] })]);
+    await world.clock.advance(6_000);
+    world.transport.sent.length = 0;
+    const carrying = (attempts: number) => {
+      const again = [{ rule: "orders", target: "pager", attempts }];
+      return messageOfItems({ content: frameOf({ to: ["pager"] }), again });
+    };
+    const batch = [carrying(0), carrying(1), carrying(1), carrying(0)];
+    expect(await consume(world, "normal", batch)).toEqual(["ack", "ack", "ack", "ack"]);
+    expect(world.transport.sent).toHaveLength(1);
     expect(rowOf(world, {}, "pager")).toMatchObject({ state: "retrying", attempts: 2 });
   });
 

@@ -59,7 +59,9 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     if (row.leaseUntilMs >= now && row.token !== token) {
       return { kind: "leased", remainingMs: row.leaseUntilMs - now, done };
     }
-    events.set(first.id, { ...row, pointer: first.pointer, token, leaseUntilMs: now + leaseMs });
+    // Whatever is not delivered relies on the place that its event's row names.
+    const pointer = of.some(({ state }) => state !== "delivered") ? row.pointer : first.pointer;
+    events.set(first.id, { ...row, pointer, token, leaseUntilMs: now + leaseMs });
     return { kind: "claimed", done };
   }
 
@@ -67,6 +69,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     const now = clock.nowMs();
     const row = deliveries.get(keyOf(again));
     if (row === undefined || row.attempts !== again.attempts) return null;
+    if (row.tenant !== again.tenant || row.receivedAtMs !== again.receivedAtMs) return null;
     const isFree =
       row.state === "pending" ||
       row.state === "retrying" ||

@@ -34,6 +34,16 @@ export function createMemoryLimiter(clock: Clock): MemoryLimiter {
     return { scope: ask.scope, granted, retryAfterMs };
   }
 
+  function grantInTurn(tenant: string, asks: readonly LeaseAsk[]) {
+    const grants = [];
+    for (const ask of asks) {
+      const granted = grant(tenant, ask);
+      grants.push(granted);
+      if (granted.granted === 0) break;
+    }
+    return grants;
+  }
+
   return {
     asked,
     revisions,
@@ -44,7 +54,7 @@ export function createMemoryLimiter(clock: Clock): MemoryLimiter {
       return {
         revision: learn(tenant, request.revision),
         ttlMs: LEASE_TTL_MS,
-        grants: request.asks.map((ask) => grant(tenant, ask)),
+        grants: grantInTurn(tenant, request.asks),
       };
     },
     announce: async (tenant, revision) => void learn(tenant, revision),

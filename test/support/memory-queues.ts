@@ -1,4 +1,6 @@
 /** The queues in memory, with what stands behind them: messages that come again until they are acked. */
+import { Invariant } from "../../src/core/errors.ts";
+import { PACK_BYTES_MAX } from "../../src/core/limits.ts";
 import type { QueueRole } from "../../src/flows/deliver-batch.ts";
 import type { QueueMessage } from "../../src/flows/open-messages.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -29,6 +31,8 @@ export function createMemoryQueues(clock: Clock): MemoryQueues {
     kept: queues,
 
     async send(priority, packs, delaySeconds = 0) {
+      const tooBig = packs.find(({ length }) => length > PACK_BYTES_MAX);
+      if (tooBig !== undefined) throw new Invariant(`a pack of ${tooBig.length} bytes`);
       for (const body of packs) {
         last += 1;
         const id = `message-${last}`;

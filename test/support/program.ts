@@ -1,6 +1,7 @@
 /** The router as `npm start` runs it: processes of its own on a state directory, which a test can kill. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Admin, createAdmin } from "../../src/local/admin.ts";
@@ -24,16 +25,30 @@ export interface Program {
 
 /** Resolves when it takes requests. */
 export async function startProgram(stateDirectory: string): Promise<Program> {
+  // What it leaves behind when it is killed goes with the state.
+  const temporary = join(stateDirectory, "tmp");
+  mkdirSync(temporary, { recursive: true });
   // A process group of its own, so that each of its processes can be found again.
   const child = spawn(process.execPath, [join(ROOT, "src/local/run.mjs"), "start"], {
     cwd: ROOT,
     detached: true,
-    env: { ...process.env, PORT: "0", SIGNALBOX_STATE: stateDirectory },
+    env: { ...process.env, PORT: "0", SIGNALBOX_STATE: stateDirectory, TMPDIR: temporary },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const url = await addressOf(child);
-  const token = readOrCreateVars(join(ROOT, ".dev.vars")).ADMIN_TOKEN ?? "";
   const processes = () => processesOf(child.pid ?? 0);
+  async function kill(part = ""): Promise<void> {
+    const doomed = processes().filter(({ command }) => command.includes(part));
+    for (const { pid } of doomed) killNow(pid);
+    await eventually(
+      async () => processes().filter(({ pid }) => doomed.some((one) => one.pid === pid)),
+      (left) => left.length === 0,
+    );
+  }
+  const url = await addressOf(child).catch(async (error: unknown) => {
+    await kill();
+    throw error;
+  });
+  const token = readOrCreateVars(join(ROOT, ".dev.vars")).ADMIN_TOKEN ?? "";
   return {
     url,
     admin: createAdmin(url, token),
@@ -43,16 +58,17 @@ export async function startProgram(stateDirectory: string): Promise<Program> {
       if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
       return child.exitCode;
     },
-    async kill(part = "") {
-      const doomed = processes().filter(({ command }) => command.includes(part));
-      for (const { pid } of doomed) process.kill(pid, "SIGKILL");
-      await eventually(
-        async () => processes().filter(({ pid }) => doomed.some((one) => one.pid === pid)),
-        (left) => left.length === 0,
-      );
-    },
+    kill,
     running: () => processes().map(({ command }) => command),
   };
+}
+
+function killNow(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 async function addressOf(child: ChildProcess): Promise<string> {

@@ -63,3 +63,9 @@ function post(url: string, body: string, index: number, agent: Agent): Promise<S
     sending.end(body);
   });
 }
+
+export const withStatus = (sent: readonly Sent[], status: number): Sent[] =>
+  sent.filter((one) => one.status === status);
+
+export const statusesOf = (sent: readonly Sent[]): Set<number> =>
+  new Set(sent.map(({ status }) => status));

@@ -10,6 +10,17 @@ const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 /** Must read exactly like the partial index's own condition, or SQLite does not use the index. */
 const OWED = "state IN ('pending', 'delivering', 'retrying')";
 const OPEN = "state IN ('retrying', 'parked', 'dead')";
+/** By itself SQLite prefers the primary key here, and walks through all that a tenant was ever sent. */
+const OPEN_DELIVERIES = "deliveries INDEXED BY deliveries_open";
+
+/**
+ * Whether an event's bytes are known to rest where its row says: only then is anything but "delivered"
+ * written. Such a place is kept, because what the new claim brings may never reach the archive.
+ */
+const RELIED_ON = `EXISTS (
+    SELECT 1 FROM deliveries AS d
+    WHERE d.tenant = events.tenant AND d.received_at = events.received_at AND d.event = events.id
+      AND d.state <> 'delivered')`;
 
 /** ?1 = [[id, receipt, tenant, source, type, receivedAt, segment, offset, length]], ?2 = token, ?3 = lease ms. */
 export const CLAIM_EVENTS = `
@@ -20,7 +31,9 @@ SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->
 FROM json_each(?1) WHERE true
 ON CONFLICT (id) DO UPDATE SET
   token = excluded.token, lease_until = excluded.lease_until,
-  segment = excluded.segment, "offset" = excluded."offset", length = excluded.length
+  segment = CASE WHEN ${RELIED_ON} THEN events.segment ELSE excluded.segment END,
+  "offset" = CASE WHEN ${RELIED_ON} THEN events."offset" ELSE excluded."offset" END,
+  length = CASE WHEN ${RELIED_ON} THEN events.length ELSE excluded.length END
 WHERE events.receipt = excluded.receipt
   AND (events.lease_until < ${NOW} OR events.token = excluded.token)
 RETURNING id, receipt`;
@@ -52,6 +65,16 @@ export const REVISIONS = `
 SELECT t.id, t.revision FROM json_each(?1) AS j CROSS JOIN tenants AS t ON t.id = j.value`;
 
 /**
+ * A delivery is parked only while its target is closed: one that was opened meanwhile has already
+ * released what was parked, so the row is written as due, for the sweeper.
+ */
+const IS_OPEN_AGAIN = `value->>9 = 'parked' AND EXISTS (
+  SELECT 1 FROM resources AS r WHERE r.tenant = value->>0 AND r.kind = 'target' AND r.id = value->>5
+    AND r.doc->>'$.paused' IS NOT 1 AND r.doc->'$.disabled' IS NULL)`;
+const STATE = `CASE WHEN ${IS_OPEN_AGAIN} THEN 'pending' ELSE value->>9 END`;
+const DUE_AT = `CASE WHEN ${IS_OPEN_AGAIN} THEN 0 ELSE ${NOW} + (value->>11) END`;
+
+/**
  * ?1 = [[tenant, receivedAt, event, subscription, rule, target, priority, source, type, state, attempts,
  * dueIn, lastStatus, lastError, attempt]], ?2 = token. Written only while the token holds the event.
  */
@@ -59,7 +82,7 @@ export const SETTLE_BY_EVENT = `
 INSERT INTO deliveries (tenant, received_at, event, subscription, rule, target, priority, source, type,
                         state, attempts, due_at, last_status, last_error, settled_at, log, token)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
-       value->>9, value->>10, ${NOW} + (value->>11), value->>12, value->>13, ${NOW},
+       ${STATE}, value->>10, ${DUE_AT}, value->>12, value->>13, ${NOW},
        CASE WHEN value->14 = 'null' THEN '[]' ELSE json_array(json(value->14)) END, ?2
 FROM json_each(?1) AS j CROSS JOIN events AS e ON e.id = j.value->>2 AND e.token = ?2
 WHERE true
@@ -76,7 +99,7 @@ RETURNING event, subscription`;
  */
 export const SETTLE_BY_ROW = `
 UPDATE deliveries SET
-  state = value->>9, attempts = value->>10, due_at = ${NOW} + (value->>11),
+  state = ${STATE}, attempts = value->>10, due_at = ${DUE_AT},
   last_status = COALESCE(value->>12, last_status), last_error = value->>13, settled_at = ${NOW},
   log = CASE WHEN value->14 = 'null' OR attempts = value->>10 THEN log
              WHEN json_array_length(log) < 20 THEN json_insert(log, '$[#]', json(value->14))
@@ -122,7 +145,7 @@ export const RELEASE_PAGE = 500;
 export const RELEASE = `
 UPDATE deliveries SET state = 'pending', due_at = 0, last_error = NULL
 WHERE (tenant, received_at, event, subscription) IN (
-  SELECT tenant, received_at, event, subscription FROM deliveries
+  SELECT tenant, received_at, event, subscription FROM ${OPEN_DELIVERIES}
   WHERE ${OPEN} AND state = 'parked' AND tenant = ?1 AND target = ?2
   ORDER BY received_at LIMIT ?3)
 RETURNING event`;
@@ -157,7 +180,7 @@ UPDATE deliveries SET
 FROM (
   SELECT tenant AS t, received_at AS r, event AS e, subscription AS s,
          ROW_NUMBER() OVER (ORDER BY received_at) AS position
-  FROM deliveries
+  FROM ${OPEN_DELIVERIES}
   WHERE ${OPEN} AND state = 'dead' AND tenant = ?1
     AND (?2 IS NULL OR target = ?2) AND (?3 IS NULL OR rule = ?3)
     AND received_at >= ?4 AND received_at < ?5

@@ -23,9 +23,13 @@ export type Spend =
   | { readonly kind: "denied"; readonly retryAfterMs: number }
   | { readonly kind: "ask" };
 
+/** Whether `count` tokens can be spent of `lease` at `nowMs`. */
+export const covers = (lease: Readonly<Lease>, nowMs: number, count: number): boolean =>
+  nowMs < lease.expiresAtMs && lease.tokens >= count;
+
 /** Spends `count` tokens of `lease` at `nowMs`, or says that they must be asked for, or are denied. */
 export function spend(lease: Lease, nowMs: number, count: number): Spend {
-  if (nowMs < lease.expiresAtMs && lease.tokens >= count) {
+  if (covers(lease, nowMs, count)) {
     lease.tokens -= count;
     return { kind: "spent" };
   }

@@ -43,6 +43,7 @@ interface Waiter<Item> {
   call: PromiseWithResolvers<void>;
   called: boolean;
   taken: boolean;
+  ended: boolean;
 }
 
 export function createGroupCommit<Item>(options: GroupCommitOptions<Item>): GroupCommit<Item> {
@@ -86,6 +87,7 @@ export function createGroupCommit<Item>(options: GroupCommitOptions<Item>): Grou
     } catch (reason) {
       for (const waiter of group) waiter.done.reject(reason);
     } finally {
+      for (const waiter of group) waiter.ended = true;
       inFlight.delete(commit);
       const next = waiting[0];
       if (next !== undefined) {
@@ -116,11 +118,12 @@ export function createGroupCommit<Item>(options: GroupCommitOptions<Item>): Grou
   async function add(item: Item): Promise<void> {
     const done = Promise.withResolvers<void>();
     const call = Promise.withResolvers<void>();
-    const waiter: Waiter<Item> = { item, done, call, called: false, taken: false };
+    const waiter: Waiter<Item> = { item, done, call, called: false, taken: false, ended: false };
     done.promise.catch(() => {}); // an abandoned commit may still fail later
     waiting.push(waiter);
     if (mayLead()) await lead();
     await waitForTurn(waiter);
+    if (waiter.ended) return done.promise;
     const abandon = options.timer(options.abandonMs);
     const gaveUp = await Promise.race([
       done.promise.then(() => false),

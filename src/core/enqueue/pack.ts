@@ -52,7 +52,7 @@ interface Header {
 const VERSION = 1;
 const PREFIX_BYTES = 5;
 /** What a header adds per pack and per item beyond the texts counted in `itemBytes`. */
-const HEADER_OVERHEAD_BYTES = 80;
+export const HEADER_OVERHEAD_BYTES = 80;
 const ITEM_OVERHEAD_BYTES = 4;
 
 export const isParcel = (content: Frame | Parcel): content is Parcel => "pointer" in content;

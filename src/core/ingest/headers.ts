@@ -69,7 +69,21 @@ const GROUPS: readonly Group[] = [
 
 const OPEN: Group = { event: true, target: true };
 
+/** Senders use the same few dozen names again and again; strangers may not fill the memory with theirs. */
+const KNOWN_NAMES_MAX = 1_000;
+const known = new Map<string, Group>();
+
 function groupOf(name: string): Group {
+  let group = known.get(name);
+  if (group === undefined) {
+    group = findGroup(name);
+    if (known.size >= KNOWN_NAMES_MAX) known.clear();
+    known.set(name, group);
+  }
+  return group;
+}
+
+function findGroup(name: string): Group {
   const belongs = (group: Group) =>
     group.names?.includes(name) ||
     group.prefixes?.some((prefix) => name.startsWith(prefix)) ||

@@ -1,24 +1,29 @@
-/** Matches one event against all rules of a tenant. */
+/** Matches one event against all rules of a tenant, without trying those that cannot match. */
 import { isJsonObject, type Json } from "../json.ts";
-import { matchesValues } from "./match.ts";
-import { growPathTree, pathsIn, readEventValues } from "./path-tree.ts";
 import type { Pattern } from "./pattern.ts";
+import { RuleIndex } from "./rule-index/rule-index.ts";
 
 export interface RuleSet {
   /** The ids of the rules that match, in the order in which the rules were given. */
   match(event: Json): readonly string[];
 }
 
-/** The event is read once for all rules, then each is tried. What is no object matches none. */
+/** Changes as a Map does: a rule set again keeps its place, and one set after a delete comes last. */
+export interface ChangingRuleSet extends RuleSet {
+  set(id: string, pattern: Pattern): void;
+  /** Whether there was one. */
+  delete(id: string): boolean;
+}
+
+/** The later of two rules with one id counts. An event that is no object matches no rule. */
 export function compileRules(
-  rules: readonly { readonly id: string; readonly pattern: Pattern }[],
-): RuleSet {
-  const paths = growPathTree(rules.flatMap(({ pattern }) => pathsIn(pattern.paths)));
+  rules: Iterable<{ readonly id: string; readonly pattern: Pattern }>,
+): ChangingRuleSet {
+  const index = new RuleIndex();
+  for (const { id, pattern } of rules) index.set(id, pattern);
   return {
-    match(event) {
-      if (!isJsonObject(event)) return [];
-      const values = readEventValues(paths, event);
-      return rules.filter(({ pattern }) => matchesValues(pattern, values)).map(({ id }) => id);
-    },
+    match: (event) => (isJsonObject(event) ? index.match(event) : []),
+    set: (id, pattern) => index.set(id, pattern),
+    delete: (id) => index.delete(id),
   };
 }

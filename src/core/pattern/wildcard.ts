@@ -56,6 +56,6 @@ export function fitsWildcard(wildcard: Wildcard, text: string): boolean {
  * Equal for texts that differ in case only. Upper case comes last because lower case depends on
  * the neighbours (a final sigma), upper case does not.
  */
-function fold(text: string): string {
+export function fold(text: string): string {
   return text.toLowerCase().toUpperCase();
 }

@@ -1,0 +1,157 @@
+/** How big the Worker is as deployed, what of it runs before the first request, and what that costs. */
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { ROOT, WRANGLER } from "../../src/local/paths.ts";
+import { build } from "../engine.ts";
+import { median } from "../measure/statistics.ts";
+import { figure, table } from "../measure/table.ts";
+import { type Options, progress, type Report } from "../part.ts";
+import { type Ground, prepareGround } from "../systems.ts";
+
+/** Of all modules together, compressed as wrangler counts it. */
+const GZIP_BYTES_MAX = 120 * 1_024;
+
+interface Metafile {
+  readonly inputs: Readonly<Record<string, { imports: readonly { path: string; kind: string }[] }>>;
+  readonly outputs: Readonly<
+    Record<
+      string,
+      { entryPoint?: string; inputs: Readonly<Record<string, { bytesInOutput: number }>> }
+    >
+  >;
+}
+
+interface Bundle {
+  readonly bytes: number;
+  readonly gzipBytes: number;
+}
+
+export async function measureSize({ quick, stateParent }: Options): Promise<Report> {
+  progress("size: building");
+  const ground = prepareGround(stateParent);
+  try {
+    const meta = join(ground.state(), "meta.json");
+    const deployed = bundleOf("wrangler.toml", ground, "--metafile", meta);
+    const plain = bundleOf("wrangler.toml", ground, "--no-minify");
+    const baseline = bundleOf("bench/baseline/wrangler.toml", ground, "--minify");
+    const metafile = JSON.parse(readFileSync(meta, "utf8")) as Metafile;
+    const parts = partsOf(metafile);
+    const runs = quick ? 3 : 7;
+    progress(`size: ${runs} starts each`);
+    const startMs = startupMs("wrangler.toml", runs, ground);
+    const baselineStartMs = startupMs("bench/baseline/wrangler.toml", runs, ground);
+    const data = { deployed, plain, baseline, parts, startMs, baselineStartMs, GZIP_BYTES_MAX };
+    return { title: "Bundle", text: textOf(data), data, failures: failuresOf(deployed) };
+  } finally {
+    ground.remove();
+  }
+}
+
+function bundleOf(wranglerToml: string, ground: Ground, ...more: string[]): Bundle {
+  const directory = ground.state();
+  build(wranglerToml, directory, ...more);
+  const modules = readdirSync(directory).filter((name) => !/\.(map|md|json)$/.test(name));
+  const contents = modules.map((name) => readFileSync(join(directory, name)));
+  return {
+    bytes: contents.reduce((sum, content) => sum + content.length, 0),
+    gzipBytes: gzipSync(Buffer.concat(contents)).length,
+  };
+}
+
+interface Part {
+  readonly name: string;
+  readonly bytes: number;
+  /** Loaded on first use by `import()`: evaluated when first asked for, not at the start. */
+  readonly lazy: boolean;
+}
+
+/** By package, or folder of ours; a file is evaluated at the start if static imports lead to it. */
+function partsOf({ inputs, outputs }: Metafile): Part[] {
+  const main = Object.values(outputs).find(({ entryPoint }) => entryPoint !== undefined);
+  if (main?.entryPoint === undefined) throw new Error("The metafile names no entry point.");
+  const atStart = new Set<string>();
+  const reach = (file: string): void => {
+    if (atStart.has(file)) return;
+    atStart.add(file);
+    for (const { path, kind } of inputs[file]?.imports ?? []) {
+      if (kind !== "dynamic-import") reach(path);
+    }
+  };
+  reach(main.entryPoint);
+  const parts = new Map<string, Part>();
+  for (const [file, { bytesInOutput }] of Object.entries(main.inputs)) {
+    const lazy = !atStart.has(file);
+    const name = nameOf(file);
+    const key = `${name} ${lazy}`;
+    parts.set(key, { name, lazy, bytes: (parts.get(key)?.bytes ?? 0) + bytesInOutput });
+  }
+  return [...parts.values()].toSorted((left, right) => right.bytes - left.bytes);
+}
+
+function nameOf(file: string): string {
+  const packaged = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1];
+  if (packaged !== undefined) return packaged;
+  const own = /^(routes\/admin|[a-z-]+)\//.exec(file)?.[1];
+  return own ?? "wrangler";
+}
+
+/** Milliseconds in which the isolate was busy when the Worker started, by V8's profile. */
+function startupMs(wranglerToml: string, runs: number, ground: Ground): number {
+  const outfile = join(ground.state(), "start.cpuprofile");
+  const times = Array.from({ length: runs }, () => {
+    const { stdout } = spawnSync(
+      process.execPath,
+      [WRANGLER, "check", "startup", "--config", wranglerToml, "--outfile", outfile],
+      { cwd: ROOT, encoding: "utf8" },
+    );
+    return Number(/Active: ([\d.]+) ms/.exec(stdout)?.[1] ?? Number.NaN);
+  });
+  return median(times.filter(Number.isFinite));
+}
+
+const kib = (bytes: number): string => `${figure(bytes / 1_024, 1)} KiB`;
+
+const failuresOf = ({ gzipBytes }: Bundle): string[] =>
+  gzipBytes <= GZIP_BYTES_MAX
+    ? []
+    : [`The bundle has ${kib(gzipBytes)} compressed; the budget is ${kib(GZIP_BYTES_MAX)}.`];
+
+function textOf(data: {
+  readonly deployed: Bundle;
+  readonly plain: Bundle;
+  readonly baseline: Bundle;
+  readonly parts: readonly Part[];
+  readonly startMs: number;
+  readonly baselineStartMs: number;
+}): string[] {
+  const { deployed, plain, baseline, parts, startMs, baselineStartMs } = data;
+  const sum = (lazy: boolean): number =>
+    parts.filter((part) => part.lazy === lazy).reduce((total, part) => total + part.bytes, 0);
+  const row = (name: string, { bytes, gzipBytes }: Bundle, ms: number) => [
+    name,
+    kib(bytes),
+    kib(gzipBytes),
+    Number.isFinite(ms) ? `${figure(ms, 1)} ms` : "–",
+  ];
+  return [
+    table(
+      ["", "raw", "gzip", "start CPU"],
+      [
+        row("router, as deployed", deployed, startMs),
+        row("router, not minified", plain, Number.NaN),
+        row("baseline, minified", baseline, baselineStartMs),
+      ],
+    ),
+    `Budget ${kib(GZIP_BYTES_MAX)} gzip: ${failuresOf(deployed).length === 0 ? "kept" : "EXCEEDED"}.` +
+      " Start CPU: median of `wrangler check startup` (V8's profile, busy time) on this machine.",
+    `Evaluated at the start: ${kib(sum(false))}; on first use: ${kib(sum(true))}.`,
+    table(
+      ["largest parts", "raw", "evaluated"],
+      parts
+        .slice(0, 10)
+        .map(({ name, bytes, lazy }) => [name, kib(bytes), lazy ? "on first use" : "at start"]),
+    ),
+  ];
+}

@@ -1,0 +1,178 @@
+/** The tests that rules wait for at one place, found by a value that stands there. */
+import { ExactNumber, type JsonScalar, stringifyJson } from "../../json.ts";
+import type { Candidate, Test } from "../pattern.ts";
+import { CidrIndex } from "./cidr-index.ts";
+import type { EventNode } from "./event-tree.ts";
+import { Group, type Search } from "./group.ts";
+import { RangeTree } from "./range-tree.ts";
+import { ignoresCase, TextIndex } from "./text-index.ts";
+
+/** Where it is asked: at the top for every event, or once the test of a group is passed. */
+export interface Place {
+  readonly node: EventNode;
+  readonly within: Group | undefined;
+}
+
+/**
+ * Equal tests share a group, so that what many rules wait for is tested once. An index may find too
+ * much, never too little: what it cannot prove, the group tests.
+ */
+export class FieldIndex {
+  readonly place: Place;
+  /** How many rules wait here, or deeper. */
+  load = 0;
+  readonly #equal = new Map<JsonScalar, Group>();
+  /** Numbers that no double holds, by sign, digits and exponent. */
+  readonly #decimals = new Map<string, Group>();
+  /** All other groups, by what they test. */
+  readonly #others = new Map<string, Group>();
+  #texts: TextIndex | undefined;
+  #folded: TextIndex | undefined;
+  #ranges: RangeTree | undefined;
+  #cidrs: CidrIndex | undefined;
+  /** Tests that most values pass. */
+  #loose: Set<Group> | undefined;
+  #absence: Group | undefined;
+
+  constructor(place: Place) {
+    this.place = place;
+  }
+
+  get(candidate: Candidate): Group | undefined {
+    const { test } = candidate;
+    if (test.kind !== "equal") return this.#others.get(keyOf(candidate));
+    return test.value instanceof ExactNumber
+      ? this.#decimals.get(decimalKey(test.value))
+      : this.#equal.get(test.value);
+  }
+
+  groupFor(candidate: Candidate): Group {
+    const known = this.get(candidate);
+    if (known) return known;
+    const { test } = candidate;
+    const group = new Group(this, candidate, isProvenByIndex(test) ? undefined : test);
+    if (test.kind !== "equal") {
+      this.#others.set(keyOf(candidate), group);
+      this.#add(test, group);
+    } else if (test.value instanceof ExactNumber) {
+      this.#decimals.set(decimalKey(test.value), group);
+    } else {
+      this.#equal.set(test.value, group);
+    }
+    return group;
+  }
+
+  /** The group of the rules that can only match while no value stands here. */
+  get absence(): Group | undefined {
+    return this.#absence;
+  }
+
+  groupForAbsence(): Group {
+    this.#absence ??= new Group(this, undefined, undefined);
+    return this.#absence;
+  }
+
+  remove({ candidate }: Group): void {
+    if (candidate === undefined) {
+      this.#absence = undefined;
+      return;
+    }
+    const { test } = candidate;
+    const group = this.get(candidate);
+    if (group === undefined) return;
+    if (test.kind !== "equal") {
+      this.#others.delete(keyOf(candidate));
+      this.#remove(test, group);
+    } else if (test.value instanceof ExactNumber) {
+      this.#decimals.delete(decimalKey(test.value));
+    } else {
+      this.#equal.delete(test.value);
+    }
+  }
+
+  isEmpty(): boolean {
+    return this.load === 0;
+  }
+
+  /** Reaches every group whose test the value passes, and maybe others. */
+  find(value: JsonScalar, search: Search): void {
+    if (value instanceof ExactNumber) {
+      const group = this.#decimals.get(decimalKey(value));
+      if (group !== undefined) search.reach(group, value);
+      this.#ranges?.find(value, search);
+    } else {
+      const group = this.#equal.get(value);
+      if (group !== undefined) search.reach(group, value);
+      if (typeof value === "number") this.#ranges?.find(value, search);
+      if (typeof value === "string") this.#findText(value, search);
+    }
+    if (this.#loose !== undefined) {
+      for (const group of this.#loose) search.reach(group, value);
+    }
+  }
+
+  #findText(text: string, search: Search): void {
+    this.#texts?.find(text, search);
+    this.#folded?.find(text, search);
+    this.#cidrs?.find(text, search);
+  }
+
+  #add(test: Test, group: Group): void {
+    switch (test.kind) {
+      case "range":
+        this.#ranges ??= new RangeTree();
+        this.#ranges.add(test, group);
+        break;
+      case "cidr":
+        this.#cidrs ??= new CidrIndex();
+        this.#cidrs.add(test.cidr, group);
+        break;
+      case "equal":
+      case "any":
+      case "none-of":
+        this.#loose ??= new Set();
+        this.#loose.add(group);
+        break;
+      default:
+        if (ignoresCase(test)) this.#folded ??= new TextIndex(true);
+        else this.#texts ??= new TextIndex(false);
+        (ignoresCase(test) ? this.#folded : this.#texts)?.add(test, group);
+    }
+  }
+
+  #remove(test: Test, group: Group): void {
+    switch (test.kind) {
+      case "range":
+        this.#ranges?.remove(test, group);
+        break;
+      case "cidr":
+        this.#cidrs?.remove(test.cidr);
+        if (this.#cidrs?.size === 0) this.#cidrs = undefined;
+        break;
+      case "equal":
+      case "any":
+      case "none-of":
+        this.#loose?.delete(group);
+        break;
+      default:
+        (ignoresCase(test) ? this.#folded : this.#texts)?.remove(test, group);
+        if (this.#folded?.size === 0) this.#folded = undefined;
+        if (this.#texts?.size === 0) this.#texts = undefined;
+    }
+  }
+}
+
+function isProvenByIndex({ kind }: Test): boolean {
+  return ["equal", "prefix", "suffix", "cidr", "any"].includes(kind);
+}
+
+/** Equal for tests that are written alike; for address ranges also for those that are the same. */
+export function keyOf({ operator, operand, test }: Candidate): string {
+  if (test.kind !== "cidr") return `${operator} ${stringifyJson(operand)}`;
+  return `${operator} ${test.cidr.family} ${test.cidr.prefixBits} ${test.cidr.prefix}`;
+}
+
+/** No two spellings of one number differ in it, and no double equals an ExactNumber. */
+function decimalKey({ decimal }: ExactNumber): string {
+  return `${decimal.negative ? "-" : ""}${decimal.digits}e${decimal.exponent}`;
+}

@@ -1,0 +1,102 @@
+/** Finds the texts' parts that stand anywhere, by one short run of units out of each. */
+import type { JsonScalar } from "../../json.ts";
+import type { Group, Search } from "./group.ts";
+
+const GRAM_LENGTH_MAX = 3;
+/** Several runs may share a slot: the candidate is tested anyway. */
+const SLOTS = 1 << 14;
+const FREE = 0;
+const USED = 1;
+const SEEN = 2;
+
+/** One pass over a text, whatever stands in it: a slot that comes again costs a look at a byte. */
+export class GramIndex {
+  readonly #slots = new Map<number, Group[]>();
+  readonly #state = new Uint8Array(SLOTS);
+  /** How many keys are indexed by a run of each length. */
+  readonly #lengths = [0, 0, 0, 0];
+  readonly #seen: number[] = [];
+
+  get size(): number {
+    return this.#lengths.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Under the run of the key that fewest others use. `key` is not empty. */
+  add(key: string, group: Group): void {
+    let [best = 0, ...others] = slotsOf(key);
+    for (const slot of others) {
+      if (this.#load(slot) < this.#load(best)) best = slot;
+    }
+    const groups = this.#slots.get(best) ?? [];
+    groups.push(group);
+    this.#slots.set(best, groups);
+    this.#state[best] = USED;
+    this.#count(key, 1);
+  }
+
+  remove(key: string, group: Group): void {
+    for (const slot of slotsOf(key)) {
+      const groups = this.#slots.get(slot);
+      if (!groups?.includes(group)) continue;
+      const left = groups.filter((other) => other !== group);
+      if (left.length > 0) {
+        this.#slots.set(slot, left);
+      } else {
+        this.#slots.delete(slot);
+        this.#state[slot] = FREE;
+      }
+    }
+    this.#count(key, -1);
+  }
+
+  find(text: string, value: JsonScalar, search: Search): void {
+    const [, ones = 0, twos = 0, threes = 0] = this.#lengths;
+    let before = 0;
+    let last = 0;
+    for (let at = 0; at < text.length; at += 1) {
+      const unit = text.charCodeAt(at);
+      if (ones > 0) this.#see(slotOf(0, 0, unit));
+      if (twos > 0 && at > 0) this.#see(slotOf(0, last, unit));
+      if (threes > 0 && at > 1) this.#see(slotOf(before, last, unit));
+      before = last;
+      last = unit;
+    }
+    for (const slot of this.#seen) {
+      this.#state[slot] = USED;
+      for (const group of this.#slots.get(slot) ?? []) search.reach(group, value);
+    }
+    this.#seen.length = 0;
+  }
+
+  #see(slot: number): void {
+    if (this.#state[slot] !== USED) return;
+    this.#state[slot] = SEEN;
+    this.#seen.push(slot);
+  }
+
+  #load(slot: number): number {
+    return this.#slots.get(slot)?.length ?? 0;
+  }
+
+  #count(key: string, change: number): void {
+    const length = Math.min(key.length, GRAM_LENGTH_MAX);
+    this.#lengths[length] = (this.#lengths[length] ?? 0) + change;
+  }
+}
+
+function slotsOf(key: string): number[] {
+  const length = Math.min(key.length, GRAM_LENGTH_MAX);
+  return Array.from({ length: key.length - length + 1 }, (_, at) => {
+    const [last = 0, middle = 0, first = 0] = unitsOf(key.slice(at, at + length)).toReversed();
+    return slotOf(first, middle, last);
+  });
+}
+
+function unitsOf(text: string): number[] {
+  return text.split("").map((unit) => unit.charCodeAt(0));
+}
+
+function slotOf(first: number, middle: number, last: number): number {
+  const mixed = Math.imul(first, 0x9e37) ^ Math.imul(middle, 0x85eb) ^ Math.imul(last, 0xc2b3);
+  return (mixed ^ (mixed >>> 15)) & (SLOTS - 1);
+}

@@ -1,0 +1,31 @@
+/** Roughly how many different tests rules have at one place: the more, the more one of them tells. */
+
+/** Above about that many nothing changes: they tell enough. */
+const BITS = 1_024;
+/** A text that differs later only counts as the same, which costs some precision. */
+const CHARACTERS_MAX = 64;
+
+/** Counts what is different, by hash, in little space. What was counted stays. */
+export class Variety {
+  readonly #bits = new Uint32Array(BITS / 32);
+  count = 0;
+
+  add(text: string): void {
+    const bit = hashOf(text) % BITS;
+    const word = bit >>> 5;
+    const mask = 1 << (bit & 31);
+    const bits = this.#bits[word] ?? 0;
+    if ((bits & mask) !== 0) return;
+    this.#bits[word] = bits | mask;
+    this.count += 1;
+  }
+}
+
+/** FNV-1a, with the last step that spreads it over the low bits. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < Math.min(text.length, CHARACTERS_MAX); at += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  return (hash ^ (hash >>> 15)) >>> 0;
+}

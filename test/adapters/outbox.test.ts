@@ -1,0 +1,236 @@
+/** A shard of the outbox: what it keeps, what it sends, and when it forgets. */
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { platformText } from "../../src/adapters/crypto.ts";
+import { createOutbox } from "../../src/adapters/outbox.ts";
+import { createMeter } from "../../src/adapters/system.ts";
+import { decodePack, encodePack, type Origin } from "../../src/core/enqueue/pack.ts";
+import { OUTBOX_RESEND_MS, OUTBOX_ROWS_MAX } from "../../src/core/limits.ts";
+
+/** The runtime goes by its own clock: an alarm from here on never rings by itself. */
+const NOW_MS = Date.UTC(2100, 0, 1);
+
+/** What the queue was sent, and whether it takes anything; no consumer ever sees it. */
+const queue = { sent: [] as Uint8Array[], refuses: false };
+
+const take = async (bodies: Uint8Array[]): Promise<never> => {
+  if (queue.refuses) throw new Error("the queue is down");
+  queue.sent.push(...bodies);
+  return undefined as never;
+};
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date"], now: NOW_MS });
+  queue.sent = [];
+  queue.refuses = false;
+  vi.spyOn(env.QUEUE_NORMAL, "send").mockImplementation((body) => take([body]));
+  vi.spyOn(env.QUEUE_NORMAL, "sendBatch").mockImplementation((batch) =>
+    take([...batch].map(({ body }) => body)),
+  );
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const EMPTY = encodePack({ origin: null, items: [] }, platformText);
+
+let shards = 0;
+function freshShard() {
+  shards += 1;
+  const stub = env.OUTBOX_SHARD.getByName(`test-${shards}`);
+  return {
+    stub,
+    put: (count: number) => stub.put(3, "normal", Array<Uint8Array>(count).fill(EMPTY)),
+    rows: async () => (await stub.state()).rows,
+    /** When the alarm rings, in milliseconds from `NOW_MS`; null when none is armed. */
+    alarmMs: () =>
+      runInDurableObject(stub, async (_, { storage }) => {
+        const alarm = await storage.getAlarm();
+        return alarm === null ? null : alarm - NOW_MS;
+      }),
+    async alarmAt(ms: number) {
+      vi.setSystemTime(NOW_MS + ms);
+      expect(await runDurableObjectAlarm(stub)).toBe(true);
+    },
+  };
+}
+
+/** The rows that the sent messages name, in their order. */
+const origins = (): (Origin | null)[] =>
+  queue.sent.map((body) => {
+    const decoded = decodePack(body, platformText);
+    if (!decoded.ok) throw new Error(decoded.reason);
+    return decoded.pack.origin;
+  });
+
+const sentRows = () => vi.waitFor(() => (queue.sent.length > 0 ? origins() : Promise.reject()));
+
+describe("a shard", () => {
+  it("keeps what it is given and sends it at once, each message naming its row", async () => {
+    const { put, rows } = freshShard();
+    expect(await put(2)).toBe(true);
+    expect(await sentRows()).toEqual([
+      { shard: 3, row: 1 },
+      { shard: 3, row: 2 },
+    ]);
+    expect(await rows()).toBe(2);
+  });
+
+  it("forgets what is settled, and only that", async () => {
+    const { stub, put, rows, alarmAt } = freshShard();
+    await put(3);
+    await sentRows();
+    await stub.settled([1, 3, 99]);
+    await stub.settled([1]);
+    expect(await rows()).toBe(1);
+    queue.sent = [];
+    await stub.recover();
+    await alarmAt(10);
+    expect(origins()).toEqual([{ shard: 3, row: 2 }]);
+  });
+
+  it("sends again what is not settled in time, as often as it takes", async () => {
+    const { stub, put, rows, alarmAt } = freshShard();
+    await put(2);
+    await sentRows();
+    await stub.settled([2]);
+    for (const round of [1, 2]) {
+      queue.sent = [];
+      await alarmAt(round * OUTBOX_RESEND_MS);
+      expect(origins()).toEqual([{ shard: 3, row: 1 }]);
+    }
+    expect(await rows()).toBe(1);
+  });
+
+  it("sends nothing again before its time, nor once all is settled", async () => {
+    const { stub, put, alarmAt, alarmMs } = freshShard();
+    await put(1);
+    await sentRows();
+    queue.sent = [];
+    await alarmAt(OUTBOX_RESEND_MS - 1);
+    expect(queue.sent).toEqual([]);
+    await stub.settled([1]);
+    await alarmAt(OUTBOX_RESEND_MS);
+    expect(queue.sent).toEqual([]);
+    expect(await alarmMs()).toBeNull();
+  });
+
+  it("never arms an alarm for this very moment, which would lose it", async () => {
+    const { stub, put, alarmAt, alarmMs } = freshShard();
+    await put(70); // more than one alarm sends
+    await stub.recover();
+    expect(await alarmMs()).toBeGreaterThan(0);
+    queue.sent = [];
+    await alarmAt(10);
+    expect(queue.sent.length).toBeLessThan(70);
+    expect(await alarmMs()).toBeGreaterThan(10);
+    await alarmAt(1_000);
+    expect(new Set(origins().map((origin) => origin?.row)).size).toBe(70);
+  });
+
+  it("that is full refuses and keeps nothing of what it refused", async () => {
+    const { stub, put, rows } = freshShard();
+    await put(1);
+    await runInDurableObject(stub, (_, { storage }) => {
+      storage.sql.exec(
+        `INSERT INTO packs (shard, priority, pack, created_at, resend_at)
+         SELECT 3, 'normal', x'00', 0, 9e15 FROM (
+           WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+           SELECT i FROM n)`,
+        OUTBOX_ROWS_MAX - 2,
+      );
+    });
+    await evictDurableObject(stub); // so that it counts its rows
+    expect(await put(2)).toBe(false);
+    expect(await rows()).toBe(OUTBOX_ROWS_MAX - 1);
+    expect(await put(1)).toBe(true);
+    expect(await put(1)).toBe(false);
+    await stub.settled([1]);
+    expect(await put(1)).toBe(true);
+  });
+
+  it("keeps its rows and its alarm through an eviction", async () => {
+    const { stub, put, rows, alarmAt } = freshShard();
+    await put(2);
+    await sentRows();
+    await evictDurableObject(stub);
+    expect(await rows()).toBe(2);
+    queue.sent = [];
+    await alarmAt(OUTBOX_RESEND_MS);
+    expect(origins()).toHaveLength(2);
+  });
+
+  it("does not give a settled row's number to another, so that a late settle strikes off nothing", async () => {
+    const { stub, put, rows } = freshShard();
+    await put(1);
+    await stub.settled([1]);
+    await evictDurableObject(stub);
+    await put(1);
+    await stub.settled([1]);
+    expect(await rows()).toBe(1);
+  });
+});
+
+describe("a queue that refuses", () => {
+  it("is tried again soon, not only when a settle is overdue", async () => {
+    const { put, rows, alarmMs, alarmAt } = freshShard();
+    queue.refuses = true;
+    expect(await put(1)).toBe(true);
+    const soonMs = await vi.waitFor(async () => {
+      const armed = await alarmMs();
+      expect(armed).toBeLessThan(OUTBOX_RESEND_MS / 10);
+      return armed ?? 0;
+    });
+    queue.refuses = false;
+    await alarmAt(soonMs);
+    expect(origins()).toEqual([{ shard: 3, row: 1 }]);
+    expect(await rows()).toBe(1);
+  });
+
+  it("during an alarm loses nothing: the alarm ends well and another is armed", async () => {
+    const { put, alarmAt, alarmMs, rows } = freshShard();
+    await put(1);
+    await sentRows();
+    queue.refuses = true;
+    await alarmAt(OUTBOX_RESEND_MS);
+    expect(await rows()).toBe(1);
+    const nextMs = (await alarmMs()) ?? 0;
+    expect(nextMs).toBeGreaterThan(OUTBOX_RESEND_MS);
+    queue.refuses = false;
+    queue.sent = [];
+    await alarmAt(nextMs);
+    expect(origins()).toEqual([{ shard: 3, row: 1 }]);
+  });
+});
+
+describe("the outbox over its shards", () => {
+  const outboxOf = (unit: () => number) =>
+    createOutbox(env.OUTBOX_SHARD, 2, { unit, bytes: () => new Uint8Array() }, createMeter());
+
+  it("spreads what it is given, and settles each row in its own shard", async () => {
+    let turn = 0;
+    const outbox = outboxOf(() => {
+      turn += 1;
+      return (turn % 2) / 2;
+    });
+    await outbox.put("normal", [EMPTY]);
+    await outbox.put("normal", [EMPTY]);
+    expect(await outbox.state()).toEqual({ rows: 2, oldestMs: NOW_MS });
+    const sent = await vi.waitFor(() => {
+      expect(queue.sent).toHaveLength(2);
+      return origins().flatMap((origin) => origin ?? []);
+    });
+    expect(sent.map(({ shard }) => shard).sort()).toEqual([0, 1]);
+    await outbox.settled(sent);
+    expect(await outbox.state()).toEqual({ rows: 0, oldestMs: null });
+  });
+
+  it("rejects when its shard is full, so that nobody takes the events for kept", async () => {
+    const outbox = outboxOf(() => 0);
+    const full = Array<Uint8Array>(OUTBOX_ROWS_MAX + 1).fill(new Uint8Array());
+    await expect(outbox.put("normal", full)).rejects.toThrow("full");
+  });
+});
