@@ -1,7 +1,7 @@
 /** Runs Workers on the local engine as src/local/engine.ts does, with one more that it does not know. */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { ROOT, WRANGLER } from "../src/local/paths.ts";
@@ -45,7 +45,9 @@ export async function runWorker(options: RunOptions): Promise<Running> {
     bindings: { ...options.vars },
     name: options.name,
     modules: true,
+    modulesRoot: dirname(options.script),
     scriptPath: options.script,
+    rootPath: ROOT,
   };
   const acker = {
     name: "acker",

@@ -1,11 +1,12 @@
 /** What every part of the benchmark takes and gives. */
+import type { Ground } from "./ground.ts";
 
 export interface Options {
   /** Fewer rounds and shorter ones, to see that it works; its verdicts are mostly "noise". */
   readonly quick: boolean;
   readonly rounds: number;
-  /** Where the engines keep their state: a disk, or memory to leave fsync out. */
-  readonly stateParent: string;
+  /** Made for the first part that asks, shared by the rest. */
+  ground(): Promise<Ground>;
 }
 
 export interface Report {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "../src/local/paths.ts";
+import { createGround, type Ground } from "./ground.ts";
 import { machine, type Strain, watchStrain } from "./measure/machine.ts";
 import type { Options, Report } from "./part.ts";
 import { measureDelivery } from "./parts/delivery.ts";
@@ -21,13 +22,17 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
 };
 const RESULTS = join(ROOT, "bench/results/latest.json");
 
-const { options, chosen } = readArguments();
+const { options, chosen, removeGround } = readArguments();
 const strain = watchStrain();
 const startedAt = new Date();
 const reports: Record<string, Report> = {};
-for (const name of chosen) {
-  const report = await PARTS[name]?.(options);
-  if (report !== undefined) reports[name] = report;
+try {
+  for (const name of chosen) {
+    const report = await PARTS[name]?.(options);
+    if (report !== undefined) reports[name] = report;
+  }
+} finally {
+  await removeGround();
 }
 const run = {
   at: startedAt.toISOString(),
@@ -42,7 +47,13 @@ print();
 save();
 process.exit(run.failures.length === 0 ? 0 : 1);
 
-function readArguments(): { options: Options; chosen: readonly string[] } {
+interface Arguments {
+  readonly options: Options;
+  readonly chosen: readonly string[];
+  removeGround(): Promise<void>;
+}
+
+function readArguments(): Arguments {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -51,7 +62,7 @@ function readArguments(): { options: Options; chosen: readonly string[] } {
       state: { type: "string", default: tmpdir() },
     },
   });
-  const { quick, state: stateParent } = values;
+  const { quick, state } = values;
   const rounds = Number(values.rounds ?? (quick ? 2 : 8));
   const known = positionals.every((name) => PARTS[name] !== undefined);
   if (!known || !Number.isInteger(rounds) || rounds < 1) {
@@ -59,8 +70,16 @@ function readArguments(): { options: Options; chosen: readonly string[] } {
     console.error(`npm run bench -- [${parts}] … [--quick] [--rounds N] [--state DIRECTORY]`);
     process.exit(2);
   }
-  const chosen = positionals.length === 0 ? Object.keys(PARTS) : positionals;
-  return { options: { quick, rounds, stateParent }, chosen };
+  let made: Promise<Ground> | null = null;
+  const ground = (): Promise<Ground> => {
+    made ??= createGround(state);
+    return made;
+  };
+  return {
+    options: { quick, rounds, ground },
+    chosen: positionals.length === 0 ? Object.keys(PARTS) : positionals,
+    removeGround: async () => (await made)?.remove(),
+  };
 }
 
 function print(): void {

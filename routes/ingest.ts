@@ -5,11 +5,12 @@ import { type Acceptance, type AcceptPorts, acceptEvent } from "../src/flows/acc
 import { problemResponse } from "./problems.ts";
 
 export async function handleIngest(context: Context, ports: AcceptPorts): Promise<Response> {
+  const request = context.req.raw;
   if (context.req.method !== "POST") {
+    await dropBody(request);
     const detail = "Webhooks are sent with POST.";
     return problemResponse(context, { slug: "method-not-allowed", detail, allow: "POST" });
   }
-  const request = context.req.raw;
   const headers = [...request.headers];
   const accepting = acceptEvent(
     {
@@ -23,7 +24,14 @@ export async function handleIngest(context: Context, ports: AcceptPorts): Promis
   );
   // A sender that hangs up must not end a commit on which other senders wait.
   context.executionCtx.waitUntil(accepting.then(nothing, nothing));
-  return answer(context, await accepting);
+  const acceptance = await accepting;
+  if (acceptance.kind === "refused") await dropBody(request);
+  return answer(context, acceptance);
+}
+
+/** Reads what nobody wanted, because a sender who still writes hears no answer. */
+async function dropBody(request: Request): Promise<void> {
+  if (!request.bodyUsed) await readBody(request, 0).catch(nothing);
 }
 
 const nothing = (): void => {};

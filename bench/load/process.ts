@@ -1,4 +1,7 @@
-/** The load process: sends what it is told to, one job at a time. Apart, so that it takes no time from what it measures. */
+/**
+ * The load process: sends what it is told to, one job at a time. Apart, so that it takes no time
+ * from what it measures.
+ */
 import { Agent, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Job, nowMs, type Outcome, type Sent } from "./job.ts";

@@ -46,7 +46,11 @@ export interface Compared {
   readonly interval: Interval;
   /** "noise" when the interval holds 1: then nothing was shown. */
   readonly verdict: "better" | "worse" | "noise";
+  readonly rounds: number;
 }
+
+/** With fewer rounds chance alone often puts all of them on one side. */
+const ROUNDS_MIN = 6;
 
 /** Rounds are paired: what disturbs one round disturbs both sides of its ratio. */
 export function compare(
@@ -56,14 +60,16 @@ export function compare(
 ): Compared {
   const ratios = measured.map((value, round) => value / (baseline[round] ?? Number.NaN));
   const interval = bootstrap(ratios);
-  const above = interval.low > 1;
-  const below = interval.high < 1;
+  const enough = ratios.length >= ROUNDS_MIN;
+  const above = enough && interval.low > 1;
+  const below = enough && interval.high < 1;
   const verdict = above || below ? (above === (better === "higher") ? "better" : "worse") : "noise";
-  return { ratio: median(ratios), interval, verdict };
+  return { ratio: median(ratios), interval, verdict, rounds: ratios.length };
 }
 
 /** Against a goal the interval decides too: only when it excludes the goal is it met or missed for sure. */
-export function reaches(goal: number, { interval }: Compared): "met" | "missed" | "open" {
+export function reaches(goal: number, { interval, rounds }: Compared): "met" | "missed" | "open" {
+  if (rounds < ROUNDS_MIN) return "open";
   if (interval.low >= goal) return "met";
   return interval.high < goal ? "missed" : "open";
 }

@@ -1,4 +1,6 @@
 /** How fast what was accepted is delivered, by priority, and what each event costs in stores and messages. */
+
+import type { Ground } from "../ground.ts";
 import { type Generator, startGenerator } from "../load/generator.ts";
 import type { Outcome } from "../load/job.ts";
 import {
@@ -11,7 +13,7 @@ import {
 import { quantile } from "../measure/statistics.ts";
 import { figure, table } from "../measure/table.ts";
 import { type Options, progress, type Report } from "../part.ts";
-import { prepareGround, type Router, startRouter } from "../systems.ts";
+import { type Router, startRouter } from "../systems.ts";
 import { KINDS } from "../workload.ts";
 import { refusals, send } from "./send.ts";
 
@@ -28,19 +30,20 @@ interface Measured {
   readonly steady: Counters;
 }
 
-export async function measureDelivery({ quick, stateParent }: Options): Promise<Report> {
-  const ground = prepareGround(stateParent);
+export async function measureDelivery(options: Options): Promise<Report> {
+  const { quick } = options;
+  const ground = await options.ground();
   const generator = startGenerator();
   const failures: string[] = [];
   const measured: Measured[] = [];
   try {
-    for (const outbox of ["on-failure", "always"] as const) {
+    for (const outbox of quick ? (["on-failure"] as const) : (["on-failure", "always"] as const)) {
       const router = await startRouter(
         { name: `outbox ${outbox}`, outbox, consumer: "own" },
         ground,
       );
       try {
-        const stage: Stage = { router, generator, failures, accepted: 0 };
+        const stage: Stage = { router, ground, generator, failures };
         await load(stage, "normal", quick ? 300 : 1_000); // warm-up
         for (const priority of KINDS) {
           progress(`delivery: outbox ${outbox}, ${priority}`);
@@ -52,16 +55,15 @@ export async function measureDelivery({ quick, stateParent }: Options): Promise<
     }
   } finally {
     generator.stop();
-    ground.remove();
   }
   return { title: "Delivery", text: textOf(measured), data: { measured }, failures };
 }
 
 interface Stage {
   readonly router: Router;
+  readonly ground: Ground;
   readonly generator: Generator;
   readonly failures: string[];
-  accepted: number;
 }
 
 async function measure(stage: Stage, priority: (typeof KINDS)[number], quick: boolean) {
@@ -70,7 +72,7 @@ async function measure(stage: Stage, priority: (typeof KINDS)[number], quick: bo
   const between = await readCounters(stage.router);
   const steady = await load(stage, priority, quick ? 50 : 200, STEADY_PER_SECOND);
   const after = await readCounters(stage.router);
-  const { receivedAtMs } = stage.router;
+  const { receivedAtMs } = stage.ground;
   const received = burst.accepted.map(({ id }) => receivedAtMs.get(id) ?? Number.NaN);
   const starts = burst.accepted.map(({ answeredAtMs, latencyMs }) => answeredAtMs - latencyMs);
   const elapsedMs = received.reduce(larger) - starts.reduce(smaller);
@@ -100,8 +102,7 @@ async function load(
   const { router, generator, failures } = stage;
   const outcome = await send(router, { kind, connections: 32, perSecond, requests }, generator);
   failures.push(...refusals(router.name, outcome));
-  stage.accepted += outcome.accepted.length;
-  await router.delivered(stage.accepted);
+  await router.delivered(outcome.accepted);
   return outcome;
 }
 

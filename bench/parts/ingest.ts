@@ -3,9 +3,11 @@
  * measures every system once, back and forth, and compares within the pass: what disturbs the machine
  * for longer than a moment disturbs both sides of a ratio.
  */
+
+import type { Ground } from "../ground.ts";
 import { type Generator, startGenerator } from "../load/generator.ts";
 import { type Options, progress, type Report } from "../part.ts";
-import { type Ground, prepareGround, type System, startBaseline, startRouter } from "../systems.ts";
+import { type System, startBaseline, startRouter } from "../systems.ts";
 import { capacityText, dataOf, latencyText } from "./ingest-report.ts";
 import { type Burst, LOAD_CPU_MAX, refusals, send } from "./send.ts";
 
@@ -13,7 +15,6 @@ export interface Contestant {
   readonly system: System;
   /** Events a second it shall take, as a share of the baseline's. */
   readonly goal: number | null;
-  accepted: number;
 }
 
 export interface Sample {
@@ -37,7 +38,7 @@ export const OPEN_LOOP_PER_SECOND = 100;
 
 export async function measureIngest(options: Options): Promise<Report> {
   const { quick, rounds } = options;
-  const ground = prepareGround(options.stateParent);
+  const ground = await options.ground();
   const generator = startGenerator();
   const contestants: Contestant[] = [];
   const failures = new Set<string>();
@@ -46,11 +47,16 @@ export async function measureIngest(options: Options): Promise<Report> {
   try {
     progress("ingest: starting six systems");
     await startAll(contestants, ground);
-    const warmUp = { kind: "normal", connections: 64, perSecond: null, requests: 600 } as const;
+    const warmUp = {
+      kind: "normal",
+      connections: 64,
+      perSecond: null,
+      requests: quick ? 200 : 600,
+    } as const;
     await passes("warm-up", quick ? 1 : 3, warmUp);
     const capacities: Capacity[] = [];
     for (const connections of CONNECTIONS) {
-      const burst = { ...warmUp, connections, requests: quick ? 250 : 600 };
+      const burst = { ...warmUp, connections };
       const samples = await passes(`${connections} connections`, rounds, burst);
       capacities.push({ connections, samples });
     }
@@ -65,14 +71,13 @@ export async function measureIngest(options: Options): Promise<Report> {
   } finally {
     generator.stop();
     for (const { system } of contestants) await system.stop();
-    ground.remove();
   }
 }
 
 /** The first is what the others are compared with. */
 async function startAll(contestants: Contestant[], ground: Ground): Promise<void> {
   const add = (system: System, goal: number | null): void =>
-    void contestants.push({ system, goal, accepted: 0 });
+    void contestants.push({ system, goal });
   add(await startBaseline("baseline", ground), null);
   add(await startBaseline("baseline again (A/A)", ground), null);
   for (const [outbox, words, goal] of [
@@ -110,12 +115,10 @@ async function runPasses(
 }
 
 /** Ends when the system is idle again, so that the next one is measured alone. */
-async function runBurst(contestant: Contestant, burst: Burst, scene: Scene): Promise<Sample> {
-  const { system } = contestant;
+async function runBurst({ system }: Contestant, burst: Burst, scene: Scene): Promise<Sample> {
   const cpuBeforeMs = system.cpuMs();
   const outcome = await send(system, burst, scene.generator);
-  contestant.accepted += outcome.accepted.length;
-  await system.drained(contestant.accepted);
+  await system.drained(outcome.accepted);
   const cpuMs = system.cpuMs() - cpuBeforeMs;
   for (const failure of refusals(system.name, outcome)) scene.failures.add(failure);
   if (outcome.cpuShare > LOAD_CPU_MAX) {

@@ -1,14 +1,15 @@
 /** How big the Worker is as deployed, what of it runs before the first request, and what that costs. */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { ROOT, WRANGLER } from "../../src/local/paths.ts";
 import { build } from "../engine.ts";
+import { createScratch, type Scratch } from "../ground.ts";
 import { median } from "../measure/statistics.ts";
 import { figure, table } from "../measure/table.ts";
 import { type Options, progress, type Report } from "../part.ts";
-import { type Ground, prepareGround } from "../systems.ts";
 
 /** Of all modules together, compressed as wrangler counts it. */
 const GZIP_BYTES_MAX = 120 * 1_024;
@@ -28,29 +29,29 @@ interface Bundle {
   readonly gzipBytes: number;
 }
 
-export async function measureSize({ quick, stateParent }: Options): Promise<Report> {
+export async function measureSize({ quick }: Options): Promise<Report> {
   progress("size: building");
-  const ground = prepareGround(stateParent);
+  const scratch = createScratch(tmpdir());
   try {
-    const meta = join(ground.state(), "meta.json");
-    const deployed = bundleOf("wrangler.toml", ground, "--metafile", meta);
-    const plain = bundleOf("wrangler.toml", ground, "--no-minify");
-    const baseline = bundleOf("bench/baseline/wrangler.toml", ground, "--minify");
+    const meta = join(scratch.directory(), "meta.json");
+    const deployed = bundleOf("wrangler.toml", scratch, "--metafile", meta);
+    const plain = bundleOf("wrangler.toml", scratch, "--no-minify");
+    const baseline = bundleOf("bench/baseline/wrangler.toml", scratch, "--minify");
     const metafile = JSON.parse(readFileSync(meta, "utf8")) as Metafile;
     const parts = partsOf(metafile);
-    const runs = quick ? 3 : 7;
+    const runs = quick ? 1 : 5;
     progress(`size: ${runs} starts each`);
-    const startMs = startupMs("wrangler.toml", runs, ground);
-    const baselineStartMs = startupMs("bench/baseline/wrangler.toml", runs, ground);
+    const startMs = startupMs("wrangler.toml", runs, scratch);
+    const baselineStartMs = startupMs("bench/baseline/wrangler.toml", runs, scratch);
     const data = { deployed, plain, baseline, parts, startMs, baselineStartMs, GZIP_BYTES_MAX };
     return { title: "Bundle", text: textOf(data), data, failures: failuresOf(deployed) };
   } finally {
-    ground.remove();
+    scratch.remove();
   }
 }
 
-function bundleOf(wranglerToml: string, ground: Ground, ...more: string[]): Bundle {
-  const directory = ground.state();
+function bundleOf(wranglerToml: string, scratch: Scratch, ...more: string[]): Bundle {
+  const directory = scratch.directory();
   build(wranglerToml, directory, ...more);
   const modules = readdirSync(directory).filter((name) => !/\.(map|md|json)$/.test(name));
   const contents = modules.map((name) => readFileSync(join(directory, name)));
@@ -98,8 +99,8 @@ function nameOf(file: string): string {
 }
 
 /** Milliseconds in which the isolate was busy when the Worker started, by V8's profile. */
-function startupMs(wranglerToml: string, runs: number, ground: Ground): number {
-  const outfile = join(ground.state(), "start.cpuprofile");
+function startupMs(wranglerToml: string, runs: number, scratch: Scratch): number {
+  const outfile = join(scratch.directory(), "start.cpuprofile");
   const times = Array.from({ length: runs }, () => {
     const { stdout } = spawnSync(
       process.execPath,

@@ -52,17 +52,21 @@ function fixedLength(body: { stream: ReadableStream<Uint8Array>; bytes: number }
 /** The first bytes of the answer as text; the rest is not read. */
 async function firstText(response: Response): Promise<string> {
   if (response.body === null) return "";
+  const { headers } = response;
+  const declared = Number(headers.get("content-length") ?? Number.NaN);
+  // A compressed body may be any length once it is read.
+  if (declared <= ANSWER_BYTES_MAX && !headers.has("content-encoding")) return response.text();
   const reader = response.body.getReader();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  while (length < ANSWER_BYTES_MAX) {
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let left = ANSWER_BYTES_MAX; left > 0; ) {
     const { done, value } = await reader.read();
     if (done) break;
-    chunks.push(value.subarray(0, ANSWER_BYTES_MAX - length));
-    length += value.length;
+    text += decoder.decode(value.subarray(0, left), { stream: true });
+    left -= value.length;
   }
   await reader.cancel().catch(() => {});
-  return new TextDecoder().decode(await new Blob(chunks).arrayBuffer());
+  return text + decoder.decode();
 }
 
 /** The platform's own words, without the address they may contain. */

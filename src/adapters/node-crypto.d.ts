@@ -1,4 +1,7 @@
-/** The part of node:crypto (under nodejs_compat) that the Worker uses; all of @types/node would let Node's globals in. */
+/**
+ * The part of node:crypto (under nodejs_compat) that the Worker uses; all of @types/node would let
+ * Node's globals in.
+ */
 declare module "node:crypto" {
   interface Hash {
     update(bytes: Uint8Array): this;

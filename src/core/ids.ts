@@ -29,12 +29,8 @@ export function base32(bytes: Uint8Array): string {
 
 /** Hash of several texts, each preceded by its length, so that no two lists of texts collide. */
 function hashOf(parts: readonly string[], crypto: Crypto, text: Text): Uint8Array {
-  return crypto.sha256(
-    ...parts.map((part) => {
-      const bytes = text.encode(part);
-      return text.encode(`${bytes.length}:${part};`);
-    }),
-  );
+  const joined = parts.map((part) => `${text.encode(part).length}:${part};`).join("");
+  return crypto.sha256(text.encode(joined));
 }
 
 /** `evt_` and the first 16 bytes of SHA-256(tenant, source, idempotency key). */

@@ -23,6 +23,8 @@ export const QUEUE_DELAY_SECONDS_MAX = 600;
 export const QUEUE_SEND_TIMEOUT_MS = 2_000;
 /** The second durable store gets this long; both together stay below what senders wait. */
 export const OUTBOX_PUT_TIMEOUT_MS = 1_500;
+/** One write to the archive; a big body goes there before its sender is answered. */
+export const ARCHIVE_PUT_TIMEOUT_MS = 10_000;
 /** A commit in flight for longer no longer holds up those who wait behind it. */
 export const COMMIT_STALL_MS = 100;
 /** Under load the next commit waits this long for those just behind it; messages are a third fewer. */

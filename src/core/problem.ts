@@ -53,8 +53,9 @@ export const PROBLEMS = {
   "payload-too-large": {
     status: 413,
     title: "The body is too large",
-    meaning: "More than `bytesMax` bytes came; nothing was kept.",
-    remedy: "Raise the source's `bytesMax` (25 MB at most), or send less.",
+    meaning:
+      "More than `bytesMax` bytes came, or a batch of more than `eventsMax` events; nothing was kept.",
+    remedy: "Raise the source's `bytesMax` (25 MB at most) or the limit's burst, or send less.",
   },
   "unsupported-media-type": {
     status: 415,

@@ -5,11 +5,12 @@
 import type { GroupCommit } from "../core/enqueue/group-commit.ts";
 import { itemBytes, type PackItem } from "../core/enqueue/pack.ts";
 import { type EventRecord, encodeFrame } from "../core/enqueue/record.ts";
+import { Retryable } from "../core/errors.ts";
 import { eventOf } from "../core/event.ts";
 import { eventId, timeOrderedId } from "../core/ids.ts";
 import type { DraftEvent } from "../core/ingest/events.ts";
 import { keptHeaders, ownSignatureHeader } from "../core/ingest/headers.ts";
-import { PACK_BYTES_MAX } from "../core/limits.ts";
+import { ARCHIVE_PUT_TIMEOUT_MS, PACK_BYTES_MAX } from "../core/limits.ts";
 import {
   demote,
   mostUrgent,
@@ -20,7 +21,7 @@ import {
 import type { Tenant } from "../core/tenant.ts";
 import { traceparentOf } from "../core/trace.ts";
 import type { Archive } from "../ports/archive.ts";
-import type { Random } from "../ports/clock.ts";
+import { type Random, within } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import { type Judgement, type JudgePorts, judgeWebhook, type Webhook } from "./judge-webhook.ts";
 
@@ -61,7 +62,10 @@ export async function acceptEvent(webhook: Webhook, ports: AcceptPorts): Promise
     await Promise.all(records.map((record, at) => enqueue(record, drafts[at]?.body, ports)));
   } catch (error) {
     ports.log.error("enqueue-failed", { tenant: tenant.id, receipt, error: errorText(error) });
-    const detail = "Neither the queue nor the outbox took the event. Nothing was kept.";
+    const detail =
+      records.length === 1
+        ? "Neither the queue nor the outbox took the event. Nothing was kept."
+        : "Not all of the batch could be kept. Send it again: what was kept is recognised.";
     return { kind: "refused", problem: { slug: "unavailable", detail, retryAfterMs: 2_000 } };
   }
   ports.meter.add("events_accepted", records.length);
@@ -134,7 +138,9 @@ async function enqueue(
   let item: PackItem = { content: frame };
   if (itemBytes(item, ports.text) > PACK_BYTES_MAX - PACK_HEADER_BYTES) {
     const segment = `${record.tenant}/big/${record.id}/${record.receipt}`;
-    await ports.archive.put(segment, frame.bytes);
+    const late = () => new Retryable("archive did not answer in time");
+    const put = ports.archive.put(segment, frame.bytes);
+    await within(put, ARCHIVE_PUT_TIMEOUT_MS, ports.clock, late);
     const pointer = { segment, offset: 0, length: frame.bytes.length };
     const stub = { id: record.id, receipt: record.receipt, tenant: record.tenant };
     item = { content: { pointer, ...stub } };

@@ -5,6 +5,7 @@
 import { mapWithin } from "../core/deliver/schedule.ts";
 import { Retryable } from "../core/errors.ts";
 import {
+  ARCHIVE_PUT_TIMEOUT_MS,
   CONNECTIONS_MAX,
   CONNECTIONS_PER_TARGET_MAX,
   LEASE_MARGIN_MS,
@@ -202,7 +203,6 @@ async function tenantsOf(
 const ARCHIVE_TRIES_MAX = 3;
 const ARCHIVE_PAUSE_MS = 200;
 /** All tries together stay well within the lease. */
-const ARCHIVE_TRY_MS = 10_000;
 
 /** Whether all segments are at rest; starts at once and is awaited before anything relies on it. */
 async function keepSegments(claimed: Claimed, ports: DeliverPorts): Promise<boolean> {
@@ -218,7 +218,12 @@ async function keepSegments(claimed: Claimed, ports: DeliverPorts): Promise<bool
       for (let tries = 1; tries <= ARCHIVE_TRIES_MAX; tries += 1) {
         try {
           const late = () => new Retryable("the archive did not answer in time");
-          await within(ports.archive.put(segment.key, bytes), ARCHIVE_TRY_MS, ports.clock, late);
+          await within(
+            ports.archive.put(segment.key, bytes),
+            ARCHIVE_PUT_TIMEOUT_MS,
+            ports.clock,
+            late,
+          );
           return true;
         } catch (error) {
           const { key } = segment;

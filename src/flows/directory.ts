@@ -15,17 +15,20 @@ export interface Directory {
   get(tenant: string): Promise<Tenant | null>;
   /** The tenant at `revision` or later: read again unless that is known already. */
   at(tenant: string, revision: number): Promise<Tenant | null>;
-  /** The tenant as the store has it now; calls at one moment share one read. */
-  reload(tenant: string): Promise<Tenant | null>;
+  /** The tenant as the store has it, at most a second old; calls at one moment share one read. */
+  refresh(tenant: string): Promise<Tenant | null>;
   /** Forgets what is known, after a change made in this isolate. */
   forget(tenant: string): void;
 }
 
 /** How long a request waits for a read that another request began. */
 const SHARED_LOAD_MS = 2_000;
+/** Strangers who guess names of sources cause no more reads than this allows. */
+const REFRESH_MS = 1_000;
 
 export function createDirectory(store: TenantStore, clock: Clock): Directory {
   const known = new Map<string, Tenant>();
+  const readAtMs = new WeakMap<Tenant, number>();
   /** When a name turned out to be nobody's; kept apart, so that made-up names push no tenant out. */
   const unknown = new Map<string, number>();
   const loading = new Map<string, Promise<Tenant | null>>();
@@ -34,7 +37,10 @@ export function createDirectory(store: TenantStore, clock: Clock): Directory {
     known.delete(id);
     unknown.delete(id);
     if (tenant === null) keep(unknown, id, clock.nowMs());
-    else keep(known, id, tenant);
+    else {
+      keep(known, id, tenant);
+      readAtMs.set(tenant, clock.nowMs());
+    }
   }
 
   function reload(id: string): Promise<Tenant | null> {
@@ -76,7 +82,11 @@ export function createDirectory(store: TenantStore, clock: Clock): Directory {
       const tenant = known.get(id);
       return tenant !== undefined && tenant.revision >= revision ? tenant : reload(id);
     },
-    reload,
+    async refresh(id) {
+      const tenant = known.get(id);
+      const age = tenant === undefined ? null : clock.nowMs() - (readAtMs.get(tenant) ?? 0);
+      return tenant !== undefined && age !== null && age < REFRESH_MS ? tenant : reload(id);
+    },
     forget(id) {
       known.delete(id);
       unknown.delete(id);

@@ -109,6 +109,8 @@ async function judge(request: Received, found: Found, ports: JudgePorts): Promis
   if (challenge !== null) return judged({ kind: "challenge", answer: challenge });
 
   // admit
+  const tooMany = beyondBurst(found, read.events.length);
+  if (tooMany !== null) return judged(refuse(tooMany));
   const admitted = await ports.admission.admit(tenant, source, read.events.length);
   const { revision } = admitted;
   if (revision > tenant.revision) return { kind: "outdated", revision };
@@ -132,7 +134,7 @@ async function findSource(webhook: Webhook, directory: Directory): Promise<Found
   if (known === null) return null;
   return (
     sourceIn(known, webhook.source) ??
-    sourceIn(await directory.reload(webhook.tenant), webhook.source)
+    sourceIn(await directory.refresh(webhook.tenant), webhook.source)
   );
 }
 
@@ -161,6 +163,15 @@ async function tooLarge({ tenant, source }: Found, ports: JudgePorts): Promise<P
     detail: `This source takes bodies of up to ${source.bytesMax} bytes.`,
     extensions: { bytesMax: source.bytesMax },
   };
+}
+
+/** A batch that no bucket will ever hold: waiting does not help, so it is not told to. */
+function beyondBurst({ tenant, source }: Found, events: number): Problem | null {
+  const limits = [source.limit, tenant.limit].filter((limit) => limit?.overflow === "reject");
+  const eventsMax = Math.min(...limits.map((limit) => limit?.burst ?? Number.POSITIVE_INFINITY));
+  if (events <= eventsMax) return null;
+  const detail = `The batch has ${events} events; the limit's burst is ${eventsMax}.`;
+  return { slug: "payload-too-large", detail, extensions: { eventsMax } };
 }
 
 const notVerified = (source: Source, reason: string): Problem => ({

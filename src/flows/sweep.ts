@@ -62,13 +62,13 @@ async function sendDue(
   ports: DeliverPorts,
 ): Promise<Pick<Swept, "revived" | "unreadable">> {
   let revived = 0;
-  let unreadable = 0;
+  const lost: DueDelivery[] = [];
   for (const priority of PRIORITIES) {
     const byDelay = new Map<number, PackItem[]>();
     for (const delivery of due) {
       if (delivery.priority !== priority) continue;
       const item = await itemOf(delivery, ports);
-      if (item === null) unreadable += 1;
+      if (item === null) lost.push(delivery);
       else {
         const delaySeconds = Math.max(0, Math.ceil(delivery.dueInMs / 1_000));
         byDelay.set(delaySeconds, [...(byDelay.get(delaySeconds) ?? []), item]);
@@ -78,7 +78,8 @@ async function sendDue(
       if (await sendPacks(items, priority, delaySeconds, ports)) revived += items.length;
     }
   }
-  return { revived, unreadable };
+  if (lost.length > 0) await ports.ledger.bury(lost, "the event's bytes are not in the archive");
+  return { revived, unreadable: lost.length };
 }
 
 /** The event's frame from the archive, or a pointer to it when it is too big for a message. */

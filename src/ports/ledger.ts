@@ -118,6 +118,8 @@ export interface Ledger {
   due(horizonMs: number, count: number): Promise<DueDelivery[]>;
   /** Puts off what was just sent again, so that the next pass leaves it alone. */
   putOff(keys: readonly DeliveryKey[], byMs: number): Promise<void>;
+  /** Gives up what is owed, for a person to see. */
+  bury(keys: readonly DeliveryKey[], reason: string): Promise<void>;
   /** Parked deliveries of an open target become due; answers how many. */
   release(tenant: string, target: string): Promise<number>;
   /** Ends every lease: whoever held one is known to be gone. */

@@ -4,13 +4,17 @@ import { firstKey } from "../../src/ports/ledger.ts";
 import {
   claim,
   claimFirsts,
+  dueOf,
   ENDED,
   firstOf,
   freshTenant,
   freshToken,
   resultOf,
+  retrying,
   SUBJECTS,
 } from "./ledgers.ts";
+
+const ELSEWHERE = { segment: "acme/segments/copy", offset: 1, length: 1 };
 
 describe.each(SUBJECTS)("a claim in $name", ({ ledger, prepare }) => {
   it("of a new event is won, with nothing done yet", async () => {
@@ -87,6 +91,17 @@ describe.each(SUBJECTS)("a claim in $name", ({ ledger, prepare }) => {
     expect(await claimFirsts(ledger, freshToken(), [firstOf({ id: first.id })])).toEqual([
       "duplicate",
     ]);
+  });
+
+  it("of another receipt takes neither the owner's lease nor the place of its bytes", async () => {
+    const first = firstOf({ tenant: freshTenant() });
+    const copy = () => firstOf({ ...first, receipt: "rcp_copy", pointer: ELSEWHERE });
+    const owner = freshToken();
+    await claimFirsts(ledger, owner, [first, copy()], ENDED);
+    await claimFirsts(ledger, freshToken(), [copy()]);
+    expect(await ledger.settle(owner, [resultOf(first, retrying())], [])).toEqual(new Set());
+    const { pointer } = first;
+    expect(await dueOf(ledger, first.tenant)).toMatchObject([{ event: first.id, pointer }]);
   });
 
   it("while leased says what is done already, so that nobody waits for a finished event", async () => {

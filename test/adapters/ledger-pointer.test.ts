@@ -1,4 +1,4 @@
-/** Where an event's bytes rest, when its message comes again and a new claim brings another place. */
+/** Where an event's bytes rest when its message comes again with another place for them. */
 import { describe, expect, it } from "vitest";
 import {
   claim,
@@ -16,7 +16,9 @@ const FIRST = { segment: "acme/segments/first", offset: 1, length: 2 };
 const SECOND = { segment: "acme/segments/second", offset: 3, length: 4 };
 
 describe.each(SUBJECTS)("an event in $name", ({ ledger }) => {
-  /** Claims an event, settles it with `states`, claims it again; answers where its bytes then are. */
+  /**
+   * Claims an event, settles it with `states`, claims it again; answers where its bytes then are.
+   */
   async function claimTwice(...states: ("retrying" | "delivered")[]) {
     const first = firstOf({ tenant: freshTenant(), pointer: FIRST });
     const token = freshToken();

@@ -1,4 +1,4 @@
-/** Ids that every stage derives alike: known vectors, and that what differs never gets the same one. */
+/** Ids that every stage derives alike: known vectors, and never one id for two things. */
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -14,7 +14,9 @@ import { nodeCrypto, nodeText } from "../support/node-crypto.ts";
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const bytes = fc.uint8Array({ maxLength: 40 });
-/** Texts made of what separates parts from each other, so that joining them goes wrong if it can. */
+/**
+ * Texts made of what separates parts from each other, so that joining them goes wrong if it can.
+ */
 const part = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom("a", "1", ":", ";", "é") }));
 
 type Parts = readonly [tenant: string, source: string, key: string];

@@ -1,4 +1,4 @@
-/** Relations between limits that other code relies on: one of them changed alone breaks the other. */
+/** Relations between limits that other code relies on. */
 import { describe, expect, it } from "vitest";
 import * as limits from "../../src/core/limits.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";

@@ -124,7 +124,7 @@ describe("without a store", () => {
   });
 
   it("for the configuration, nothing is answered for good: it throws what means 503", async () => {
-    const directory = { get: down, at: down, reload: down, forget: () => {} };
+    const directory = { get: down, at: down, refresh: down, forget: () => {} };
     const ports = { ...sender.isolate.accept, directory };
     await expect(sender.send("acme/open", ORDER, {}, ports)).rejects.toThrow("down");
     sender.expectNothingKept();

@@ -111,9 +111,11 @@ describe("a batch of CloudEvents", () => {
     sender.expectNothingKept();
   });
 
-  it("beyond a limit is refused whole", async () => {
+  it("beyond a limit's burst is refused whole, and not told to wait", async () => {
     const body = JSON.stringify([event("1"), event("2"), event("3")]);
-    expect((await sender.refused("acme/limited", body, HEADERS)).slug).toBe("rate-limited");
+    const problem = await sender.refused("acme/limited", body, HEADERS);
+    expect(problem).toMatchObject({ slug: "payload-too-large", extensions: { eventsMax: 2 } });
+    expect(problem.retryAfterMs).toBeUndefined();
     sender.expectNothingKept();
   });
 });
@@ -152,10 +154,16 @@ describe("configuration that changed a moment ago", () => {
     expect((await sender.refused("acme/open")).slug).toBe("source-unknown");
   });
 
-  it("brings a new source at once", async () => {
+  it("brings a new source within a second, however often its name was tried", async () => {
     await sender.accepted("acme/open");
     sender.world.tenants.put("acme", { ...ACME, sources: { ...ACME.sources, fresh: {} } });
+    const { loads } = sender.world.tenants;
+    const before = loads.length;
+    for (let each = 0; each < 10; each += 1) await sender.refused("acme/fresh");
+    expect(loads).toHaveLength(before);
+    await sender.world.clock.advance(1_000);
     await sender.accepted("acme/fresh");
+    expect(loads).toHaveLength(before + 1);
   });
 });
 

@@ -47,7 +47,9 @@ export const messageWith = (sketch: RecordSketch, body = "{}"): TestMessage =>
 export const messageOfItems = (...items: readonly PackItem[]): TestMessage =>
   messageOf(packOf(...items));
 
-/** Lets a new isolate work on the batch; answers what became of each message, which is one thing. */
+/**
+ * Lets a new isolate work on the batch; answers what became of each message, which is one thing.
+ */
 export async function consume(
   world: World,
   role: QueueRole,

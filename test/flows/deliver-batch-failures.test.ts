@@ -1,4 +1,4 @@
-/** A batch while something fails: nothing is acknowledged that is not written down, nothing is lost. */
+/** A batch while something fails: what is not written down is not acknowledged, nor lost. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { LEASE_SECONDS } from "../../src/core/limits.ts";
 import { frameOf, recordOf } from "../support/memory-records.ts";
@@ -170,7 +170,7 @@ describe("without the queue", () => {
 
 describe("without the tenant's configuration", () => {
   it("nothing is attempted or cancelled, and the messages come again", async () => {
-    const directory = { get: down, at: down, reload: down, forget: () => {} };
+    const directory = { get: down, at: down, refresh: down, forget: () => {} };
     expect(await consume(world, "normal", twoEvents(), { directory })).toEqual([5, 5]);
     expect(world.transport.sent).toEqual([]);
     expect(world.ledger.deliveries.size).toBe(0);

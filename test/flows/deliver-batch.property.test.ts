@@ -1,7 +1,7 @@
 /**
- * Batches of anything, while any call of any port may fail before or after it did its work. Each message
- * gets exactly one ack or retry and nothing escapes; what is acknowledged is written down; and once the
- * failures end, everything owed ends too.
+ * Batches of anything, while any call of any port may fail before or after it did its work. Each
+ * message gets exactly one ack or retry and nothing escapes; what is acknowledged is written down;
+ * and once the failures end, everything owed ends too.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

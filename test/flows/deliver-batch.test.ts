@@ -1,4 +1,4 @@
-/** One batch of a queue: what is delivered, what is written down, and which messages are acknowledged. */
+/** One batch of a queue: what is delivered, what is settled, and which messages are acked. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
 import { decodePack, isParcel } from "../../src/core/enqueue/pack.ts";

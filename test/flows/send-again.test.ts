@@ -1,4 +1,4 @@
-/** The fast path of a retry: few packs, each within a message's bound, one event's trouble not another's. */
+/** The fast path of a retry: few packs, each within a message's bound. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
 import { decodePack, isParcel } from "../../src/core/enqueue/pack.ts";

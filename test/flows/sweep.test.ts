@@ -264,3 +264,15 @@ describe("after everything under way was lost", () => {
     expect(world.outbox.rows.size).toBe(0);
   });
 });
+
+describe("a delivery whose bytes are gone", () => {
+  it("becomes a dead letter that says so, instead of being looked for for ever", async () => {
+    const { ledger } = ledgerOwing(1);
+    world.archive.objects.delete("segment");
+    const buried: string[] = [];
+    const bury = async (keys: readonly { event: string }[], reason: string) =>
+      void buried.push(...keys.map(({ event }) => `${event}: ${reason}`));
+    await sweeping("overdue", { ledger: { ...ledger, bury } });
+    expect(buried).toEqual(["evt_1: the event's bytes are not in the archive"]);
+  });
+});

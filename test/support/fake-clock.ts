@@ -1,4 +1,4 @@
-/** A clock that stands still until a test moves it, so that hours pass at once and in a fixed order. */
+/** A clock that stands still until a test moves it, so that hours pass at once, in order. */
 import type { Clock } from "../../src/ports/clock.ts";
 
 export interface FakeClock extends Clock {

@@ -165,6 +165,14 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       }
     },
 
+    async bury(keys, reason) {
+      for (const key of keys) {
+        change(key, (row) =>
+          isOwed(row) ? { state: "dead", dueAtMs: null, lastError: reason } : {},
+        );
+      }
+    },
+
     async release(tenant, target) {
       const parked = [...deliveries].filter(
         ([, row]) => row.state === "parked" && row.tenant === tenant && row.target === target,

@@ -1,4 +1,4 @@
-/** The queues in memory, with what stands behind them: messages that come again until they are acked. */
+/** The queues in memory: messages that come again until they are acknowledged. */
 import { Invariant } from "../../src/core/errors.ts";
 import { PACK_BYTES_MAX } from "../../src/core/limits.ts";
 import type { QueueRole } from "../../src/flows/deliver-batch.ts";

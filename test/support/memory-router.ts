@@ -1,4 +1,4 @@
-/** The whole router in one process: the real flows over ports in memory and a clock that stands still. */
+/** The whole router in one process: the real flows over ports in memory and a fake clock. */
 
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { createMeter } from "../../src/adapters/system.ts";

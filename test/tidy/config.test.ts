@@ -1,4 +1,4 @@
-/** What stands twice agrees: wrangler.toml and the code, package.json and the programs, README and both. */
+/** What stands twice agrees: wrangler.toml and the code, package.json, documents, migrations. */
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -6,7 +6,7 @@ import { PRIORITIES } from "../../src/core/priority.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
 import { VERSION } from "../../src/core/version.ts";
 import { readToml, type Table } from "./toml.ts";
-import { ROOT, readText } from "./tree.ts";
+import { filesIn, ROOT, readText } from "./tree.ts";
 
 const wrangler = readToml(readText("wrangler.toml"));
 const manifest = JSON.parse(readText("package.json")) as {
@@ -93,14 +93,14 @@ describe("wrangler.toml", () => {
     );
     const made = wrangler
       .tables("migrations")
-      .flatMap((table) => table["new_sqlite_classes"] as readonly string[]);
+      .flatMap(({ new_sqlite_classes: classes }) => classes as readonly string[]);
     expect(sorted(made)).toEqual(sorted(exported));
   });
 
   it("lets the sweeper run, and keeps private addresses out", () => {
     expect(wrangler.table("triggers")).toEqual({ crons: ["* * * * *"] });
     expect(wrangler.root).toMatchObject({
-      name: manifest.version === "" ? "" : "signalbox",
+      name: "signalbox",
       main: "src/index.ts",
       compatibility_flags: expect.arrayContaining(["global_fetch_strictly_public"]),
       send_metrics: false,
@@ -158,6 +158,22 @@ describe("documentation", () => {
     );
     expect(links.length).toBeGreaterThan(3);
     expect(links.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+
+  it("says of every test what it proves, and of none that is not there", () => {
+    const cells = all(readText("test/README.md"), /^\| (`[^|]+`) \|/gm);
+    const named = cells.flatMap((cell) => all(cell, /`([^`]+)`/g));
+    expect(named.length).toBeGreaterThan(20);
+    const patterns = named.map((name) => {
+      const escaped = name.replace(/[.]/g, "\\.").replaceAll("*", "[^/]*");
+      return new RegExp(`^test/${escaped}${name.endsWith("/") ? ".*" : "$"}`);
+    });
+    const tests = filesIn("test")
+      .map(({ path }) => path)
+      .filter((path) => path.endsWith(".test.ts"));
+    const nothing = patterns.filter((pattern) => !tests.some((path) => pattern.test(path)));
+    expect(nothing).toEqual([]);
+    expect(tests.filter((path) => !patterns.some((pattern) => pattern.test(path)))).toEqual([]);
   });
 
   it("explains every script in README.md", () => {

@@ -1,4 +1,4 @@
-/** Who may import whom: core ← ports ← flows ← doors, adapters beside them, and one file that knows all. */
+/** Who may import whom: core ← ports ← flows ← doors, adapters beside them. */
 import { describe, expect, it } from "vitest";
 import { filesIn, type Import, reachedFrom, type SourceFile, WORKER_FOLDERS } from "./tree.ts";
 
@@ -79,7 +79,9 @@ function offencesOf(file: SourceFile): string[] {
     .filter((offence) => !EXCEPTIONS.includes(offence));
 }
 
-/** A path that comes back to where it began; types make none, since they are gone when code runs. */
+/**
+ * A path that comes back to where it began; types make none, since they are gone when code runs.
+ */
 function cycleIn(tree: readonly SourceFile[]): string[] | null {
   const byPath = new Map(tree.map((file) => [file.path, file]));
   const done = new Set<string>();

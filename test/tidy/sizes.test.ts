@@ -5,7 +5,8 @@ import { commentLines, filesIn, ROOT, WORKER_FOLDERS } from "./tree.ts";
 
 const LINES_SOFT_MAX = 250;
 const LINES_MAX = 400;
-const COLUMNS_MAX = 100;
+/** Code is kept to 100 by the formatter; one sentence above it may be a little longer. */
+const COMMENT_COLUMNS_MAX = 120;
 
 const files = filesIn(...WORKER_FOLDERS, "test", "bench");
 const lengthOf = (text: string): number => text.replace(/\n$/, "").split("\n").length;
@@ -19,12 +20,11 @@ describe("files", () => {
     expect(tooLong.map(({ path, text }) => `${path}: ${lengthOf(text)}`)).toEqual([]);
   });
 
-  // The formatter keeps code to the same width, but leaves alone comments, and texts for good.
-  it(`have no comment beyond column ${COLUMNS_MAX}, unless an address ends there`, () => {
+  it(`have no comment beyond column ${COMMENT_COLUMNS_MAX}, unless an address ends there`, () => {
     const wide = files.flatMap(({ path, text, lines }) =>
       [...commentLines(text)].flatMap((index) => {
         const line = lines[index] ?? "";
-        const isWide = [...line].length > COLUMNS_MAX && !/https?:\S+$/.test(line);
+        const isWide = [...line].length > COMMENT_COLUMNS_MAX && !/https?:\S+$/.test(line);
         return isWide ? [`${path}:${index + 1}`] : [];
       }),
     );

@@ -1,4 +1,4 @@
-/** As much of TOML as wrangler.toml uses: tables, lists of tables, and values that are JSON as well. */
+/** As much of TOML as wrangler.toml uses: tables, lists of tables, values that are JSON too. */
 
 export type Table = Readonly<Record<string, unknown>>;
 

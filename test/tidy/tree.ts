@@ -1,4 +1,4 @@
-/** The source tree as the checks read it: files, their imports, and their code without texts and comments. */
+/** The source tree as the checks read it: files, imports, code without texts and comments. */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,7 +26,9 @@ export const WORKER_FOLDERS = ["src", "routes", "consumers", "durable-objects"] 
 
 export const readText = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 
-/** TypeScript files below these folders; throws when there are none, so that no check passes unseen. */
+/**
+ * TypeScript files below these folders; throws when there are none, so that no check passes unseen.
+ */
 export function filesIn(...folders: readonly string[]): SourceFile[] {
   const files = folders.flatMap((folder) => {
     const entries = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });

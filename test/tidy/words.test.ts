@@ -1,4 +1,4 @@
-/** Words that may not stand in the code: what core may not know, what hides faults, what is called otherwise. */
+/** Words that may not stand in the code: what core may not know, what hides a fault. */
 import { describe, expect, it } from "vitest";
 import { filesIn, type SourceFile, WORKER_FOLDERS } from "./tree.ts";
 

@@ -65,8 +65,8 @@ describe("a target saved while private addresses were allowed", () => {
     const stateDirectory = stateHere();
     const lenient = await routerHere({ stateDirectory });
     const tenant = await prepareTenant(lenient, "acme", { inside: { url: receiver.url } });
-    await tenant.send("inside");
-    await receiver.waitFor(1);
+    const { id } = await tenant.send("inside");
+    await tenant.delivery(id, "inside", "delivered");
     await lenient.stop();
 
     const vars = { ...lenient.vars, ...PUBLIC_ONLY };

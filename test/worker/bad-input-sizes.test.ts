@@ -66,6 +66,15 @@ describe("a body", () => {
     }
   });
 
+  it("far above the limit of its source is answered each time, not cut off while it is sent", async () => {
+    await router.admin.put("tenants/acme/sources/usual", { verify: { scheme: "none" } });
+    const body = new Uint8Array(10_000_000);
+    for (let sent = 0; sent < 20; sent += 1) {
+      const problem = await problemOf(router.send("acme/usual", { body }));
+      expect(problem).toMatchObject({ status: 413, bytesMax: 1_000_000 });
+    }
+  });
+
   it("cannot be allowed to be larger than that", async () => {
     const source = { verify: { scheme: "none" }, bytesMax: LARGEST + 1 };
     const answer = await router.admin.request("PUT", "tenants/acme/sources/huge", source);

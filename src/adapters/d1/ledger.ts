@@ -54,6 +54,11 @@ export function createLedger(session: Session): Ledger {
       await session.batch("put-off", [{ sql: sql.PUT_OFF, params }]);
     },
 
+    async bury(keys, reason) {
+      const params = [JSON.stringify(keys.map(compactKey)), reason];
+      await session.batch("bury", [{ sql: sql.BURY, params }]);
+    },
+
     async release(tenant, target) {
       let released = 0;
       for (;;) {

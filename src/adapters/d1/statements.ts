@@ -138,6 +138,14 @@ WHERE deliveries.tenant = j.value->>0 AND deliveries.received_at = j.value->>1
   AND deliveries.event = j.value->>2 AND deliveries.subscription = j.value->>3
   AND deliveries.${OWED}`;
 
+/** ?1 as in PUT_OFF, ?2 = reason. */
+export const BURY = `
+UPDATE deliveries SET state = 'dead', due_at = NULL, last_error = ?2, settled_at = ${NOW}
+FROM json_each(?1) AS j
+WHERE deliveries.tenant = j.value->>0 AND deliveries.received_at = j.value->>1
+  AND deliveries.event = j.value->>2 AND deliveries.subscription = j.value->>3
+  AND deliveries.${OWED}`;
+
 /** Rows one release statement touches, so that no statement runs for long. */
 export const RELEASE_PAGE = 500;
 

@@ -1,7 +1,7 @@
 /**
- * Private addresses in every spelling that the URL parser or a network turns into that address: each
- * is refused. What is private is said here once more, by Node's own ranges, so that a range forgotten in
- * the code is not forgotten here too.
+ * Private addresses in every spelling that the URL parser or a network turns into that address:
+ * each is refused. What is private is said here once more, by Node's own ranges, so that a range
+ * forgotten in the code is not forgotten here too.
  */
 import { BlockList } from "node:net";
 import fc from "fast-check";

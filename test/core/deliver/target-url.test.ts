@@ -1,4 +1,4 @@
-/** Addresses a target may have: URLs as people and attackers write them, read by the real parser. */
+/** Addresses a target may have: URLs as people and attackers write them. */
 import { describe, expect, it } from "vitest";
 import { refusedAddress } from "../../../src/core/deliver/target-url.ts";
 

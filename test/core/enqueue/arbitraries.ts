@@ -6,7 +6,10 @@ import { PRIORITIES } from "../../../src/core/priority.ts";
 import { recordOf } from "../../support/memory-records.ts";
 import { nodeText } from "../../support/node-crypto.ts";
 
-/** A record travels as JSON: what has no UTF-8 form does not survive that, nor does it come from outside. */
+/**
+ * A record travels as JSON: what has no UTF-8 form does not survive that, nor does it come from
+ * outside.
+ */
 const text = fc.string({ unit: "grapheme" }).map((value) => value.toWellFormed());
 
 export const record: fc.Arbitrary<EventRecord> = fc

@@ -1,7 +1,7 @@
 /**
- * The group commit under random schedules: items come at any time, commits last any time and succeed,
- * fail or never answer. A commit that never answers stands for a request that has died: whoever led it
- * is gone, and nobody else may suffer from that.
+ * The group commit under random schedules: items come at any time, commits last any time and
+ * succeed, fail or never answer. A commit that never answers stands for a request that has died:
+ * whoever led it is gone, and nobody else may suffer from that.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** The group commit by a clock that stands still: who commits what, when, and who pays for a failure. */
+/** The group commit: who commits what, when, and who pays for a failure. */
 import { describe, expect, it } from "vitest";
 import {
   createGroupCommit,

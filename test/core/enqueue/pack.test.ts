@@ -1,4 +1,4 @@
-/** Packs: what goes in comes out; damaged bytes are refused or still whole; sizes are never understated. */
+/** Packs: what goes in comes out, damaged bytes are refused, sizes are never understated. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {

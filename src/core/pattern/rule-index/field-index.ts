@@ -22,8 +22,6 @@ export class FieldIndex {
   /** How many rules wait here, or deeper. */
   load = 0;
   readonly #equal = new Map<JsonScalar, Group>();
-  /** Numbers that no double holds, by sign, digits and exponent. */
-  readonly #decimals = new Map<string, Group>();
   /** All other groups, by what they test. */
   readonly #others = new Map<string, Group>();
   #texts: TextIndex | undefined;
@@ -39,11 +37,9 @@ export class FieldIndex {
   }
 
   get(candidate: Candidate): Group | undefined {
-    const { test } = candidate;
-    if (test.kind !== "equal") return this.#others.get(keyOf(candidate));
-    return test.value instanceof ExactNumber
-      ? this.#decimals.get(decimalKey(test.value))
-      : this.#equal.get(test.value);
+    return isPlain(candidate.test)
+      ? this.#equal.get(candidate.test.value)
+      : this.#others.get(keyOf(candidate));
   }
 
   groupFor(candidate: Candidate): Group {
@@ -51,13 +47,11 @@ export class FieldIndex {
     if (known) return known;
     const { test } = candidate;
     const group = new Group(this, candidate, isProvenByIndex(test) ? undefined : test);
-    if (test.kind !== "equal") {
+    if (isPlain(test)) {
+      this.#equal.set(test.value, group);
+    } else {
       this.#others.set(keyOf(candidate), group);
       this.#add(test, group);
-    } else if (test.value instanceof ExactNumber) {
-      this.#decimals.set(decimalKey(test.value), group);
-    } else {
-      this.#equal.set(test.value, group);
     }
     return group;
   }
@@ -80,13 +74,11 @@ export class FieldIndex {
     const { test } = candidate;
     const group = this.get(candidate);
     if (group === undefined) return;
-    if (test.kind !== "equal") {
+    if (isPlain(test)) {
+      this.#equal.delete(test.value);
+    } else {
       this.#others.delete(keyOf(candidate));
       this.#remove(test, group);
-    } else if (test.value instanceof ExactNumber) {
-      this.#decimals.delete(decimalKey(test.value));
-    } else {
-      this.#equal.delete(test.value);
     }
   }
 
@@ -97,7 +89,7 @@ export class FieldIndex {
   /** Reaches every group whose test the value passes, and maybe others. */
   find(value: JsonScalar, search: Search): void {
     if (value instanceof ExactNumber) {
-      const group = this.#decimals.get(decimalKey(value));
+      const group = this.#others.get(decimalKey(value));
       if (group !== undefined) search.reach(group, value);
       this.#ranges?.find(value, search);
     } else {
@@ -128,6 +120,7 @@ export class FieldIndex {
         this.#cidrs.add(test.cidr, group);
         break;
       case "equal":
+        break;
       case "any":
       case "none-of":
         this.#loose ??= new Set();
@@ -150,6 +143,7 @@ export class FieldIndex {
         if (this.#cidrs?.size === 0) this.#cidrs = undefined;
         break;
       case "equal":
+        break;
       case "any":
       case "none-of":
         this.#loose?.delete(group);
@@ -166,13 +160,24 @@ function isProvenByIndex({ kind }: Test): boolean {
   return ["equal", "prefix", "suffix", "cidr", "any"].includes(kind);
 }
 
-/** Equal for tests that are written alike; for address ranges also for those that are the same. */
+/** Equal for tests that are written alike; for addresses and numbers also for those that are. */
 export function keyOf({ operator, operand, test }: Candidate): string {
-  if (test.kind !== "cidr") return `${operator} ${stringifyJson(operand)}`;
-  return `${operator} ${test.cidr.family} ${test.cidr.prefixBits} ${test.cidr.prefix}`;
+  if (test.kind === "cidr") {
+    return `${operator} ${test.cidr.family} ${test.cidr.prefixBits} ${test.cidr.prefix}`;
+  }
+  if (test.kind === "equal" && test.value instanceof ExactNumber) return decimalKey(test.value);
+  // Texts are by far the most frequent, and building their JSON takes time.
+  return typeof operand === "string"
+    ? `${operator}:${operand}`
+    : `${operator} ${stringifyJson(operand)}`;
 }
 
 /** No two spellings of one number differ in it, and no double equals an ExactNumber. */
 function decimalKey({ decimal }: ExactNumber): string {
-  return `${decimal.negative ? "-" : ""}${decimal.digits}e${decimal.exponent}`;
+  return `= ${decimal.negative ? "-" : ""}${decimal.digits}e${decimal.exponent}`;
+}
+
+/** Whether a Map tells values as the test does. */
+function isPlain(test: Test): test is { kind: "equal"; value: Exclude<JsonScalar, ExactNumber> } {
+  return test.kind === "equal" && !(test.value instanceof ExactNumber);
 }

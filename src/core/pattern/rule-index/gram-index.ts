@@ -27,9 +27,9 @@ export class GramIndex {
     for (const slot of others) {
       if (this.#load(slot) < this.#load(best)) best = slot;
     }
-    const groups = this.#slots.get(best) ?? [];
-    groups.push(group);
-    this.#slots.set(best, groups);
+    const groups = this.#slots.get(best);
+    if (groups) groups.push(group);
+    else this.#slots.set(best, [group]);
     this.#state[best] = USED;
     this.#count(key, 1);
   }

@@ -3,6 +3,7 @@ import type { JsonScalar } from "../../json.ts";
 import type { Candidate, Pattern, Test } from "../pattern.ts";
 import type { EventNode } from "./event-tree.ts";
 import type { FieldIndex } from "./field-index.ts";
+import { type Guard, Guards, replaceByLast } from "./guard.ts";
 
 /** What an index tells of the values it is asked about. */
 export interface Search {
@@ -22,16 +23,12 @@ export interface Rule {
   /** Whether one value that fits is all it asks for. */
   readonly isSingle: boolean;
   /** Wherever it waits. */
-  readonly groups: Group[];
+  groups: Group[];
   /** The last event for which it was tried. */
   turn: number;
 }
 
-/** A test that a rule demands besides the group's. */
-export interface Guard {
-  readonly node: EventNode;
-  readonly test: Test;
-}
+const NO_RULES: Rule[] = [];
 
 export class Group {
   readonly home: FieldIndex;
@@ -39,13 +36,9 @@ export class Group {
   readonly candidate: Candidate | undefined;
   /** What is left to be checked of a value that the index has found for this group. */
   readonly test: Test | undefined;
-  readonly rules: Rule[] = [];
-  /**
-   * A guard for each of the rules, in arrays of their own: among many rules the time goes into
-   * fetching what was not looked at lately, and most rules are refused by their guard.
-   */
-  readonly guardNodes: (EventNode | undefined)[] = [];
-  readonly guardTests: (Test | undefined)[] = [];
+  rules: Rule[] = NO_RULES;
+  /** By the position of their rules; undefined while none has any. */
+  guards: Guards | undefined;
   /** Further rules, that wait for a second value at another place once this test is passed. */
   deeper: Map<EventNode, FieldIndex> | undefined;
   /** How many rules wait here and deeper. */
@@ -60,9 +53,10 @@ export class Group {
   }
 
   add(rule: Rule, guard: Guard | undefined): void {
-    this.rules.push(rule);
-    this.guardNodes.push(guard?.node);
-    this.guardTests.push(guard?.test);
+    if (this.guards) this.guards.push(guard);
+    else if (guard) this.guards = new Guards(this.rules.length, guard);
+    if (this.rules.length === 0) this.rules = [rule];
+    else this.rules.push(rule);
     this.count(1);
   }
 
@@ -71,8 +65,7 @@ export class Group {
     const at = this.rules.indexOf(rule);
     if (at === -1) return false;
     replaceByLast(this.rules, at);
-    replaceByLast(this.guardNodes, at);
-    replaceByLast(this.guardTests, at);
+    this.guards?.replaceByLast(at);
     this.count(-1);
     return true;
   }
@@ -86,11 +79,4 @@ export class Group {
     this.home.load += change;
     this.home.place.within?.count(change);
   }
-}
-
-/** The order of rules in a group means nothing. */
-function replaceByLast<Item>(items: Item[], at: number): void {
-  const last = items.length - 1;
-  items.copyWithin(at, last);
-  items.length = last;
 }

@@ -3,10 +3,11 @@ import { type Field, fieldsOf } from "../pattern.ts";
 import { type Access, absencesToAwait, cheapestAccess, isLoose } from "./access.ts";
 import type { EventNode, EventTree } from "./event-tree.ts";
 import { FieldIndex, keyOf } from "./field-index.ts";
-import type { Group, Guard, Rule } from "./group.ts";
+import type { Group, Rule } from "./group.ts";
+import type { Guard } from "./guard.ts";
 
 /** As many rules are tried one by one before those that come later wait for a second value. */
-const GROUP_RULES_MIN = 8;
+const GROUP_RULES_MIN = 3;
 /** Rules that agree in three values are few, or the same. */
 const VALUES_AWAITED_MAX = 3;
 /** Fewer say nothing about what events have. */
@@ -64,8 +65,8 @@ export class Placement {
   }
 
   #secondAccess(group: Group, rule: Rule, passed: readonly EventNode[]): Access | undefined {
-    if (group.rules.length < GROUP_RULES_MIN || passed.length >= VALUES_AWAITED_MAX)
-      return undefined;
+    if (group.rules.length < GROUP_RULES_MIN) return undefined;
+    if (passed.length >= VALUES_AWAITED_MAX) return undefined;
     const access = cheapestAccess(rule.pattern.root, (field) => {
       const node = this.#node(field);
       if (node === undefined || passed.includes(node)) return undefined;
@@ -77,7 +78,8 @@ export class Placement {
   }
 
   #join(group: Group, rule: Rule, passed: readonly EventNode[]): void {
-    rule.groups.push(group);
+    if (rule.groups.length === 0) rule.groups = [group];
+    else rule.groups.push(group);
     group.add(rule, this.#guardOf(rule, passed));
   }
 

@@ -84,7 +84,7 @@ export class RuleIndex implements Search {
     const matching: Rule[] = [];
     for (const group of this.#reached) {
       for (let at = 0; at < group.rules.length; at += 1) {
-        if (!this.#passesGuard(group, at)) continue;
+        if (group.guards?.pass(at) === false) continue;
         const rule = group.rules[at];
         if (rule === undefined || rule.turn === this.#turn) continue;
         rule.turn = this.#turn;
@@ -99,16 +99,6 @@ export class RuleIndex implements Search {
     return matching.map(({ id }) => id);
   }
 
-  #passesGuard({ guardNodes, guardTests }: Group, at: number): boolean {
-    const values = guardNodes[at]?.values;
-    const test = guardTests[at];
-    if (values === undefined || test === undefined) return true;
-    for (const value of values) {
-      if (passes(test, value)) return true;
-    }
-    return false;
-  }
-
   /** Where no value stands in an array's element, fields that hold alone hold together. */
   #matches({ pattern, nodes }: Rule, event: JsonObject): boolean {
     const { fields, choices } = pattern.root;
@@ -121,8 +111,11 @@ export class RuleIndex implements Search {
     return matchesValues(pattern, this.#nested);
   }
 
+  /** Values in elements leave it open whether others of them lack the field. */
   #mayHold(field: Field): boolean {
-    const values = this.#tree.fields.get(field.path)?.values ?? [];
-    return values.length === 0 ? field.absence : fits(field, values);
+    const node = this.#tree.fields.get(field.path);
+    if (node === undefined) return false;
+    if (field.absence && (node.inElement || node.values.length === 0)) return true;
+    return fits(field, node.values);
   }
 }

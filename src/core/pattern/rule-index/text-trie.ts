@@ -35,10 +35,15 @@ export class TextTrie {
       node = step(node, rest);
       rest = rest.slice(node.label.length);
     }
-    node.entries ??= { groups: [], farUnits: [] };
-    node.entries.groups.push(group);
     const at = this.#backward ? 0 : farEnd.length - 1;
-    node.entries.farUnits.push(farEnd === "" ? ANY_UNIT : farEnd.charCodeAt(at));
+    const farUnit = farEnd === "" ? ANY_UNIT : farEnd.charCodeAt(at);
+    // Most keys have one group, and an array that grows by push has room for many.
+    if (node.entries === undefined) {
+      node.entries = { groups: [group], farUnits: [farUnit] };
+    } else {
+      node.entries.groups.push(group);
+      node.entries.farUnits.push(farUnit);
+    }
   }
 
   remove(key: string, group: Group): void {

@@ -1,0 +1,92 @@
+/** What the systems of one run share: builds, a router's state with its tenant ready, and a receiver. */
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { createAdmin } from "../src/local/admin.ts";
+import { startEngine } from "../src/local/engine.ts";
+import { randomVars } from "../src/local/vars.ts";
+import { build } from "./engine.ts";
+import { nowMs } from "./load/job.ts";
+import { ID_HEADER, prepareTenant } from "./workload.ts";
+
+/** A directory of this run's own. */
+export interface Scratch {
+  /** A new directory in it. */
+  directory(): string;
+  remove(): void;
+}
+
+export function createScratch(parent: string): Scratch {
+  const root = mkdtempSync(join(parent, "signalbox-bench-"));
+  return {
+    directory: () => mkdtempSync(join(root, "d-")),
+    remove: () => rmSync(root, { recursive: true, force: true }),
+  };
+}
+
+export interface Ground {
+  readonly routerBuild: string;
+  readonly baselineBuild: string;
+  readonly vars: Readonly<Record<string, string>>;
+  /** When each delivery came, by the id of its webhook. */
+  readonly receivedAtMs: ReadonlyMap<string, number>;
+  /** A router's state of its own, with the tenant in it. */
+  routerState(): string;
+  remove(): void;
+}
+
+export async function createGround(parent: string): Promise<Ground> {
+  const scratch = createScratch(parent);
+  const receiver = await startReceiver();
+  const [routerBuild, baselineBuild] = [scratch.directory(), scratch.directory()];
+  build("wrangler.toml", routerBuild);
+  build("bench/baseline/wrangler.toml", baselineBuild);
+  const vars = randomVars();
+  const template = scratch.directory();
+  const engine = await startEngine({
+    port: 0,
+    stateDirectory: template,
+    buildDirectory: routerBuild,
+    vars,
+    onLine: console.error,
+  });
+  await prepareTenant(createAdmin(engine.url, vars.ADMIN_TOKEN ?? ""), receiver.url);
+  await engine.stop();
+  return {
+    routerBuild,
+    baselineBuild,
+    vars,
+    receivedAtMs: receiver.receivedAtMs,
+    routerState() {
+      const copy = scratch.directory();
+      cpSync(template, copy, { recursive: true });
+      return copy;
+    },
+    remove() {
+      receiver.stop();
+      scratch.remove();
+    },
+  };
+}
+
+/** Answers at once and notes the time. */
+async function startReceiver() {
+  const receivedAtMs = new Map<string, number>();
+  const server = createServer((request, response) => {
+    request.resume().on("end", () => {
+      receivedAtMs.set(String(request.headers[ID_HEADER]), nowMs());
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    receivedAtMs,
+    stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
