@@ -21,18 +21,18 @@ export function readData(body: Uint8Array, contentType: string | null, text: Tex
 }
 
 /**
- * The data of a text. A form becomes an object. A text that is called JSON is read as JSON, and so
- * is any other that begins like an object or an array, for many senders do not name the type; but a
- * plain `42` or `true` stays text. What turns out to be no JSON is `{ text }`. Only nesting that is
- * too deep is refused.
+ * The data of a text. A text that is called JSON is read as JSON, and so is any other that begins
+ * like an object or an array, for many senders name no type, or the one that `curl -d` writes; but a
+ * plain `42` or `true` stays text. A form becomes an object. What turns out to be neither is
+ * `{ text }`. Only nesting that is too deep is refused.
  */
 export function readText(decoded: string, contentType: string | null, text: Text): Data {
-  if (mediaType(contentType) === "application/x-www-form-urlencoded") {
-    return readFormData(decoded, text);
-  }
   const json = withoutByteOrderMark(decoded);
   const mayBeJson = isJsonType(contentType) || /^[ \t\r\n]*[{[]/.test(json);
-  return (mayBeJson ? readJson(json) : null) ?? { ok: true, data: { text: decoded } };
+  const data = mayBeJson ? readJson(json) : null;
+  if (data !== null) return data;
+  const isForm = mediaType(contentType) === "application/x-www-form-urlencoded";
+  return isForm ? readFormData(decoded, text) : { ok: true, data: { text: decoded } };
 }
 
 /** Repeated names become arrays. GitHub and Slack put JSON into a lone `payload`. */

@@ -15,6 +15,13 @@ const dataOf = (headers: Record<string, string>, body: string | Uint8Array) =>
   eventOf(headers, body).data;
 
 describe("JSON", () => {
+  it("is read from a body that is called a form, as `curl -d` calls everything", () => {
+    expect(dataOf(FORM, '{"kind":"order","note":"a+b=c&d"}')).toEqual({
+      kind: "order",
+      note: "a+b=c&d",
+    });
+  });
+
   it.each([
     "application/json",
     "application/json; charset=utf-8",
