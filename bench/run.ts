@@ -63,7 +63,7 @@ function readArguments(): Arguments {
     },
   });
   const { quick, state } = values;
-  const rounds = Number(values.rounds ?? (quick ? 2 : 8));
+  const rounds = Number(values.rounds ?? (quick ? 2 : 6));
   const known = positionals.every((name) => PARTS[name] !== undefined);
   if (!known || !Number.isInteger(rounds) || rounds < 1) {
     const parts = Object.keys(PARTS).join(" | ");

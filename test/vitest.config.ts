@@ -7,6 +7,9 @@ import { randomVars } from "../src/local/vars.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
+// wrangler reads .dev.vars too and says so for every file; the variables of these tests are their own.
+process.env.WRANGLER_LOG ??= "error";
+
 export default defineConfig({
   root,
   test: {

@@ -44,7 +44,7 @@ export async function measureDelivery(options: Options): Promise<Report> {
       );
       try {
         const stage: Stage = { router, ground, generator, failures };
-        await load(stage, "normal", quick ? 300 : 1_000); // warm-up
+        await load(stage, "normal", quick ? 200 : 600); // warm-up
         for (const priority of KINDS) {
           progress(`delivery: outbox ${outbox}, ${priority}`);
           measured.push({ outbox, priority, ...(await measure(stage, priority, quick)) });
@@ -68,9 +68,9 @@ interface Stage {
 
 async function measure(stage: Stage, priority: (typeof KINDS)[number], quick: boolean) {
   const before = await readCounters(stage.router);
-  const burst = await load(stage, priority, quick ? 300 : 1_000);
+  const burst = await load(stage, priority, quick ? 200 : 600);
   const between = await readCounters(stage.router);
-  const steady = await load(stage, priority, quick ? 50 : 200, STEADY_PER_SECOND);
+  const steady = await load(stage, priority, quick ? 40 : 120, STEADY_PER_SECOND);
   const after = await readCounters(stage.router);
   const { receivedAtMs } = stage.ground;
   const received = burst.accepted.map(({ id }) => receivedAtMs.get(id) ?? Number.NaN);

@@ -7,7 +7,6 @@ import {
   type Pattern,
   parsePattern,
 } from "../../src/core/pattern/index.ts";
-import { median } from "../measure/statistics.ts";
 import { figure, table } from "../measure/table.ts";
 import { type Options, progress, type Report } from "../part.ts";
 import { type BenchRule, KINDS, order, rules } from "../workload.ts";
@@ -52,7 +51,7 @@ export async function measureMatch({ quick }: Options): Promise<Report> {
   }
   const compileMs = timeCompiling(rules(1_000));
   const data = {
-    usPerEvent: Object.fromEntries(contenders.map((one) => [one.name, median(one.usPerEvent)])),
+    usPerEvent: Object.fromEntries(contenders.map((one) => [one.name, least(one)])),
     compileMsPer1000Rules: compileMs,
   };
   return { title: "Matching", text: textOf(contenders, compileMs), data, failures: [] };
@@ -63,6 +62,9 @@ const contender = (name: string, treat: Contender["treat"]): Contender => ({
   treat,
   usPerEvent: [],
 });
+
+/** Other work on the machine only adds. */
+const least = ({ usPerEvent }: Contender): number => Math.min(...usPerEvent);
 
 function compiled(given: readonly BenchRule[]): { id: string; pattern: Pattern }[] {
   return given.map(({ id, pattern }) => {
@@ -91,19 +93,19 @@ function timeCompiling(given: readonly BenchRule[]): number {
     compileRules(compiled(given));
     return performance.now() - start;
   });
-  return median(times);
+  return Math.min(...times);
 }
 
 function textOf(contenders: readonly Contender[], compileMs: number): string[] {
-  const parsing = median(contenders[0]?.usPerEvent ?? []);
+  const parsing = contenders[0] === undefined ? Number.NaN : least(contenders[0]);
   return [
     table(
       ["1 KB order, one rule matches", "µs an event", "events/s", "× JSON.parse"],
-      contenders.map(({ name, usPerEvent }) => {
-        const us = median(usPerEvent);
-        return [name, figure(us, 2), figure(1e6 / us), figure(us / parsing, 2)];
+      contenders.map((one) => {
+        const us = least(one);
+        return [one.name, figure(us, 2), figure(1e6 / us), figure(us / parsing, 2)];
       }),
     ),
-    `In Node, one thread. Parsing and compiling 1,000 rules: ${figure(compileMs, 1)} ms.`,
+    `Least of the rounds, in Node, one thread. Parsing and compiling 1,000 rules: ${figure(compileMs, 1)} ms.`,
   ];
 }

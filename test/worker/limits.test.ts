@@ -142,19 +142,40 @@ describe("a refusal", () => {
     expect((await one("one-roof/open")).json).toMatchObject({ scope: "tenant" });
   });
 
-  it("of a batch that no burst can hold does not keep out those who fit", async () => {
-    await tenant("bulky", { tenant: limit(10, 10) });
-    const cloudevent = (id: number) => {
-      return { specversion: "1.0", id: `${id}`, source: "/shop", type: "order", data: {} };
-    };
-    const answer = await router.send("bulky/open", {
-      headers: { "content-type": "application/cloudevents-batch+json" },
-      body: JSON.stringify(Array.from({ length: 200 }, (_, id) => cloudevent(id))),
-    });
-    expect(answer.status).toBe(429);
-    expect((await one("bulky/open")).status).toBe(202);
+  it("of a batch leaves what tokens there are to those who need fewer", async () => {
+    await tenant("bulky", { tenant: limit(ONCE_PER_HOUR, 10) });
+    await send("bulky/open", { count: 5 });
+    const refused = await batch("bulky/open", 6);
+    expect([refused.status, refused.body.scope]).toEqual([429, "tenant"]);
+    expect(statusesOf(await send("bulky/open", { count: 5 }))).toEqual(new Set([202]));
+    expect((await one("bulky/open")).status).toBe(429);
+  });
+
+  it("of a batch beyond the burst is for good, and shuts nobody else out", async () => {
+    await tenant("huge", { tenant: limit(ONCE_PER_HOUR, 10) });
+    const refused = await batch("huge/open", 11);
+    expect([refused.status, refused.body.eventsMax]).toEqual([413, 10]);
+    expect((await batch("huge/open", 10)).status).toBe(202);
   });
 });
+
+/** Sends so many CloudEvents in one request. */
+async function batch(path: string, count: number) {
+  const events = Array.from({ length: count }, (_, index) => {
+    const id = `${index} at ${performance.now()}`;
+    return { specversion: "1.0", id, source: "/shop", type: "order", data: {} };
+  });
+  const response = await router.send(path, {
+    headers: { "content-type": "application/cloudevents-batch+json" },
+    body: JSON.stringify(events),
+  });
+  return { status: response.status, body: (await response.json()) as BatchRefusal };
+}
+
+interface BatchRefusal {
+  readonly scope?: string;
+  readonly eventsMax?: number;
+}
 
 describe("overflow demote", () => {
   it("accepts everything and sends what is over the limit as bulk, losing nothing", async () => {

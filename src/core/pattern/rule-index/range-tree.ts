@@ -25,14 +25,12 @@ type Root = RangeNode | undefined;
 export class RangeTree {
   #root: Root;
   #random = 0x2545f491;
-  size = 0;
 
   add(test: RangeTest, group: Group): void {
     const [lower, upper] = boundsOf(test);
     const known = nodeAt(this.#root, lower, upper);
     if (known) known.groups.push(group);
     else this.#root = insert(this.#root, this.#leaf(lower, upper, group));
-    this.size += 1;
   }
 
   remove(test: RangeTest, group: Group): void {
@@ -41,7 +39,6 @@ export class RangeTree {
     if (!node) return;
     node.groups = node.groups.filter((other) => other !== group);
     if (node.groups.length === 0) this.#root = without(this.#root, node);
-    this.size -= 1;
   }
 
   find(value: number | ExactNumber, search: Search): void {
