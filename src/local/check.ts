@@ -16,6 +16,7 @@ const checks: readonly (readonly [string, readonly string[]])[] = [
     "src/core/tsconfig.json",
     "src/local/tsconfig.json",
     "test/tsconfig.json",
+    "test/adapters/tsconfig.json",
   ].map(
     (project) => [`compile ${project}`, [module("typescript/bin/tsc"), "-p", project]] as const,
   ),

@@ -112,11 +112,11 @@ describe("events with OUTBOX=always", () => {
   beforeAll(() => start("always"));
   afterAll(stop);
 
-  it("take little more than a tenth of a Durable Object call each, the limiter's and the outbox's", async () => {
+  it("take at most a tenth of a Durable Object call each too, the limiter's and the outbox's", async () => {
     await warmUp();
     const cost = await costOf(EVENTS, () => sendTo("open", EVENTS, SENDERS));
     expect(EVENTS / cost.outbox_rows).toBeGreaterThanOrEqual(10);
-    expect(cost.durable_object_calls / EVENTS).toBeLessThanOrEqual(0.15);
+    expect(cost.durable_object_calls / EVENTS).toBeLessThanOrEqual(0.1);
   });
 });
 

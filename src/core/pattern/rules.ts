@@ -8,7 +8,7 @@ export interface RuleSet {
   match(event: Json): readonly string[];
 }
 
-/** Changes as a Map does: a rule set again keeps its place, and one set after a delete comes last. */
+/** Changes as a Map does: a rule set again keeps its place, one set after a delete comes last. */
 export interface ChangingRuleSet extends RuleSet {
   set(id: string, pattern: Pattern): void;
   /** Whether there was one. */

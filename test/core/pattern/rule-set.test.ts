@@ -1,4 +1,4 @@
-/** What a rule set does besides matching: it changes rule by rule, and leaves the others in peace. */
+/** What a rule set does besides matching: it changes rule by rule, tests only what may match. */
 import { describe, expect, test } from "vitest";
 import type { Json } from "../../../src/core/json.ts";
 import { compileRules, type Pattern } from "../../../src/core/pattern/index.ts";

@@ -17,7 +17,7 @@ export class EventNode implements PathTree, Occurrences {
   readonly step: string;
   readonly above: EventNode | undefined;
   readonly next = new Map<string, EventNode>();
-  /** Those of the event at hand. Where `inElement` is true, what they say of elements is missing. */
+  /** Those of the event at hand; where `inElement` is true, in which elements is not kept. */
   readonly values: JsonScalar[] = [];
   readonly elements = NOWHERE.elements;
   inElement = false;

@@ -7,7 +7,7 @@ import { type Guard, Guards, replaceByLast } from "./guard.ts";
 
 /** What an index tells of the values it is asked about. */
 export interface Search {
-  /** The value may pass the group's test. Told again, also about a group passed before, is no harm. */
+  /** The value may pass the group's test. To be told so again does no harm. */
   reach(group: Group, value: JsonScalar): void;
   /** Some value passes for certain. */
   pass(group: Group): void;

@@ -1,4 +1,4 @@
-/** Finds the numeric ranges that hold a number: a balanced tree that knows how far each part reaches. */
+/** Finds the numeric ranges that hold a number, in a balanced tree whose parts know their reach. */
 import type { ExactNumber } from "../../json.ts";
 import type { Bound, Test } from "../pattern.ts";
 import type { Group, Search } from "./group.ts";

@@ -10,7 +10,7 @@ interface TrieNode {
   entries: Entries | undefined;
 }
 
-/** The keys that end at a node; two arrays, because most groups are refused without a look at them. */
+/** The keys that end at a node, in two arrays: most groups are refused without a look at them. */
 interface Entries {
   readonly groups: Group[];
   /** The unit at the far end of the text, or ANY_UNIT. */

@@ -1,4 +1,4 @@
-/** Roughly how many different tests rules have at one place: the more, the more one of them tells. */
+/** Roughly how many different tests rules have at one place: the more, the more each tells. */
 
 /** Above about that many nothing changes: they tell enough. */
 const BITS = 1_024;
