@@ -1,5 +1,6 @@
 /** The HTTP surface: which door a path leads to, and how every failure is answered. */
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
+import { Hono } from "hono/tiny";
 import { handleIngest } from "../routes/ingest.ts";
 import { homePage, problemPage } from "../routes/pages.ts";
 import { problemResponse } from "../routes/problems.ts";
