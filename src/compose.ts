@@ -18,6 +18,7 @@ import { createDirectory } from "./flows/directory.ts";
 import { createCommits } from "./flows/enqueue.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
 import type { AdminStores } from "./ports/admin.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { Log } from "./ports/log.ts";
 import type { Queues } from "./ports/queues.ts";
 
@@ -90,6 +91,7 @@ const queuesOf = (env: Env) => ({
 });
 
 export interface OutboxParts {
+  readonly clock: Clock;
   readonly queues: Queues;
   readonly text: Text;
   readonly log: Log;
@@ -98,6 +100,7 @@ export interface OutboxParts {
 /** What an outbox shard needs; it starts even when a variable is bad, because rows wait in it. */
 export function composeOutbox(env: Env): OutboxParts {
   return {
+    clock: systemClock,
     queues: createQueues(queuesOf(env), createMeter()),
     text: platformText,
     log: consoleLog,

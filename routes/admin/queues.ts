@@ -35,11 +35,10 @@ export const queueOperations: readonly Operation[] = [
           };
         }),
       );
-      const { rows, oldestMs } = await outbox.state();
-      return {
-        status: 200,
-        body: { items, cursor: null, outbox: { rows, oldestAt: isoOrNull(oldestMs) } },
-      };
+      const { rows, rowsMax, oldestMs } = await outbox.state();
+      const oldestAgeMs = oldestMs === null ? null : Math.max(0, nowMs - oldestMs);
+      const kept = { rows, rowsMax, oldestAt: isoOrNull(oldestMs), oldestAgeMs };
+      return { status: 200, body: { items, cursor: null, outbox: kept } };
     },
   }),
   operation({

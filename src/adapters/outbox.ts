@@ -1,6 +1,6 @@
-/** The outbox: packs in Durable Objects, sharded by chance so that no shard is hot. */
+/** The outbox: packs in Durable Objects, sharded by tenant. */
 import type { Origin } from "../core/enqueue/pack.ts";
-import { Retryable } from "../core/errors.ts";
+import { shardOf } from "../core/enqueue/shard.ts";
 import type { Priority } from "../core/priority.ts";
 import type { Random } from "../ports/clock.ts";
 import type { Meter } from "../ports/meter.ts";
@@ -11,6 +11,7 @@ export interface OutboxRpc extends Rpc.DurableObjectBranded {
   put(shard: number, priority: Priority, packs: Uint8Array[]): Promise<boolean>;
   settled(rows: number[]): Promise<void>;
   recover(): Promise<void>;
+  wake(): Promise<number>;
   state(): Promise<OutboxState>;
 }
 
@@ -20,33 +21,36 @@ export function createOutbox(
   random: Random,
   meter: Meter,
 ): Outbox {
-  const shardOf = (shard: number) => {
+  const object = (shard: number) => {
     meter.add("durable_object_calls");
     return namespace.getByName(`shard-${shard}`);
   };
   const every = Array.from({ length: shards }, (_, shard) => shard);
   return {
-    async put(priority, packs) {
-      const shard = Math.floor(random.unit() * shards);
+    shardOf: (tenant) => shardOf(tenant, random.unit(), shards),
+    put(shard, priority, packs) {
       meter.add("outbox_rows", packs.length);
-      if (!(await shardOf(shard).put(shard, priority, [...packs]))) {
-        throw new Retryable("the outbox is full", 5_000);
-      }
+      return object(shard).put(shard, priority, [...packs]);
     },
     async settled(origins) {
       const byShard = Map.groupBy(origins, (origin: Origin) => origin.shard);
       await Promise.all(
-        [...byShard].map(([shard, rows]) => shardOf(shard).settled(rows.map(({ row }) => row))),
+        [...byShard].map(([shard, rows]) => object(shard).settled(rows.map(({ row }) => row))),
       );
     },
     async recover() {
-      await Promise.all(every.map((shard) => shardOf(shard).recover()));
+      await Promise.all(every.map((shard) => object(shard).recover()));
+    },
+    async wake() {
+      const sent = await Promise.all(every.map((shard) => object(shard).wake()));
+      return sent.reduce((sum, packs) => sum + packs, 0);
     },
     async state() {
-      const states = await Promise.all(every.map((shard) => shardOf(shard).state()));
+      const states = await Promise.all(every.map((shard) => object(shard).state()));
       const oldest = states.flatMap((state) => (state.oldestMs === null ? [] : [state.oldestMs]));
       return {
-        rows: states.reduce((sum, state) => sum + state.rows, 0),
+        rows: states.reduce((sum, { rows }) => sum + rows, 0),
+        rowsMax: states.reduce((sum, { rowsMax }) => sum + rowsMax, 0),
         oldestMs: oldest.length === 0 ? null : Math.min(...oldest),
       };
     },

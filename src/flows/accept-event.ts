@@ -18,6 +18,7 @@ import {
   prioritiesOf,
   type Subscription,
 } from "../core/priority.ts";
+import type { Problem } from "../core/problem.ts";
 import type { Tenant } from "../core/tenant.ts";
 import { traceparentOf } from "../core/trace.ts";
 import type { Archive } from "../ports/archive.ts";
@@ -62,15 +63,22 @@ export async function acceptEvent(webhook: Webhook, ports: AcceptPorts): Promise
     await Promise.all(records.map((record, at) => enqueue(record, drafts[at]?.body, ports)));
   } catch (error) {
     ports.log.error("enqueue-failed", { tenant: tenant.id, receipt, error: errorText(error) });
-    const detail =
-      records.length === 1
-        ? "Neither the queue nor the outbox took the event. Nothing was kept."
-        : "Not all of the batch could be kept. Send it again: what was kept is recognised.";
-    return { kind: "refused", problem: { slug: "unavailable", detail, retryAfterMs: 2_000 } };
+    return { kind: "refused", problem: notKept(error, records.length) };
   }
   ports.meter.add("events_accepted", records.length);
   for (const { priority } of records) ports.meter.passed(`in_${priority}`, 1, receivedAtMs);
   return { kind: "accepted", form, events: records.map(toAccepted) };
+}
+
+/** A copy may have been kept after all, by a store that answered too late: its receipt will tell. */
+function notKept(error: unknown, events: number): Problem {
+  const known = error instanceof Retryable;
+  const why = known ? error.message : "a store failed";
+  const detail =
+    events === 1
+      ? `The event could not be kept: ${why}. Send it again.`
+      : `Not all of the batch could be kept: ${why}. Send it again: what was kept is recognised.`;
+  return { slug: "unavailable", detail, retryAfterMs: known ? error.retryAfterMs : 2_000 };
 }
 
 interface Context extends Extract<Judgement, { kind: "admitted" }> {

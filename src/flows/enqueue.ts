@@ -1,11 +1,17 @@
 /**
- * Making events durable, many at a time: to the queue first and to the outbox if that fails, or the
- * other way round where the queue forgets. Each store has its own timeout; what hangs is treated as
- * failed, and a copy that arrives after all is told by its receipt.
+ * Making events durable, many at a time: by the queue, or by the outbox if that fails or if the queue
+ * forgets. Each store has its own timeout; what hangs is treated as failed, and a copy that arrives
+ * after all is told by its receipt.
  */
 import type { Text } from "../core/crypto.ts";
 import { createGroupCommit, type GroupCommit } from "../core/enqueue/group-commit.ts";
-import { encodePack, groupBySize, itemBytes, type PackItem } from "../core/enqueue/pack.ts";
+import {
+  encodePack,
+  groupBySize,
+  isParcel,
+  itemBytes,
+  type PackItem,
+} from "../core/enqueue/pack.ts";
 import { Retryable } from "../core/errors.ts";
 import {
   COMMIT_GATHER_MS,
@@ -34,6 +40,8 @@ export type OutboxMode = "on-failure" | "always";
 
 /** Slack beyond both stores' timeouts before a request stops relying on another's commit. */
 const ABANDON_SLACK_MS = 250;
+/** What a sender is told to wait while the outbox is full. */
+const OUTBOX_FULL_RETRY_MS = 5_000;
 
 /** One group commit per priority, shared by all requests of the isolate. */
 export function createCommits(
@@ -55,25 +63,48 @@ export function createCommits(
   return { critical: commitsOf("critical"), normal: commitsOf("normal"), bulk: commitsOf("bulk") };
 }
 
-/** Resolves once the first store or, failing that, the second has all items. */
+/**
+ * Resolves once all items are durable. A queue that keeps messages in memory is no store: with "always"
+ * nothing but the outbox will do.
+ */
 async function makeDurable(
   mode: OutboxMode,
   priority: Priority,
   items: readonly PackItem[],
   ports: EnqueuePorts,
 ): Promise<void> {
-  const groups = groupBySize(items, (item) => itemBytes(item, ports.text), PACK_BYTES_MAX);
-  const packs = groups.map((group) => encodePack({ origin: null, items: group }, ports.text));
-  const late = (store: string) => () => new Retryable(`${store} did not answer in time`);
-  const toQueue = () =>
-    within(ports.queues.send(priority, packs), QUEUE_SEND_TIMEOUT_MS, ports.clock, late("queue"));
-  const toOutbox = () =>
-    within(ports.outbox.put(priority, packs), OUTBOX_PUT_TIMEOUT_MS, ports.clock, late("outbox"));
-  const [first, second] = mode === "always" ? [toOutbox, toQueue] : [toQueue, toOutbox];
+  if (mode === "always") return toOutbox(priority, items, ports);
   try {
-    await first();
+    const late = () => new Retryable("the queue did not answer in time");
+    const sending = ports.queues.send(priority, packed(items, ports));
+    await within(sending, QUEUE_SEND_TIMEOUT_MS, ports.clock, late);
   } catch (error) {
-    ports.log.warn("first-store-failed", { mode, priority, error: errorText(error) });
-    await second();
+    ports.log.warn("queue-refused", { priority, events: items.length, error: errorText(error) });
+    await toOutbox(priority, items, ports);
   }
 }
+
+async function toOutbox(
+  priority: Priority,
+  items: readonly PackItem[],
+  ports: EnqueuePorts,
+): Promise<void> {
+  const { outbox, clock } = ports;
+  const late = () => new Retryable("the outbox did not answer in time");
+  const byShard = Map.groupBy(items, (item) => outbox.shardOf(tenantOf(item)));
+  await Promise.all(
+    [...byShard].map(async ([shard, group]) => {
+      const putting = outbox.put(shard, priority, packed(group, ports));
+      const kept = await within(putting, OUTBOX_PUT_TIMEOUT_MS, clock, late);
+      if (!kept) throw new Retryable("the outbox is full", OUTBOX_FULL_RETRY_MS);
+    }),
+  );
+}
+
+const packed = (items: readonly PackItem[], { text }: EnqueuePorts): Uint8Array[] =>
+  groupBySize(items, (item) => itemBytes(item, text), PACK_BYTES_MAX).map((group) =>
+    encodePack({ origin: null, items: group }, text),
+  );
+
+const tenantOf = ({ content }: PackItem): string =>
+  isParcel(content) ? content.tenant : content.record.tenant;

@@ -24,6 +24,8 @@ export interface Swept {
   readonly revived: number;
   /** Deliveries whose event is no longer in the archive. */
   readonly unreadable: number;
+  /** Packs that the outbox kept although an alarm should have sent them. */
+  readonly relayed: number;
   readonly complete: boolean;
 }
 
@@ -33,53 +35,74 @@ export type SweepScope =
   /** Everything owed soon, because the messages that carried it are known to be gone. */
   | "all-due";
 
-/** One bounded pass. Never rejects. */
+/** One bounded pass. Never rejects: a part that fails is logged, and the others have their turn. */
 export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swept> {
-  const horizonMs = scope === "overdue" ? -SWEEP_GRACE_MS : QUEUE_DELAY_SECONDS_MAX * 1_000;
-  const putOffMs = OUTBOX_RESEND_MS + Math.max(0, horizonMs); // beyond this pass's own horizon
-  let revived = 0;
-  let unreadable = 0;
-  try {
-    for (let page = 0; page < SWEEP_PAGES_MAX; page += 1) {
-      const due = await ports.ledger.due(horizonMs, SWEEP_PAGE);
-      if (due.length === 0) return report({ revived, unreadable, complete: true }, scope, ports);
-      const sent = await sendDue(due, ports);
-      revived += sent.revived;
-      unreadable += sent.unreadable;
-      await ports.ledger.putOff(due, putOffMs);
-      if (due.length < SWEEP_PAGE)
-        return report({ revived, unreadable, complete: true }, scope, ports);
+  const swept = { relayed: 0, revived: 0, unreadable: 0, complete: true };
+  async function part(name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      swept.complete = false;
+      ports.log.error("sweep-failed", { scope, part: name, error: errorText(error) });
     }
-  } catch (error) {
-    ports.log.error("sweep-failed", { scope, error: errorText(error) });
   }
-  return report({ revived, unreadable, complete: false }, scope, ports);
+  await part("outbox", async () => {
+    swept.relayed = await ports.outbox.wake();
+  });
+  await part("due", () => reviveDue(scope, swept, ports));
+  const { complete, ...counts } = swept;
+  if (Object.values(counts).some((count) => count > 0))
+    ports.log.info("swept", { scope, ...swept });
+  return swept;
 }
 
-/** Sends the due deliveries, most urgent first; what the queue refuses waits for another pass. */
+type Counts = { revived: number; unreadable: number; complete: boolean };
+
+/** Sends what is due, page after page; what the queue refuses stays due for the next pass. */
+async function reviveDue(scope: SweepScope, swept: Counts, ports: DeliverPorts): Promise<void> {
+  const horizonMs = scope === "overdue" ? -SWEEP_GRACE_MS : QUEUE_DELAY_SECONDS_MAX * 1_000;
+  const putOffMs = OUTBOX_RESEND_MS + Math.max(0, horizonMs); // beyond this pass's own horizon
+  for (let page = 0; page < SWEEP_PAGES_MAX; page += 1) {
+    const due = await ports.ledger.due(horizonMs, SWEEP_PAGE);
+    const { sent, lost } = await sendDue(due, ports);
+    swept.revived += sent.length;
+    swept.unreadable += lost.length;
+    if (sent.length > 0) await ports.ledger.putOff(sent, putOffMs);
+    if (sent.length + lost.length < due.length) break; // the queue refuses
+    if (due.length < SWEEP_PAGE) return;
+  }
+  swept.complete = false;
+}
+
+/** Sends the due deliveries, most urgent first. */
 async function sendDue(
   due: readonly DueDelivery[],
   ports: DeliverPorts,
-): Promise<Pick<Swept, "revived" | "unreadable">> {
-  let revived = 0;
+): Promise<{ sent: DueDelivery[]; lost: DueDelivery[] }> {
+  const sent: DueDelivery[] = [];
   const lost: DueDelivery[] = [];
   for (const priority of PRIORITIES) {
-    const byDelay = new Map<number, PackItem[]>();
+    const byDelay = new Map<number, { delivery: DueDelivery; item: PackItem }[]>();
     for (const delivery of due) {
       if (delivery.priority !== priority) continue;
       const item = await itemOf(delivery, ports);
       if (item === null) lost.push(delivery);
       else {
         const delaySeconds = Math.max(0, Math.ceil(delivery.dueInMs / 1_000));
-        byDelay.set(delaySeconds, [...(byDelay.get(delaySeconds) ?? []), item]);
+        const going = byDelay.get(delaySeconds) ?? [];
+        byDelay.set(delaySeconds, going);
+        going.push({ delivery, item });
       }
     }
-    for (const [delaySeconds, items] of byDelay) {
-      if (await sendPacks(items, priority, delaySeconds, ports)) revived += items.length;
+    for (const [delaySeconds, going] of byDelay) {
+      const items = going.map(({ item }) => item);
+      if (await sendPacks(items, priority, delaySeconds, ports)) {
+        sent.push(...going.map(({ delivery }) => delivery));
+      }
     }
   }
   if (lost.length > 0) await ports.ledger.bury(lost, "the event's bytes are not in the archive");
-  return { revived, unreadable: lost.length };
+  return { sent, lost };
 }
 
 /** The event's frame from the archive, or a pointer to it when it is too big for a message. */
@@ -93,11 +116,6 @@ async function itemOf(delivery: DueDelivery, ports: DeliverPorts): Promise<PackI
   if (frame !== null) return { content: frame, again };
   ports.log.error("archive-missing", { event, segment: pointer.segment });
   return null;
-}
-
-function report(swept: Swept, scope: SweepScope, ports: DeliverPorts): Swept {
-  if (swept.revived + swept.unreadable > 0) ports.log.info("swept", { scope, ...swept });
-  return swept;
 }
 
 /** After everything that was under way is known to be gone: leases end, and all that is owed goes out. */

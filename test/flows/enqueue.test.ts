@@ -10,10 +10,12 @@ import {
 import type { Priority } from "../../src/core/priority.ts";
 import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+import { createMemoryQueues } from "../support/memory-queues.ts";
 import { frameOf } from "../support/memory-records.ts";
+import { createWorld } from "../support/memory-router.ts";
 import { createMemoryLog, type MemoryLog } from "../support/memory-system.ts";
 
-type Behaviour = "takes" | "refuses" | "throws" | "hangs";
+type Behaviour = "takes" | "refuses" | "throws" | "hangs" | "full";
 type Store = "queue" | "outbox";
 
 interface Call {
@@ -36,23 +38,32 @@ beforeEach(() => {
 function commitsWith(mode: OutboxMode, queue: Behaviour, outbox: Behaviour) {
   const store =
     (name: Store, behaviour: Behaviour) =>
-    (priority: Priority, packs: readonly Uint8Array[]): Promise<void> => {
+    async (priority: Priority, packs: readonly Uint8Array[]): Promise<true> => {
       calls.push({ store: name, priority, packs, atMs: clock.nowMs() });
       if (behaviour === "throws") throw new Error(`${name} is not bound`);
       if (behaviour === "hangs") return new Promise(() => {});
-      return behaviour === "takes"
-        ? Promise.resolve()
-        : Promise.reject(new Error(`${name} is full`));
+      if (behaviour === "refuses") throw new Error(`${name} is down`);
+      return true;
     };
   const nothing = (): never => {
     throw new Error("not used here");
   };
+  const toQueue = store("queue", queue);
+  const toOutbox = store("outbox", outbox);
   return createCommits(mode, {
     clock,
     log,
     text: platformText,
-    queues: { send: store("queue", queue), metrics: nothing },
-    outbox: { put: store("outbox", outbox), settled: nothing, recover: nothing, state: nothing },
+    queues: {
+      send: async (priority, packs) => void (await toQueue(priority, packs)),
+      metrics: nothing,
+    },
+    outbox: {
+      ...{ settled: nothing, recover: nothing, wake: nothing, state: nothing },
+      shardOf: () => 0,
+      put: (_, ...parameters) =>
+        outbox === "full" ? Promise.resolve(false) : toOutbox(...parameters),
+    },
   });
 }
 
@@ -66,70 +77,116 @@ const keysOf = (pack: Uint8Array | undefined): string[] => {
   return decoded.pack.items.map(({ content }) => (isParcel(content) ? "?" : content.record.key));
 };
 
-const OTHER: Record<Store, Store> = { queue: "outbox", outbox: "queue" };
-const TIMEOUT: Record<Store, number> = {
-  queue: QUEUE_SEND_TIMEOUT_MS,
-  outbox: OUTBOX_PUT_TIMEOUT_MS,
-};
+const asked = (): Store[] => calls.map(({ store }) => store);
 
-describe.each<[OutboxMode, Store]>([
-  ["on-failure", "queue"],
-  ["always", "outbox"],
-])("outbox %s", (mode, first) => {
-  const second = OTHER[first];
-  const commits = (behaviours: Record<Store, Behaviour>) =>
-    commitsWith(mode, behaviours.queue, behaviours.outbox).critical;
-  const both = (ofFirst: Behaviour, ofSecond: Behaviour): Record<Store, Behaviour> =>
-    first === "queue" ? { queue: ofFirst, outbox: ofSecond } : { queue: ofSecond, outbox: ofFirst };
-  const asked = (): Store[] => calls.map(({ store }) => store);
+describe("outbox on failure", () => {
+  const commits = (queue: Behaviour, outbox: Behaviour) =>
+    commitsWith("on-failure", queue, outbox).critical;
 
-  it(`asks the ${first} and, when it takes the event, nobody else`, async () => {
-    await clock.run(commits(both("takes", "takes")).add(item("a")));
-    expect(asked()).toEqual([first]);
+  it("asks the queue and, when it takes the event, nobody else", async () => {
+    await clock.run(commits("takes", "takes").add(item("a")));
+    expect(asked()).toEqual(["queue"]);
     expect(calls[0]).toMatchObject({ priority: "critical", atMs: 0 });
     expect(keysOf(calls[0]?.packs[0])).toEqual(["a"]);
     expect(log.lines).toEqual([]);
   });
 
   it.each<Behaviour>(["refuses", "throws"])(
-    `asks the ${second} at once when the ${first} %s`,
+    "asks the outbox at once when the queue %s",
     async (behaviour) => {
-      await clock.run(commits(both(behaviour, "takes")).add(item("a")));
+      await clock.run(commits(behaviour, "takes").add(item("a")));
       expect(calls.map(({ store, atMs }) => [store, atMs])).toEqual([
-        [first, 0],
-        [second, 0],
+        ["queue", 0],
+        ["outbox", 0],
       ]);
       expect(calls[1]?.packs).toEqual(calls[0]?.packs);
-      expect(log.of("first-store-failed")).toMatchObject([{ mode, priority: "critical" }]);
+      expect(log.of("queue-refused")).toMatchObject([{ priority: "critical", events: 1 }]);
     },
   );
 
-  it(`asks the ${second} when the ${first} hangs, after its own time`, async () => {
-    await clock.run(commits(both("hangs", "takes")).add(item("a")));
+  it("asks the outbox when the queue hangs, after the queue's own time", async () => {
+    await clock.run(commits("hangs", "takes").add(item("a")));
     expect(calls.map(({ store, atMs }) => [store, atMs])).toEqual([
-      [first, 0],
-      [second, TIMEOUT[first]],
+      ["queue", 0],
+      ["outbox", QUEUE_SEND_TIMEOUT_MS],
     ]);
   });
 
-  it.each<[Behaviour, Behaviour]>([
-    ["refuses", "refuses"],
-    ["refuses", "throws"],
-    ["refuses", "hangs"],
-    ["hangs", "refuses"],
-    ["hangs", "hangs"],
-  ])("refuses the event when one %s and the other %s", async (ofFirst, ofSecond) => {
-    await expect(clock.run(commits(both(ofFirst, ofSecond)).add(item("a")))).rejects.toThrow(
-      new RegExp(second),
-    );
-    const waited = ofFirst === "hangs" ? TIMEOUT[first] : 0;
-    expect(clock.nowMs()).toBe(waited + (ofSecond === "hangs" ? TIMEOUT[second] : 0));
+  it.each<[Behaviour, Behaviour, RegExp]>([
+    ["refuses", "refuses", /outbox is down/],
+    ["refuses", "throws", /outbox is not bound/],
+    ["refuses", "full", /the outbox is full/],
+    ["refuses", "hangs", /the outbox did not answer in time/],
+    ["hangs", "refuses", /outbox is down/],
+    ["hangs", "hangs", /the outbox did not answer in time/],
+  ])("refuses the event when the queue %s and the outbox %s", async (queue, outbox, why) => {
+    await expect(clock.run(commits(queue, outbox).add(item("a")))).rejects.toThrow(why);
+    const waited = queue === "hangs" ? QUEUE_SEND_TIMEOUT_MS : 0;
+    expect(clock.nowMs()).toBe(waited + (outbox === "hangs" ? OUTBOX_PUT_TIMEOUT_MS : 0));
   });
 
   it("leaves no timer armed", async () => {
-    await clock.run(commits(both("takes", "takes")).add(item("a")));
-    await clock.run(commits(both("refuses", "takes")).add(item("b")));
+    await clock.run(commits("takes", "takes").add(item("a")));
+    await clock.run(commits("refuses", "takes").add(item("b")));
     expect(clock.armed).toBe(0);
+  });
+});
+
+describe("outbox always", () => {
+  const commits = (outbox: Behaviour) => commitsWith("always", "takes", outbox).critical;
+
+  it("asks the outbox and nobody else", async () => {
+    await clock.run(commits("takes").add(item("a")));
+    expect(asked()).toEqual(["outbox"]);
+    expect(keysOf(calls[0]?.packs[0])).toEqual(["a"]);
+    expect(log.lines).toEqual([]);
+  });
+
+  it.each<[Behaviour, RegExp]>([
+    ["refuses", /outbox is down/],
+    ["throws", /outbox is not bound/],
+    ["full", /the outbox is full/],
+    ["hangs", /the outbox did not answer in time/],
+  ])(
+    "never takes a queue that forgets for a store: the outbox %s, the event is refused",
+    async (behaviour, why) => {
+      await expect(clock.run(commits(behaviour).add(item("a")))).rejects.toThrow(why);
+      expect(asked()).not.toContain("queue");
+      expect(clock.nowMs()).toBe(behaviour === "hangs" ? OUTBOX_PUT_TIMEOUT_MS : 0);
+    },
+  );
+
+  it("gives each shard the packs of its own tenants", async () => {
+    const puts: [number, string[]][] = [];
+    const shards = { acme: 0, other: 1 } as Record<string, number>;
+    const { normal } = createCommits("always", {
+      clock,
+      log,
+      text: platformText,
+      queues: createMemoryQueues(clock),
+      outbox: {
+        ...createWorld(clock).outbox,
+        shardOf: (tenant) => shards[tenant] ?? 9,
+        async put(shard, _, packs) {
+          puts.push([shard, packs.flatMap(keysOf)]);
+          return true;
+        },
+      },
+    });
+    const of = (tenant: string, key: string) => ({ content: frameOf({ tenant, key }) });
+    await clock.run(
+      Promise.all([
+        normal.add(of("acme", "first")),
+        normal.add(of("acme", "a")),
+        normal.add(of("other", "b")),
+        normal.add(of("acme", "c")),
+      ]),
+    );
+    expect(puts).toEqual([
+      [0, ["first"]],
+      [0, ["a", "c"]],
+      [1, ["b"]],
+    ]);
   });
 });
 
@@ -169,10 +226,8 @@ describe("events of one moment", () => {
         metrics: () => Promise.reject(new Error("not used here")),
       },
       outbox: {
+        ...createWorld(clock).outbox,
         put: () => Promise.reject(new Error("down too")),
-        settled: () => Promise.resolve(),
-        recover: () => Promise.resolve(),
-        state: () => Promise.reject(new Error("not used here")),
       },
     });
     const ended = await clock.run(

@@ -81,7 +81,7 @@ describe("an overdue delivery", () => {
   it("is sent again, and delivered by whoever takes it", async () => {
     await owe();
     await world.clock.advance(6_000 + SWEEP_GRACE_MS);
-    expect(await sweeping("overdue")).toEqual({ revived: 1, unreadable: 0, complete: true });
+    expect(await sweeping("overdue")).toMatchObject({ revived: 1, unreadable: 0, complete: true });
     expect(carriedBy("normal")).toMatchObject([
       { again: [{ rule: "orders", target: "pager", attempts: 1 }], inSeconds: 0 },
     ]);
@@ -93,7 +93,7 @@ describe("an overdue delivery", () => {
   it("is left to its message until the queue had its time", async () => {
     await owe();
     await world.clock.advance(5_000 + SWEEP_GRACE_MS - 1);
-    expect(await sweeping("overdue")).toEqual({ revived: 0, unreadable: 0, complete: true });
+    expect(await sweeping("overdue")).toMatchObject({ revived: 0, unreadable: 0, complete: true });
   });
 
   it("is put off, so that the next pass leaves it alone", async () => {
@@ -135,7 +135,7 @@ describe("an overdue delivery", () => {
       messageWith({ key: "d" }),
     ]);
     await world.clock.advance(3_600_000);
-    expect(await sweeping("overdue")).toEqual({ revived: 0, unreadable: 0, complete: true });
+    expect(await sweeping("overdue")).toMatchObject({ revived: 0, unreadable: 0, complete: true });
   });
 });
 
@@ -156,7 +156,7 @@ describe("a pass", () => {
 
   it("goes page by page until nothing is due", async () => {
     const { ledger, pages } = ledgerOwing(2 * SWEEP_PAGE + 1);
-    expect(await sweeping("overdue", { ledger })).toEqual({
+    expect(await sweeping("overdue", { ledger })).toMatchObject({
       revived: 2 * SWEEP_PAGE + 1,
       unreadable: 0,
       complete: true,
@@ -204,7 +204,7 @@ describe("a delivery whose bytes are gone", () => {
     world.archive.objects.clear();
     await owe("key-1");
     await world.clock.advance(60_000);
-    expect(await sweeping("overdue")).toEqual({ revived: 1, unreadable: 1, complete: true });
+    expect(await sweeping("overdue")).toMatchObject({ revived: 1, unreadable: 1, complete: true });
     expect(world.log.of("archive-missing")).toHaveLength(1);
     expect(await sweeping("overdue")).toMatchObject({ unreadable: 0 });
   });
@@ -213,8 +213,12 @@ describe("a delivery whose bytes are gone", () => {
     await owe();
     await world.clock.advance(60_000);
     const queues = { ...world.queues, send: down };
-    expect(await sweeping("overdue", { queues })).toMatchObject({ revived: 0, unreadable: 0 });
-    await world.clock.advance(300_000);
+    expect(await sweeping("overdue", { queues })).toMatchObject({
+      revived: 0,
+      unreadable: 0,
+      complete: false,
+    });
+    // It was not put off: the next pass sends it as soon as the queue takes anything.
     expect(await sweeping("overdue")).toMatchObject({ revived: 1 });
   });
 });
@@ -233,6 +237,33 @@ describe("a pass that fails", () => {
   });
 });
 
+describe("the outbox", () => {
+  const keep = async () => {
+    world.queues.refuses = true;
+    const pack = packOf({ content: frameOf({ to: [boundTo("pager", "normal")] }) });
+    await world.outbox.put(0, "normal", [pack]);
+    await world.clock.advance(0);
+    world.queues.refuses = false;
+  };
+
+  it("is woken by each pass, so that a lost alarm loses no pack", async () => {
+    await keep();
+    await world.clock.advance(5_000);
+    expect(carriedBy("normal")).toEqual([]);
+    expect(await sweeping("overdue")).toMatchObject({ relayed: 1, complete: true });
+    expect(carriedBy("normal")).toHaveLength(1);
+    expect(await sweeping("overdue")).toMatchObject({ relayed: 0 });
+  });
+
+  it("that cannot be reached holds up no delivery", async () => {
+    await owe();
+    await world.clock.advance(60_000);
+    const outbox = { ...world.outbox, wake: down };
+    expect(await sweeping("overdue", { outbox })).toMatchObject({ revived: 1, complete: false });
+    expect(world.log.of("sweep-failed")).toMatchObject([{ part: "outbox" }]);
+  });
+});
+
 describe("after everything under way was lost", () => {
   it("what is owed soon goes out at its own time, what is owed later stays in the ledger", async () => {
     await owe("soon");
@@ -247,7 +278,7 @@ describe("after everything under way was lost", () => {
 
   it("leases end, and the outbox sends what it keeps", async () => {
     const { deliver } = createIsolate(world);
-    await deliver.outbox.put("bulk", [
+    await deliver.outbox.put(0, "bulk", [
       packOf({ content: frameOf({ to: [boundTo("pager", "bulk")] }) }),
     ]);
     const [lost] = world.queues.take("bulk", 1);

@@ -1,5 +1,5 @@
 /** The queues in memory: messages that come again until they are acknowledged. */
-import { Invariant } from "../../src/core/errors.ts";
+import { Invariant, Retryable } from "../../src/core/errors.ts";
 import { PACK_BYTES_MAX } from "../../src/core/limits.ts";
 import type { QueueRole } from "../../src/flows/deliver-batch.ts";
 import type { QueueMessage } from "../../src/flows/open-messages.ts";
@@ -16,6 +16,8 @@ export interface Kept {
 
 export interface MemoryQueues extends Queues {
   readonly kept: Readonly<Record<QueueRole, Map<string, Kept>>>;
+  /** While set, nothing is taken. */
+  refuses: boolean;
   /** Messages that are due; each stays until it is acked and comes again when retried. */
   take(role: QueueRole, count: number): QueueMessage[];
 }
@@ -29,8 +31,10 @@ export function createMemoryQueues(clock: Clock): MemoryQueues {
   let last = 0;
   return {
     kept: queues,
+    refuses: false,
 
     async send(priority, packs, delaySeconds = 0) {
+      if (this.refuses) throw new Retryable(`queue ${priority} did not take the packs`);
       const tooBig = packs.find(({ length }) => length > PACK_BYTES_MAX);
       if (tooBig !== undefined) throw new Invariant(`a pack of ${tooBig.length} bytes`);
       for (const body of packs) {

@@ -38,13 +38,14 @@ export interface Isolate {
 export function createWorld(clock: FakeClock = createFakeClock()): World {
   const tenants = createMemoryTenants();
   const queues = createMemoryQueues(clock);
+  const log = createMemoryLog();
   return {
     archive: createMemoryArchive(platformText),
     clock,
     ledger: createMemoryLedger(clock, tenants),
     limiter: createMemoryLimiter(clock),
-    log: createMemoryLog(),
-    outbox: createMemoryOutbox(clock, queues, platformText),
+    log,
+    outbox: createMemoryOutbox(clock, queues, platformText, log),
     queues,
     tenants,
     transport: createMemoryTransport(() => clock.nowMs()),
