@@ -17,6 +17,7 @@ import { createAdmission } from "./flows/admit.ts";
 import { createDirectory } from "./flows/directory.ts";
 import { createCommits } from "./flows/enqueue.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
+import { createProbe } from "./flows/probe.ts";
 import type { AdminStores } from "./ports/admin.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Log } from "./ports/log.ts";
@@ -75,6 +76,7 @@ function composeApp(env: Env, config: Config): App {
     deliver: {
       ...common,
       ledger: createLedger(session),
+      ledgerProbe: createProbe(systemClock),
       transport: createTransport(config, systemClock),
     },
     async adminStores() {

@@ -16,6 +16,12 @@ export const ADMIN_BODY_BYTES_MAX = 1_000_000;
 export const PACK_BYTES_MAX = 63_900;
 /** `sendBatch()` takes 100 messages or 256 KB in all (Cloudflare Queues limits). */
 export const QUEUE_BATCH_BYTES_MAX = 250_000;
+/** A message tried more often is sent anew, long before the platform gives it up (max_retries is 100 at most). */
+export const MESSAGE_ATTEMPTS_MAX = 50;
+/** Longest pause before a message is tried again after failures of ours: how late a recovery may be noticed. */
+export const BACKOFF_SECONDS_MAX = 120;
+/** A store that failed is left alone for this long, then one batch finds out. */
+export const PROBE_PAUSE_MS = 5_000;
 /** A delay above this belongs in the ledger: the local queue wedges at 10,000 pending timers. */
 export const QUEUE_DELAY_SECONDS_MAX = 600;
 
@@ -54,7 +60,7 @@ export const ANSWER_BYTES_MAX = 4_096;
 /** Attempts whose details are kept with a delivery. */
 export const ATTEMPTS_KEPT_MAX = 20;
 
-/** Results that wait for one settle: a crash repeats at most these. */
+/** Results that wait for one settle, of a large batch: a crash repeats at most these. */
 export const SETTLE_GROUP_MAX = 32;
 /**
  * … and the longest a result waits for company. An invocation has six connections, so receivers that

@@ -1,4 +1,5 @@
-/** The states of a delivery and the moves between them; every other move is our bug. */
+/** The states of a delivery, the moves between them (every other is our bug), and how many settle together. */
+import { SETTLE_GROUP_MAX } from "./limits.ts";
 
 export const DELIVERY_STATES = [
   "pending",
@@ -33,3 +34,10 @@ export const isFinal = (state: DeliveryState): boolean =>
 
 /** States in which the sweeper must find a delivery if its message is lost. */
 export const OWED_STATES = ["pending", "delivering", "retrying"] as const;
+
+/**
+ * How many of a batch's results are written together. What a crash repeats is at most a group, and what
+ * a group saves is a round trip: small batches settle nearly one by one, large ones in few writes.
+ */
+export const settleGroupMax = (results: number): number =>
+  Math.max(1, Math.min(SETTLE_GROUP_MAX, Math.ceil(results / 4)));

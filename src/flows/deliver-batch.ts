@@ -12,10 +12,12 @@ import {
   LEASE_SECONDS,
 } from "../core/limits.ts";
 import type { Priority } from "../core/priority.ts";
+import { settleGroupMax } from "../core/settle.ts";
 import type { Target, Tenant } from "../core/tenant.ts";
 import { within } from "../ports/clock.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
+import { answerMessages } from "./answer-messages.ts";
 import { type Claimed, claimBatch, type Duty } from "./claim.ts";
 import { attempt, recorded } from "./deliver.ts";
 import {
@@ -39,33 +41,31 @@ export async function deliverBatch(
   messages: readonly QueueMessage[],
   ports: DeliverPorts,
 ): Promise<void> {
-  const answered = new Set<QueueMessage>();
+  const opened = await openMessages(messages, ports);
   try {
-    const opened = await openMessages(messages, ports);
     if (opened.events.length > 0) await work(role, opened, ports);
-    for (const open of opened.messages) {
-      answered.add(open.message);
-      if (open.retryAfterSeconds === null) open.message.ack();
-      else open.message.retry(open.retryAfterSeconds);
-    }
-    await strikeOff(opened.messages, ports);
   } catch (error) {
     ports.log.error("batch-failed", { role, error: errorText(error) });
-    for (const message of messages) {
-      if (!answered.has(message)) message.retry(backoffSeconds(message.attempts));
-    }
+    for (const open of opened.messages) tryAgainLater(open);
   }
+  await answerMessages(role, opened.messages, ports);
 }
 
 type Opened = Awaited<ReturnType<typeof openMessages>>;
 
 async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promise<void> {
   const deadlineMs = ports.clock.nowMs() + LEASE_SECONDS * 1_000 - LEASE_MARGIN_MS;
-  const claimed = await claimBatch(opened, ports);
+  if (!ports.ledgerProbe.mayAsk()) throw new Retryable("the ledger did not answer just now");
+  const claimed = await claimBatch(opened, ports).catch((error: unknown) => {
+    ports.ledgerProbe.failed();
+    throw error;
+  });
+  ports.ledgerProbe.answered();
   ports.meter.add("events_duplicate", claimed.duplicates.length);
   const tenants = await tenantsOf(opened, claimed, ports);
   const archived = keepSegments(claimed, ports);
-  const settler = createSettler(claimed.token, ports);
+  const results = claimed.duties.length + claimed.unmatched.length;
+  const settler = createSettler(claimed.token, settleGroupMax(results), ports);
   const settled: Settled[] = [];
   const closed = new Set<string>();
 
@@ -235,17 +235,4 @@ async function keepSegments(claimed: Claimed, ports: DeliverPorts): Promise<bool
     }),
   );
   return kept.every((ok) => ok);
-}
-
-/** Tells the outbox which packs it may forget. A failure only means that they are sent once more. */
-async function strikeOff(messages: readonly OpenMessage[], ports: DeliverPorts): Promise<void> {
-  const origins = messages.flatMap((open) =>
-    open.retryAfterSeconds === null && open.origin !== null ? [open.origin] : [],
-  );
-  if (origins.length === 0) return;
-  try {
-    await ports.outbox.settled(origins);
-  } catch (error) {
-    ports.log.warn("outbox-unreachable", { rows: origins.length, error: errorText(error) });
-  }
 }

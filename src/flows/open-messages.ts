@@ -7,6 +7,7 @@ import {
   type PackItem,
 } from "../core/enqueue/pack.ts";
 import type { EventRecord, Frame, Pointer } from "../core/enqueue/record.ts";
+import { BACKOFF_SECONDS_MAX } from "../core/limits.ts";
 import { errorText } from "../ports/log.ts";
 import type { DeliverPorts } from "./ports.ts";
 
@@ -23,7 +24,7 @@ export interface QueueMessage {
 /** A message being worked on; `retryAfterSeconds` set = something in it is not finished. */
 export interface OpenMessage {
   readonly message: QueueMessage;
-  readonly origin: Origin | null;
+  origin: Origin | null;
   retryAfterSeconds: number | null;
 }
 
@@ -45,14 +46,18 @@ export interface OpenedBatch {
 }
 
 /** Seconds before a message is tried again after a failure of ours, growing with its attempts. */
-export const backoffSeconds = (attempts: number): number => Math.min(600, 5 * 2 ** (attempts - 1));
+export const backoffSeconds = (attempts: number): number =>
+  Math.min(BACKOFF_SECONDS_MAX, 5 * 2 ** (attempts - 1));
 
 /** Says that something in the message is not finished; the longest wait wins. */
 export function retryLater(open: OpenMessage, seconds: number): void {
   open.retryAfterSeconds = Math.max(open.retryAfterSeconds ?? 0, seconds);
 }
 
-/** In the messages' order: of copies the first one counts, so that no two messages wait for each other. */
+/**
+ * In the messages' order: of copies the first one counts, so that no two messages wait for each other.
+ * Never rejects: a message that cannot be opened comes again.
+ */
 export async function openMessages(
   messages: readonly QueueMessage[],
   ports: DeliverPorts,
@@ -68,14 +73,19 @@ async function openMessage(
   message: QueueMessage,
   ports: DeliverPorts,
 ): Promise<{ open: OpenMessage; events: HeldEvent[] }> {
-  const decoded = decodePack(message.body, ports.text);
-  const origin = decoded.ok ? decoded.pack.origin : null;
-  const open: OpenMessage = { message, origin, retryAfterSeconds: null };
+  const open: OpenMessage = { message, origin: null, retryAfterSeconds: null };
   const events: HeldEvent[] = [];
-  if (!decoded.ok) await keepPoison(open, decoded.reason, ports);
-  for (const item of decoded.ok ? decoded.pack.items : []) {
-    const event = await hold(open, item, ports);
-    if (event !== null) events.push(event);
+  try {
+    const decoded = decodePack(message.body, ports.text);
+    if (!decoded.ok) await keepPoison(open, decoded.reason, ports);
+    else {
+      open.origin = decoded.pack.origin;
+      const held = await Promise.all(decoded.pack.items.map((item) => hold(open, item, ports)));
+      events.push(...held.filter((event) => event !== null));
+    }
+  } catch (error) {
+    ports.log.error("message-not-opened", { message: message.id, error: errorText(error) });
+    retryLater(open, backoffSeconds(message.attempts));
   }
   return { open, events };
 }

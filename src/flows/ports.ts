@@ -11,6 +11,7 @@ import type { Queues } from "../ports/queues.ts";
 import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Directory } from "./directory.ts";
+import type { Probe } from "./probe.ts";
 
 export interface DeliverPorts {
   readonly archive: Archive;
@@ -18,6 +19,8 @@ export interface DeliverPorts {
   readonly crypto: StreamCrypto;
   readonly directory: Directory;
   readonly ledger: Ledger;
+  /** Of this isolate. */
+  readonly ledgerProbe: Probe;
   readonly limiter: Limiter;
   readonly log: Log;
   readonly meter: Meter;

@@ -3,7 +3,7 @@
  * a short wait for company. What a crash repeats is at most the results that wait.
  */
 import type { Timer } from "../core/enqueue/group-commit.ts";
-import { SETTLE_GROUP_MAX, SETTLE_LINGER_MS } from "../core/limits.ts";
+import { SETTLE_LINGER_MS } from "../core/limits.ts";
 import { type DeliveryResult, type Duplicate, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import type { DeliverPorts } from "./ports.ts";
@@ -19,7 +19,8 @@ export interface Settler {
   finish(duplicates: readonly Duplicate[]): Promise<ReadonlySet<string>>;
 }
 
-export function createSettler(token: string, ports: DeliverPorts): Settler {
+/** `groupMax` results at most wait for each other; `token` fences every write. */
+export function createSettler(token: string, groupMax: number, ports: DeliverPorts): Settler {
   let waiting: DeliveryResult[] = [];
   const writes: Promise<void>[] = [];
   const unwritten = new Set<string>();
@@ -57,7 +58,7 @@ export function createSettler(token: string, ports: DeliverPorts): Settler {
   return {
     add(result, last) {
       waiting.push(result);
-      if (last || waiting.length >= SETTLE_GROUP_MAX) flush();
+      if (last || waiting.length >= groupMax) flush();
       else if (linger === null) {
         linger = ports.clock.timer(SETTLE_LINGER_MS);
         void linger.elapsed.then(() => flush());

@@ -1,12 +1,14 @@
 /** The states of a delivery: every move between two of them, allowed or refused. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { SETTLE_GROUP_MAX } from "../../src/core/limits.ts";
 import {
   DELIVERY_STATES,
   type DeliveryState,
   isFinal,
   mayMove,
   OWED_STATES,
+  settleGroupMax,
 } from "../../src/core/settle.ts";
 
 /** Row: from. Column: to, in the order of DELIVERY_STATES. */
@@ -59,5 +61,19 @@ describe("a delivery", () => {
       }
     }
     expect([...reachable].toSorted()).toEqual([...DELIVERY_STATES].toSorted());
+  });
+});
+
+describe("the results written together", () => {
+  it.each([
+    [0, 1],
+    [1, 1],
+    [4, 1],
+    [5, 2],
+    [40, 10],
+    [128, SETTLE_GROUP_MAX],
+    [100_000, SETTLE_GROUP_MAX],
+  ])("of a batch of %i are at most %i", (results, most) => {
+    expect(settleGroupMax(results)).toBe(most);
   });
 });

@@ -1,8 +1,16 @@
 /** A batch while something fails: what is not written down is not acknowledged, nor lost. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { LEASE_SECONDS } from "../../src/core/limits.ts";
-import { frameOf, recordOf } from "../support/memory-records.ts";
-import { createWorld, type World } from "../support/memory-router.ts";
+import {
+  BACKOFF_SECONDS_MAX,
+  LEASE_SECONDS,
+  MESSAGE_ATTEMPTS_MAX,
+  PROBE_PAUSE_MS,
+} from "../../src/core/limits.ts";
+import { deliverBatch } from "../../src/flows/deliver-batch.ts";
+import type { DeliverPorts } from "../../src/flows/ports.ts";
+import { createProbe } from "../../src/flows/probe.ts";
+import { boundTo, frameOf, packOf, recordOf } from "../support/memory-records.ts";
+import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
 import {
   consume,
@@ -37,6 +45,72 @@ describe("without the ledger", () => {
     expect(world.transport.sent).toEqual([]);
     expect(world.archive.objects.size).toBe(0);
     expect(world.log.of("batch-failed")).toMatchObject([{ role: "normal" }]);
+  });
+
+  it("one batch in five seconds asks for it, and the others come again without", async () => {
+    let asked = 0;
+    const claim = (): Promise<never> => {
+      asked += 1;
+      return down();
+    };
+    const ledger = { ...world.ledger, claim };
+    const ledgerProbe = createProbe(world.clock);
+    const attempt = () => consume(world, "normal", twoEvents(), { ledger, ledgerProbe });
+    for (let seconds = 0; seconds < 20; seconds += 1) {
+      expect(await attempt()).toEqual([5, 5]);
+      await world.clock.advance(1_000);
+    }
+    expect(asked).toBe(20_000 / PROBE_PAUSE_MS);
+    const working = { ledger: world.ledger, ledgerProbe };
+    await world.clock.advance(PROBE_PAUSE_MS);
+    expect(await consume(world, "normal", twoEvents(), working)).toEqual(["ack", "ack"]);
+    expect(await consume(world, "normal", twoEvents(), working)).toEqual(["ack", "ack"]);
+  });
+
+  it("for an hour, nothing counts as an attempt or becomes a dead letter, and all is delivered after", async () => {
+    const broken = { ledger: { ...world.ledger, claim: down } };
+    const priorities = ["critical", "normal", "bulk"] as const;
+    for (const priority of priorities) {
+      await world.queues.send(priority, [
+        packOf({ content: frameOf({ key: priority, to: [boundTo("pager", priority)] }) }),
+      ]);
+    }
+    const work = async (ports: Partial<DeliverPorts>) => {
+      for (const priority of priorities) {
+        const { deliver } = createIsolate(world, { broken: ports });
+        await world.clock.run(deliverBatch(priority, world.queues.take(priority, 10), deliver));
+      }
+      await world.clock.advance(10_000);
+    };
+    for (let tens = 0; tens < 360; tens += 1) await work(broken);
+    expect(world.transport.sent).toEqual([]);
+    expect(world.ledger.deliveries.size).toBe(0);
+    for (let tens = 0; tens < 13; tens += 1) await work({});
+    const rows = [...world.ledger.deliveries.values()];
+    expect(rows).toHaveLength(3);
+    for (const row of rows) expect(row).toMatchObject({ state: "delivered", attempts: 1 });
+  });
+
+  it.each([
+    ["normal", "normal"],
+    ["dead", "bulk"],
+  ] as const)(
+    "a message of the queue %s that was tried too often is sent anew",
+    async (from, to) => {
+      const message = messageOf(messageWith({ to: ["pager"] }).body, MESSAGE_ATTEMPTS_MAX);
+      const broken = { ledger: { ...world.ledger, claim: down } };
+      expect(await consume(world, from, [message], broken)).toEqual(["ack"]);
+      const [renewed] = world.queues.kept[to].values();
+      expect(renewed?.body).toEqual(message.body);
+      expect(renewed?.visibleAtMs).toBe(world.clock.nowMs() + BACKOFF_SECONDS_MAX * 1_000);
+    },
+  );
+
+  it("a message that cannot be sent anew is not acknowledged either", async () => {
+    const message = messageOf(messageWith({ to: ["pager"] }).body, MESSAGE_ATTEMPTS_MAX);
+    world.queues.refuses = true;
+    const broken = { ledger: { ...world.ledger, claim: down } };
+    expect(await consume(world, "normal", [message], broken)).toEqual([BACKOFF_SECONDS_MAX]);
   });
 
   it("for a settle, what was sent is not acknowledged", async () => {
@@ -197,6 +271,6 @@ describe("a queue that throws on ack", () => {
         throw new Error("connection lost");
       },
     };
-    expect(await consume(world, "normal", [broken, second])).toEqual(["ack", 5]);
+    expect(await consume(world, "normal", [broken, second])).toEqual(["ack", "ack"]);
   });
 });

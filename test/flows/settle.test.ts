@@ -30,7 +30,7 @@ function settler(): Settler {
     return new Set(results.filter(({ target }) => refuse(target)).map(keyOf));
   };
   const broken = { ledger: { ...world.ledger, settle } };
-  return createSettler("token", createIsolate(world, { broken }).deliver);
+  return createSettler("token", SETTLE_GROUP_MAX, createIsolate(world, { broken }).deliver);
 }
 
 const resultTo = (target: string): DeliveryResult => ({

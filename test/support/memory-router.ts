@@ -7,6 +7,7 @@ import { createAdmission } from "../../src/flows/admit.ts";
 import { createDirectory } from "../../src/flows/directory.ts";
 import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
+import { createProbe } from "../../src/flows/probe.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createMemoryArchive, type MemoryArchive } from "./memory-archive.ts";
 import { createMemoryLedger, type MemoryLedger } from "./memory-ledger.ts";
@@ -65,6 +66,7 @@ export function createIsolate(
     ...world,
     crypto: platformCrypto,
     directory: createDirectory(world.tenants, world.clock),
+    ledgerProbe: createProbe(world.clock),
     meter: createMeter(),
     random: createSeededRandom(options.seed ?? 1),
     text: platformText,
