@@ -6,7 +6,7 @@ import { PRIORITIES } from "../../src/core/priority.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
 import { VERSION } from "../../src/core/version.ts";
 import { readToml, type Table } from "./toml.ts";
-import { filesIn, ROOT, readText } from "./tree.ts";
+import { filesIn, ROOT, readText, WORKER_FOLDERS } from "./tree.ts";
 
 const wrangler = readToml(readText("wrangler.toml"));
 const manifest = JSON.parse(readText("package.json")) as {
@@ -174,6 +174,16 @@ describe("documentation", () => {
     const nothing = patterns.filter((pattern) => !tests.some((path) => pattern.test(path)));
     expect(nothing).toEqual([]);
     expect(tests.filter((path) => !patterns.some((pattern) => pattern.test(path)))).toEqual([]);
+  });
+
+  it("explains every line that the log may hold, and none that it never does", () => {
+    const logged = filesIn(...WORKER_FOLDERS).flatMap(({ text }) =>
+      all(text, /\b(?:log|consoleLog)\.(?:info|warn|error)\(\s*"([^"]+)"/g),
+    );
+    expect(logged.length).toBeGreaterThan(20);
+    const page = readText("docs/operations.md");
+    const explained = all(page, /^\| `([a-z-]+)` \| (?:info|warn|error) \|/gm);
+    expect(sorted(explained)).toEqual(sorted(new Set(logged)));
   });
 
   it("explains every script in README.md", () => {
