@@ -64,9 +64,9 @@ export const ATTEMPTS_KEPT_MAX = 20;
 export const SETTLE_GROUP_MAX = 32;
 /**
  * … and the longest a result waits for company. An invocation has six connections, so receivers that
- * answer in 50 ms fill a group in this time; a shorter one costs D1 round trips and saves no repeat.
+ * answer in 100 ms fill a group in this time; a shorter one costs D1 round trips and saves no repeat.
  */
-export const SETTLE_LINGER_MS = 250;
+export const SETTLE_LINGER_MS = 500;
 
 /** Longest honoured `Retry-After`. */
 export const RETRY_AFTER_SECONDS_MAX = 86_400;
