@@ -33,8 +33,25 @@ export type SweepScope =
   /** Everything owed soon, because the messages that carried it are known to be gone. */
   | "all-due";
 
-/** One bounded pass. Never rejects. */
+/** One bounded pass, and what is too old goes. Never rejects. */
 export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swept> {
+  const swept = await sendAllDue(scope, ports);
+  await expire(ports);
+  return swept;
+}
+
+/** Once a generation it does something; otherwise it costs one read. */
+async function expire(ports: DeliverPorts): Promise<void> {
+  try {
+    const expired = await ports.ledger.expire(ports.clock.nowMs());
+    const count = expired === null ? 0 : expired.dropped + expired.carried;
+    if (count > 0) ports.log.info("expired", { ...expired });
+  } catch (error) {
+    ports.log.error("expire-failed", { error: errorText(error) });
+  }
+}
+
+async function sendAllDue(scope: SweepScope, ports: DeliverPorts): Promise<Swept> {
   const horizonMs = scope === "overdue" ? -SWEEP_GRACE_MS : QUEUE_DELAY_SECONDS_MAX * 1_000;
   const putOffMs = OUTBOX_RESEND_MS + Math.max(0, horizonMs); // beyond this pass's own horizon
   let revived = 0;
