@@ -81,7 +81,7 @@ function composeApp(env: Env, config: Config): App {
     },
     async adminStores() {
       const { createAdminStores } = await import("./adapters/d1/admin-stores.ts");
-      return createAdminStores(env.DB, vault, session);
+      return createAdminStores(session, vault);
     },
   };
 }

@@ -77,6 +77,16 @@ export const SWEEP_PAGE = 200;
 /** Pages of one sweeper pass; what is left waits for the next. */
 export const SWEEP_PAGES_MAX = 25;
 
+/** A message waits at most this long in a queue, and once more among dead messages (Cloudflare Queues default). */
+export const QUEUE_RETENTION_MS = 4 * 86_400_000;
+/** A sender's last attempt, after its first: 75 h 35 min (Standard Webhooks), and a little more. */
+export const SENDER_RETRY_MS_MAX = 76 * 3_600_000;
+/**
+ * One generation of the ledger, and so the horizon of idempotency: a copy that comes within it is known. It
+ * covers a sender's last attempt, both retentions and a lease; migration 0001 has the same number.
+ */
+export const GENERATION_MS = 14 * 86_400_000;
+
 /** How long a limiter's lease lives: a change of rules reaches every isolate within it. */
 export const LEASE_TTL_MS = 1_000;
 /** A secret's last use is told, and written, at most this often. */

@@ -26,6 +26,9 @@ export interface Swept {
   readonly unreadable: number;
   /** Packs that the outbox kept although an alarm should have sent them. */
   readonly relayed: number;
+  /** Rows of an expired generation that went, and those kept because something is still owed. */
+  readonly dropped: number;
+  readonly carried: number;
   readonly complete: boolean;
 }
 
@@ -37,7 +40,7 @@ export type SweepScope =
 
 /** One bounded pass. Never rejects: a part that fails is logged, and the others have their turn. */
 export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swept> {
-  const swept = { relayed: 0, revived: 0, unreadable: 0, complete: true };
+  const swept = { relayed: 0, revived: 0, unreadable: 0, dropped: 0, carried: 0, complete: true };
   async function part(name: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -50,6 +53,12 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     swept.relayed = await ports.outbox.wake();
   });
   await part("due", () => reviveDue(scope, swept, ports));
+  await part("generations", async () => {
+    // Once a generation it does something; otherwise it costs one read.
+    const expired = await ports.ledger.expire(ports.clock.nowMs());
+    swept.dropped = expired?.dropped ?? 0;
+    swept.carried = expired?.carried ?? 0;
+  });
   const { complete, ...counts } = swept;
   if (Object.values(counts).some((count) => count > 0))
     ports.log.info("swept", { scope, ...swept });

@@ -106,6 +106,15 @@ export interface DueDelivery extends DeliveryKey {
   readonly pointer: Pointer;
 }
 
+/** What became of the events of an old generation. */
+export interface Expired {
+  /** The generation that there is room for now. */
+  readonly generation: number;
+  readonly dropped: number;
+  /** Kept although they are old, with all their deliveries: unfinished, a dead letter, or in work. */
+  readonly carried: number;
+}
+
 export interface Ledger {
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
   /** Writes results; answers the keys that were refused because the claim is no longer held. */
@@ -122,6 +131,11 @@ export interface Ledger {
   bury(keys: readonly DeliveryKey[], reason: string): Promise<void>;
   /** Parked deliveries of an open target become due; answers how many. */
   release(tenant: string, target: string): Promise<number>;
+  /**
+   * Lets go of what is older than the last generation, and makes room for the next one. Null when that was
+   * done before. By the caller's clock, which may be off by days before a copy within the horizon is missed.
+   */
+  expire(nowMs: number): Promise<Expired | null>;
   /** Ends every lease: whoever held one is known to be gone. */
   recover(): Promise<void>;
   /** Closes a target for good until a person opens it. */

@@ -1,9 +1,8 @@
 /** What the ledger costs in D1: rows written, as D1 itself counts them, and round trips. */
-import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createHistory } from "../../src/adapters/d1/history.ts";
 import { createLedger } from "../../src/adapters/d1/ledger.ts";
-import { RELEASE_PAGE } from "../../src/adapters/d1/statements.ts";
+import { RELEASE_PAGE } from "../../src/adapters/d1/owed-statements.ts";
 import { deliveryId } from "../../src/core/ids.ts";
 import { keyOf } from "../../src/ports/ledger.ts";
 import {
@@ -23,7 +22,7 @@ import {
 } from "./ledgers.ts";
 
 const ledger = createLedger(session);
-const history = createHistory(env.DB, session);
+const history = createHistory(session);
 
 /** Rows written and round trips made by `work`. */
 async function costOf(work: () => Promise<unknown>): Promise<{ rows: number; trips: number }> {

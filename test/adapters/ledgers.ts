@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
 import { createLedger } from "../../src/adapters/d1/ledger.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
+import { acrossSlots, duplicatesOf } from "../../src/adapters/d1/slots.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
 import { createMeter, systemClock } from "../../src/adapters/system.ts";
 import {
@@ -29,7 +30,7 @@ export interface Subject {
 export const meter = createMeter();
 export const session = createSession(env.DB, meter);
 export const vault = createVault(env.ENCRYPTION_KEY ?? "");
-export const config = createConfigStore(env.DB, session, vault);
+export const config = createConfigStore(session, vault);
 
 const SINK = { kind: "http", url: "https://sink.example.com/" };
 
@@ -45,7 +46,8 @@ const real: Subject = {
   },
   async copiesOf(event) {
     const query = env.DB.prepare(
-      "SELECT receipt FROM duplicates WHERE event = ?1 ORDER BY receipt",
+      `${acrossSlots((slot) => `SELECT receipt FROM ${duplicatesOf(slot)} WHERE event = ?1`)}
+       ORDER BY receipt`,
     );
     const { results } = await query.bind(event).all<{ receipt: string }>();
     return results.map(({ receipt }) => receipt);

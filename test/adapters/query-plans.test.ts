@@ -1,24 +1,34 @@
 /** How SQLite runs our queries: by a key or an index, never through a whole table that grows. */
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
+import * as config from "../../src/adapters/d1/config-store.ts";
+import * as expiry from "../../src/adapters/d1/expire.ts";
 import { createHistory } from "../../src/adapters/d1/history.ts";
+import * as queries from "../../src/adapters/d1/history-queries.ts";
 import { createLedger } from "../../src/adapters/d1/ledger.ts";
+import * as owed from "../../src/adapters/d1/owed-statements.ts";
+import * as redrives from "../../src/adapters/d1/redrive.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
-import * as statements from "../../src/adapters/d1/statements.ts";
+import { acrossSlots, deliveriesOf, duplicatesOf, eventsOf } from "../../src/adapters/d1/slots.ts";
+import * as claims from "../../src/adapters/d1/statements.ts";
 import { createTenantStore } from "../../src/adapters/d1/tenant-store.ts";
 import { consoleLog, createMeter } from "../../src/adapters/system.ts";
+import { SLOTS } from "../../src/core/generation.ts";
 import { vault } from "./ledgers.ts";
 
-const GROWING = ["events", "deliveries", "duplicates", "jobs", "tenants", "resources"];
+const GROWING = [
+  ...SLOTS.flatMap((slot) => [eventsOf(slot), deliveriesOf(slot), duplicatesOf(slot)]),
+  ...["jobs", "tenants", "resources"],
+];
 
-const PARTIAL_INDEXES = new Set(["deliveries_due", "deliveries_open", "deliveries_job"]);
+/** They hold what is open, not all that was ever sent. */
+const PARTIAL_INDEX = /^deliveries_\d_(due|open|job)$/;
 
 /**
  * Only the local engine runs it, once as it starts: an index on leases would cost every event a third
  * row so that this is quick.
  */
-const MAY_SCAN = new Set(["END_EVENT_LEASES"]);
+const MAY_SCAN = new Set(SLOTS.map((slot) => `END_EVENT_LEASES ${slot}`));
 
 async function planOf(sql: string): Promise<string[]> {
   const parameters = Math.max(
@@ -41,13 +51,20 @@ function scansOf(sql: string, plan: readonly string[]): string[] {
   return plan.filter((step) => {
     const [, table = "", index] =
       /^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?/.exec(step) ?? [];
-    return tables.has(table) && !PARTIAL_INDEXES.has(index ?? "");
+    return tables.has(table) && !PARTIAL_INDEX.test(index ?? "");
   });
 }
 
-const texts = Object.entries(statements).flatMap(([name, sql]): [string, string][] =>
-  typeof sql === "string" ? [[name, sql]] : [],
-);
+/** By name; those that there are for each slot with its number. */
+const texts = Object.entries({ ...claims, ...owed, ...queries, ...redrives, ...config, ...expiry })
+  .flatMap(([name, sql]): [string, unknown][] =>
+    typeof sql === "object"
+      ? Object.entries(sql).map(([slot, text]) => [`${name} ${slot}`, text])
+      : [[name, sql]],
+  )
+  .filter((entry): entry is [string, string] =>
+    /^\s*(SELECT|INSERT|UPDATE|DELETE)/.test(`${entry[1]}`),
+  );
 
 describe("a ledger statement", () => {
   it.each(texts.filter(([name]) => !MAY_SCAN.has(name)))(
@@ -57,33 +74,53 @@ describe("a ledger statement", () => {
       expect(scansOf(sql, plan)).toEqual([]);
       const searches = plan.filter((step) => step.startsWith("SEARCH"));
       for (const step of searches)
-        expect(step).toMatch(/USING (PRIMARY KEY|(COVERING )?INDEX deliveries_)/);
+        expect(step).toMatch(/USING (PRIMARY KEY|(COVERING )?INDEX deliveries_\d_)/);
     },
   );
 
   it("is refused here when it does: the exceptions are those, and they do", async () => {
-    expect(texts.length).toBeGreaterThan(15);
+    expect(texts.length).toBeGreaterThan(60);
     const scanning = [];
     for (const [name, sql] of texts) {
       if (scansOf(sql, await planOf(sql)).length > 0) scanning.push(name);
     }
     expect(new Set(scanning)).toEqual(MAY_SCAN);
-    const aliased = "SELECT d.event FROM deliveries AS d WHERE d.rule = 'r'";
+    const aliased = "SELECT d.event FROM deliveries_0 AS d WHERE d.rule = 'r'";
     expect(scansOf(aliased, await planOf(aliased))).toEqual(["SCAN d"]);
   });
 
-  it("that looks for what is due, parked or dead uses the partial index made for it", async () => {
-    const { DUE, RELEASE, REDRIVE_ALL, END_DELIVERY_LEASES } = statements;
-    expect(await indexOf(DUE)).toBe("deliveries_due");
-    expect(await indexOf(END_DELIVERY_LEASES)).toBe("deliveries_due");
-    expect(await indexOf(RELEASE)).toBe("deliveries_open");
-    expect(await indexOf(REDRIVE_ALL)).toBe("deliveries_open");
+  it("that looks for what is due, parked or dead uses the partial indexes made for it", async () => {
+    expect(await indexesOf(owed.DUE)).toEqual(allSlots("due"));
+    expect(await indexesOf(redrives.DEAD_LETTERS)).toEqual(allSlots("open"));
+    for (const slot of SLOTS) {
+      expect(await indexesOf(owed.END_DELIVERY_LEASES[slot])).toEqual([`deliveries_${slot}_due`]);
+      expect(await indexesOf(owed.RELEASE[slot])).toEqual([`deliveries_${slot}_open`]);
+    }
+  });
+
+  it("over all slots merges them as they come, and sorts nothing that may be long", async () => {
+    for (const [name, sql] of texts) {
+      if (sql.includes("sqlite_master")) continue; // a handful of rows
+      expect([name, sortsOf(await planOf(sql))]).toEqual([name, []]);
+    }
+    const unordered = acrossSlots((slot) => `SELECT event, rule FROM ${deliveriesOf(slot)}`);
+    const plan = await planOf(`${unordered} ORDER BY rule LIMIT 1`);
+    expect(sortsOf(plan)).toHaveLength(SLOTS.length);
   });
 });
 
-/** The first of the partial indexes that a query uses. */
-const indexOf = async (sql: string): Promise<string | undefined> =>
-  / USING (?:COVERING )?INDEX (deliveries_\w+)/.exec((await planOf(sql)).join())?.[1];
+/** A sort by the last term alone is one of the few rows that agree in all before it. */
+const sortsOf = (plan: readonly string[]): string[] =>
+  plan.filter((step) => step === "USE TEMP B-TREE FOR ORDER BY");
+
+const allSlots = (index: string): string[] => SLOTS.map((slot) => `deliveries_${slot}_${index}`);
+
+/** The partial indexes that a query uses, each once. */
+const indexesOf = async (sql: string): Promise<string[]> => {
+  const plan = (await planOf(sql)).join();
+  const found = plan.matchAll(/ USING (?:COVERING )?INDEX (deliveries_\w+)/g);
+  return [...new Set([...found].flatMap(([, index]) => index ?? []))].sort();
+};
 
 /** All SQL that goes to the database from now on. */
 function recording(): { readonly db: D1Database; readonly sql: Set<string> } {
@@ -104,10 +141,10 @@ function recording(): { readonly db: D1Database; readonly sql: Set<string> } {
 }
 
 describe("an admin query", () => {
-  it("reads no table whole, whatever it filters by and wherever its page starts", async () => {
+  it("reads no table whole and sorts none, whatever it filters by and wherever its page starts", async () => {
     const { db, sql } = recording();
     const session = createSession(db, createMeter());
-    const history = createHistory(db, session);
+    const history = createHistory(session);
     const range = { fromMs: 0, toMs: 2 ** 52 };
     const after = { receivedAtMs: 5, event: "evt_1", subscription: "s1" };
     const delivery = `dlv_${"0".repeat(39)}`;
@@ -130,6 +167,7 @@ describe("an admin query", () => {
     for (const text of sql) {
       const scans = scansOf(text, await planOf(text));
       expect([text, scans]).toEqual([text, []]);
+      expect([text, sortsOf(await planOf(text))]).toEqual([text, []]);
     }
   });
 });
@@ -137,27 +175,27 @@ describe("an admin query", () => {
 describe("the list of dead letters", () => {
   it("reads what is dead, not everything that the tenant was ever sent", async () => {
     const { db, sql } = recording();
-    const history = createHistory(db, createSession(db, createMeter()));
+    const history = createHistory(createSession(db, createMeter()));
     const range = { fromMs: 0, toMs: 2 ** 52 };
     for (const state of ["dead", "parked", "retrying"] as const) {
       await history.deliveries("acme", { ...range, state }, null, 10);
     }
-    for (const text of sql) expect(await indexOf(text)).toBe("deliveries_open");
+    for (const text of sql) expect(await indexesOf(text)).toEqual(allSlots("open"));
     expect(sql.size).toBe(1);
   });
 });
 
 async function writeAndReadConfiguration(db: D1Database): Promise<void> {
   const session = createSession(db, createMeter());
-  const config = createConfigStore(db, session, vault);
+  const store = config.createConfigStore(session, vault);
   const document = { doc: "{}", secrets: undefined };
-  await config.putTenant("plans", "{}", null);
-  await config.putTenant("plans", "{}", 1);
-  await config.tenants("", 10);
-  await config.putResource("plans", "target", "sink", document, null);
-  await config.resource("plans", "target", "sink");
-  await config.resources("plans", "target", "", 10);
+  await store.putTenant("plans", "{}", null);
+  await store.putTenant("plans", "{}", 1);
+  await store.tenants("", 10);
+  await store.putResource("plans", "target", "sink", document, null);
+  await store.resource("plans", "target", "sink");
+  await store.resources("plans", "target", "", 10);
   await createTenantStore(session, vault, consoleLog).load("plans");
-  await config.deleteResource("plans", "target", "sink", null);
-  await config.deleteTenant("plans", null);
+  await store.deleteResource("plans", "target", "sink", null);
+  await store.deleteTenant("plans", null);
 }

@@ -1,4 +1,5 @@
 /** The ledger in memory: the same claims, fences and leases as in D1, by its own clock. */
+import { expiryAt, type Slot, slotOf } from "../../src/core/generation.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import {
   type AgainClaim,
@@ -45,6 +46,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
   const events: MemoryLedger["events"] = new Map();
   const deliveries: MemoryLedger["deliveries"] = new Map();
   const duplicates: MemoryLedger["duplicates"] = new Map();
+  const emptiedFor = new Map<Slot, number>();
 
   function claimFirst(first: FirstClaim, token: string, leaseMs: number): FirstVerdict {
     const now = clock.nowMs();
@@ -183,6 +185,33 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       return parked.length;
     },
 
+    async expire(nowMs) {
+      const { generation, slot, keepFromMs } = expiryAt(nowMs);
+      if ((emptiedFor.get(slot) ?? 0) >= generation) return null;
+      emptiedFor.set(slot, generation);
+      const isIn = (at: { receivedAtMs: number }) => slotOf(at.receivedAtMs) === slot;
+      const open = new Set(
+        [...deliveries.values()]
+          .filter((row) => isOwed(row) || isShelved(row))
+          .map(({ event }) => event),
+      );
+      const dropped = new Set<string>();
+      let carried = 0;
+      for (const [id, row] of events) {
+        if (!isIn(row)) continue;
+        const isKept = row.receivedAtMs >= keepFromMs || row.leaseUntilMs >= clock.nowMs();
+        if (isKept || open.has(id)) carried += 1;
+        else dropped.add(id);
+      }
+      for (const id of dropped) events.delete(id);
+      for (const [key, row] of deliveries) if (dropped.has(row.event)) deliveries.delete(key);
+      for (const [key, copy] of duplicates) {
+        const isKept = copy.receivedAtMs >= keepFromMs || events.has(copy.event);
+        if (isIn(copy) && !isKept) duplicates.delete(key);
+      }
+      return { generation, dropped: dropped.size, carried };
+    },
+
     async recover() {
       for (const row of events.values()) row.leaseUntilMs = 0;
       for (const [key, { state }] of deliveries) {
@@ -205,3 +234,6 @@ const isRepeat = (row: DeliveryRow, { state, attempts }: DeliveryResult): boolea
 
 const isOwed = ({ state }: DeliveryRow): boolean =>
   state === "pending" || state === "delivering" || state === "retrying";
+
+/** Where it waits for a person. */
+const isShelved = ({ state }: DeliveryRow): boolean => state === "parked" || state === "dead";

@@ -5,7 +5,7 @@ import { createConfigStore } from "./config-store.ts";
 import { createHistory } from "./history.ts";
 import type { Session } from "./session.ts";
 
-export const createAdminStores = (db: D1Database, vault: Vault, session: Session): AdminStores => ({
-  config: createConfigStore(db, session, vault),
-  history: createHistory(db, session),
+export const createAdminStores = (session: Session, vault: Vault): AdminStores => ({
+  config: createConfigStore(session, vault),
+  history: createHistory(session),
 });

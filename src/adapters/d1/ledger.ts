@@ -1,4 +1,5 @@
 /** The ledger in D1: one statement per question, whole batches through `json_each`. */
+import { SLOTS, type Slot } from "../../core/generation.ts";
 import {
   type AgainClaim,
   type ClaimAnswer,
@@ -7,12 +8,16 @@ import {
   type DeliveryResult,
   type DueDelivery,
   type Duplicate,
+  type FirstClaim,
   type FirstVerdict,
   firstKey,
   keyOf,
   type Ledger,
 } from "../../ports/ledger.ts";
+import { expire } from "./expire.ts";
+import * as owed from "./owed-statements.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
+import { bySlot } from "./slots.ts";
 import * as sql from "./statements.ts";
 
 /** Paced redrives go out this long ahead: the time between two sweeps and a little more. */
@@ -21,19 +26,23 @@ const PACED_HORIZON_MS = 75_000;
 export function createLedger(session: Session): Ledger {
   return {
     async claim(request) {
-      const statements = claimStatements(request);
-      const rows = await session.batch("claim", [...statements.values()]);
-      const answers = new Map([...statements.keys()].map((name, at) => [name, rows[at] ?? []]));
-      return readClaim(request, answers);
+      const parts = claimParts(request);
+      const rows = await session.batch("claim", parts);
+      const of = (part: ClaimPart["part"]): Row[] =>
+        parts.flatMap((each, at) => (each.part === part ? (rows[at] ?? []) : []));
+      return readClaim(request, of);
     },
 
     async settle(token, results, duplicates) {
-      const byEvent = results.filter((result) => result.claimedBy === "event");
-      const byRow = results.filter((result) => result.claimedBy === "row");
-      const statements: Statement[] = [];
-      if (byEvent.length > 0) statements.push(settleStatement(sql.SETTLE_BY_EVENT, token, byEvent));
-      if (byRow.length > 0) statements.push(settleStatement(sql.SETTLE_BY_ROW, token, byRow));
-      if (duplicates.length > 0) statements.push(duplicatesStatement(duplicates));
+      const ofKind = (kind: DeliveryResult["claimedBy"]) =>
+        bySlot(results.filter(({ claimedBy }) => claimedBy === kind));
+      const statements: Statement[] = [
+        ...ofKind("event").map(([slot, own]) =>
+          settleStatement(sql.SETTLE_BY_EVENT[slot], token, own),
+        ),
+        ...ofKind("row").map(([slot, own]) => settleStatement(sql.SETTLE_BY_ROW[slot], token, own)),
+        ...bySlot(duplicates).map(duplicatesStatement),
+      ];
       const written = new Set(
         (await session.batch("settle", statements))
           .flat()
@@ -43,44 +52,41 @@ export function createLedger(session: Session): Ledger {
     },
 
     async due(horizonMs, count) {
-      const [rows] = await session.batch("due", [
-        { sql: sql.DUE, params: [horizonMs, count, PACED_HORIZON_MS] },
-      ]);
-      return (rows ?? []).map(readDue);
+      const params = [horizonMs, count, PACED_HORIZON_MS];
+      return (await session.rows("due", owed.DUE, params)).map(readDue);
     },
 
     async putOff(keys, byMs) {
-      const params = [JSON.stringify(keys.map(compactKey)), byMs];
-      await session.batch("put-off", [{ sql: sql.PUT_OFF, params }]);
+      await session.batch("put-off", atKeys(keys, owed.PUT_OFF, byMs));
     },
 
     async bury(keys, reason) {
-      const params = [JSON.stringify(keys.map(compactKey)), reason];
-      await session.batch("bury", [{ sql: sql.BURY, params }]);
+      await session.batch("bury", atKeys(keys, owed.BURY, reason));
     },
 
     async release(tenant, target) {
+      const params = [tenant, target, owed.RELEASE_PAGE];
       let released = 0;
       for (;;) {
-        const [rows] = await session.batch("release", [
-          { sql: sql.RELEASE, params: [tenant, target, sql.RELEASE_PAGE] },
-        ]);
-        released += rows?.length ?? 0;
-        if ((rows?.length ?? 0) < sql.RELEASE_PAGE) return released;
+        const pages = await session.batch("release", inEachSlot(owed.RELEASE, params));
+        released += pages.flat().length;
+        if (pages.every((rows) => rows.length < owed.RELEASE_PAGE)) return released;
       }
     },
 
     async recover() {
       await session.batch("recover", [
-        { sql: sql.END_EVENT_LEASES, params: [] },
-        { sql: sql.END_DELIVERY_LEASES, params: [] },
+        ...inEachSlot(owed.END_EVENT_LEASES),
+        ...inEachSlot(owed.END_DELIVERY_LEASES),
       ]);
     },
 
+    expire: (nowMs) => expire(session, nowMs),
+
     async disableTarget(tenant, target, reason) {
       const [, rows] = await session.batch("disable-target", [
-        { sql: sql.BUMP_REVISION, params: [tenant] },
-        { sql: sql.DISABLE_TARGET, params: [tenant, target, reason] },
+        { sql: owed.BUMP_REVISION, params: [tenant] },
+        { sql: owed.DISABLE_TARGET, params: [tenant, target, reason] },
       ]);
       const revision = rows?.[0]?.version;
       return revision === undefined ? null : number(revision);
@@ -88,45 +94,59 @@ export function createLedger(session: Session): Ledger {
   };
 }
 
-type ClaimPart = "claim" | "others" | "done" | "agains" | "revisions";
+type Statements = Readonly<Record<Slot, string>>;
 
-function claimStatements(request: ClaimRequest): Map<ClaimPart, Statement> {
-  const statements = new Map<ClaimPart, Statement>();
-  const { token } = request;
-  const leaseMs = request.leaseSeconds * 1_000;
-  if (request.firsts.length > 0) {
-    const firsts = JSON.stringify(
-      request.firsts.map((first) => [
-        first.id,
-        first.receipt,
-        first.tenant,
-        first.source,
-        first.type,
-        first.receivedAtMs,
-        first.pointer.segment,
-        first.pointer.offset,
-        first.pointer.length,
-      ]),
-    );
-    statements.set("claim", { sql: sql.CLAIM_EVENTS, params: [firsts, token, leaseMs] });
-    statements.set("others", { sql: sql.CLAIMED_BY_OTHERS, params: [firsts, token] });
-    statements.set("done", { sql: sql.DONE_DELIVERIES, params: [firsts] });
-  }
-  if (request.agains.length > 0) {
-    const agains = JSON.stringify(
-      request.agains.map((again: AgainClaim) => [...compactKey(again), again.attempts]),
-    );
-    statements.set("agains", { sql: sql.CLAIM_DELIVERIES, params: [agains, token, leaseMs] });
-  }
-  statements.set("revisions", {
-    sql: sql.REVISIONS,
-    params: [JSON.stringify(request.tenants)],
+const inEachSlot = (statements: Statements, params: Statement["params"] = []): Statement[] =>
+  SLOTS.map((slot) => ({ sql: statements[slot], params }));
+
+const atKeys = (
+  keys: readonly DeliveryKey[],
+  statements: Statements,
+  parameter: string | number,
+): Statement[] =>
+  bySlot(keys).map(([slot, own]) => {
+    return { sql: statements[slot], params: [JSON.stringify(own.map(compactKey)), parameter] };
   });
-  return statements;
+
+interface ClaimPart extends Statement {
+  readonly part: "claim" | "others" | "done" | "agains" | "revisions";
 }
 
-function readClaim(request: ClaimRequest, rows: ReadonlyMap<ClaimPart, Row[]>): ClaimAnswer {
-  const of = (part: ClaimPart): Row[] => rows.get(part) ?? [];
+function claimParts(request: ClaimRequest): ClaimPart[] {
+  const { token, firsts, agains, tenants } = request;
+  const leaseMs = request.leaseSeconds * 1_000;
+  const parts: ClaimPart[] = [];
+  for (const [slot, own] of bySlot(firsts)) {
+    const rows = compactFirsts(own);
+    parts.push({ part: "claim", sql: sql.CLAIM_EVENTS[slot], params: [rows, token, leaseMs] });
+    parts.push({ part: "done", sql: sql.DONE_DELIVERIES[slot], params: [rows] });
+  }
+  if (firsts.length > 0) {
+    // After all claims: what the batch itself has just claimed in another slot is owned, too.
+    const params = [compactFirsts(firsts), token];
+    parts.push({ part: "others", sql: sql.CLAIMED_BY_OTHERS, params });
+  }
+  for (const [slot, own] of bySlot(agains)) {
+    const rows = own.map((again: AgainClaim) => [...compactKey(again), again.attempts]);
+    const params = [JSON.stringify(rows), token, leaseMs];
+    parts.push({ part: "agains", sql: sql.CLAIM_DELIVERIES[slot], params });
+  }
+  parts.push({ part: "revisions", sql: sql.REVISIONS, params: [JSON.stringify(tenants)] });
+  return parts;
+}
+
+const compactFirsts = (firsts: readonly FirstClaim[]): string =>
+  JSON.stringify(
+    firsts.map(({ id, receipt, tenant, source, type, receivedAtMs, pointer }) => {
+      const { segment, offset, length } = pointer;
+      return [id, receipt, tenant, source, type, receivedAtMs, segment, offset, length];
+    }),
+  );
+
+function readClaim(
+  request: ClaimRequest,
+  of: (part: ClaimPart["part"]) => readonly Row[],
+): ClaimAnswer {
   const done = new Map<string, Set<string>>();
   for (const row of of("done")) {
     const event = text(row.event);
@@ -191,9 +211,9 @@ function settleStatement(
   return { sql: statement, params: [JSON.stringify(rows), token] };
 }
 
-function duplicatesStatement(duplicates: readonly Duplicate[]): Statement {
+function duplicatesStatement([slot, duplicates]: [Slot, Duplicate[]]): Statement {
   const rows = duplicates.map((copy) => [copy.event, copy.receipt, copy.receivedAtMs, copy.reason]);
-  return { sql: sql.RECORD_DUPLICATES, params: [JSON.stringify(rows)] };
+  return { sql: sql.RECORD_DUPLICATES[slot], params: [JSON.stringify(rows)] };
 }
 
 function readDue(row: Row): DueDelivery {

@@ -1,12 +1,10 @@
 /**
- * Tables of the D1 database. All are WITHOUT ROWID, so that one row costs one row written, and have no
+ * Tables of the D1 database, for migrations and tests: nothing at run time reads this. All are WITHOUT ROWID, so that one row costs one row written, and have no
  * index that a query does not need: the hot path touches primary keys only.
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
-
-/** Milliseconds since 1970, by the database's own clock. */
-export const NOW_MS = sql`(CAST(unixepoch('subsec') * 1000 AS INTEGER))`;
+import type { Slot } from "../../core/generation.ts";
 
 export const tenants = sqliteTable("tenants", {
   id: text().primaryKey(),
@@ -35,88 +33,107 @@ export const resources = sqliteTable(
 );
 
 /** One row per event: claim, lease and pointer into the archive at once. */
-export const events = sqliteTable("events", {
-  id: text().primaryKey(),
-  tenant: text().notNull(),
-  source: text().notNull(),
-  type: text().notNull(),
-  /** The receipt that owns the event; another receipt of it is a duplicate. */
-  receipt: text().notNull(),
-  receivedAt: integer("received_at").notNull(),
-  claimedAt: integer("claimed_at").notNull(),
-  token: text().notNull(),
-  leaseUntil: integer("lease_until").notNull(),
-  segment: text().notNull(),
-  offset: integer("offset").notNull(),
-  length: integer("length").notNull(),
-});
+const eventsIn = (slot: Slot) =>
+  sqliteTable(`events_${slot}`, {
+    id: text().primaryKey(),
+    tenant: text().notNull(),
+    source: text().notNull(),
+    type: text().notNull(),
+    /** The receipt that owns the event; another receipt of it is a duplicate. */
+    receipt: text().notNull(),
+    receivedAt: integer("received_at").notNull(),
+    claimedAt: integer("claimed_at").notNull(),
+    token: text().notNull(),
+    leaseUntil: integer("lease_until").notNull(),
+    segment: text().notNull(),
+    offset: integer("offset").notNull(),
+    length: integer("length").notNull(),
+  });
 
 /**
  * One row per delivery, written when it settles, in the order of time so that lists need no index.
  * An event that matched nothing has one row with an empty subscription.
  */
-export const deliveries = sqliteTable(
-  "deliveries",
-  {
-    tenant: text().notNull(),
-    receivedAt: integer("received_at").notNull(),
-    event: text().notNull(),
-    subscription: text().notNull(),
-    rule: text().notNull(),
-    target: text().notNull(),
-    priority: text({ enum: ["critical", "normal", "bulk"] }).notNull(),
-    source: text().notNull(),
-    type: text().notNull(),
-    state: text({
-      enum: [
-        "pending",
-        "delivering",
-        "delivered",
-        "retrying",
-        "parked",
-        "dead",
-        "cancelled",
-        "unmatched",
-      ],
-    }).notNull(),
-    attempts: integer().notNull(),
-    /** Attempts made before the last redrive: the retry ladder starts anew from there. */
-    attemptsBase: integer("attempts_base").notNull().default(0),
-    /** When it is next owed, or its lease ends; null where nothing is due. */
-    dueAt: integer("due_at"),
-    token: text(),
-    lastStatus: integer("last_status"),
-    lastError: text("last_error"),
-    settledAt: integer("settled_at"),
-    /** The attempts, a JSON array. */
-    log: text().notNull().default("[]"),
-    /** The job that redrove it. */
-    job: text(),
-  },
-  (table) => [
-    primaryKey({ columns: [table.tenant, table.receivedAt, table.event, table.subscription] }),
-    // Partial: a delivery that succeeds at once never touches them.
-    index("deliveries_due")
-      .on(table.dueAt)
-      .where(sql`state IN ('pending', 'delivering', 'retrying')`),
-    index("deliveries_open")
-      .on(table.tenant, table.state, table.receivedAt)
-      .where(sql`state IN ('retrying', 'parked', 'dead')`),
-    index("deliveries_job").on(table.job).where(sql`job IS NOT NULL`),
-  ],
-);
+const deliveriesIn = (slot: Slot) =>
+  sqliteTable(
+    `deliveries_${slot}`,
+    {
+      tenant: text().notNull(),
+      receivedAt: integer("received_at").notNull(),
+      event: text().notNull(),
+      subscription: text().notNull(),
+      rule: text().notNull(),
+      target: text().notNull(),
+      priority: text({ enum: ["critical", "normal", "bulk"] }).notNull(),
+      source: text().notNull(),
+      type: text().notNull(),
+      state: text({
+        enum: [
+          "pending",
+          "delivering",
+          "delivered",
+          "retrying",
+          "parked",
+          "dead",
+          "cancelled",
+          "unmatched",
+        ],
+      }).notNull(),
+      attempts: integer().notNull(),
+      /** Attempts made before the last redrive: the retry ladder starts anew from there. */
+      attemptsBase: integer("attempts_base").notNull().default(0),
+      /** When it is next owed, or its lease ends; null where nothing is due. */
+      dueAt: integer("due_at"),
+      token: text(),
+      lastStatus: integer("last_status"),
+      lastError: text("last_error"),
+      settledAt: integer("settled_at"),
+      /** The attempts, a JSON array. */
+      log: text().notNull().default("[]"),
+      /** The job that redrove it. */
+      job: text(),
+    },
+    (table) => [
+      primaryKey({ columns: [table.tenant, table.receivedAt, table.event, table.subscription] }),
+      // Partial: a delivery that succeeds at once never touches them.
+      index(`deliveries_${slot}_due`)
+        .on(table.dueAt)
+        .where(sql`state IN ('pending', 'delivering', 'retrying')`),
+      index(`deliveries_${slot}_open`)
+        .on(table.tenant, table.state, table.receivedAt)
+        .where(sql`state IN ('retrying', 'parked', 'dead')`),
+      index(`deliveries_${slot}_job`).on(table.job).where(sql`job IS NOT NULL`),
+    ],
+  );
 
 /** Suppressed copies of events, with the reason. */
-export const duplicates = sqliteTable(
-  "duplicates",
-  {
-    event: text().notNull(),
-    receipt: text().notNull(),
-    receivedAt: integer("received_at").notNull(),
-    reason: text().notNull(),
-  },
-  (table) => [primaryKey({ columns: [table.event, table.receipt] })],
-);
+const duplicatesIn = (slot: Slot) =>
+  sqliteTable(
+    `duplicates_${slot}`,
+    {
+      event: text().notNull(),
+      receipt: text().notNull(),
+      receivedAt: integer("received_at").notNull(),
+      reason: text().notNull(),
+    },
+    (table) => [primaryKey({ columns: [table.event, table.receipt] })],
+  );
+
+export const events0 = eventsIn(0);
+export const events1 = eventsIn(1);
+export const events2 = eventsIn(2);
+export const deliveries0 = deliveriesIn(0);
+export const deliveries1 = deliveriesIn(1);
+export const deliveries2 = deliveriesIn(2);
+export const duplicates0 = duplicatesIn(0);
+export const duplicates1 = duplicatesIn(1);
+export const duplicates2 = duplicatesIn(2);
+
+/** The generation that each slot was emptied for. */
+export const generations = sqliteTable("generations", {
+  slot: integer().primaryKey(),
+  generation: integer().notNull(),
+});
 
 /** Long-running operator actions. */
 export const jobs = sqliteTable(

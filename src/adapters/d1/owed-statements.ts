@@ -1,0 +1,74 @@
+/** The ledger's SQL for what is still owed: what is due, parked or leased, and targets that close. */
+import { acrossSlots, deliveriesOf, eventsOf, openDeliveriesOf, perSlot } from "./slots.ts";
+import { AT_KEY, NOW } from "./statements.ts";
+
+/** Must read exactly like the partial index's own condition, or SQLite does not use the index. */
+export const OWED = "state IN ('pending', 'delivering', 'retrying')";
+export const OPEN = "state IN ('retrying', 'parked', 'dead')";
+
+/**
+ * ?1 = horizon ms from now, ?2 = how many, ?3 = horizon of paced redrives, which no message carries
+ * yet and which therefore go out ahead of time, with a delay.
+ */
+export const DUE = `${acrossSlots(
+  (slot) => `
+SELECT d.tenant, d.received_at, d.event, d.subscription, d.rule, d.target, d.priority, d.attempts,
+       d.due_at, d.due_at - ${NOW} AS due_in, e.segment, e."offset", e.length
+FROM ${deliveriesOf(slot)} AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event
+WHERE d.${OWED} AND d.due_at < ${NOW} + MAX(?1, ?3)
+  AND d.due_at < ${NOW} + CASE WHEN d.job IS NOT NULL AND d.state = 'pending' THEN ?3 ELSE ?1 END`,
+)}
+ORDER BY due_at LIMIT ?2`;
+
+/** ?1 = [[tenant, receivedAt, event, subscription]], ?2 = ms. */
+export const PUT_OFF = perSlot(
+  (slot) => `
+UPDATE ${deliveriesOf(slot)} AS deliveries SET due_at = MAX(due_at, ${NOW}) + ?2
+FROM json_each(?1) AS j
+WHERE ${AT_KEY}
+  AND deliveries.${OWED}`,
+);
+
+/** ?1 as in PUT_OFF, ?2 = reason. */
+export const BURY = perSlot(
+  (slot) => `
+UPDATE ${deliveriesOf(slot)} AS deliveries SET
+  state = 'dead', due_at = NULL, last_error = ?2, settled_at = ${NOW}
+FROM json_each(?1) AS j
+WHERE ${AT_KEY}
+  AND deliveries.${OWED}`,
+);
+
+/** Rows one release statement touches, so that no statement runs for long. */
+export const RELEASE_PAGE = 500;
+
+/** ?1 = tenant, ?2 = target, ?3 = how many. */
+export const RELEASE = perSlot(
+  (slot) => `
+UPDATE ${deliveriesOf(slot)} SET state = 'pending', due_at = 0, last_error = NULL
+WHERE (tenant, received_at, event, subscription) IN (
+  SELECT tenant, received_at, event, subscription FROM ${openDeliveriesOf(slot)}
+  WHERE ${OPEN} AND state = 'parked' AND tenant = ?1 AND target = ?2
+  ORDER BY received_at LIMIT ?3)
+RETURNING event`,
+);
+
+export const END_EVENT_LEASES = perSlot(
+  (slot) => `UPDATE ${eventsOf(slot)} SET lease_until = 0 WHERE lease_until > ${NOW}`,
+);
+export const END_DELIVERY_LEASES = perSlot(
+  (slot) => `
+UPDATE ${deliveriesOf(slot)} SET due_at = 0 WHERE ${OWED} AND state = 'delivering'`,
+);
+
+/** ?1 = tenant. */
+export const BUMP_REVISION = `
+UPDATE tenants SET revision = revision + 1, updated_at = ${NOW} WHERE id = ?1 RETURNING revision`;
+
+/** ?1 = tenant, ?2 = target, ?3 = reason. */
+export const DISABLE_TARGET = `
+UPDATE resources SET
+  doc = json_set(doc, '$.disabled', json_object('reason', ?3, 'at', strftime('%Y-%m-%dT%H:%M:%fZ'))),
+  version = (SELECT revision FROM tenants WHERE id = ?1), updated_at = ${NOW}
+WHERE tenant = ?1 AND kind = 'target' AND id = ?2
+RETURNING version`;

@@ -1,0 +1,86 @@
+/** Forward through the migrations with rows in the tables: none is lost on the way. */
+import { applyD1Migrations } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { createHistory } from "../../src/adapters/d1/history.ts";
+import { createLedger } from "../../src/adapters/d1/ledger.ts";
+import { SLOTS, slotOf } from "../../src/core/generation.ts";
+import { GENERATION_MS } from "../../src/core/limits.ts";
+import { firstKey } from "../../src/ports/ledger.ts";
+import { claim, dueOf, firstOf, freshToken, session } from "./ledgers.ts";
+
+const ledger = createLedger(session);
+const RANGE = { fromMs: 0, toMs: 2 ** 52 };
+const NOW_MS = Date.UTC(2026, 0, 1);
+const firsts = [0, 1, 2, 3].map((generations) =>
+  firstOf({ tenant: "moved", receivedAtMs: NOW_MS - generations * GENERATION_MS }),
+);
+
+/** The database as it was made first. */
+async function startOver(): Promise<void> {
+  const tables = await env.DB.prepare(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\' AND name NOT LIKE 'sqlite%'",
+  ).all<{ name: string }>();
+  await env.DB.batch(tables.results.map(({ name }) => env.DB.prepare(`DROP TABLE ${name}`)));
+  await applyD1Migrations(env.DB, env.TEST_MIGRATIONS.slice(0, 1));
+}
+
+/** What the first release wrote of an event: its row, a delivery that is tried again, a copy. */
+function writtenBefore(first: (typeof firsts)[number]): D1PreparedStatement[] {
+  const { id, tenant, source, type, receipt, receivedAtMs, pointer } = first;
+  return [
+    env.DB.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, 1, 'token', 2, ?, ?, ?)").bind(
+      ...[id, tenant, source, type, receipt, receivedAtMs],
+      ...[pointer.segment, pointer.offset, pointer.length],
+    ),
+    env.DB.prepare(
+      `INSERT INTO deliveries (tenant, received_at, event, subscription, rule, target, priority, source, type,
+                               state, attempts, due_at, log)
+       VALUES (?, ?, ?, 's1', 'all', 'sink', 'normal', ?, ?, 'retrying', 3, 5, '[{"number":3}]')`,
+    ).bind(tenant, receivedAtMs, id, source, type),
+    env.DB.prepare("INSERT INTO duplicates VALUES (?, 'rcp_copy', ?, 'duplicate')").bind(
+      id,
+      receivedAtMs,
+    ),
+  ];
+}
+
+beforeAll(async () => {
+  await startOver();
+  await env.DB.batch(firsts.flatMap(writtenBefore));
+  await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+});
+
+describe("rows that were written before there were generations", () => {
+  it("stand in the slots where the ledger looks for them", async () => {
+    expect(new Set(firsts.map(({ receivedAtMs }) => slotOf(receivedAtMs))).size).toBe(SLOTS.length);
+    const agains = firsts.map(({ tenant, receivedAtMs, id: event }) => {
+      return { tenant, receivedAtMs, event, subscription: "s1", attempts: 3 };
+    });
+    expect(await dueOf(ledger, "moved")).toHaveLength(firsts.length);
+    expect((await claim(ledger, freshToken(), { agains })).agains.size).toBe(firsts.length);
+  });
+
+  it("are owned as before, so that a copy is refused", async () => {
+    for (const { id, receipt } of firsts) {
+      const copy = firstOf({ tenant: "moved", id });
+      const answer = await claim(ledger, freshToken(), { firsts: [copy] });
+      expect(answer.firsts.get(firstKey(copy))).toEqual({ kind: "duplicate", owner: receipt });
+    }
+  });
+
+  it("are listed newest first, each with its attempts and its copies", async () => {
+    const history = createHistory(session);
+    const { items } = await history.events("moved", RANGE, null, 10);
+    expect(items.map(({ id }) => id)).toEqual(firsts.map(({ id }) => id));
+    for (const { id } of firsts) {
+      const event = await history.event("moved", id);
+      expect(event?.duplicates).toMatchObject([{ receipt: "rcp_copy" }]);
+      expect(event?.deliveries).toMatchObject([{ attempts: 3, log: [{ number: 3 }] }]);
+    }
+  });
+
+  it("leave no table behind", async () => {
+    await expect(env.DB.prepare("SELECT 1 FROM events").all()).rejects.toThrow("no such table");
+  });
+});
