@@ -14,6 +14,34 @@ import type { Meter } from "../ports/meter.ts";
 /** Read first of a big frame: enough for nearly every record's metadata. */
 const META_GUESS_BYTES = 16_384;
 
+/** Parts of more bytes go out as a stream: a joined copy would cost more than the calls do. */
+const JOINED_BYTES_MAX = 1_000_000;
+
+/** What R2 takes: bytes, or a stream whose length is known. */
+function storable(parts: readonly Uint8Array[]): Uint8Array | ReadableStream {
+  const [first] = parts;
+  if (first !== undefined && parts.length === 1) return first;
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+  if (bytes > JOINED_BYTES_MAX) {
+    const { readable, writable } = new FixedLengthStream(bytes);
+    writeAll(writable, parts).catch(() => {}); // R2 sees it as a body that ended too early
+    return readable;
+  }
+  const joined = new Uint8Array(bytes);
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}
+
+async function writeAll(writable: WritableStream, parts: readonly Uint8Array[]): Promise<void> {
+  const writer = writable.getWriter();
+  for (const part of parts) await writer.write(part);
+  await writer.close();
+}
+
 export function createArchive(bucket: R2Bucket, text: Text, meter: Meter): Archive {
   async function range(key: string, offset: number, length: number): Promise<R2ObjectBody | null> {
     meter.add("r2_gets");
@@ -29,18 +57,18 @@ export function createArchive(bucket: R2Bucket, text: Text, meter: Meter): Archi
     return object === null ? null : new Uint8Array(await object.arrayBuffer());
   }
 
-  async function put(key: string, value: Uint8Array, metadata?: Record<string, string>) {
+  async function put(key: string, parts: readonly Uint8Array[], options?: R2PutOptions) {
     meter.add("r2_puts");
     try {
-      await bucket.put(key, value, metadata === undefined ? {} : { customMetadata: metadata });
+      await bucket.put(key, storable(parts), options);
     } catch (error) {
       throw new Retryable("archive did not take the object", 2_000, { cause: error });
     }
   }
 
   return {
-    put: (key, value) => put(key, value),
-    putPoison: (key, value, reason) => put(key, value, { reason }),
+    put: (key, parts) => put(key, parts),
+    putPoison: (key, value, reason) => put(key, [value], { customMetadata: { reason } }),
 
     async frame(pointer) {
       const whole = await bytes(pointer, pointer.length);

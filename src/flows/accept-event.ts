@@ -2,9 +2,10 @@
  * From a webhook to a durable event: ingest, verify, admit, match, enqueue. An answer of 202 is given
  * only after the event is durable; everything before that leaves no trace.
  */
+import { bigKey } from "../core/archive-keys.ts";
 import type { GroupCommit } from "../core/enqueue/group-commit.ts";
-import { itemBytes, type PackItem } from "../core/enqueue/pack.ts";
-import { type EventRecord, encodeFrame } from "../core/enqueue/record.ts";
+import type { PackItem } from "../core/enqueue/pack.ts";
+import { type EventRecord, encodeHead, joinFrame } from "../core/enqueue/record.ts";
 import { Retryable } from "../core/errors.ts";
 import { eventOf } from "../core/event.ts";
 import { eventId, timeOrderedId } from "../core/ids.ts";
@@ -139,24 +140,26 @@ function subscriptionsOf(tenant: Tenant, ruleIds: readonly string[]): Subscripti
 /** Resolves once the event is durable. A frame too big for a message rests in the archive first. */
 async function enqueue(
   record: EventRecord,
-  body: Uint8Array | undefined,
+  body: Uint8Array = new Uint8Array(),
   ports: AcceptPorts,
 ): Promise<void> {
-  const frame = encodeFrame(record, body ?? new Uint8Array(), ports.text);
-  let item: PackItem = { content: frame };
-  if (itemBytes(item, ports.text) > PACK_BYTES_MAX - PACK_HEADER_BYTES) {
-    const segment = `${record.tenant}/big/${record.id}/${record.receipt}`;
+  const head = encodeHead(record, body.length, ports.text);
+  const length = head.length + body.length;
+  let content: PackItem["content"];
+  if (length <= PACK_BYTES_MAX - PACK_OVERHEAD_BYTES) content = joinFrame(record, head, body);
+  else {
+    const segment = bigKey(record);
     const late = () => new Retryable("archive did not answer in time");
-    const put = ports.archive.put(segment, frame.bytes);
+    const put = ports.archive.put(segment, [head, body]);
     await within(put, ARCHIVE_PUT_TIMEOUT_MS, ports.clock, late);
-    const pointer = { segment, offset: 0, length: frame.bytes.length };
-    const stub = { id: record.id, receipt: record.receipt, tenant: record.tenant };
-    item = { content: { pointer, ...stub } };
+    const { id, receipt, tenant } = record;
+    content = { pointer: { segment, offset: 0, length }, id, receipt, tenant };
   }
-  await ports.commits[record.priority].add(item);
+  await ports.commits[record.priority].add({ content });
 }
 
-const PACK_HEADER_BYTES = 200;
+/** What a pack adds to its only frame, at most. */
+const PACK_OVERHEAD_BYTES = 206;
 
 const toAccepted = (record: EventRecord): Accepted => ({
   id: record.id,

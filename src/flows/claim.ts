@@ -1,5 +1,6 @@
 /** Who may work on what: one round trip claims everything in a batch and sorts it. */
 
+import { hourOf, segmentKey } from "../core/archive-keys.ts";
 import type { Pointer } from "../core/enqueue/record.ts";
 import { deliveryId, subscriptionHash, timeOrderedId } from "../core/ids.ts";
 import { LEASE_SECONDS } from "../core/limits.ts";
@@ -38,10 +39,9 @@ export interface Claimed {
   readonly revisions: ReadonlyMap<string, number>;
 }
 
-/** Frames of one tenant that go to the archive together. */
+/** Frames of one tenant and hour that go to the archive together. */
 export interface Segment {
   readonly key: string;
-  readonly tenant: string;
   readonly events: HeldEvent[];
   bytes: number;
 }
@@ -84,32 +84,28 @@ function layOut(
   firsts: readonly HeldEvent[],
   ports: DeliverPorts,
 ): { segments: Segment[]; pointers: Map<HeldEvent, Pointer> } {
-  const byTenant = new Map<string, Segment>();
+  const byHour = new Map<string, Segment>();
   const pointers = new Map<HeldEvent, Pointer>();
   for (const event of firsts) {
     if (event.pointer !== null) {
       pointers.set(event, event.pointer);
       continue;
     }
-    const { tenant } = event.record;
-    let segment = byTenant.get(tenant);
+    const { tenant, receivedAtMs } = event.record;
+    const hour = `${tenant}/${hourOf(receivedAtMs)}`;
+    let segment = byHour.get(hour);
     if (segment === undefined) {
-      segment = { key: segmentKey(tenant, ports), tenant, events: [], bytes: 0 };
-      byTenant.set(tenant, segment);
+      const random = ports.random.bytes(10);
+      const key = segmentKey(tenant, receivedAtMs, ports.clock.nowMs(), random);
+      segment = { key, events: [], bytes: 0 };
+      byHour.set(hour, segment);
     }
     const length = event.frame?.bytes.length ?? 0;
     pointers.set(event, { segment: segment.key, offset: segment.bytes, length });
     segment.events.push(event);
     segment.bytes += length;
   }
-  return { segments: [...byTenant.values()], pointers };
-}
-
-/** By tenant, then day, then time: a listing of keys is a listing by time. */
-function segmentKey(tenant: string, ports: DeliverPorts): string {
-  const nowMs = ports.clock.nowMs();
-  const day = new Date(nowMs).toISOString().slice(0, 10);
-  return timeOrderedId(`${tenant}/segments/${day}/`, nowMs, ports.random.bytes(10));
+  return { segments: [...byHour.values()], pointers };
 }
 
 const nowhere = (): Pointer => ({ segment: "", offset: 0, length: 0 });
@@ -183,7 +179,7 @@ function sort(
     segments: [],
     revisions: answer.revisions,
   };
-  const archived = new Set<string>();
+  const owned = new Set<HeldEvent>();
   for (const event of firsts) {
     const verdict = answer.firsts.get(firstKey(event.record));
     if (verdict === undefined || verdict.kind === "duplicate") {
@@ -199,11 +195,12 @@ function sort(
       if (unfinished) retryLater(event.open, Math.ceil(verdict.remainingMs / 1_000) + 1);
       continue;
     }
-    archived.add(event.record.tenant);
+    owned.add(event);
     claimed.duties.push(...duties);
     if (unrecorded) claimed.unmatched.push(event);
   }
-  claimed.segments.push(...segments.filter((segment) => archived.has(segment.tenant)));
+  const isNeeded = (segment: Segment) => segment.events.some((event) => owned.has(event));
+  claimed.segments.push(...segments.filter(isNeeded));
   return claimed;
 }
 

@@ -208,18 +208,12 @@ const ARCHIVE_PAUSE_MS = 200;
 async function keepSegments(claimed: Claimed, ports: DeliverPorts): Promise<boolean> {
   const kept = await Promise.all(
     claimed.segments.map(async (segment) => {
-      const bytes = new Uint8Array(segment.bytes);
-      let offset = 0;
-      for (const { frame } of segment.events) {
-        if (frame === null) continue;
-        bytes.set(frame.bytes, offset);
-        offset += frame.bytes.length;
-      }
+      const parts = segment.events.flatMap(({ frame }) => (frame === null ? [] : [frame.bytes]));
       for (let tries = 1; tries <= ARCHIVE_TRIES_MAX; tries += 1) {
         try {
           const late = () => new Retryable("the archive did not answer in time");
           await within(
-            ports.archive.put(segment.key, bytes),
+            ports.archive.put(segment.key, parts),
             ARCHIVE_PUT_TIMEOUT_MS,
             ports.clock,
             late,

@@ -1,4 +1,5 @@
 /** From queue messages to events in hand; what cannot be read is kept for a person, not tried again. */
+import { poisonKey } from "../core/archive-keys.ts";
 import {
   type Again,
   decodePack,
@@ -115,7 +116,8 @@ async function keepPoison(open: OpenMessage, reason: string, ports: DeliverPorts
   const { message } = open;
   ports.log.error("poison-message", { message: message.id, reason, bytes: message.body.length });
   try {
-    await ports.archive.putPoison(`poison/${message.id}`, message.body, reason);
+    const key = poisonKey(message.id, ports.clock.nowMs());
+    await ports.archive.putPoison(key, message.body, reason);
   } catch (error) {
     ports.log.warn("archive-unreachable", { message: message.id, error: errorText(error) });
     retryLater(open, backoffSeconds(message.attempts));

@@ -18,6 +18,7 @@ export const COUNTERS = [
   "outbox_rows",
   "r2_puts",
   "r2_gets",
+  "r2_lists",
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 

@@ -38,7 +38,7 @@ async function deliver(sketch: RecordSketch, body = '{"a":1}'): Promise<Sent> {
 async function deliverArchived(sketch: RecordSketch, body = '{"a":1}'): Promise<Sent> {
   const { record, bytes } = frameOf(sketch, body);
   const pointer = { segment: "acme/big/1", offset: 0, length: bytes.length };
-  await world.archive.put(pointer.segment, bytes);
+  await world.archive.put(pointer.segment, [bytes]);
   const { id, receipt, tenant } = record;
   await consume(world, "normal", [messageOfItems({ content: { pointer, id, receipt, tenant } })]);
   return lastSent();

@@ -219,7 +219,7 @@ describe("without the archive", () => {
   it("a body that cannot be streamed is a failed attempt", async () => {
     const frame = frameOf({ to: ["pager"] }, "x".repeat(100));
     const pointer = { segment: "acme/big/1", offset: 0, length: frame.bytes.length };
-    await world.archive.put(pointer.segment, frame.bytes);
+    await world.archive.put(pointer.segment, [frame.bytes]);
     const { id, receipt, tenant } = frame.record;
     const message = messageOfItems({ content: { pointer, id, receipt, tenant } });
     const archive = { ...world.archive, stream: down };

@@ -1,6 +1,7 @@
 /** Messages out of the ordinary: dead ones, unreadable ones, and those that an outbox keeps too. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
+import { poisonKey } from "../../src/core/archive-keys.ts";
 import { encodePack, type PackItem } from "../../src/core/enqueue/pack.ts";
 import { LEASE_SECONDS } from "../../src/core/limits.ts";
 import { keyOf } from "../../src/ports/ledger.ts";
@@ -49,7 +50,7 @@ describe("a message that cannot be read", () => {
     const poison = messageOf(Uint8Array.of(1, 2, 3));
     const answers = await consume(world, "normal", [poison, messageWith({ to: ["pager"] })]);
     expect(answers).toEqual(["ack", "ack"]);
-    expect(world.archive.poison.get(`poison/${poison.id}`)).toEqual({
+    expect(world.archive.poison.get(poisonKey(poison.id, world.clock.nowMs()))).toEqual({
       bytes: poison.body,
       reason: "shorter than a pack's prefix",
     });
@@ -62,7 +63,7 @@ describe("a message that cannot be read", () => {
     const pointer = { segment: "acme/big/lost", offset: 0, length: 100 };
     const lost = messageOfItems({ content: { pointer, id, receipt, tenant } });
     expect(await consume(world, "normal", [lost])).toEqual(["ack"]);
-    expect(world.archive.poison.get(`poison/${lost.id}`)?.reason).toBe(
+    expect(world.archive.poison.get(poisonKey(lost.id, world.clock.nowMs()))?.reason).toBe(
       "no object at acme/big/lost",
     );
   });

@@ -41,6 +41,24 @@ describe("an event", () => {
     expect(await world.archive.frame(pointer)).toEqual(frameOf({ to: ["pager", "mail"] }));
   });
 
+  it("rests under the hour in which it was received, however late its batch comes", async () => {
+    const received = ["2026-01-01T00:59:59.999Z", "2026-01-01T01:00:00.000Z"].map(Date.parse);
+    await world.clock.advance(50 * 3_600_000);
+    const batch = received.flatMap((receivedAtMs) =>
+      ["a", "b"].map((key) => {
+        return messageWith({ key: `${key} ${receivedAtMs}`, receivedAtMs, to: ["pager"] });
+      }),
+    );
+    await consume(world, "normal", batch);
+    expect([...world.archive.objects.keys()].map((key) => key.slice(0, -26))).toEqual([
+      "segments/acme/2026-01-01T00/",
+      "segments/acme/2026-01-01T01/",
+    ]);
+    for (const { pointer } of world.ledger.events.values()) {
+      expect(await world.archive.frame(pointer)).not.toBeNull();
+    }
+  });
+
   it("that no rule wanted is recorded as unmatched, and nothing is sent", async () => {
     expect(await consume(world, "bulk", [messageWith({})])).toEqual(["ack"]);
     expect(world.transport.sent).toEqual([]);

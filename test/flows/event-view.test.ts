@@ -16,7 +16,7 @@ beforeEach(() => {
 
 async function put(body: string | Uint8Array): Promise<Pointer> {
   const { bytes } = frameOf({}, body);
-  await archive.put("acme/segments/1", bytes);
+  await archive.put("acme/segments/1", [bytes]);
   return { segment: "acme/segments/1", offset: 0, length: bytes.length };
 }
 

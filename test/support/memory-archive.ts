@@ -1,7 +1,9 @@
-/** The archive in memory. */
+/** The archive in memory, and what it holds by time. */
+
+import { hourStartMs, keysWithin, POISON_PREFIX, prefixesOf } from "../../src/core/archive-keys.ts";
 import type { Text } from "../../src/core/crypto.ts";
-import { bodyOf, decodeFrame } from "../../src/core/enqueue/record.ts";
-import type { Archive } from "../../src/ports/archive.ts";
+import { bodyOf, decodeFrame, framesIn } from "../../src/core/enqueue/record.ts";
+import type { Archive, ArchiveListing } from "../../src/ports/archive.ts";
 
 export interface MemoryArchive extends Archive {
   readonly objects: Map<string, Uint8Array>;
@@ -25,7 +27,7 @@ export function createMemoryArchive(text: Text): MemoryArchive {
   return {
     objects,
     poison,
-    put: async (key, value) => void objects.set(key, value.slice()),
+    put: async (key, parts) => void objects.set(key, joined(parts)),
     putPoison: async (key, value, reason) => void poison.set(key, { bytes: value.slice(), reason }),
     frame: async ({ segment, offset, length }) => frame(segment, offset, length),
     async meta({ segment, offset, length }) {
@@ -43,6 +45,66 @@ export function createMemoryArchive(text: Text): MemoryArchive {
     },
   };
 }
+
+/** What `archive` holds; kept poison is told as kept at `keptAtMs`. */
+export function createMemoryListing(
+  archive: MemoryArchive,
+  text: Text,
+  keptAtMs = 0,
+): ArchiveListing {
+  const { objects, poison } = archive;
+  const keysOf = (map: ReadonlyMap<string, unknown>, prefix: string): string[] =>
+    [...map.keys()].filter((key) => key.startsWith(prefix)).sort();
+
+  function pageOf<Item>(keys: readonly string[], count: number, itemOf: (key: string) => Item) {
+    const taken = keys.slice(0, count);
+    return {
+      items: taken.map(itemOf),
+      next: keys.length > taken.length ? (taken.at(-1) ?? null) : null,
+    };
+  }
+
+  return {
+    async hours(kind, tenant, range) {
+      const { prefix, after, before } = keysWithin(kind, tenant, range);
+      const keys = keysOf(objects, prefix).filter((key) => key > after && key < before);
+      return [...new Set(keys.map(hourStartMs))];
+    },
+    async list(kind, tenant, range, from, count) {
+      const { prefix, after, before } = keysWithin(kind, tenant, range);
+      const keys = keysOf(objects, prefix).filter(
+        (key) => key > after && key < before && (from === null || key > from),
+      );
+      return pageOf(keys, count, (key) => ({ key, bytes: objects.get(key)?.length ?? 0 }));
+    },
+    async frames(segment) {
+      const bytes = objects.get(segment);
+      return bytes === undefined ? null : framesIn(segment, bytes, text);
+    },
+    async removeTenant(tenant, count) {
+      const keys = prefixesOf(tenant).flatMap((prefix) => keysOf(objects, prefix));
+      const removed = keys.slice(0, count);
+      for (const key of removed) objects.delete(key);
+      return { removed: removed.length, more: keys.length > removed.length };
+    },
+    async poison(after, count) {
+      const keys = keysOf(poison, POISON_PREFIX).filter((key) => after === null || key > after);
+      return pageOf(keys, count, (key) => {
+        const { bytes, reason } = poison.get(key) ?? { bytes: new Uint8Array(), reason: "" };
+        return { key, bytes: bytes.length, reason, keptAtMs };
+      });
+    },
+    poisonBytes: async (key) => poison.get(key)?.bytes ?? null,
+    async removePoison(key) {
+      if (!key.startsWith(POISON_PREFIX)) return false;
+      poison.delete(key);
+      return true;
+    },
+  };
+}
+
+/** In bytes of its own, as an object is. */
+const joined = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts));
 
 function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   return new ReadableStream({

@@ -27,3 +27,31 @@ export async function postRaw(url: string, headersAndBody: string): Promise<stri
   const answer = await text(socket).catch(() => "");
   return answer.split("\r\n", 1)[0] || "closed";
 }
+
+/**
+ * The statuses of POSTs of these bodies, of which every one is sent but for its last byte before any is
+ * ended: so whoever reads them holds all of them at one moment. `inChunks` = without Content-Length.
+ */
+export async function postTogether(
+  url: string,
+  bodies: readonly { readonly bytes: Uint8Array; readonly inChunks: boolean }[],
+): Promise<(number | undefined)[]> {
+  const posts = bodies.map(({ bytes, inChunks }) => {
+    const headers = inChunks ? {} : { "content-length": bytes.length };
+    const request = httpRequest(url, { method: "POST", headers });
+    const answered = new Promise<number | undefined>((resolve, reject) => {
+      request.on("error", reject);
+      request.on("response", (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+    });
+    const allButOne = new Promise<void>((resolve) => {
+      request.write(bytes.subarray(0, -1), () => resolve());
+    });
+    return { allButOne, answered, end: () => request.end(bytes.subarray(-1)) };
+  });
+  await Promise.all(posts.map(({ allButOne }) => allButOne));
+  for (const { end } of posts) end();
+  return Promise.all(posts.map(({ answered }) => answered));
+}

@@ -22,6 +22,7 @@ export interface Router {
   /** What the Worker logged, one JSON object a line. */
   readonly lines: string[];
   sweep(): Promise<void>;
+  inspectorUrl(): Promise<URL>;
   /** Sends a webhook. */
   send(path: string, init?: RequestInit): Promise<Response>;
   stop(): Promise<void>;
@@ -31,6 +32,8 @@ export interface RouterOptions {
   readonly vars?: Readonly<Record<string, string>>;
   /** State of an earlier router, to go on with; kept when this one stops. */
   readonly stateDirectory?: string;
+  /** Opens the runtime's inspector. */
+  readonly inspector?: boolean;
 }
 
 export async function startRouter(options: RouterOptions = {}): Promise<Router> {
@@ -43,6 +46,7 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
     vars,
     buildDirectory: inject("buildDirectory"),
     onLine: (line) => void lines.push(line),
+    ...(options.inspector === undefined ? {} : { inspector: options.inspector }),
   });
   return {
     url: engine.url,
@@ -51,6 +55,7 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
     stateDirectory,
     lines,
     sweep: () => engine.sweep(),
+    inspectorUrl: () => engine.inspectorUrl(),
     send: (path, init) => fetch(`${engine.url}/in/${path}`, { method: "POST", ...init }),
     async stop() {
       await engine.stop();

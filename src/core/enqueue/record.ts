@@ -83,16 +83,27 @@ function isRecord(value: unknown): value is EventRecord {
   return subscriptions.every((each) => hasShape(each, SUBSCRIPTION));
 }
 
-export function encodeFrame(record: EventRecord, body: Uint8Array, text: Text): Frame {
+/** A frame up to its body: so a big body need not be copied to become one. */
+export function encodeHead(record: EventRecord, bodyBytes: number, text: Text): Uint8Array {
   const meta = text.encode(JSON.stringify(record));
-  const bytes = new Uint8Array(FRAME_PREFIX_BYTES + meta.length + body.length);
+  const bytes = new Uint8Array(FRAME_PREFIX_BYTES + meta.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, meta.length);
-  view.setUint32(4, body.length);
+  view.setUint32(4, bodyBytes);
   bytes.set(meta, FRAME_PREFIX_BYTES);
-  bytes.set(body, FRAME_PREFIX_BYTES + meta.length);
-  const bodyOffset = FRAME_PREFIX_BYTES + meta.length;
-  return { record, bytes, bodyOffset, bodyBytes: body.length };
+  return bytes;
+}
+
+export function encodeFrame(record: EventRecord, body: Uint8Array, text: Text): Frame {
+  return joinFrame(record, encodeHead(record, body.length, text), body);
+}
+
+/** The frame of a head and its body, in bytes of its own. */
+export function joinFrame(record: EventRecord, head: Uint8Array, body: Uint8Array): Frame {
+  const bytes = new Uint8Array(head.length + body.length);
+  bytes.set(head);
+  bytes.set(body, head.length);
+  return { record, bytes, bodyOffset: head.length, bodyBytes: body.length };
 }
 
 /** Lengths of the frame that starts at `offset`, or null if there are not even eight bytes. */
@@ -135,6 +146,33 @@ export function decodeFrame(bytes: Uint8Array, offset: number, text: Text): Fram
   if (record === null) return null;
   const own = bytes.subarray(offset, end);
   return { record, bytes: own, bodyOffset: bodyStart, bodyBytes: lengths.bodyBytes };
+}
+
+export interface PlacedFrame {
+  readonly frame: Frame;
+  readonly pointer: Pointer;
+}
+
+/** All frames of a segment; one that cannot be read is stepped over, by the lengths it has. */
+export function framesIn(
+  segment: string,
+  bytes: Uint8Array,
+  text: Text,
+): { frames: PlacedFrame[]; unreadableBytes: number } {
+  const frames: PlacedFrame[] = [];
+  let unreadableBytes = 0;
+  for (let offset = 0; offset < bytes.length; ) {
+    const lengths = frameLengths(bytes, offset);
+    const left = bytes.length - offset;
+    const claimed =
+      lengths === null ? left : FRAME_PREFIX_BYTES + lengths.metaBytes + lengths.bodyBytes;
+    const length = Math.min(claimed, left);
+    const frame = decodeFrame(bytes, offset, text);
+    if (frame === null) unreadableBytes += length;
+    else frames.push({ frame, pointer: { segment, offset, length } });
+    offset += length;
+  }
+  return { frames, unreadableBytes };
 }
 
 /** The sender's own bytes within a frame. */
