@@ -57,25 +57,30 @@ export const filled = (path: string, values: Readonly<Record<string, string>>): 
     return value;
   });
 
+const isObject = (value: unknown): value is Schema => typeof value === "object" && value !== null;
+
 /** The schema with its references filled in, and closed: a member that it does not name is a fault. */
-// biome-ignore lint/suspicious/noExplicitAny: JSON in, JSON out
-function closed(value: any, document: any): any {
+function closed(value: unknown, document: object): unknown {
   if (Array.isArray(value)) return value.map((each) => closed(each, document));
-  if (typeof value !== "object" || value === null) return value;
-  if (typeof value.$ref === "string") {
-    const path: string[] = value.$ref.replace(/^#\//, "").split("/");
-    const held = path.reduce((at, key) => at?.[key], document);
-    if (held === undefined) throw new Error(`The document does not hold ${value.$ref}.`);
-    return closed(held, document);
-  }
+  if (!isObject(value)) return value;
+  const ref = value["$ref"];
+  if (typeof ref === "string") return closed(referred(ref, document), document);
   const members = Object.entries(value).map(([key, member]) => [key, closed(member, document)]);
-  const open = value.type === "object" && value.properties && !("additionalProperties" in value);
-  return { ...Object.fromEntries(members), ...(open ? { additionalProperties: false } : {}) };
+  const isOpen = "properties" in value && !("additionalProperties" in value);
+  return { ...Object.fromEntries(members), ...(isOpen ? { additionalProperties: false } : {}) };
+}
+
+/** What a reference stands for; throws when the document does not hold it. */
+export function referred(ref: string, document: object): unknown {
+  const path = ref.replace(/^#\//, "").split("/");
+  const held = path.reduce<unknown>((at, key) => (isObject(at) ? at[key] : undefined), document);
+  if (held === undefined) throw new Error(`The document does not hold ${ref}.`);
+  return held;
 }
 
 /**
  * What is wrong with an answer by the document: its status, its media type, or a member; empty when
- * the document says it all. `status` is taken from the answer, whatever a test expected.
+ * the document says it all.
  */
 export async function answerFaults(
   document: object,
@@ -91,7 +96,8 @@ export async function answerFaults(
   const documentedType = content[mediaType] ?? content["*/*"];
   if (documentedType === undefined) return [`${mediaType} is not documented`];
   if (!mediaType.endsWith("json") || documentedType.schema === undefined) return [];
-  const schema = z.fromJSONSchema(closed(documentedType.schema, document));
-  const parsed = schema.safeParse(JSON.parse(text));
+  const schema = closed(documentedType.schema, document);
+  const judge = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
+  const parsed = judge.safeParse(JSON.parse(text));
   return parsed.success ? [] : [`${z.prettifyError(parsed.error)} in ${text}`];
 }
