@@ -7,6 +7,7 @@ import { ROOT } from "../src/local/paths.ts";
 import { createGround, type Ground } from "./ground.ts";
 import { machine, type Strain, watchStrain } from "./measure/machine.ts";
 import type { Options, Report } from "./part.ts";
+import { measureCost } from "./parts/cost.ts";
 import { measureDelivery } from "./parts/delivery.ts";
 import { measureIngest } from "./parts/ingest.ts";
 import { measureMatch } from "./parts/match.ts";
@@ -19,6 +20,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
   stages: measureStages,
   ingest: measureIngest,
   delivery: measureDelivery,
+  cost: measureCost,
 };
 const RESULTS = join(ROOT, "bench/results/latest.json");
 
