@@ -22,6 +22,7 @@ const tasks = {
   test: () => [join(root, "src/local/check.ts"), "test"],
   check: () => [join(root, "src/local/check.ts"), "check"],
   dev: () => [join(root, "src/local/dev.ts")],
+  crash: () => [join(root, "test/crash/run.ts")],
   wrangler: () => [bin("wrangler/bin/wrangler.js")],
   migrations: () => [
     bin("drizzle-kit/bin.cjs"),
