@@ -95,7 +95,7 @@ async function run(
 
   const { verdict, isDrained } = await drain(sent, receivers, router.admin(), quietMs);
   const drainMs = isDrained ? Date.now() - quietMs : null;
-  const copies = await readCopies(sent, router.admin());
+  const copies = await readCopies(sent, router.admin(), quietMs + DRAIN_MS_MAX);
   return {
     ...{ options, verdict, inflicted, copies, drainMs },
     sent: senders.tally,

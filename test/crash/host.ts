@@ -16,6 +16,7 @@ export type HostMessage = { readonly enginePids: readonly number[] } | { readonl
 const tell = (message: HostMessage): void => void process.send?.(message);
 
 process.on("disconnect", () => process.exit(1));
+if (!process.connected) process.exit(1); // it went while this was loaded
 process.once("message", async (options: HostOptions) => {
   const { url } = await startEngine({
     ...options,
