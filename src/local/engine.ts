@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { RECOVER_CRON } from "../flows/sweep.ts";
+import { guardEngines } from "./guard.ts";
 import { ROOT, WRANGLER } from "./paths.ts";
 
 /** As often as wrangler.toml's cron; the local engine never fires one by itself. */
@@ -53,6 +54,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   if (options.buildDirectory === undefined) buildWorker(directory);
   // wrangler reads .dev.vars too and says so; the variables of a run come in through its options.
   process.env.WRANGLER_LOG ??= "error";
+  guardEngines();
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
   const { modulesRules: _, ...bindings } = workerOptions; // for sources; what runs here is built
   const recover = async () => {
