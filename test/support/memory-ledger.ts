@@ -162,9 +162,14 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
 
     async putOff(keys, byMs) {
       for (const key of keys) {
-        change(key, (row) =>
-          isOwed(row) ? { dueAtMs: Math.max(row.dueAtMs ?? 0, clock.nowMs()) + byMs } : {},
-        );
+        change(key, (row) => {
+          const now = clock.nowMs();
+          const due = row.dueAtMs ?? 0;
+          if (!isOwed(row) || (row.state === "delivering" && due >= now)) return {};
+          // A lease that has ended: as "delivering" its new time would be a lease again.
+          const state = row.state === "delivering" ? "pending" : row.state;
+          return { state, dueAtMs: Math.max(due, now) + byMs };
+        });
       }
     },
 

@@ -130,13 +130,17 @@ WHERE d.${OWED} AND d.due_at < ${NOW} + MAX(?1, ?3)
   AND d.due_at < ${NOW} + CASE WHEN d.job IS NOT NULL AND d.state = 'pending' THEN ?3 ELSE ?1 END
 ORDER BY d.due_at LIMIT ?2`;
 
-/** ?1 = [[tenant, receivedAt, event, subscription]], ?2 = ms. */
+/**
+ * ?1 = [[tenant, receivedAt, event, subscription]], ?2 = ms. A lease that has ended becomes "pending": as
+ * "delivering", its new time would be a lease again, and refuse the very message that was just sent.
+ */
 export const PUT_OFF = `
-UPDATE deliveries SET due_at = MAX(due_at, ${NOW}) + ?2
+UPDATE deliveries SET
+  state = CASE state WHEN 'delivering' THEN 'pending' ELSE state END, due_at = MAX(due_at, ${NOW}) + ?2
 FROM json_each(?1) AS j
 WHERE deliveries.tenant = j.value->>0 AND deliveries.received_at = j.value->>1
   AND deliveries.event = j.value->>2 AND deliveries.subscription = j.value->>3
-  AND deliveries.${OWED}`;
+  AND deliveries.${OWED} AND (deliveries.state <> 'delivering' OR deliveries.due_at < ${NOW})`;
 
 /** ?1 as in PUT_OFF, ?2 = reason. */
 export const BURY = `
