@@ -52,7 +52,10 @@ export function createBroker(stores: () => Stores, isolates: () => Isolates): Br
     const isolate = isolates().pick();
     const most = role === "dead" ? 10 : CONSUMER_SETTINGS[role].maxBatchSize;
     const count = chance.happens(0.7) ? most : chance.between(1, 3);
-    if (isolate === null) return wake(role, scheduler.nowMs() + 500);
+    if (isolate === null) {
+      wake(role, scheduler.nowMs() + 500);
+      return;
+    }
     const messages = chance.shuffled(queues.take(role, count));
     if (messages.length > 0) start(role, messages, isolate);
     let earliest = Number.POSITIVE_INFINITY;
@@ -69,7 +72,11 @@ export function createBroker(stores: () => Stores, isolates: () => Isolates): Br
     const invocation: Invocation = { life, role, startedAtMs: scheduler.nowMs(), token: null };
     const work: Working = { invocation, messages: messages.map(({ id }) => id) };
     working.add(work);
-    trace.note(life.name, "begins", () => `${role}: ${work.messages.join(" ")} in ${isolate.life.name}`);
+    trace.note(
+      life.name,
+      "begins",
+      () => `${role}: ${work.messages.join(" ")} in ${isolate.life.name}`,
+    );
     if (!wire.isCalm() && chance.happens(weather.duplicates)) showAgain(role, work.messages);
 
     const isAtOnce = chance.happens(0.5);

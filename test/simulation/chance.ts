@@ -7,7 +7,8 @@ export interface Chance extends Random {
   happens(p: number): boolean;
   /** A whole number from `low` to `high`, both included. */
   between(low: number, high: number): number;
-  pick<Item>(items: readonly [Item, ...Item[]]): Item;
+  /** One of the items, of which there is at least one. */
+  pick<Item>(items: readonly Item[]): Item;
   /** A new order of the items. */
   shuffled<Item>(items: readonly Item[]): Item[];
 }
@@ -20,7 +21,11 @@ export function createChance(seed: number): Chance {
     ...random,
     happens: (p) => p > 0 && random.unit() < p,
     between,
-    pick: (items) => items[between(0, items.length - 1)] ?? items[0],
+    pick(items) {
+      const index = between(0, items.length - 1);
+      if (index >= items.length) throw new Error("nothing to pick from");
+      return items[index] as (typeof items)[number];
+    },
     shuffled(items) {
       const order = [...items];
       for (let last = order.length - 1; last > 0; last -= 1) {

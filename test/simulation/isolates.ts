@@ -5,7 +5,7 @@ import { createAdmission } from "../../src/flows/admit.ts";
 import { createDirectory, type Directory } from "../../src/flows/directory.ts";
 import { createCommits } from "../../src/flows/enqueue.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
-import type { Log } from "../../src/ports/log.ts";
+import { createProbe } from "../../src/flows/probe.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
 import type { Invocation } from "./invocation.ts";
 import { createLife, type Life } from "./life.ts";
@@ -18,6 +18,7 @@ import {
   wiredTransport,
 } from "./ports.ts";
 import type { Stores } from "./stores.ts";
+import { traceLog } from "./trace.ts";
 import type { SweepWatch } from "./watch-sweeps.ts";
 
 export interface Isolate {
@@ -30,6 +31,8 @@ export interface Isolate {
 export interface Isolates {
   /** One of those that live, also if it stands still; null while all are gone. */
   pick(): Isolate | null;
+  /** While closed nobody is picked: the engine starts again. */
+  isClosed: boolean;
   kill(life: Life): void;
   killAll(): void;
   /** An isolate stands still for longer than a lease. */
@@ -72,7 +75,10 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
 
   for (let count = 0; count < KEPT_ALIVE; count += 1) start();
   return {
-    pick: () => living[chance.between(0, living.length - 1)] ?? null,
+    isClosed: false,
+    pick() {
+      return this.isClosed ? null : (living[chance.between(0, living.length - 1)] ?? null);
+    },
     kill,
     killAll() {
       for (const { life } of living) kill(life);
@@ -93,18 +99,19 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
 
   function createIsolate(stores: Stores, life: Life): Isolate {
     const { acceptance } = stores;
-    const log = logOf(stores, life);
+    const log = traceLog(stores.trace, life.name);
     const { clock } = life;
     const directory: Directory = createDirectory(
       { load: (id) => stores.wire.call(life, "tenants", "load", () => stores.tenants.load(id)) },
       clock,
     );
-    const common = { clock, directory, log, meter: NO_METER, random: chance };
+    const ledgerProbe = createProbe(clock);
+    const common = { clock, directory, ledgerProbe, log, meter: NO_METER, random: chance };
     const pure = { crypto: platformCrypto, text: platformText };
     const archive = wiredArchive(stores, life);
     const limiter = wiredLimiter(stores, life);
-    const queues = wiredQueues(stores, life, (packs) => acceptance.kept("queues", packs));
-    const outbox = wiredOutbox(stores, life, (packs) => acceptance.kept("outbox", packs));
+    const queues = wiredQueues(stores, life, (packs) => acceptance.offered("queues", packs));
+    const outbox = wiredOutbox(stores, life, (packs) => acceptance.offered("outbox", packs));
     return {
       life,
       accept: {
@@ -118,18 +125,9 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         ledger: wiredLedger(stores, invocation, sweeps?.putOff),
         limiter: wiredLimiter(stores, invocation.life),
         outbox: wiredOutbox(stores, invocation.life),
-        queues: wiredQueues(stores, invocation.life, sweeps?.sent),
+        queues: wiredQueues(stores, invocation.life, sweeps?.offered),
         transport: wiredTransport(stores, invocation),
       }),
     };
   }
-}
-
-/** Lines of the program's own log are part of the trace, so that they can be read beside it. */
-function logOf({ trace }: Stores, life: Life): Log {
-  const write =
-    (level: string): Log["info"] =>
-    (event, fields) =>
-      trace.note(life.name, `log ${level} ${event}`, () => JSON.stringify(fields ?? {}));
-  return { info: write("info"), warn: write("warn"), error: write("error") };
 }

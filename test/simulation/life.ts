@@ -9,6 +9,8 @@ export interface Life {
   readonly name: string;
   /** The isolate, or this life itself. */
   readonly isolate: Life;
+  /** Nothing goes wrong with its calls. */
+  readonly isSpared: boolean;
   isAlive(): boolean;
   standsStillUntilMs(): number;
   /** The last moment at which it stood still or its clock jumped. */
@@ -24,7 +26,7 @@ export function createLife(
   name: string,
   scheduler: Scheduler,
   parent: Life | null = null,
-  onKilled: () => void = () => {},
+  isSpared = false,
 ): Life {
   let alive = true;
   let stillUntilMs = 0;
@@ -32,6 +34,7 @@ export function createLife(
   let offsetMs = 0;
   const life: Life = {
     name,
+    isSpared,
     get isolate() {
       return parent ?? life;
     },
@@ -39,9 +42,7 @@ export function createLife(
     standsStillUntilMs: () => Math.max(stillUntilMs, parent?.standsStillUntilMs() ?? 0),
     disturbedAtMs: () => Math.max(disturbedAtMs, parent?.disturbedAtMs() ?? disturbedAtMs),
     kill() {
-      if (!alive) return;
       alive = false;
-      onKilled();
     },
     standStill(untilMs) {
       stillUntilMs = Math.max(stillUntilMs, untilMs);

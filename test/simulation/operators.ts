@@ -1,11 +1,12 @@
 /** Operators who change rules and targets while events are under way. */
 import { Retryable } from "../../src/core/errors.ts";
+import type { DeliverPorts } from "../../src/flows/ports.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Isolates } from "./isolates.ts";
 import { createLife } from "./life.ts";
-import type { Doing } from "./scenario.ts";
+import type { Act, Doing } from "./scenario.ts";
 import type { Stores } from "./stores.ts";
-import { drawRules, type SimulatedTenant, writeDown } from "./tenants.ts";
+import { drawRules, type SimulatedTarget, type SimulatedTenant, writeDown } from "./tenants.ts";
 
 export interface Operators {
   readonly waiting: number;
@@ -14,6 +15,7 @@ export interface Operators {
 }
 
 const TRY_AGAIN_MS = 5_000;
+const PATIENCE_MS = 60_000;
 
 export function createOperators(
   doings: readonly Doing[],
@@ -25,70 +27,71 @@ export function createOperators(
   let waiting = doings.length;
   let poisoned = 0;
 
+  type Work = (ports: DeliverPorts) => Promise<void>;
+
   function act({ act: what, tenant: id }: Doing): void {
     const tenant = known.get(id);
-    if (tenant === undefined || tenant.isDeleted) {
-      waiting -= 1;
-      return;
-    }
-    const target = chance.pick([...tenant.targets.values(), undefined]);
+    const target = chance.pick([undefined, ...(tenant?.targets.values() ?? [])]);
     trace.note("operator", what, () => `${id} ${target?.id ?? ""}`);
+    const work = tenant === undefined || tenant.isDeleted ? null : begin(what, tenant, target);
+    if (work === null) waiting -= 1;
+    else during(work);
+  }
+
+  /** Makes the change; answers what of it goes over the wire, if anything does. */
+  function begin(what: Act, tenant: SimulatedTenant, target?: SimulatedTarget): Work | null {
     switch (what) {
       case "edit-rules":
         tenant.rules = drawRules([...tenant.targets.keys()], chance);
         return announce(tenant, writeDown(tenant, tenants));
       case "pause":
-        if (target !== undefined) target.isPaused = true;
-        announce(tenant, writeDown(tenant, tenants));
-        if (target !== undefined && chance.happens(0.6)) {
-          waiting += 1;
-          scheduler.after(chance.between(1, 200) * 1_000, null, () => resume(tenant, target.id));
-        }
-        return;
+        if (target === undefined) return null;
+        target.isPaused = true;
+        if (chance.happens(0.6)) resumeLater(tenant, target);
+        return announce(tenant, writeDown(tenant, tenants));
       case "resume":
-        if (target === undefined) break;
-        return resume(tenant, target.id);
+        return target === undefined ? null : resume(tenant, target);
       case "delete-target":
-        if (target === undefined) break;
+        if (target === undefined) return null;
         tenant.targets.delete(target.id);
         tenant.deletedTargets.add(target.id);
         return announce(tenant, writeDown(tenant, tenants));
       case "delete-tenant":
         tenant.isDeleted = true;
-        tenants.delete(id);
-        break;
+        tenants.delete(tenant.id);
+        return null;
       case "poison":
         poisoned += 1;
         void queues.send("normal", [Uint8Array.of(0xba, 0xd0, poisoned)]);
-        break;
+        return null;
     }
-    waiting -= 1;
   }
 
-  /** The answer to an operator comes once the limiter knows; until then it is tried again. */
-  function announce(tenant: SimulatedTenant, revision: number): void {
-    during((ports) => ports.limiter.announce(tenant.id, revision));
-  }
+  const announce =
+    (tenant: SimulatedTenant, revision: number): Work =>
+    (ports) =>
+      ports.limiter.announce(tenant.id, revision);
 
-  /** Opens a target, then lets go what was parked for it. */
-  function resume(tenant: SimulatedTenant, id: string): void {
-    const target = tenant.targets.get(id);
-    if (target === undefined || tenant.isDeleted) {
-      waiting -= 1;
-      return;
-    }
-    target.isPaused = false;
-    const revision = writeDown(tenant, tenants, id);
-    during(async (ports) => {
-      await ports.ledger.release(tenant.id, id);
-      await ports.limiter.announce(tenant.id, revision).catch(() => {});
+  function resumeLater(tenant: SimulatedTenant, target: SimulatedTarget): void {
+    waiting += 1;
+    scheduler.after(chance.between(1, 200) * 1_000, null, () => {
+      if (tenant.isDeleted || !tenant.targets.has(target.id)) waiting -= 1;
+      else during(resume(tenant, target));
     });
   }
 
-  type Ports = ReturnType<NonNullable<ReturnType<Isolates["pick"]>>["deliver"]>;
+  /** Opens a target, then lets go what was parked for it. */
+  function resume(tenant: SimulatedTenant, target: SimulatedTarget): Work {
+    target.isPaused = false;
+    const revision = writeDown(tenant, tenants, target.id);
+    return async (ports) => {
+      await ports.ledger.release(tenant.id, target.id);
+      await ports.limiter.announce(tenant.id, revision);
+    };
+  }
 
   /** One request of an operator, tried again until it is answered. */
-  function during(work: (ports: Ports) => Promise<void>): void {
+  function during(work: Work): void {
     let isOver = false;
     const end = (isDone: boolean): void => {
       if (isOver) return;
@@ -97,12 +100,12 @@ export function createOperators(
       else scheduler.after(TRY_AGAIN_MS, null, () => during(work));
     };
     const isolate = isolates.pick();
-    if (isolate === null) return end(false);
+    scheduler.after(isolate === null ? 0 : PATIENCE_MS, null, () => end(false));
+    if (isolate === null) return;
     const life = createLife("operator", scheduler, isolate.life);
     const invocation: Invocation = {
       ...{ life, role: "sweep", startedAtMs: scheduler.nowMs(), token: null },
     };
-    scheduler.after(60_000, null, () => end(false));
     work(isolate.deliver(invocation)).then(
       () => end(true),
       (error: unknown) => {

@@ -9,8 +9,8 @@ import { bytesOfStream } from "../support/memory-archive.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Life } from "./life.ts";
 import type { Reception } from "./receivers.ts";
-import type { WatchedAttempt } from "./watch-attempts.ts";
 import type { Stores } from "./stores.ts";
+import type { WatchedAttempt } from "./watch-attempts.ts";
 
 export function wiredArchive({ wire, archive }: Stores, life: Life): Archive {
   return {
@@ -34,19 +34,25 @@ export function wiredLimiter({ wire, limiter }: Stores, life: Life): Limiter {
   };
 }
 
+const noOffer = () => () => {};
+
 export function wiredOutbox(
-  { wire, outbox }: Stores,
+  { wire, outbox: { outbox } }: Stores,
   life: Life,
-  onKept: (packs: readonly Uint8Array[]) => void = () => {},
+  offer: (packs: readonly Uint8Array[]) => () => void = noOffer,
 ): Outbox {
   return {
-    put: (priority, packs) =>
+    shardOf: outbox.shardOf,
+    put: (shard, priority, packs) =>
       wire.call(life, "outbox", "put", async () => {
-        await outbox.put(priority, packs);
-        onKept(packs);
+        const onKept = offer(packs);
+        const isKept = await outbox.put(shard, priority, packs);
+        if (isKept) onKept();
+        return isKept;
       }),
     settled: (origins) => wire.call(life, "outbox", "settled", () => outbox.settled(origins)),
     recover: () => wire.call(life, "outbox", "recover", () => outbox.recover()),
+    wake: () => wire.call(life, "outbox", "wake", () => outbox.wake()),
     state: () => outbox.state(),
   };
 }
@@ -55,7 +61,7 @@ export function wiredOutbox(
 export function wiredQueues(
   { wire, queues, chance }: Stores,
   life: Life,
-  onKept: (packs: readonly Uint8Array[]) => void = () => {},
+  offer: (packs: readonly Uint8Array[]) => () => void = noOffer,
 ): Queues {
   return {
     send: (priority, packs, delaySeconds) =>
@@ -66,8 +72,9 @@ export function wiredQueues(
         async () => {
           const isWhole = packs.length < 2 || wire.isCalm() || !chance.happens(0.2);
           const taken = isWhole ? packs : packs.slice(0, chance.between(0, packs.length - 1));
+          const onKept = offer(taken);
           await queues.send(priority, taken, delaySeconds);
-          onKept(taken);
+          onKept();
           if (!isWhole) throw new Error("Queue is overloaded. Please back off.");
         },
         () => `${packs.length} to ${priority}, delay ${delaySeconds ?? 0} s`,
@@ -114,7 +121,10 @@ export function wiredLedger(
             if (result.state !== "delivered" || refused.has(keyOf(result))) continue;
             const isTrue = attempts.of(keyOf(result)).some(isSuccess);
             if (!isTrue) {
-              violations.add(`${result.event} is written down as delivered, and was not`, result.event);
+              violations.add(
+                `${result.event} is written down as delivered, and was not`,
+                result.event,
+              );
             }
           }
           return refused;
@@ -171,7 +181,10 @@ export function wiredTransport(stores: Stores, invocation: Invocation): Transpor
     return answer;
   }
 
-  function receive(attempt: WatchedAttempt, url: string): Promise<NonNullable<Reception["answer"]>> {
+  function receive(
+    attempt: WatchedAttempt,
+    url: string,
+  ): Promise<NonNullable<Reception["answer"]>> {
     const reception = receivers.receive(url);
     attempt.reception = reception;
     const { promise, resolve } = Promise.withResolvers<NonNullable<Reception["answer"]>>();

@@ -24,7 +24,7 @@ interface Phase {
   readonly mood: Mood;
 }
 
-const MOODS: readonly [Mood, ...Mood[]] = [
+const MOODS: readonly Mood[] = [
   ...(["well", "well", "mixed", "mixed", "down", "hanging"] as const),
   ...(["slow", "throttling", "gone", "moved"] as const),
 ];

@@ -1,10 +1,10 @@
 /** One run from one seed: the real flows over stores in memory, in bad weather first and in good weather then. */
-import { sweep, recoverAll } from "../../src/flows/sweep.ts";
+import { recoverAll, sweep } from "../../src/flows/sweep.ts";
 import { createBroker } from "./broker.ts";
 import { createChance } from "./chance.ts";
 import { checkEnd } from "./final-checks.ts";
 import type { Invocation } from "./invocation.ts";
-import { createIsolates, type Isolates } from "./isolates.ts";
+import { createIsolates, type Isolate, type Isolates } from "./isolates.ts";
 import { createLife } from "./life.ts";
 import { createOperators } from "./operators.ts";
 import { drawScenario } from "./scenario.ts";
@@ -38,6 +38,8 @@ const MINUTE_MS = 60_000;
  */
 export const DRAIN_MS = 60 * MINUTE_MS;
 const LOOK_EVERY_MS = 5_000;
+/** Longer than any isolate takes to start anew. */
+const RESTART_MS = 3_100;
 
 export async function run(seed: number, keepsLines = false): Promise<Outcome> {
   const chance = createChance(seed);
@@ -57,7 +59,10 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
   });
   const isolates: Isolates = createIsolates(stores, broker.isolateDied);
   const { wire } = stores;
-  wire.onCrash = isolates.kill;
+  wire.onCrash = (life) => {
+    if (stores.outbox.isObject(life)) stores.outbox.kill();
+    else isolates.kill(life);
+  };
   wire.onStall = (life) => {
     isolates.holdUp(life);
     broker.isolateStands(life.isolate);
@@ -74,58 +79,60 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
     const delayMs = atMs - scheduler.nowMs() + (isBad && chance.happens(late) ? 90_000 : 0);
     const times = isBad && chance.happens(twice) ? 2 : 1;
     for (let time = 0; time < times; time += 1) {
-      scheduler.after(delayMs, null, () => void stores.outbox.alarm());
+      scheduler.after(delayMs, null, () => stores.outbox.ring());
     }
   }
 
-  function invoke(work: (ports: ReturnType<NonNullable<ReturnType<Isolates["pick"]>>["deliver"]>) => Promise<boolean>): void {
-    const isolate = isolates.pick();
+  type Work = (ports: ReturnType<Isolate["deliver"]>) => Promise<unknown>;
+
+  /** Runs the cron's work in an isolate; `work` says whether nothing failed. */
+  function invoke(name: string, isolate: Isolate | null, work: Work, isSpared = false): void {
     if (isolate === null) return;
-    const life = createLife("cron", scheduler, isolate.life);
+    const life = createLife(name, scheduler, isolate.life, isSpared);
     const invocation: Invocation = {
       ...{ life, role: "sweep", startedAtMs: scheduler.nowMs(), token: null },
     };
     const sweeps = createSweepWatch(violations);
     trace.note(life.name, "begins", () => isolate.life.name);
     work(isolate.deliver(invocation, sweeps)).then(
-      (isComplete) => sweeps.ended(isComplete),
+      (isComplete) => sweeps.ended(isComplete === true),
       (error: unknown) => trace.note(life.name, "fails", () => String(error)),
     );
   }
 
   function everyMinute(): void {
     if (wire.isCalm() || !chance.happens(weather.cronMissed)) {
-      invoke(async (ports) => (await sweep("overdue", ports)).complete);
+      invoke("cron", isolates.pick(), async (ports) => (await sweep("overdue", ports)).complete);
     }
     scheduler.after(MINUTE_MS, null, everyMinute);
   }
   scheduler.after(chance.between(0, MINUTE_MS), null, everyMinute);
 
+  for (const atMs of weather.objectDeathsAtMs) scheduler.after(atMs, null, stores.outbox.kill);
   for (const atMs of weather.restartsAtMs) scheduler.after(atMs, null, restart);
   for (const atMs of weather.clockJumpsAtMs) scheduler.after(atMs, null, isolates.jumpClocks);
 
-  /** As `kill -9` of the local engine: its queues are gone, and it says so when it starts again. */
+  /** As `kill -9` of the local engine: its queues are gone, which it says before it works again. */
   function restart(): void {
     trace.note("world", "restarts");
     isolates.killAll();
+    stores.outbox.kill();
     if (weather.mode !== "always") return;
     broker.forget();
-    recover();
+    isolates.isClosed = true;
+    scheduler.after(RESTART_MS, null, recover);
   }
 
-  /** The local engine asks until it is done. */
   function recover(): void {
-    scheduler.after(4_000, null, () => {
-      let isDone = false;
-      invoke(async (ports) => {
-        await recoverAll(ports);
-        isDone = true;
-        return false;
-      });
-      scheduler.after(30_000, null, () => {
-        if (!isDone) recover();
-      });
-    });
+    isolates.isClosed = false;
+    const isolate = isolates.pick();
+    isolates.isClosed = isolate !== null;
+    const open = (): void => {
+      isolates.isClosed = false;
+    };
+    // Should it die of another restart, that one's recovery follows.
+    if (isolate !== null)
+      invoke("recover", isolate, (ports) => recoverAll(ports).finally(open), true);
   }
 
   let drainedAfterMs = 0;

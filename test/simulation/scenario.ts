@@ -50,12 +50,18 @@ export function drawScenario(chance: Chance): Scenario {
     const kind = chance.happens(0.08) ? "z" : (sameKind ?? chance.pick(KINDS));
     const isBig = hasBig && index === 0;
     const pad = isBig ? `,"pad":"${PADDING}"` : "";
-    const webhook = { tenant, key, kind, body: encoder.encode(`{"kind":"${kind}","n":${index}${pad}}`) };
+    const webhook = {
+      tenant,
+      key,
+      kind,
+      body: encoder.encode(`{"kind":"${kind}","n":${index}${pad}}`),
+    };
     webhooks.set(`${tenant} ${key}`, webhook);
     const atMs = isCrowd ? chance.between(0, 20) : chance.between(0, spanMs);
     sendings.push({ webhook, atMs });
     if (chance.happens(0.12)) sendings.push({ webhook, atMs: atMs + chance.between(0, 3) });
-    if (chance.happens(0.12)) sendings.push({ webhook, atMs: atMs + chance.between(1, 300) * SECOND });
+    if (chance.happens(0.12))
+      sendings.push({ webhook, atMs: atMs + chance.between(1, 300) * SECOND });
   }
   const doings: Doing[] = [];
   while (chance.happens(0.45)) {

@@ -5,16 +5,15 @@ import type { Clock } from "../../src/ports/clock.ts";
 import { createMemoryArchive, type MemoryArchive } from "../support/memory-archive.ts";
 import { createMemoryLedger, type MemoryLedger } from "../support/memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "../support/memory-limiter.ts";
-import { createMemoryOutbox, type MemoryOutbox } from "../support/memory-outbox.ts";
 import { createMemoryQueues, type MemoryQueues } from "../support/memory-queues.ts";
 import { createMemoryTenants, type MemoryTenants } from "../support/memory-tenants.ts";
 import type { Chance } from "./chance.ts";
-import type { Life } from "./life.ts";
 import { createLife } from "./life.ts";
+import { createSimulatedOutbox, type SimulatedOutbox } from "./outbox.ts";
 import { createReceivers, type Receivers } from "./receivers.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { Trace } from "./trace.ts";
+import { type Trace, traceLog } from "./trace.ts";
 import type { Violations } from "./violations.ts";
 import { type AcceptanceWatch, createAcceptanceWatch } from "./watch-acceptance.ts";
 import { type AttemptWatch, createAttemptWatch } from "./watch-attempts.ts";
@@ -26,7 +25,7 @@ export interface Stores {
   readonly archive: MemoryArchive;
   readonly ledger: MemoryLedger;
   readonly limiter: MemoryLimiter;
-  readonly outbox: MemoryOutbox;
+  readonly outbox: SimulatedOutbox;
   readonly queues: MemoryQueues;
   readonly tenants: MemoryTenants;
   readonly receivers: Receivers;
@@ -63,11 +62,15 @@ export function createStores(options: StoresOptions): Stores {
     onVisible: options.onVisible,
     retriesMax: weather.retriesMax,
   });
-  const object: Life = createLife("outbox", scheduler);
-  const toQueue = {
-    send: (...[priority, packs, delay]: Parameters<MemoryQueues["send"]>) =>
-      wire.call(object, "queues", "send", () => queues.send(priority, packs, delay)),
-  };
+  const outbox = createSimulatedOutbox(
+    scheduler,
+    (life) => ({
+      send: (priority, packs, delaySeconds) =>
+        wire.call(life, "queues", "send", () => queues.send(priority, packs, delaySeconds)),
+    }),
+    traceLog(trace, "outbox"),
+    options.onArmed,
+  );
   const claims = createClaimWatch(clock.nowMs, violations);
   const acceptance = createAcceptanceWatch(
     weather.mode,
@@ -83,6 +86,7 @@ export function createStores(options: StoresOptions): Stores {
   );
   return {
     archive,
+    outbox,
     queues,
     tenants,
     wire,
@@ -91,7 +95,6 @@ export function createStores(options: StoresOptions): Stores {
     ...{ violations, scheduler, weather, chance, trace },
     ledger: createMemoryLedger(clock, tenants),
     limiter: createMemoryLimiter(clock),
-    outbox: createMemoryOutbox(clock, toQueue, platformText, options.onArmed),
     receivers: createReceivers([...scenario.tenants.values()], weather.endsAtMs, scheduler, chance),
     attempts: createAttemptWatch(clock.nowMs, targets, acceptance.bodyOf, claims, violations),
   };

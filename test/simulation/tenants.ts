@@ -36,13 +36,8 @@ export interface SimulatedTenant {
 }
 
 export const KINDS = ["a", "b", "c"] as const;
-const KIND_SETS: readonly [readonly string[], ...(readonly string[])[]] = [
-  ["a"],
-  ["b"],
-  ["a", "b"],
-  ["a", "b", "c"],
-];
-const PRIORITY_LIST: readonly [Priority, ...Priority[]] = ["normal", ...PRIORITIES];
+const KIND_SETS: readonly (readonly string[])[] = [["a"], ["b"], ["a", "b"], ["a", "b", "c"]];
+const PRIORITY_LIST: readonly Priority[] = ["normal", ...PRIORITIES];
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G";
 
 export function drawTenant(id: string, chance: Chance): SimulatedTenant {
@@ -82,7 +77,11 @@ export function drawRules(targets: readonly string[], chance: Chance): Simulated
 }
 
 /** Writes a tenant down as it is now; answers its new revision. A target that a 410 closed stays closed. */
-export function writeDown(tenant: SimulatedTenant, store: MemoryTenants, reopened?: string): number {
+export function writeDown(
+  tenant: SimulatedTenant,
+  store: MemoryTenants,
+  reopened?: string,
+): number {
   const closedOf = ({ id, isPaused }: SimulatedTarget) => {
     if (isPaused) return "paused";
     const isNew = store.revision(tenant.id) === undefined;

@@ -1,4 +1,5 @@
 /** What happened: always as a hash, and as lines when somebody is to read it. */
+import type { Log } from "../../src/ports/log.ts";
 
 export interface Line {
   readonly atMs: number;
@@ -36,4 +37,13 @@ export function createTrace(nowMs: () => number, isKept: boolean): Trace {
       return (hash >>> 0).toString(16).padStart(8, "0");
     },
   };
+}
+
+/** The program's own log as part of the trace, so that it can be read beside it. */
+export function traceLog(trace: Trace, who: string): Log {
+  const write =
+    (level: string): Log["info"] =>
+    (event, fields) =>
+      trace.note(who, `log ${level} ${event}`, () => JSON.stringify(fields ?? {}));
+  return { info: write("info"), warn: write("warn"), error: write("error") };
 }

@@ -20,8 +20,8 @@ export interface Webhook {
 }
 
 export interface AcceptanceWatch {
-  /** A store has these packs from now on. */
-  kept(store: "queues" | "outbox", packs: readonly Uint8Array[]): void;
+  /** These packs are on their way into a store; answers what to call once it has them. */
+  offered(store: "queues" | "outbox", packs: readonly Uint8Array[]): () => void;
   /** The router answers 202 to a sender. */
   answered(webhook: Webhook, accepted: readonly Accepted[]): void;
   bodyOf(event: string): Uint8Array | undefined;
@@ -76,7 +76,8 @@ export function createAcceptanceWatch(
     records,
     promised,
 
-    kept(store, packs) {
+    offered(store, packs) {
+      const receipts: string[] = [];
       for (const bytes of packs) {
         const decoded = decodePack(bytes, platformText);
         if (!decoded.ok) {
@@ -88,9 +89,13 @@ export function createAcceptanceWatch(
           const record = isParcel(content) ? restingAt(content.pointer.segment) : content.record;
           if (record === null) violations.add("a parcel's bytes are not in the archive");
           else if (!records.has(receipt)) learn(record);
-          if (store === "outbox" || mode === "on-failure") durable.add(receipt);
+          receipts.push(receipt);
         }
       }
+      return () => {
+        if (store === "queues" && mode === "always") return;
+        for (const receipt of receipts) durable.add(receipt);
+      };
     },
 
     answered(webhook, accepted) {

@@ -51,10 +51,7 @@ export function createAttemptWatch(
 
   /** Whether it was impossible to know what became of an attempt. */
   const isUnknown = ({ invocation, sentAtMs, heard, isSettling }: WatchedAttempt): boolean =>
-    heard === null ||
-    heard.kind !== "response" ||
-    isSettling ||
-    wasDisturbed(invocation, sentAtMs);
+    heard === null || heard.kind !== "response" || isSettling || wasDisturbed(invocation, sentAtMs);
 
   function checkRepeat(attempt: WatchedAttempt, before: WatchedAttempt): void {
     const { event, key } = attempt;

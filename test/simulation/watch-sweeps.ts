@@ -5,7 +5,8 @@ import { subscriptionOf } from "./names.ts";
 import type { Violations } from "./violations.ts";
 
 export interface SweepWatch {
-  sent(packs: readonly Uint8Array[]): void;
+  /** Packs are on their way into a queue; answers what to call once it has them. */
+  offered(packs: readonly Uint8Array[]): () => void;
   putOff(keys: readonly string[]): void;
   /** A pass has ended and says that nothing failed. */
   ended(isComplete: boolean): void;
@@ -16,16 +17,20 @@ export function createSweepWatch(violations: Violations): SweepWatch {
   const sent = new Set<string>();
   const kept = new Set<string>();
   return {
-    sent(packs) {
+    offered(packs) {
+      const keys: string[] = [];
       for (const bytes of packs) {
         const decoded = decodePack(bytes, platformText);
         for (const { content, again } of decoded.ok ? decoded.pack.items : []) {
           const event = isParcel(content) ? content.id : content.record.id;
           for (const { rule, target } of again ?? []) {
-            sent.add(`${event} ${subscriptionOf(rule, target)}`);
+            keys.push(`${event} ${subscriptionOf(rule, target)}`);
           }
         }
       }
+      return () => {
+        for (const key of keys) sent.add(key);
+      };
     },
     putOff(keys) {
       for (const key of keys) kept.add(key);

@@ -31,6 +31,8 @@ export interface Weather {
   readonly cronMissed: number;
   /** Moments at which every isolate ends at once, and in `always` the queue forgets everything. */
   readonly restartsAtMs: readonly number[];
+  /** Moments at which the outbox's object ends; its rows stay. */
+  readonly objectDeathsAtMs: readonly number[];
   readonly clockJumpsAtMs: readonly number[];
   readonly retriesMax: number;
 }
@@ -38,7 +40,7 @@ export interface Weather {
 const SECOND = 1_000;
 const QUEUE_RETRIES_MAX = 100;
 
-const OUTAGES: readonly [readonly Service[], ...(readonly Service[])[]] = [
+const OUTAGES: readonly (readonly Service[])[] = [
   ["ledger", "tenants"],
   ["ledger", "tenants"],
   ["queues"],
@@ -54,8 +56,7 @@ export function drawWeather(chance: Chance): Weather {
   const mode = chance.happens(0.5) ? "always" : "on-failure";
   if (chance.happens(0.06)) return { ...CALM, mode };
   const endsAtMs = chance.between(120, 420) * SECOND;
-  const maybe = (...shares: [number, ...number[]]): number =>
-    chance.happens(0.4) ? chance.pick(shares) : 0;
+  const maybe = (...shares: number[]): number => (chance.happens(0.4) ? chance.pick(shares) : 0);
   const moments = (share: number): number[] =>
     chance.happens(share)
       ? Array.from({ length: chance.between(1, 2) }, () => chance.between(1_000, endsAtMs))
@@ -82,6 +83,7 @@ export function drawWeather(chance: Chance): Weather {
     alarms: { twice: maybe(0.3), late: maybe(0.3), never: maybe(0.3) },
     cronMissed: maybe(0.2, 0.6),
     restartsAtMs: moments(0.15),
+    objectDeathsAtMs: moments(0.15),
     clockJumpsAtMs: moments(0.15),
     retriesMax: chance.happens(0.1) ? chance.between(1, 3) : QUEUE_RETRIES_MAX,
   };
@@ -90,11 +92,17 @@ export function drawWeather(chance: Chance): Weather {
 const CALM: Omit<Weather, "mode"> = {
   ...{ endsAtMs: 0, failsBefore: 0, failsAfter: 0, hangs: 0, crashes: 0, stalls: 0, slow: 0 },
   ...{ duplicates: 0, drops: 0, outages: [], alarms: { twice: 0, late: 0, never: 0 } },
-  ...{ cronMissed: 0, restartsAtMs: [], clockJumpsAtMs: [], retriesMax: QUEUE_RETRIES_MAX },
+  ...{
+    cronMissed: 0,
+    restartsAtMs: [],
+    objectDeathsAtMs: [],
+    clockJumpsAtMs: [],
+    retriesMax: QUEUE_RETRIES_MAX,
+  },
 };
 
 /** The platform's own words (Cloudflare's documentation of D1, Queues, R2 and Durable Objects). */
-export const ERROR_TEXTS: Readonly<Record<Service, readonly [string, ...string[]]>> = {
+export const ERROR_TEXTS: Readonly<Record<Service, readonly string[]>> = {
   ledger: ["D1 DB is overloaded. Too many requests queued.", "Network connection lost."],
   tenants: ["D1 DB is overloaded. Too many requests queued.", "Network connection lost."],
   queues: ["Queue is overloaded. Please back off.", "Network connection lost."],

@@ -66,8 +66,8 @@ export function createWire(
         services.includes(service) && sinceStart() >= fromMs && sinceStart() < toMs,
     );
 
-  function latency(): number {
-    const isSlow = sinceStart() < weather.endsAtMs && chance.happens(weather.slow);
+  function latency(life: Life): number {
+    const isSlow = !life.isSpared && !wire.isCalm() && chance.happens(weather.slow);
     return isSlow ? chance.between(500, 12_000) : chance.between(1, 20);
   }
 
@@ -81,17 +81,23 @@ export function createWire(
     onStall: () => {},
     isCalm: () => sinceStart() >= weather.endsAtMs,
 
-    call(life, service, method, effect, detail) {
+    call<T>(
+      life: Life,
+      service: Service,
+      method: string,
+      effect: () => Promise<T>,
+      detail?: () => string,
+    ) {
       if (!life.isAlive()) return NEVER;
       const name = `${service}.${method}`;
-      const fate = fateOf(service);
+      const fate = life.isSpared ? "fine" : fateOf(service);
       trace.note(life.name, fate === "fine" ? name : `${name} ${fate}`, detail);
-      const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<typeof effect>>>();
+      const { promise, resolve, reject } = Promise.withResolvers<T>();
 
       /** A dead caller's call may still be under way, or not. */
       const reaches = (): boolean => life.isAlive() || chance.happens(0.5);
       const answer = (settle: () => void): void => {
-        scheduler.after(latency(), life, () => {
+        scheduler.after(latency(life), life, () => {
           trace.note(life.name, `${name} answered`);
           settle();
         });
@@ -99,8 +105,7 @@ export function createWire(
       const apply = (): void => {
         const failed = fate === "after";
         effect().then(
-          (value) =>
-            answer(() => (failed ? reject(errorOf(service, method)) : resolve(value))),
+          (value) => answer(() => (failed ? reject(errorOf(service, method)) : resolve(value))),
           (error: unknown) => answer(() => reject(error)),
         );
       };
@@ -126,7 +131,7 @@ export function createWire(
         default:
           // At once and answered later, or later and answered then: both orders exist.
           if (chance.happens(0.5)) apply();
-          else scheduler.after(latency(), null, () => reaches() && apply());
+          else scheduler.after(latency(life), null, () => reaches() && apply());
           if (fate === "stall") wire.onStall(life);
       }
       return promise;
