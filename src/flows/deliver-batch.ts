@@ -151,20 +151,21 @@ function unmatchedResult(record: Duty["held"]["record"]): DeliveryResult {
   };
 }
 
+/** Null when no attempt could be made. */
 async function attemptUnlessClosed(
   duty: Duty,
   target: Target,
   closed: Set<string>,
   ports: DeliverPorts,
-): Promise<DeliveryResult> {
+): Promise<DeliveryResult | null> {
   const key = `${duty.tenant}/${duty.target}`;
   if (closed.has(key)) return recorded(duty, "parked", "target disabled");
-  const { result, targetGone } = await attempt(duty, target, ports);
-  if (targetGone && !closed.has(key)) {
+  const attempted = await attempt(duty, target, ports);
+  if (attempted?.targetGone && !closed.has(key)) {
     closed.add(key);
     await disable(duty, ports);
   }
-  return result;
+  return attempted?.result ?? null;
 }
 
 /** Closes a target that answered 410, for every consumer from their next claim on. */

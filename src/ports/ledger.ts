@@ -125,7 +125,10 @@ export interface Ledger {
   ): Promise<ReadonlySet<string>>;
   /** Owed deliveries due within `horizonMs`, the longest due first. */
   due(horizonMs: number, count: number): Promise<DueDelivery[]>;
-  /** Puts off what was just sent again, so that the next pass leaves it alone. */
+  /**
+   * Puts off what was just sent again, so that the next pass leaves it alone. What was sent can be
+   * claimed meanwhile: an ended lease is over for good, one that is held again is left as it is.
+   */
   putOff(keys: readonly DeliveryKey[], byMs: number): Promise<void>;
   /** Gives up what is owed, for a person to see. */
   bury(keys: readonly DeliveryKey[], reason: string): Promise<void>;

@@ -131,6 +131,24 @@ describe.each(SUBJECTS)("a delivery owed in $name", ({ ledger }) => {
     expect(await dueOf(ledger, tenant, 90 * SECOND)).toEqual([]);
     expect(await dueOf(ledger, tenant, 110 * SECOND)).toMatchObject([{ event: late.id }]);
   });
+
+  it("is given to the message that was sent when its holder's lease had ended, also once put off", async () => {
+    const tenant = freshTenant();
+    const again = againOf(await owed(firstOf({ tenant })));
+    await given([again], ENDED);
+    await ledger.putOff([again], 100 * SECOND);
+    expect(await dueOf(ledger, tenant, 90 * SECOND)).toEqual([]);
+    expect(await given([again])).toEqual([keyOf(again)]);
+  });
+
+  it("keeps the lease that another has taken since it was sent", async () => {
+    const tenant = freshTenant();
+    const again = againOf(await owed(firstOf({ tenant })));
+    await given([again], 90);
+    await ledger.putOff([again], 1_000 * SECOND);
+    expect(await dueOf(ledger, tenant, 95 * SECOND)).toMatchObject([{ event: again.event }]);
+    expect(await given([again])).toEqual([]);
+  });
 });
 
 describe.each(SUBJECTS)("a closed target in $name", ({ ledger, prepare }) => {
