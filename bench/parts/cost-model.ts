@@ -65,7 +65,10 @@ export function signalboxItems({ counters, cpuMs, ledgerBytes, archiveBytes }: U
   ];
 }
 
-/** Ten messages to a receive, a delete and an invocation; 10 ms of 128 MB to take an event and as much to deliver it. */
+/**
+ * Ten messages to a receive, a delete and an invocation; 10 ms of 128 MB to take an event and as much to
+ * deliver it.
+ */
 const SQS_BATCH = 10;
 const LAMBDA_GB_SECONDS = 0.01 * 0.125;
 const LOG_BYTES = 500;

@@ -25,7 +25,7 @@ describe("a sweep", () => {
     await world.clock.advance(GENERATION_MS);
     await sweeping();
     expect(rowOf(world, { key: "done" }, "pager")?.state).toBe("delivered");
-    expect(world.log.of("expired")).toEqual([]);
+    expect(world.log.of("swept")).toEqual([]);
   });
 
   it("lets go of what was delivered long ago, keeps its dead letters, and says how many", async () => {
@@ -33,14 +33,14 @@ describe("a sweep", () => {
     await sweeping();
     expect(rowOf(world, { key: "done" }, "pager")).toBeUndefined();
     expect(rowOf(world, { key: "dead" }, "gone")?.state).toBe("dead");
-    expect(world.log.of("expired")).toMatchObject([{ dropped: 1, carried: 1 }]);
+    expect(world.log.of("swept")).toMatchObject([{ dropped: 1, carried: 1 }]);
     await sweeping();
-    expect(world.log.of("expired")).toHaveLength(1);
+    expect(world.log.of("swept")).toHaveLength(1);
   });
 
   it("that cannot let go never throws, and sends what is due all the same", async () => {
     const ledger = { ...world.ledger, expire: down };
-    expect(await sweeping({ ledger })).toMatchObject({ complete: true });
-    expect(world.log.of("expire-failed")).toHaveLength(1);
+    expect(await sweeping({ ledger })).toMatchObject({ complete: false });
+    expect(world.log.of("sweep-failed")).toMatchObject([{ part: "generations" }]);
   });
 });

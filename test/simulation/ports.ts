@@ -144,6 +144,7 @@ export function wiredLedger(
         await ledger.recover();
         claims.recovered();
       }),
+    expire: (nowMs) => call("expire", () => ledger.expire(nowMs)),
     disableTarget: (tenant, target, reason) =>
       call("disableTarget", () => ledger.disableTarget(tenant, target, reason)),
   };
