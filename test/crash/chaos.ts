@@ -10,7 +10,9 @@ export interface Inflicted {
   readonly backMs: number;
 }
 
-/** Each fault finds a router that takes requests, so that none of them is wasted on a dead one. */
+/** A fault finds a router that is back at work, even where restarts took longer than the plan thought. */
+const WORK_MS_MIN = 1_000;
+
 export async function inflict(
   faults: readonly Fault[],
   router: RouterProcess,
@@ -18,7 +20,7 @@ export async function inflict(
   onFault: (inflicted: Inflicted) => void,
 ): Promise<void> {
   for (const { kind, atMs, forMs } of faults) {
-    await sleep(Math.max(0, startMs + atMs - Date.now()));
+    await sleep(Math.max(WORK_MS_MIN, startMs + atMs - Date.now()));
     const inflictedMs = Date.now();
     const backMs = await {
       engine: () => router.killEngine(),
