@@ -16,7 +16,7 @@ export default defineConfig({
     root,
     reporters: ["default", "./test/support/closing-line.ts"],
     projects: [
-      { root, test: { name: "core", include: ["test/{core,flows,tidy}/**/*.test.ts"] } },
+      { root, test: { name: "core", include: ["test/{core,flows,simulation,tidy}/**/*.test.ts"] } },
       {
         root,
         // In workerd, with the bindings of wrangler.toml: what our own code sees of D1, R2 and Durable Objects.
