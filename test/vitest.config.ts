@@ -20,7 +20,10 @@ export default defineConfig({
         root,
         test: {
           name: "core",
-          include: ["test/{core,flows,tidy}/**/*.test.ts", "test/crash/verdict.test.ts"],
+          include: [
+            "test/{core,flows,simulation,tidy}/**/*.test.ts",
+            "test/crash/verdict.test.ts",
+          ],
         },
       },
       {

@@ -18,6 +18,7 @@ const tasks = {
   start: () => [join(root, "src/local/start.ts")],
   demo: () => [join(root, "src/local/demo.ts")],
   deploy: () => [join(root, "src/local/deploy.ts")],
+  sim: () => [join(root, "test/simulation/main.ts")],
   bench: () => [join(root, "bench/run.ts")],
   test: () => [join(root, "src/local/check.ts"), "test"],
   check: () => [join(root, "src/local/check.ts"), "check"],

@@ -46,11 +46,11 @@ export function createLife(
     },
     standStill(untilMs) {
       stillUntilMs = Math.max(stillUntilMs, untilMs);
-      disturbedAtMs = stillUntilMs;
+      disturbedAtMs = Math.max(disturbedAtMs, stillUntilMs);
     },
     jump(ms) {
       offsetMs += ms;
-      disturbedAtMs = scheduler.nowMs();
+      disturbedAtMs = Math.max(disturbedAtMs, scheduler.nowMs());
     },
     clock: {
       nowMs: () => (parent === null ? scheduler.nowMs() + offsetMs : parent.clock.nowMs()),

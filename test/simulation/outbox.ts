@@ -17,6 +17,7 @@ export interface SimulatedOutbox {
   /** The platform rings the alarm, if one is armed. */
   ring(): void;
   isObject(life: Life): boolean;
+  diedAtMs(): number;
   /** The object is gone; the next call starts it anew. */
   kill(): void;
 }
@@ -37,6 +38,7 @@ export function createSimulatedOutbox(
   };
   let life: Life;
   let shard: OutboxShard;
+  let diedAtMs = Number.NEGATIVE_INFINITY;
   let death = Promise.withResolvers<never>();
 
   function start(): void {
@@ -73,7 +75,9 @@ export function createSimulatedOutbox(
       void shard.relay();
     },
     isObject: (other) => other === life,
+    diedAtMs: () => diedAtMs,
     kill() {
+      diedAtMs = scheduler.nowMs();
       life.kill();
       death.reject(new Retryable("Network connection lost."));
       start();

@@ -195,7 +195,7 @@ export const PLANTED: readonly PlantedBug[] = [
     "each attempt has its own webhook-id",
     DELIVER,
     "deliveryId: duty.id,",
-    "deliveryId: `${duty.id}${duty.attempts}`,",
+    "deliveryId: duty.id + duty.attempts,",
   ),
   bug(
     "events that no rule wanted are not recorded",

@@ -26,7 +26,10 @@ export interface Outcome {
   readonly weather: Weather;
   readonly lines: readonly Line[];
   readonly events: number;
+  /** Requests to receivers that had done the same work before. */
   readonly repeats: number;
+  /** Answers that receivers who did the work owed and did not give in time. */
+  readonly unheard: number;
   readonly drainedAfterMs: number;
 }
 
@@ -155,6 +158,7 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
   return {
     ...{ seed, weather, lines: trace.lines, hash: trace.hash, steps: scheduler.steps },
     ...{ violation: violations.first, drainedAfterMs, repeats: stores.attempts.repeats },
+    unheard: stores.attempts.unheard,
     events: stores.ledger.events.size,
   };
 }

@@ -2,9 +2,11 @@
 import { Retryable } from "../../src/core/errors.ts";
 import { acceptEvent } from "../../src/flows/accept-event.ts";
 import type { Isolates } from "./isolates.ts";
+import type { Life } from "./life.ts";
 import type { Sending } from "./scenario.ts";
 import type { Stores } from "./stores.ts";
 import type { Webhook } from "./watch-acceptance.ts";
+import type { Service } from "./weather.ts";
 
 export interface Senders {
   /** Senders that have neither heard 202 nor given up. */
@@ -25,6 +27,7 @@ export function createSenders(
 
   function send(webhook: Webhook, tries: number): void {
     let isOver = false;
+    let isAnswered = false;
     /** What the sender hears, or that it hears nothing. */
     function hear(status: number | null): void {
       if (isOver) return;
@@ -34,11 +37,16 @@ export function createSenders(
       if (status === 202 || status === 404 || pause === undefined) waiting -= 1;
       else scheduler.after(pause, null, () => send(webhook, tries + 1));
     }
-    scheduler.after(PATIENCE_MS, null, () => hear(null));
     const isolate = isolates.pick();
+    scheduler.after(PATIENCE_MS, null, () => {
+      if (!isOver && !isAnswered && isolate !== null) checkSilence(isolate.life);
+      hear(null);
+    });
     if (isolate === null) return;
     const { life } = isolate;
     const answer = (status: number): void => {
+      isAnswered = true;
+      if (status === 503) checkRefusal(life);
       const isLost = !wire.isCalm() && chance.happens(weather.failsAfter);
       if (!isLost) scheduler.after(chance.between(1, 20), life, () => hear(status));
     };
@@ -57,6 +65,26 @@ export function createSenders(
         },
       );
     });
+  }
+
+  const wasWell = (life: Life, services: readonly Service[]): boolean => {
+    const sinceMs = scheduler.nowMs() - PATIENCE_MS;
+    const isAwake = life.isAlive() && life.disturbedAtMs() < sinceMs && weather.slow === 0;
+    return isAwake && wire.troubledAtMs(life, services) < sinceMs;
+  };
+
+  /** A queue or an outbox that hangs keeps no sender waiting: each has its time, then it is over. */
+  function checkSilence(life: Life): void {
+    if (!wasWell(life, ["tenants", "archive"])) return;
+    violations.add("a sender waits in vain although nothing but queue and outbox is in trouble");
+  }
+
+  /** Where the queue is a store, the outbox takes what it refuses. */
+  function checkRefusal(life: Life): void {
+    if (weather.mode === "always" || stores.outbox.diedAtMs() > scheduler.nowMs() - PATIENCE_MS)
+      return;
+    if (!wasWell(life, ["tenants", "archive", "outbox"])) return;
+    violations.add("a webhook is turned away although the outbox could have taken it");
   }
 
   for (const { webhook, atMs } of sendings) {

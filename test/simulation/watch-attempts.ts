@@ -31,6 +31,8 @@ export interface AttemptWatch {
   /** All attempts of a delivery, in the order in which they were sent. */
   of(key: string): readonly WatchedAttempt[];
   readonly repeats: number;
+  /** Attempts that a receiver has done the work of, and nobody heard so. */
+  readonly unheard: number;
 }
 
 export interface KnownTarget {
@@ -84,6 +86,12 @@ export function createAttemptWatch(
   return {
     get repeats() {
       return repeats;
+    },
+    get unheard() {
+      const all = [...attempts.values()].flat();
+      return all.filter(({ reception, heard }) => {
+        return reception?.isProcessed === true && heard?.kind !== "response";
+      }).length;
     },
 
     sending(invocation, { url, headers }, body) {

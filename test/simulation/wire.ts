@@ -18,6 +18,8 @@ export interface Wire {
     effect: () => Promise<T>,
     detail?: () => string,
   ): Promise<T>;
+  /** When a call of the isolate to one of the services last failed, or hung as one that still does. */
+  troubledAtMs(life: Life, services: readonly Service[]): number;
   /** Whether nothing goes wrong any more. */
   isCalm(): boolean;
   /** An isolate dies or stands still, as a fault of this call. */
@@ -76,7 +78,19 @@ export function createWire(
       cause: new Error(chance.pick(ERROR_TEXTS[service])),
     });
 
+  const troubles = new Map<Life, Map<Service, number>>();
+  function note({ isolate }: Life, service: Service, fate: Fate): void {
+    const own = troubles.get(isolate) ?? new Map<Service, number>();
+    troubles.set(isolate, own);
+    // A hang may be waited for by whoever comes later.
+    own.set(service, scheduler.nowMs() + (fate === "hangs" ? LONG_HANG_MS : 0));
+  }
+
   const wire: Wire = {
+    troubledAtMs(life, services) {
+      const own = troubles.get(life.isolate);
+      return Math.max(...services.map((service) => own?.get(service) ?? Number.NEGATIVE_INFINITY));
+    },
     onCrash: (life) => life.kill(),
     onStall: () => {},
     isCalm: () => sinceStart() >= weather.endsAtMs,
@@ -92,6 +106,7 @@ export function createWire(
       const name = `${service}.${method}`;
       const fate = life.isSpared ? "fine" : fateOf(service);
       trace.note(life.name, fate === "fine" ? name : `${name} ${fate}`, detail);
+      if (fate !== "fine") note(life, service, fate);
       const { promise, resolve, reject } = Promise.withResolvers<T>();
 
       /** A dead caller's call may still be under way, or not. */
