@@ -20,10 +20,7 @@ export default defineConfig({
         root,
         test: {
           name: "core",
-          include: [
-            "test/{core,flows,simulation,tidy}/**/*.test.ts",
-            "test/crash/verdict.test.ts",
-          ],
+          include: ["test/{core,flows,simulation,tidy}/**/*.test.ts", "test/crash/verdict.test.ts"],
         },
       },
       {

@@ -12,8 +12,9 @@ export const EVENTS_PER_MONTH = 10_000_000;
 /** An object is billed while it works or waits; most of this is a queue's `send`, of 60 ms median. */
 export const OBJECT_ACTIVE_MS = 100;
 const OBJECT_GB = 0.128;
-/** Ledger and archive; days of a month. */
-export const KEPT_DAYS = 14;
+/** A row lives in the ledger for two to three generations of 14 days. The archive by the month, as it is billed. */
+export const LEDGER_DAYS = 35;
+export const ARCHIVE_DAYS = 30;
 const DAYS_PER_MONTH = 30;
 
 export interface Usage {
@@ -24,12 +25,12 @@ export interface Usage {
   readonly archiveBytes: number;
 }
 
-export function signalboxItems({ counters, cpuMs, ledgerBytes, archiveBytes }: Usage): Item[] {
+/** Until it is delivered and written down. */
+export function signalboxItems({ counters, cpuMs }: Usage): Item[] {
   const of = (name: string): number => counters[name] ?? Number.NaN;
   const cron = CRON_RUNS_PER_MONTH / EVENTS_PER_MONTH;
   const invocations = 1 + of("queue_batches") + cron;
   const calls = of("durable_object_calls");
-  const gbMonths = (bytes: number): number => ((bytes / 1e9) * KEPT_DAYS) / DAYS_PER_MONTH;
   return [
     { name: "Worker: webhooks", perEvent: 1, price: PRICES.workerRequest },
     { name: "Worker: consumer", perEvent: of("queue_batches"), price: PRICES.workerRequest },
@@ -60,10 +61,24 @@ export function signalboxItems({ counters, cpuMs, ledgerBytes, archiveBytes }: U
     },
     { name: "R2: puts", perEvent: of("r2_puts"), price: PRICES.r2ClassA },
     { name: "R2: gets", perEvent: of("r2_gets"), price: PRICES.r2ClassB },
-    { name: "R2: archive kept", perEvent: gbMonths(archiveBytes), price: PRICES.r2GbMonth },
-    { name: "D1: ledger kept", perEvent: gbMonths(ledgerBytes), price: PRICES.d1GbMonth },
   ];
 }
+
+const gbMonths = (bytes: number, days: number): number => (bytes * days) / DAYS_PER_MONTH / 1e9;
+
+/** What is paid for it afterwards. */
+export const keptItems = ({ ledgerBytes, archiveBytes }: Usage): Item[] => [
+  {
+    name: `R2: archive, ${ARCHIVE_DAYS} days`,
+    perEvent: gbMonths(archiveBytes, ARCHIVE_DAYS),
+    price: PRICES.r2GbMonth,
+  },
+  {
+    name: `D1: ledger, ${LEDGER_DAYS} days`,
+    perEvent: gbMonths(ledgerBytes, LEDGER_DAYS),
+    price: PRICES.d1GbMonth,
+  },
+];
 
 /**
  * Ten messages to a receive, a delete and an invocation; 10 ms of 128 MB to take an event and as much to
