@@ -123,6 +123,11 @@ export interface Ledger {
     results: readonly DeliveryResult[],
     duplicates: readonly Duplicate[],
   ): Promise<ReadonlySet<string>>;
+  /** Ends the token's leases on what it did not finish, so that the next consumer need not wait for their end. */
+  giveBack(
+    token: string,
+    unfinished: readonly (DeliveryKey & Pick<DeliveryResult, "claimedBy">)[],
+  ): Promise<void>;
   /** Owed deliveries due within `horizonMs`, the longest due first. */
   due(horizonMs: number, count: number): Promise<DueDelivery[]>;
   /**

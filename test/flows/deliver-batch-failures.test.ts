@@ -223,7 +223,7 @@ describe("without the archive", () => {
     const { id, receipt, tenant } = frame.record;
     const message = messageOfItems({ content: { pointer, id, receipt, tenant } });
     const archive = { ...world.archive, stream: down };
-    expect(await consume(world, "normal", [message], { archive })).toEqual([LEASE_SECONDS]);
+    expect(await consume(world, "normal", [message], { archive })).toEqual([5]);
     expect(rowOf(world, {}, "pager")).toBeUndefined();
     expect(world.transport.sent).toEqual([]);
   });

@@ -132,6 +132,7 @@ export function wiredLedger(
         detail,
       );
     },
+    giveBack: (token, unfinished) => call("giveBack", () => ledger.giveBack(token, unfinished)),
     due: (horizonMs, count) => call("due", () => ledger.due(horizonMs, count)),
     putOff(keys, byMs) {
       onPutOff(keys.map(keyOf));

@@ -148,6 +148,19 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       return new Set(refused);
     },
 
+    async giveBack(token, unfinished) {
+      for (const key of unfinished) {
+        const row = events.get(key.event);
+        if (key.claimedBy === "event" && row?.token === token) row.leaseUntilMs = 0;
+        if (key.claimedBy === "event") continue;
+        change(key, ({ state, token: holder }) =>
+          state === "delivering" && holder === token
+            ? { state: "pending", dueAtMs: clock.nowMs() }
+            : {},
+        );
+      }
+    },
+
     async due(horizonMs, count) {
       const now = clock.nowMs();
       return [...deliveries.values()]
