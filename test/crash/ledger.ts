@@ -10,12 +10,12 @@ const READERS = 4;
 const LOOK_EVERY_MS = 500;
 const ANSWER_MS_MAX = 30_000;
 
-/** A router with much to catch up on may need to be asked twice. */
+/** A router with much to catch up on may need to be asked twice; what was lost is not found. */
 async function read(admin: Admin, path: string): Promise<AdminAnswer["body"]> {
   const unreachable = (error: unknown) => ({ status: 0, body: String(error) });
   const { body } = await eventually(
     () => admin.get(path).catch(unreachable),
-    ({ status }) => status === 200,
+    ({ status }) => status === 200 || status === 404,
     ANSWER_MS_MAX,
   );
   return body;
@@ -66,7 +66,7 @@ export async function readCopies(
     const [id = ""] = event.ids;
     for (;;) {
       const path = `tenants/${event.tenant}/events/${id}`;
-      const { receipts }: { receipts: readonly Receipt[] } = await read(admin, path);
+      const { receipts = [] }: { receipts?: readonly Receipt[] } = await read(admin, path);
       const missing = event.receipts.filter((mine) => receipts.every((each) => each.id !== mine));
       if (missing.length === 0 || Date.now() > deadlineMs) {
         suppressed += receipts.filter(({ duplicate }) => duplicate).length;

@@ -62,7 +62,8 @@ export function report(outcome: Outcome, now: Date): string {
     ),
     "",
     `  Drained ${drainMs === null ? "never" : `${figure(drainMs / 1_000, 1)} s`} after the last fault; ` +
-      `${figure(verdict.repeatsMs.length / Math.max(1, kills), 2)} repeated deliveries per kill; seed ${options.seed}.`,
+      `${figure(verdict.repeatsMs.length / Math.max(1, kills), 2)} repeated deliveries per kill, ` +
+      `${figure(repeats.get(null) ?? 0)} after the last fault; seed ${options.seed}.`,
     `  ${now.toISOString().slice(0, 10)}, ${cpu}, ${cores} cores, ${system}, ${Object.entries(
       versions,
     )
@@ -80,15 +81,15 @@ export function report(outcome: Outcome, now: Date): string {
 const most = (values: readonly number[]): number =>
   values.length === 0 ? Number.NaN : Math.max(...values);
 
-/** Each repeat counts for the last fault before it. */
+/** Each repeat counts for the first fault after the answer that was forgotten; the rest has none. */
 function repeatsAfter(
   inflicted: readonly Inflicted[],
   repeatsMs: readonly number[],
-): ReadonlyMap<Inflicted, number> {
-  const counts = new Map<Inflicted, number>();
+): ReadonlyMap<Inflicted | null, number> {
+  const counts = new Map<Inflicted | null, number>();
   for (const ms of repeatsMs) {
-    const fault = inflicted.findLast(({ atMs }) => atMs <= ms);
-    if (fault !== undefined) counts.set(fault, (counts.get(fault) ?? 0) + 1);
+    const fault = inflicted.find(({ atMs, backMs }) => atMs + backMs >= ms) ?? null;
+    counts.set(fault, (counts.get(fault) ?? 0) + 1);
   }
   return counts;
 }

@@ -55,7 +55,7 @@ export interface Verdict {
   readonly unexpected: readonly string[];
   /** Damage of another kind: bytes, identity, refusals, a ledger that says what is not so. */
   readonly faults: readonly string[];
-  /** When each 2xx came that was beyond the first for one event and target. */
+  /** Of each 2xx beyond the first for one event and target: when the one before it came, and was forgotten. */
   readonly repeatsMs: readonly number[];
 }
 
@@ -88,7 +88,7 @@ export function verdictOf({ sent, arrivals, ledger, targets }: Facts): Verdict {
     for (const target of targets) {
       const there = mine.filter((arrival) => arrival.target === target);
       const answered = there.filter(({ outcome }) => outcome === "answered");
-      repeatsMs.push(...answered.slice(1).map(({ atMs }) => atMs));
+      repeatsMs.push(...answered.slice(0, -1).map(({ atMs }) => atMs));
       if (new Set(there.map(({ webhookId }) => webhookId)).size > 1) {
         faults.push(`${name}: its webhook-id changed at ${target}`);
       }
