@@ -38,11 +38,12 @@ export function createBroker(stores: () => Stores, isolates: () => Isolates): Br
   let started = 0;
 
   function wake(role: QueueRole, atMs: number): void {
-    const { scheduler, chance } = stores();
+    const { scheduler, chance, weather } = stores();
     const next = awaited.get(role);
     if (next !== undefined && next.atMs <= atMs) return;
     if (next !== undefined) next.planned.cancelled = true;
-    const delayMs = atMs - scheduler.nowMs() + chance.between(0, 40);
+    const delayMs =
+      atMs - scheduler.nowMs() + chance.between(weather.queueLagMs, 2 * weather.queueLagMs + 5);
     awaited.set(role, { atMs, planned: scheduler.after(delayMs, null, () => hand(role)) });
   }
 

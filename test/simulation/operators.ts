@@ -74,7 +74,8 @@ export function createOperators(
 
   function resumeLater(tenant: SimulatedTenant, target: SimulatedTarget): void {
     waiting += 1;
-    scheduler.after(chance.between(1, 200) * 1_000, null, () => {
+    const delayMs = chance.happens(0.5) ? chance.between(1, 400) : chance.between(1, 200_000);
+    scheduler.after(delayMs, null, () => {
       if (tenant.isDeleted || !tenant.targets.has(target.id)) waiting -= 1;
       else during(resume(tenant, target));
     });

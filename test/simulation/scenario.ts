@@ -71,7 +71,10 @@ export function drawScenario(chance: Chance): Scenario {
         ...(["delete-target", "delete-tenant", "poison"] as const),
       ]),
       tenant: chance.pick([first, ...names]),
-      atMs: chance.between(0, 200 * SECOND),
+      // Often while something is under way.
+      atMs: chance.happens(0.5)
+        ? chance.pick(sendings).atMs + chance.between(0, 300)
+        : chance.between(0, 200 * SECOND),
     });
   }
   const delays = new Map<string, readonly number[]>();
