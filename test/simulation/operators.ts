@@ -29,9 +29,10 @@ export function createOperators(
 
   type Work = (ports: DeliverPorts) => Promise<void>;
 
-  function act({ act: what, tenant: id }: Doing): void {
+  function act({ act: what, tenant: id, target: name }: Doing): void {
     const tenant = known.get(id);
-    const target = chance.pick([undefined, ...(tenant?.targets.values() ?? [])]);
+    const any = chance.pick([undefined, ...(tenant?.targets.values() ?? [])]);
+    const target = name === undefined ? any : tenant?.targets.get(name);
     trace.note("operator", what, () => `${id} ${target?.id ?? ""}`);
     const work = tenant === undefined || tenant.isDeleted ? null : begin(what, tenant, target);
     if (work === null) waiting -= 1;
