@@ -57,6 +57,7 @@ export function createBroker(stores: () => Stores, isolates: () => Isolates): Br
       wake(role, scheduler.nowMs() + 500);
       return;
     }
+    loseSome(role);
     const messages = chance.shuffled(queues.take(role, count));
     if (messages.length > 0) start(role, messages, isolate);
     let earliest = Number.POSITIVE_INFINITY;
@@ -64,6 +65,17 @@ export function createBroker(stores: () => Stores, isolates: () => Isolates): Br
       earliest = Math.min(earliest, visibleAtMs);
     }
     if (earliest < Number.POSITIVE_INFINITY) wake(role, earliest);
+  }
+
+  /** A queue that keeps its messages in memory loses some of them. */
+  function loseSome(role: QueueRole): void {
+    const { queues, chance, scheduler, weather, wire, trace } = stores();
+    if (weather.drops === 0 || wire.isCalm()) return;
+    for (const { id, visibleAtMs } of queues.kept[role].values()) {
+      if (visibleAtMs > scheduler.nowMs() || !chance.happens(weather.drops)) continue;
+      trace.note("queue", `loses ${id}`);
+      queues.kept[role].delete(id);
+    }
   }
 
   function start(role: QueueRole, messages: readonly QueueMessage[], isolate: Isolate): void {
