@@ -13,19 +13,21 @@ export interface Probe {
 }
 
 export function createProbe(clock: Pick<Clock, "nowMs">): Probe {
-  let closedUntilMs: number | null = null;
+  let closedAtMs: number | null = null;
   const close = (): void => {
-    closedUntilMs = clock.nowMs() + PROBE_PAUSE_MS;
+    closedAtMs = clock.nowMs();
   };
   return {
     mayAsk() {
-      if (closedUntilMs === null) return true;
-      if (clock.nowMs() < closedUntilMs) return false;
+      if (closedAtMs === null) return true;
+      const closedForMs = clock.nowMs() - closedAtMs;
+      // A clock that was set back must not keep it closed until it has caught up.
+      if (closedForMs >= 0 && closedForMs < PROBE_PAUSE_MS) return false;
       close();
       return true;
     },
     answered() {
-      closedUntilMs = null;
+      closedAtMs = null;
     },
     failed: close,
   };

@@ -38,11 +38,12 @@ export function createBroker(stores: () => Stores, isolates: () => Isolates): Br
   let started = 0;
 
   function wake(role: QueueRole, atMs: number): void {
-    const { scheduler, chance } = stores();
+    const { scheduler, chance, weather } = stores();
     const next = awaited.get(role);
     if (next !== undefined && next.atMs <= atMs) return;
     if (next !== undefined) next.planned.cancelled = true;
-    const delayMs = atMs - scheduler.nowMs() + chance.between(0, 40);
+    const delayMs =
+      atMs - scheduler.nowMs() + chance.between(weather.queueLagMs, 2 * weather.queueLagMs + 5);
     awaited.set(role, { atMs, planned: scheduler.after(delayMs, null, () => hand(role)) });
   }
 
@@ -56,6 +57,7 @@ export function createBroker(stores: () => Stores, isolates: () => Isolates): Br
       wake(role, scheduler.nowMs() + 500);
       return;
     }
+    loseSome(role);
     const messages = chance.shuffled(queues.take(role, count));
     if (messages.length > 0) start(role, messages, isolate);
     let earliest = Number.POSITIVE_INFINITY;
@@ -63,6 +65,17 @@ export function createBroker(stores: () => Stores, isolates: () => Isolates): Br
       earliest = Math.min(earliest, visibleAtMs);
     }
     if (earliest < Number.POSITIVE_INFINITY) wake(role, earliest);
+  }
+
+  /** A queue that keeps its messages in memory loses some of them. */
+  function loseSome(role: QueueRole): void {
+    const { queues, chance, scheduler, weather, wire, trace } = stores();
+    if (weather.drops === 0 || wire.isCalm()) return;
+    for (const { id, visibleAtMs } of queues.kept[role].values()) {
+      if (visibleAtMs > scheduler.nowMs() || !chance.happens(weather.drops)) continue;
+      trace.note("queue", `loses ${id}`);
+      queues.kept[role].delete(id);
+    }
   }
 
   function start(role: QueueRole, messages: readonly QueueMessage[], isolate: Isolate): void {

@@ -29,9 +29,10 @@ export function createOperators(
 
   type Work = (ports: DeliverPorts) => Promise<void>;
 
-  function act({ act: what, tenant: id }: Doing): void {
+  function act({ act: what, tenant: id, target: name }: Doing): void {
     const tenant = known.get(id);
-    const target = chance.pick([undefined, ...(tenant?.targets.values() ?? [])]);
+    const any = chance.pick([undefined, ...(tenant?.targets.values() ?? [])]);
+    const target = name === undefined ? any : tenant?.targets.get(name);
     trace.note("operator", what, () => `${id} ${target?.id ?? ""}`);
     const work = tenant === undefined || tenant.isDeleted ? null : begin(what, tenant, target);
     if (work === null) waiting -= 1;
@@ -74,7 +75,8 @@ export function createOperators(
 
   function resumeLater(tenant: SimulatedTenant, target: SimulatedTarget): void {
     waiting += 1;
-    scheduler.after(chance.between(1, 200) * 1_000, null, () => {
+    const delayMs = chance.happens(0.5) ? chance.between(1, 400) : chance.between(1, 200_000);
+    scheduler.after(delayMs, null, () => {
       if (tenant.isDeleted || !tenant.targets.has(target.id)) waiting -= 1;
       else during(resume(tenant, target));
     });

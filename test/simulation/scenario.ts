@@ -14,6 +14,8 @@ export type Act = "edit-rules" | "pause" | "resume" | "delete-target" | "delete-
 export interface Doing {
   readonly act: Act;
   readonly tenant: string;
+  /** One that chance names when it is not said. */
+  readonly target?: string;
   readonly atMs: number;
 }
 
@@ -71,8 +73,19 @@ export function drawScenario(chance: Chance): Scenario {
         ...(["delete-target", "delete-tenant", "poison"] as const),
       ]),
       tenant: chance.pick([first, ...names]),
-      atMs: chance.between(0, 200 * SECOND),
+      // Often while something is under way.
+      atMs: chance.happens(0.5)
+        ? chance.pick(sendings).atMs + chance.between(0, 300)
+        : chance.between(0, 200 * SECOND),
     });
+  }
+  for (const { id: tenant, targets } of tenants.values()) {
+    for (const { id: target, isPaused } of targets.values()) {
+      // Opened just when something is to be parked for it.
+      if (!isPaused || chance.happens(0.2)) continue;
+      const atMs = chance.pick(sendings).atMs + chance.between(0, 150);
+      doings.push({ act: "resume", tenant, target, atMs });
+    }
   }
   const delays = new Map<string, readonly number[]>();
   for (const { id, targets } of tenants.values()) {

@@ -51,7 +51,7 @@ export function drawTenant(id: string, chance: Chance): SimulatedTenant {
       timeoutMs,
       delaysSeconds: chance.pick([[5], [5, 60], [5, 60, 300]]),
       secret: chance.happens(0.2),
-      isPaused: chance.happens(0.1),
+      isPaused: chance.happens(0.2),
     },
   ]);
   return {

@@ -122,7 +122,10 @@ export function createAttemptWatch(
       attempts.set(key, earlier);
       const isSure = !wasDisturbed(invocation, invocation.startedAtMs);
       for (const before of isSure ? earlier : []) checkRepeat(attempt, before);
-      const last = earlier.at(-1);
+      // One that did not know how late it was settles nothing, and nobody counts from it.
+      const last = earlier.findLast(({ invocation: other }) => {
+        return !wasDisturbed(other, other.startedAtMs);
+      });
       if (isSure && last !== undefined && known !== undefined) {
         checkPause(attempt, last, known.target);
       }

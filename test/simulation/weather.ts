@@ -23,6 +23,8 @@ export interface Weather {
   readonly crashes: number;
   readonly stalls: number;
   readonly slow: number;
+  /** How long a message is on its way, in good weather too: a queue may be slower than the stores or faster. */
+  readonly queueLagMs: number;
   /** Shares of all queue messages. */
   readonly duplicates: number;
   readonly drops: number;
@@ -54,7 +56,8 @@ const OUTAGES: readonly (readonly Service[])[] = [
 /** Each kind of fault is in about half of the runs; in some runs there is none. */
 export function drawWeather(chance: Chance): Weather {
   const mode = chance.happens(0.5) ? "always" : "on-failure";
-  if (chance.happens(0.06)) return { ...CALM, mode };
+  const queueLagMs = chance.pick([0, 20, 1_500]);
+  if (chance.happens(0.06)) return { ...CALM, mode, queueLagMs };
   const endsAtMs = chance.between(120, 420) * SECOND;
   const maybe = (...shares: number[]): number => (chance.happens(0.4) ? chance.pick(shares) : 0);
   const moments = (share: number): number[] =>
@@ -71,6 +74,7 @@ export function drawWeather(chance: Chance): Weather {
   return {
     mode,
     endsAtMs,
+    queueLagMs,
     failsBefore: maybe(0.01, 0.05, 0.2),
     failsAfter: maybe(0.01, 0.05, 0.2),
     hangs: maybe(0.01, 0.05),
@@ -89,7 +93,7 @@ export function drawWeather(chance: Chance): Weather {
   };
 }
 
-const CALM: Omit<Weather, "mode"> = {
+const CALM: Omit<Weather, "mode" | "queueLagMs"> = {
   ...{ endsAtMs: 0, failsBefore: 0, failsAfter: 0, hangs: 0, crashes: 0, stalls: 0, slow: 0 },
   ...{ duplicates: 0, drops: 0, outages: [], alarms: { twice: 0, late: 0, never: 0 } },
   ...{
