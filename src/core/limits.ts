@@ -67,6 +67,8 @@ export const ANSWER_BYTES_MAX = 4_096;
 /** Attempts whose details are kept with a delivery. */
 export const ATTEMPTS_KEPT_MAX = 20;
 
+/** A claim or settle that has not answered by then counts as failed; D1 ends a query itself after 30 s. */
+export const LEDGER_TIMEOUT_MS = 15_000;
 /** Results that wait for one settle, of a large batch: a crash repeats at most these. */
 export const SETTLE_GROUP_MAX = 32;
 /**

@@ -2,9 +2,11 @@
 
 import { hourOf, segmentKey } from "../core/archive-keys.ts";
 import type { Pointer } from "../core/enqueue/record.ts";
+import { Retryable } from "../core/errors.ts";
 import { deliveryId, subscriptionHash, timeOrderedId } from "../core/ids.ts";
-import { LEASE_SECONDS } from "../core/limits.ts";
+import { LEASE_SECONDS, LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import type { Subscription } from "../core/priority.ts";
+import { within } from "../ports/clock.ts";
 import {
   type AgainClaim,
   type ClaimAnswer,
@@ -53,7 +55,7 @@ export async function claimBatch(batch: OpenedBatch, ports: DeliverPorts): Promi
   const agains = batch.events.filter((event) => event.again !== null);
   const { segments, pointers } = layOut(firsts, ports);
   const againDuties = newest(agains.flatMap((event) => againDutiesOf(event, ports)));
-  const answer = await ports.ledger.claim({
+  const claiming = ports.ledger.claim({
     token,
     leaseSeconds: LEASE_SECONDS,
     firsts: firsts.map((event) => {
@@ -64,6 +66,8 @@ export async function claimBatch(batch: OpenedBatch, ports: DeliverPorts): Promi
     agains: againDuties.map((duty): AgainClaim => duty),
     tenants: [...new Set(batch.events.map((event) => event.record.tenant))],
   });
+  const late = () => new Retryable("the ledger did not answer in time");
+  const answer = await within(claiming, LEDGER_TIMEOUT_MS, ports.clock, late);
   return sort(token, firsts, againDuties, segments, answer, ports);
 }
 

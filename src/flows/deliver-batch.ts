@@ -93,6 +93,7 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     { total: CONNECTIONS_MAX, perKey: CONNECTIONS_PER_TARGET_MAX },
     ({ duty }) => `${duty.tenant}/${duty.target}`,
     async ({ duty, target }) => {
+      await settler.room();
       const inTime = ports.clock.nowMs() + target.timeoutMs <= deadlineMs;
       const result = inTime ? await attemptUnlessClosed(duty, target, closed, ports) : null;
       underWay -= 1;

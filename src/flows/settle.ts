@@ -3,7 +3,9 @@
  * a short wait for company. What a crash repeats is at most the results that wait.
  */
 import type { Timer } from "../core/enqueue/group-commit.ts";
-import { SETTLE_LINGER_MS } from "../core/limits.ts";
+import { Retryable } from "../core/errors.ts";
+import { LEDGER_TIMEOUT_MS, SETTLE_LINGER_MS } from "../core/limits.ts";
+import { within } from "../ports/clock.ts";
 import { type DeliveryResult, type Duplicate, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import type { DeliverPorts } from "./ports.ts";
@@ -11,18 +13,25 @@ import type { DeliverPorts } from "./ports.ts";
 /** Writes of one group before it is left to the queue's redelivery; each is idempotent. */
 const WRITES_MAX = 3;
 const WRITE_PAUSE_MS = 200;
+const late = () => new Retryable("the ledger did not answer in time");
 
 export interface Settler {
   /** Takes a result. `last` says that nothing further is under way now. */
   add(result: DeliveryResult, last: boolean): void;
+  /** Resolves when another result may come: what is not written yet is what a crash repeats. */
+  room(): Promise<void>;
   /** Resolves when all results are written or given up; answers the keys that are not written. */
   finish(duplicates: readonly Duplicate[]): Promise<ReadonlySet<string>>;
 }
 
-/** `groupMax` results at most wait for each other; `token` fences every write. */
+/**
+ * `groupMax` results at most wait for each other, and as many more while a group is being written; `token`
+ * fences every write.
+ */
 export function createSettler(token: string, groupMax: number, ports: DeliverPorts): Settler {
   let waiting: DeliveryResult[] = [];
-  const writes: Promise<void>[] = [];
+  const writes = new Set<Promise<void>>();
+  let underWay = 0;
   const unwritten = new Set<string>();
   let linger: Timer | null = null;
 
@@ -32,7 +41,12 @@ export function createSettler(token: string, groupMax: number, ports: DeliverPor
     if (waiting.length === 0 && duplicates.length === 0) return;
     const group = waiting;
     waiting = [];
-    writes.push(write(group, duplicates));
+    underWay += group.length;
+    const writing = write(group, duplicates).finally(() => {
+      underWay -= group.length;
+      writes.delete(writing);
+    });
+    writes.add(writing);
   }
 
   async function write(
@@ -41,7 +55,8 @@ export function createSettler(token: string, groupMax: number, ports: DeliverPor
   ): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const refused = await ports.ledger.settle(token, group, duplicates);
+        const settling = ports.ledger.settle(token, group, duplicates);
+        const refused = await within(settling, LEDGER_TIMEOUT_MS, ports.clock, late);
         for (const key of refused) unwritten.add(key);
         if (refused.size > 0) ports.log.warn("settle-refused", { token, count: refused.size });
         return;
@@ -63,6 +78,9 @@ export function createSettler(token: string, groupMax: number, ports: DeliverPor
         linger = ports.clock.timer(SETTLE_LINGER_MS);
         void linger.elapsed.then(() => flush());
       }
+    },
+    async room() {
+      while (waiting.length + underWay >= 2 * groupMax) await Promise.race(writes);
     },
     async finish(duplicates) {
       flush(duplicates);

@@ -78,7 +78,7 @@ describe("an event", () => {
   it("that another consumer works on comes back when its lease ends", async () => {
     const sketch = { to: ["pager", "mail"] };
     const dies = consume(world, "normal", [messageWith(sketch)], {
-      ledger: { ...world.ledger, settle: () => new Promise(() => {}) },
+      transport: { send: () => new Promise(() => {}) },
     });
     await expect(dies).rejects.toThrow("waits for something");
     world.transport.sent.length = 0;

@@ -40,6 +40,16 @@ const resultTo = (target: string): DeliveryResult => ({
   claimedBy: "event",
 });
 
+/** A settler in groups of two, whose writes end when they are told to. */
+function slowSettler(): { settling: Settler; write(): void } {
+  const writing: (() => void)[] = [];
+  const settle: Ledger["settle"] = () =>
+    new Promise((resolve) => writing.push(() => resolve(new Set())));
+  const broken = { ledger: { ...world.ledger, settle } };
+  const settling = createSettler("token", 2, createIsolate(world, { broken }).deliver);
+  return { settling, write: () => writing.shift()?.() };
+}
+
 const copy = { event: "evt_1", receipt: "rcp_2", receivedAtMs: 0, reason: "duplicate of rcp_1" };
 
 describe("a result", () => {
@@ -127,5 +137,30 @@ describe("a ledger that fails", () => {
     settling.add(resultTo("b"), true);
     expect(await settling.finish([])).toEqual(new Set(["evt_1 a"]));
     expect(written).toEqual([["b"]]);
+  });
+});
+
+describe("while results are being written", () => {
+  it("there is room for as many again, and no more until the write ends", async () => {
+    const { settling, write } = slowSettler();
+    let hasRoom = false;
+    for (const target of ["a", "b", "c"]) settling.add(resultTo(target), false);
+    await settling.room();
+    settling.add(resultTo("d"), false);
+    void settling.room().then(() => (hasRoom = true));
+    await idle();
+    expect(hasRoom).toBe(false);
+    write();
+    await idle();
+    expect(hasRoom).toBe(true);
+  });
+
+  it("that never ends is given up after its time, and said to be unwritten", async () => {
+    const settle = () => new Promise<never>(() => {});
+    const broken = { ledger: { ...world.ledger, settle } };
+    const settling = createSettler("token", 1, createIsolate(world, { broken }).deliver);
+    settling.add(resultTo("a"), true);
+    const unwritten = await world.clock.run(settling.finish([]));
+    expect([...unwritten]).toEqual([keyOf(resultTo("a"))]);
   });
 });

@@ -132,7 +132,11 @@ export function wiredLedger(
         detail,
       );
     },
-    giveBack: (token, unfinished) => call("giveBack", () => ledger.giveBack(token, unfinished)),
+    giveBack: (token, unfinished) =>
+      call("giveBack", async () => {
+        await ledger.giveBack(token, unfinished);
+        claims.gaveBack(token, unfinished);
+      }),
     due: (horizonMs, count) => call("due", () => ledger.due(horizonMs, count)),
     putOff(keys, byMs) {
       onPutOff(keys.map(keyOf));

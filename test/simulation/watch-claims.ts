@@ -5,6 +5,7 @@
 import {
   type ClaimAnswer,
   type ClaimRequest,
+  type DeliveryKey,
   type DeliveryResult,
   firstKey,
   keyOf,
@@ -24,6 +25,8 @@ export interface Settlement {
 export interface ClaimWatch {
   claimed(request: ClaimRequest, answer: ClaimAnswer): void;
   settled(token: string, results: readonly DeliveryResult[], refused: ReadonlySet<string>): void;
+  /** The token's own leases end before their time. */
+  gaveBack(token: string, unfinished: readonly DeliveryKey[]): void;
   /** All leases are ended: whoever held one is gone. */
   recovered(): void;
   /** Whether `token` may work on the delivery now. */
@@ -73,6 +76,15 @@ export function createClaimWatch(nowMs: () => number, violations: Violations): C
         // What is owed is free for whoever comes next; the token may repeat its own settling.
         const lease = rows.get(key);
         if (lease !== undefined) rows.set(key, { ...lease, untilMs: 0 });
+      }
+    },
+
+    gaveBack(token, unfinished) {
+      for (const key of unfinished) {
+        for (const [book, name] of [[events, key.event], [rows, keyOf(key)]] as const) {
+          const lease = book.get(name);
+          if (lease?.token === token) book.set(name, { token, untilMs: 0 });
+        }
       }
     },
 
