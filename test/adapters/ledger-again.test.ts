@@ -201,6 +201,14 @@ describe.each(SUBJECTS)("a closed target in $name", ({ ledger, prepare }) => {
     expect(await ledger.release(tenant, "sink")).toBe(0);
   });
 
+  it("that was opened meanwhile parks nothing: what comes too late is due at once", async () => {
+    const tenant = freshTenant();
+    await prepare(tenant);
+    const late = { state: "parked", lastError: "target paused", attempts: 0 } as const;
+    const first = await settledOnce(ledger, late, firstOf({ tenant }));
+    expect(await dueOf(ledger, tenant, 0)).toMatchObject([{ event: first.id }]);
+  });
+
   it("is known by a new revision, which the next claim brings; one that is not there by none", async () => {
     const tenant = freshTenant();
     const before = await prepare(tenant);

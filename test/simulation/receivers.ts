@@ -1,8 +1,8 @@
 /** The targets' receivers: some answer, some fail, some do what they were asked and never say so. */
 import type { Answer } from "../../src/core/deliver/outcome.ts";
 import type { Chance } from "./chance.ts";
+import type { Scenario } from "./scenario.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { SimulatedTenant } from "./tenants.ts";
 
 export interface Reception {
   /** Whether it did what it was asked to. */
@@ -24,25 +24,32 @@ interface Phase {
   readonly mood: Mood;
 }
 
+const PILE_UP_MS = 200_000;
 const MOODS: readonly Mood[] = [
   ...(["well", "well", "mixed", "mixed", "down", "hanging"] as const),
   ...(["slow", "throttling", "gone", "moved"] as const),
 ];
 
 export function createReceivers(
-  tenants: readonly SimulatedTenant[],
+  { tenants, isPileUp }: Pick<Scenario, "tenants" | "isPileUp">,
   endsAtMs: number,
   scheduler: Scheduler,
   chance: Chance,
 ): Receivers {
   const startMs = scheduler.nowMs();
   const phases = new Map<string, Phase[]>();
-  for (const { targets } of tenants) {
+  for (const { targets } of tenants.values()) {
     for (const { url } of targets.values()) phases.set(url, drawPhases());
   }
 
   /** In the end most are well; one that is down for good makes dead letters. */
   function drawPhases(): Phase[] {
+    if (isPileUp) {
+      return [
+        { untilMs: startMs + PILE_UP_MS, mood: "hanging" },
+        { untilMs: Number.POSITIVE_INFINITY, mood: "well" },
+      ];
+    }
     if (chance.happens(0.4)) return [{ untilMs: Number.POSITIVE_INFINITY, mood: "well" }];
     const change = chance.between(1_000, Math.max(2_000, endsAtMs));
     const last: Mood = chance.happens(0.8) ? "well" : "down";

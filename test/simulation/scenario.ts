@@ -25,6 +25,8 @@ export interface Scenario {
   readonly webhooks: ReadonlyMap<string, Webhook>;
   readonly sendings: readonly Sending[];
   readonly doings: readonly Doing[];
+  /** Many events at once for receivers that do not answer: more than a lease has time for. */
+  readonly isPileUp: boolean;
   /** A target's pauses between attempts, also after it was deleted. */
   delaysOf(tenant: string, target: string): readonly number[];
 }
@@ -36,15 +38,16 @@ const PADDING = "x".repeat(BIG_BODY_BYTES);
 const encoder = new TextEncoder();
 
 export function drawScenario(chance: Chance): Scenario {
-  const names = ["acme", "globex", "initech"].slice(0, chance.between(1, 3));
-  const tenants = new Map(names.map((name) => [name, drawTenant(name, chance)]));
+  const isPileUp = chance.happens(0.04);
+  const names = ["acme", "globex", "initech"].slice(0, isPileUp ? 1 : chance.between(1, 3));
+  const tenants = new Map(names.map((name) => [name, drawTenant(name, isPileUp, chance)]));
   const [first = "acme"] = names;
   const webhooks = new Map<string, Webhook>();
   const sendings: Sending[] = [];
   const hasBig = chance.happens(0.1);
-  const isCrowd = chance.happens(0.3);
+  const isCrowd = isPileUp || chance.happens(0.3);
   const spanMs = chance.pick([1, 20, 120]) * SECOND;
-  const count = chance.between(3, isCrowd ? 14 : 9);
+  const count = isPileUp ? 14 : chance.between(3, isCrowd ? 14 : 9);
   const sameKind = chance.happens(0.3) ? chance.pick(KINDS) : null;
   for (let index = 0; index < count; index += 1) {
     const tenant = chance.pick([first, ...names]);
@@ -92,5 +95,5 @@ export function drawScenario(chance: Chance): Scenario {
     for (const target of targets.values()) delays.set(`${id} ${target.id}`, target.delaysSeconds);
   }
   const delaysOf = (tenant: string, target: string) => delays.get(`${tenant} ${target}`) ?? [];
-  return { tenants, webhooks, sendings, doings, delaysOf };
+  return { tenants, webhooks, sendings, doings, isPileUp, delaysOf };
 }

@@ -95,7 +95,7 @@ export function createStores(options: StoresOptions): Stores {
     ...{ violations, scheduler, weather, chance, trace },
     ledger: createMemoryLedger(clock, tenants),
     limiter: createMemoryLimiter(clock),
-    receivers: createReceivers([...scenario.tenants.values()], weather.endsAtMs, scheduler, chance),
+    receivers: createReceivers(scenario, weather.endsAtMs, scheduler, chance),
     attempts: createAttemptWatch(clock.nowMs, targets, acceptance.bodyOf, claims, violations),
   };
 }

@@ -40,9 +40,11 @@ const KIND_SETS: readonly (readonly string[])[] = [["a"], ["b"], ["a", "b"], ["a
 const PRIORITY_LIST: readonly Priority[] = ["normal", ...PRIORITIES];
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G";
 
-export function drawTenant(id: string, chance: Chance): SimulatedTenant {
-  const timeoutMs = chance.pick([5_000, 15_000, 30_000]);
-  const ids = ["one", "two", "three"].slice(0, chance.between(1, 3));
+/** With `isBusy` every event goes to two targets or more, and each attempt may take as long as it can. */
+export function drawTenant(id: string, isBusy: boolean, chance: Chance): SimulatedTenant {
+  const timeoutMs = isBusy ? 30_000 : chance.pick([5_000, 15_000, 30_000]);
+  const ids = ["one", "two", "three"].slice(0, chance.between(isBusy ? 2 : 1, 3));
+  const toAll: SimulatedRule = { id: "rule-1", kinds: KINDS, priority: "normal", targets: ids };
   const targets = ids.map((name): [string, SimulatedTarget] => [
     name,
     {
@@ -57,10 +59,10 @@ export function drawTenant(id: string, chance: Chance): SimulatedTenant {
   return {
     id,
     limit: chance.happens(0.2)
-      ? { perSecond: 1, burst: 10, overflow: chance.pick(["reject", "demote"]) }
+      ? { perSecond: 1, burst: chance.pick([2, 10]), overflow: chance.pick(["reject", "demote"]) }
       : null,
     targets: new Map(targets),
-    rules: drawRules(ids, chance),
+    rules: isBusy ? [toAll] : drawRules(ids, chance),
     history: [],
     deletedTargets: new Set(),
     isDeleted: false,
