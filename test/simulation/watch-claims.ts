@@ -81,7 +81,10 @@ export function createClaimWatch(nowMs: () => number, violations: Violations): C
 
     gaveBack(token, unfinished) {
       for (const key of unfinished) {
-        for (const [book, name] of [[events, key.event], [rows, keyOf(key)]] as const) {
+        for (const [book, name] of [
+          [events, key.event],
+          [rows, keyOf(key)],
+        ] as const) {
           const lease = book.get(name);
           if (lease?.token === token) book.set(name, { token, untilMs: 0 });
         }
