@@ -4,6 +4,7 @@ import type { App } from "../../src/compose.ts";
 import type { Crypto, Text } from "../../src/core/crypto.ts";
 import { ADMIN_TOKEN_LENGTH_MIN } from "../../src/core/limits.ts";
 import { problemResponse } from "../problems.ts";
+import { deadLetterOperations } from "./dead-letters.ts";
 import { deliveryOperations } from "./deliveries.ts";
 import { eventOperations } from "./events.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -21,6 +22,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...targetOperations,
   ...ruleOperations,
   ...eventOperations,
+  ...deadLetterOperations,
   ...deliveryOperations,
   ...queueOperations,
 ];

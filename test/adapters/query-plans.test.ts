@@ -160,6 +160,8 @@ describe("an admin query", () => {
     await history.delivery("acme", delivery);
     await history.redrive("acme", delivery);
     await history.redriveAll("acme", "job_1", { ...range, target: "sink" }, 5);
+    await history.cancel("acme", delivery, ["dead"], "discarded");
+    await history.cancelAll("acme", { ...range, rule: "all" }, "discarded");
     await history.job("acme", "job_1");
     await writeAndReadConfiguration(db);
     await createLedger(session).due(0, 1);
