@@ -24,7 +24,7 @@ async function deliveryOf({ stores, params }: Call<unknown, unknown>): Promise<S
   return found;
 }
 
-/** The bytes that are to be sent instead, numbers spelt as they were sent; null to keep the original. */
+/** The bytes that are to be sent instead, numbers exact; null to keep the original. */
 function bodyOf(
   sent: Json,
   base64: string | undefined,

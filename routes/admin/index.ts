@@ -9,6 +9,7 @@ import { deliveryOperations } from "./deliveries.ts";
 import { eventOperations } from "./events.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
+import { poisonOperations } from "./poison-messages.ts";
 import { queueOperations } from "./queues.ts";
 import { ruleOperations } from "./rules.ts";
 import { run } from "./run.ts";
@@ -25,6 +26,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...deadLetterOperations,
   ...deliveryOperations,
   ...queueOperations,
+  ...poisonOperations,
 ];
 
 const table = OPERATIONS.map((operation) => ({

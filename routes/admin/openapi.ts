@@ -44,7 +44,7 @@ function describe(operation: Operation, named: Record<string, object>): object {
   const { answer, bodyOptional, method, path, summary } = operation;
   // The address rule depends on the deployment; the schema is that of production.
   const body = typeof operation.body === "function" ? targetBody(false) : operation.body;
-  const written = method === "put" || method === "delete";
+  const written = method === "put" || (method === "delete" && operation.versioned !== false);
   const problems: ProblemSlug[] = [
     ...(operation.query === undefined ? [] : (["malformed-request"] as const)),
     ...(body === undefined

@@ -1,8 +1,10 @@
 /** What only the admin routes use. */
+import type { ArchiveListing } from "./archive.ts";
 import type { ConfigStore } from "./config.ts";
 import type { History } from "./history.ts";
 
 export interface AdminStores {
+  readonly archive: ArchiveListing;
   readonly config: ConfigStore;
   readonly history: History;
 }
