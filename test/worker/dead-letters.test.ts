@@ -75,8 +75,7 @@ describe("a dead letter that is resent", () => {
     const { tenant, receiver, letters } = await deadLetters("mended", 1);
     const [letter] = letters;
     await archived(tenant, letter?.eventId);
-    const body =
-      '{ "reason": "no total", "data": { "total": 12.5, "big": 12345678901234567890 } }';
+    const body = '{ "reason": "no total", "data": { "total": 12.5, "big": 12345678901234567890 } }';
     const path = `${tenant.path}/deliveries/${letter?.id}/resend`;
     const resent = await router.admin.request("POST", path, body);
     expect(resent).toMatchObject({
