@@ -11,6 +11,7 @@ import { openApiDocument } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
 import { poisonOperations } from "./poison-messages.ts";
 import { queueOperations } from "./queues.ts";
+import { reconcileOperations } from "./reconcile.ts";
 import { ruleOperations } from "./rules.ts";
 import { run } from "./run.ts";
 import { sourceOperations } from "./sources.ts";
@@ -27,6 +28,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...deliveryOperations,
   ...queueOperations,
   ...poisonOperations,
+  ...reconcileOperations,
 ];
 
 const table = OPERATIONS.map((operation) => ({

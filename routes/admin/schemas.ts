@@ -225,6 +225,19 @@ export const ResendBody = z
     path: ["base64"],
   });
 
+export const ReconcileBody = z
+  .strictObject({
+    tenant: Slug.optional().describe("Every tenant in turn when it is left out."),
+    from: z.iso.datetime({ offset: true }),
+    to: z.iso.datetime({ offset: true }).describe("Not included."),
+    mend: z.boolean().optional().describe("False only reports."),
+    cursor: z.string().max(512).optional(),
+  })
+  .refine(({ from, to }) => Date.parse(from) < Date.parse(to), {
+    error: "the slice ends before it starts",
+    path: ["to"],
+  });
+
 /** What whoever sent an event is told. */
 export const Accepted = z
   .object({

@@ -77,7 +77,7 @@ describe("a delivery that is given up", () => {
     expect(await stateOf(first)).toBe("dead");
   });
 
-  it("can be redriven, should that have been a mistake", async () => {
+  it("can be redriven, if that was a mistake", async () => {
     const first = await settled("dead", firstOf());
     await history.cancel(first.tenant, idOf(first), OPEN, "discarded");
     expect(await history.redrive(first.tenant, idOf(first))).toBe(true);

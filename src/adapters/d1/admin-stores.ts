@@ -4,6 +4,7 @@ import type { AdminStores } from "../../ports/admin.ts";
 import type { Meter } from "../../ports/meter.ts";
 import type { Vault } from "../../ports/vault.ts";
 import { createArchiveListing } from "../archive-listing.ts";
+import { createAudit } from "./audit.ts";
 import { createConfigStore } from "./config-store.ts";
 import { createHistory } from "./history.ts";
 import type { Session } from "./session.ts";
@@ -16,6 +17,7 @@ export const createAdminStores = (
   meter: Meter,
 ): AdminStores => ({
   archive: createArchiveListing(bucket, text, meter),
+  audit: createAudit(session),
   config: createConfigStore(session, vault),
   history: createHistory(session),
 });

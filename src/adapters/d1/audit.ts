@@ -7,13 +7,12 @@ import { NOW } from "./statements.ts";
 /** Events that one statement asks for: a parameter has at most 2 MB. */
 const KNOWN_PAGE = 1_000;
 
-const COLUMNS = `e.id, e.receipt, e.received_at, e.lease_until >= ${NOW} AS leased,
-       e.segment, e."offset", e.length`;
+const COLUMNS = `e.receipt, e.lease_until >= ${NOW} AS leased, e.segment, e."offset", e.length`;
 
 /** ?1 = [event], ?2 = tenant. */
 export const KNOWN = acrossSlots(
   (slot) => `
-SELECT ${COLUMNS},
+SELECT e.id, e.received_at, ${COLUMNS},
        (SELECT json_group_array(d.subscription) FROM ${deliveriesOf(slot)} AS d
         WHERE d.tenant = e.tenant AND d.received_at = e.received_at AND d.event = e.id) AS subscriptions
 FROM json_each(?1) AS j CROSS JOIN ${eventsOf(slot)} AS e ON e.id = j.value
@@ -26,7 +25,7 @@ WHERE e.tenant = ?2`,
  */
 export const SETTLED = `${acrossSlots(
   (slot) => `
-SELECT ${COLUMNS}
+SELECT d.event AS id, d.received_at AS received_at, ${COLUMNS}
 FROM ${deliveriesOf(slot)} AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event
 WHERE d.tenant = ?1 AND d.received_at >= ?2 AND d.received_at < ?3
   AND (d.received_at, d.event) > (?4, ?5) AND e.received_at = d.received_at
