@@ -233,7 +233,7 @@ export const ReconcileBody = z
     mend: z.boolean().optional().describe("False only reports."),
     cursor: z.string().max(512).optional(),
   })
-  .refine(({ from, to }) => Date.parse(from) < Date.parse(to), {
+  .refine(({ from, to }) => !(Date.parse(from) >= Date.parse(to)), {
     error: "the slice ends before it starts",
     path: ["to"],
   });

@@ -229,6 +229,16 @@ describe("a suppressed copy", () => {
     expect(await reconciling()).toMatchObject({ events: 3, known: 3, mismatches: [] });
   });
 
+  it("does not lend its bytes to a row whose own are gone: they may be others", async () => {
+    await delivered({ key: "a" });
+    const { segment } = pointerOf("a");
+    await delivered({ key: "a", receipt: "rcp_2" }, { key: "b" });
+    world.archive.objects.delete(segment);
+    const { found } = await reconciling();
+    expect(found).toMatchObject({ "bytes-elsewhere": 0, "bytes-missing": 1 });
+    expect(pointerOf("a").segment).toBe(segment);
+  });
+
   it("does not come before the first one when the ledger has lost both", async () => {
     const later = { key: "a", receipt: "rcp_2", receivedAtMs: START + 1 };
     await delivered(later, { key: "a", receipt: "rcp_1" }, { key: "b" });
@@ -338,15 +348,17 @@ describe("a pass", () => {
     expect(new Set(Object.values(statesOf(world)))).toEqual(new Set(["delivered"]));
   });
 
-  it("ends with the calls it may make, and makes some way each time", async () => {
+  it("ends with the calls it may make, and makes some way even with the last of them", async () => {
+    await delivered({ key: "a" });
     let calls = 0;
     const listing = createMemoryListing(world.archive, platformText);
     const list: typeof listing.list = async (...asked) => {
       calls += 1;
-      return { ...(await listing.list(...asked)), next: `segments/${calls}` };
+      if (calls === RECONCILE_CALLS_MAX) return listing.list(...asked);
+      return { items: [], next: `segments/acme/${String(calls).padStart(9, "0")}` };
     };
-    const { cursor } = await reconciling({}, { listing: { ...listing, list } });
-    expect(cursor).toEqual({ tenant: "acme", phase: "segments", after: `segments/${calls}` });
+    const result = await reconciling({}, { listing: { ...listing, list } });
+    expect(result).toMatchObject({ segments: 1, known: 1, cursor: { phase: "big", after: null } });
     expect(calls).toBe(RECONCILE_CALLS_MAX);
   });
 });

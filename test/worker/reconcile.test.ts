@@ -1,18 +1,21 @@
 /** Reconciliation over HTTP: what was delivered is known, page by page; a wish that is not valid is refused. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { receiverHere } from "../support/answers.ts";
+import { type Receiver, startReceiver } from "../support/receiver.ts";
 import { type Router, startRouter } from "../support/router.ts";
 import { prepareTenant, type TestTenant } from "../support/tenant.ts";
 
 let router: Router;
+let receiver: Receiver;
 let tenant: TestTenant;
 
 beforeAll(async () => {
-  router = await startRouter();
-  const receiver = await receiverHere();
+  [router, receiver] = await Promise.all([startRouter(), startReceiver()]);
   tenant = await prepareTenant(router, "acme", { sink: { url: receiver.url } });
 });
-afterAll(() => router?.stop());
+afterAll(async () => {
+  await router?.stop();
+  await receiver?.stop();
+});
 
 const ALWAYS = { from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z" };
 const reconcile = (body: object) => router.admin.post("reconcile", body);
