@@ -1,7 +1,6 @@
 /** What did not arrive, in the hands of a person: given up, sent anew, or looked at though nothing can read it. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { inTurn, receiverHere, status } from "../support/answers.ts";
-import type { Answer } from "../support/receiver.ts";
+import { deadLetters } from "../support/dead-letters.ts";
 import { type Router, startRouter } from "../support/router.ts";
 import { prepareTenant, type TestTenant } from "../support/tenant.ts";
 import { eventually } from "../support/wait.ts";
@@ -12,17 +11,6 @@ beforeAll(async () => {
   router = await startRouter();
 });
 afterAll(() => router?.stop());
-
-/** A tenant with a target that refuses the first `count` webhooks, each of which is a dead letter then. */
-async function deadLetters(name: string, count: number) {
-  const refusals = Array.from({ length: count }, (): Answer => status(500));
-  const receiver = await receiverHere(inTurn(...refusals, status(200)));
-  const target = { url: receiver.url, retry: { delaysSeconds: [] } };
-  const tenant = await prepareTenant(router, name, { [name]: target });
-  const sent = await Promise.all(Array.from({ length: count }, () => tenant.send(name)));
-  const letters = await Promise.all(sent.map(({ id }) => tenant.delivery(id, name, "dead")));
-  return { tenant, receiver, letters };
-}
 
 const act = (tenant: TestTenant, delivery: string | undefined, action: string, body?: object) =>
   router.admin.post(`${tenant.path}/deliveries/${delivery}/${action}`, body);
@@ -35,7 +23,7 @@ const archived = (tenant: TestTenant, event: string | undefined) =>
 
 describe("a dead letter that is discarded", () => {
   it("is cancelled with the reason, and refused a second time", async () => {
-    const { tenant, letters } = await deadLetters("given-up", 1);
+    const { tenant, letters } = await deadLetters(router, "given-up", 1);
     const [letter] = letters;
     expect(await act(tenant, letter?.id, "discard", { reason: "a test order" })).toMatchObject({
       status: 200,
@@ -46,7 +34,7 @@ describe("a dead letter that is discarded", () => {
   });
 
   it("may be one of many: the selection is given up, and only that", async () => {
-    const { tenant, letters } = await deadLetters("many", 3);
+    const { tenant, letters } = await deadLetters(router, "many", 3);
     const discard = (body: object) =>
       router.admin.post(`${tenant.path}/dead-letters/discard`, { reason: "old", ...body });
     expect((await discard({ rule: "another" })).body).toEqual({ discarded: 0 });
@@ -72,7 +60,7 @@ describe("a dead letter that is discarded", () => {
 
 describe("a dead letter that is resent", () => {
   it("arrives mended, its numbers exact, under a new webhook-id", async () => {
-    const { tenant, receiver, letters } = await deadLetters("mended", 1);
+    const { tenant, receiver, letters } = await deadLetters(router, "mended", 1);
     const [letter] = letters;
     await archived(tenant, letter?.eventId);
     const body = '{ "reason": "no total", "data": { "total": 12.5, "big": 12345678901234567890 } }';
@@ -93,7 +81,7 @@ describe("a dead letter that is resent", () => {
   });
 
   it("twice by mistake is delivered once", async () => {
-    const { tenant, receiver, letters } = await deadLetters("twice", 1);
+    const { tenant, receiver, letters } = await deadLetters(router, "twice", 1);
     const [letter] = letters;
     await archived(tenant, letter?.eventId);
     const [first, second] = [
