@@ -84,7 +84,7 @@ function composeApp(env: Env, config: Config): App {
     },
     async adminStores() {
       const { createAdminStores } = await import("./adapters/d1/admin-stores.ts");
-      return createAdminStores(session, vault);
+      return createAdminStores(session, vault, env.ARCHIVE, platformText, meter);
     },
   };
 }

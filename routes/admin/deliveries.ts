@@ -153,7 +153,7 @@ export const deliveryOperations: readonly Operation[] = [
       if (!(await stores.history.redrive(tenant, id))) {
         const why =
           delivery.state === "parked"
-            ? "It is parked: resume its target."
+            ? "It is parked: resume its target, or discard it."
             : `It is ${delivery.state}; only dead, cancelled and retrying ones can be redriven.`;
         throw new Refusal({ slug: "conflict", detail: why });
       }

@@ -4,11 +4,14 @@ import type { App } from "../../src/compose.ts";
 import type { Crypto, Text } from "../../src/core/crypto.ts";
 import { ADMIN_TOKEN_LENGTH_MIN } from "../../src/core/limits.ts";
 import { problemResponse } from "../problems.ts";
+import { deadLetterOperations } from "./dead-letters.ts";
 import { deliveryOperations } from "./deliveries.ts";
 import { eventOperations } from "./events.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
+import { poisonOperations } from "./poison-messages.ts";
 import { queueOperations } from "./queues.ts";
+import { reconcileOperations } from "./reconcile.ts";
 import { ruleOperations } from "./rules.ts";
 import { run } from "./run.ts";
 import { sourceOperations } from "./sources.ts";
@@ -21,8 +24,11 @@ export const OPERATIONS: readonly Operation[] = [
   ...targetOperations,
   ...ruleOperations,
   ...eventOperations,
+  ...deadLetterOperations,
   ...deliveryOperations,
   ...queueOperations,
+  ...poisonOperations,
+  ...reconcileOperations,
 ];
 
 const table = OPERATIONS.map((operation) => ({

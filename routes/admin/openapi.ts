@@ -1,10 +1,9 @@
 /** The OpenAPI 3.1 document, made from the table of operations and their schemas. */
 import * as z from "zod";
-import { PRIORITIES } from "../../src/core/priority.ts";
 import { PROBLEMS, type ProblemSlug } from "../../src/core/problem.ts";
 import { VERSION } from "../../src/core/version.ts";
 import type { Operation } from "./operation.ts";
-import { Count, targetBody } from "./schemas.ts";
+import { Accepted, Count, targetBody } from "./schemas.ts";
 
 /** JSON Schema in the dialect of OpenAPI 3.1; what has an id stands once, in `named`. */
 function schemaOf(schema: z.ZodType, named: Record<string, object>): object {
@@ -45,7 +44,7 @@ function describe(operation: Operation, named: Record<string, object>): object {
   const { answer, bodyOptional, method, path, summary } = operation;
   // The address rule depends on the deployment; the schema is that of production.
   const body = typeof operation.body === "function" ? targetBody(false) : operation.body;
-  const written = method === "put" || method === "delete";
+  const written = method === "put" || (method === "delete" && operation.versioned !== false);
   const problems: ProblemSlug[] = [
     ...(operation.query === undefined ? [] : (["malformed-request"] as const)),
     ...(body === undefined
@@ -140,15 +139,6 @@ const ProblemAnswer = z
     etag: z.string().optional(),
   })
   .meta({ id: "Problem" });
-
-const Accepted = z
-  .object({
-    id: z.string(),
-    receipt: z.string(),
-    deliveries: Count,
-    priorities: z.array(z.enum(PRIORITIES)),
-  })
-  .meta({ id: "Accepted" });
 
 const INGEST = "/in/{tenant}/{source}";
 const INGEST_PROBLEMS = [

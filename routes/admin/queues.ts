@@ -33,7 +33,12 @@ export const queueOperations: readonly Operation[] = [
       "Per priority: backlog, oldest message, throughput and consumer settings; and the outbox.",
     responses: { 200: "The queues." },
     answer: pageOf(Queue).extend({
-      outbox: z.object({ rows: Count, oldestAt: Time.nullable() }),
+      outbox: z.object({
+        rows: Count,
+        rowsMax: Count,
+        oldestAt: Time.nullable(),
+        oldestAgeMs: z.number().nullable(),
+      }),
     }),
     async handle({ app }) {
       const { queues, outbox, meter, clock } = app.deliver;

@@ -98,7 +98,7 @@ async function readDocument(operation: Operation, context: Context, app: App): P
 
 const malformed = (detail: string): Refusal => new Refusal({ slug: "malformed-request", detail });
 
-/** Members that answers have and a changed copy of one may bring back; they are not the caller's to set. */
+/** Members that answers have and a PUT of a changed copy may bring back; they are not the caller's to set. */
 const READ_ONLY = new Set(["id", "tenant", "version", "createdAt", "updatedAt", "disabled"]);
 
 function validate(
@@ -108,7 +108,8 @@ function validate(
 ): { body: unknown; faults: readonly Fault[] } {
   if (operation.body === undefined) return { body: undefined, faults: [] };
   const schema = typeof operation.body === "function" ? operation.body(app) : operation.body;
-  const own = isJsonObject(sent)
+  const isCopy = operation.method === "put" && isJsonObject(sent);
+  const own = isCopy
     ? Object.fromEntries(Object.entries(sent).filter(([name]) => !READ_ONLY.has(name)))
     : sent;
   const parsed = schema.safeParse(own, { reportInput: true });

@@ -1,5 +1,6 @@
 /** The bodies of the admin routes: validated here, and the OpenAPI document is made from the same schemas. */
 import * as z from "zod";
+import { decodeBase64 } from "../../src/core/bytes.ts";
 import { signingKey } from "../../src/core/deliver/signature.ts";
 import { refusedAddress } from "../../src/core/deliver/target-url.ts";
 import { SLUG } from "../../src/core/ids.ts";
@@ -191,10 +192,58 @@ export const RuleTestBody = z.strictObject({
   event: z.unknown().meta({ type: "object" }),
 });
 
-export const RedriveAllBody = z.strictObject({
+const DeadLetters = z.strictObject({
   target: Slug.optional(),
   rule: Slug.optional(),
   from: z.iso.datetime({ offset: true }).optional(),
   to: z.iso.datetime({ offset: true }).optional(),
+});
+
+export const RedriveAllBody = DeadLetters.extend({
   perSecond: z.number().positive().max(10_000).optional(),
 });
+
+/** Why a person does it; it stands in the ledger. */
+const Reason = z.string().regex(/\S/, "a reason is needed").max(500);
+
+export const DiscardBody = z.strictObject({ reason: Reason });
+export const DiscardAllBody = DeadLetters.extend({ reason: Reason });
+
+export const ResendBody = z
+  .strictObject({
+    data: z.unknown().optional().describe("Any JSON: the new body."),
+    base64: z
+      .string()
+      .refine((base64) => decodeBase64(base64) !== null, { error: "not base64" })
+      .optional()
+      .describe("The new body's bytes, when they are not JSON."),
+    contentType: HeaderValue.max(256).regex(/\S/, "an empty media type says nothing").optional(),
+    reason: Reason,
+  })
+  .refine(({ data, base64 }) => data === undefined || base64 === undefined, {
+    error: "data and base64 are two bodies",
+    path: ["base64"],
+  });
+
+export const ReconcileBody = z
+  .strictObject({
+    tenant: Slug.optional().describe("Every tenant in turn when it is left out."),
+    from: z.iso.datetime({ offset: true }),
+    to: z.iso.datetime({ offset: true }).describe("Not included."),
+    mend: z.boolean().optional().describe("False only reports."),
+    cursor: z.string().max(512).optional(),
+  })
+  .refine(({ from, to }) => !(Date.parse(from) >= Date.parse(to)), {
+    error: "the slice ends before it starts",
+    path: ["to"],
+  });
+
+/** What whoever sent an event is told. */
+export const Accepted = z
+  .object({
+    id: z.string(),
+    receipt: z.string(),
+    deliveries: Count,
+    priorities: z.array(z.enum(PRIORITIES)),
+  })
+  .meta({ id: "Accepted" });

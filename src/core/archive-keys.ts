@@ -64,6 +64,15 @@ export function bigKey(record: {
 export const poisonKey = (message: string, nowMs: number): string =>
   `${POISON_PREFIX}${hourOf(nowMs).slice(0, 10)}/${message}`;
 
+/** One path segment that stands for what `poisonKey` made. */
+export const poisonId = (key: string): string => key.slice(POISON_PREFIX.length).replace("/", ".");
+
+/** The key behind an id; null for an id that is none. It can only be one of these, whatever it says. */
+export function poisonKeyOf(id: string): string | null {
+  const [, day, message] = /^(\d{4}-\d\d-\d\d)\.([^/]+)$/.exec(id) ?? [];
+  return day === undefined || message === undefined ? null : `${POISON_PREFIX}${day}/${message}`;
+}
+
 /** Which keys of a prefix lie in the hours that `range` touches: above `after`, below `before`. */
 export function keysWithin(
   kind: ArchiveKind,

@@ -123,3 +123,15 @@ export const ARCHIVE_DAYS_DEFAULT = 90;
 export const POISON_DAYS_DEFAULT = 30;
 /** A larger event is shown without its data: the bytes have a route of their own. */
 export const ARCHIVED_VIEW_BYTES_MAX = 5_000_000;
+
+/** Objects that one pass of a reconciliation reads, and bytes of them: an isolate has 128 MB. */
+export const RECONCILE_OBJECTS_MAX = 50;
+export const RECONCILE_BYTES_MAX = 16_000_000;
+/** Calls to stores after which a pass ends: an invocation has 1,000 (Cloudflare Workers limits). */
+export const RECONCILE_CALLS_MAX = 400;
+/** Rows of the ledger whose bytes are looked for together, each perhaps in an object of its own. */
+export const RECONCILE_PAGE = 100;
+/** Mismatches that a pass names; it counts all. */
+export const RECONCILE_SHOWN_MAX = 100;
+/** A big body younger than this may still wait in its queue. */
+export const RECONCILE_BIG_GRACE_MS = 600_000;

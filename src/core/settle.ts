@@ -18,8 +18,8 @@ const MOVES: Readonly<Record<DeliveryState, readonly DeliveryState[]>> = {
   delivering: ["delivered", "retrying", "parked", "dead", "cancelled", "pending"],
   retrying: ["delivering", "parked", "cancelled", "dead"],
   parked: ["pending", "cancelled", "dead"],
-  // Redriven by a person.
-  dead: ["pending"],
+  // Redriven or given up by a person.
+  dead: ["pending", "cancelled"],
   delivered: [],
   cancelled: ["pending"],
 };

@@ -74,7 +74,7 @@ export async function acceptEvent(webhook: Webhook, ports: AcceptPorts): Promise
 }
 
 /** A copy may have been kept after all, by a store that answered too late: its receipt will tell. */
-function notKept(error: unknown, events: number): Problem {
+export function notKept(error: unknown, events: number): Problem {
   const known = error instanceof Retryable;
   const why = known ? error.message : "a store failed";
   const detail =
@@ -140,10 +140,10 @@ function subscriptionsOf(tenant: Tenant, ruleIds: readonly string[]): Subscripti
 }
 
 /** Resolves once the event is durable. A frame too big for a message rests in the archive first. */
-async function enqueue(
+export async function enqueue(
   record: EventRecord,
   body: Uint8Array = new Uint8Array(),
-  ports: AcceptPorts,
+  ports: Pick<AcceptPorts, "archive" | "clock" | "commits" | "text">,
 ): Promise<void> {
   const head = encodeHead(record, body.length, ports.text);
   const length = head.length + body.length;
@@ -163,7 +163,8 @@ async function enqueue(
 /** What a pack adds to its only frame, at most. */
 const PACK_OVERHEAD_BYTES = 206;
 
-const toAccepted = (record: EventRecord): Accepted => ({
+/** What whoever sent it is told. */
+export const toAccepted = (record: EventRecord): Accepted => ({
   id: record.id,
   receipt: record.receipt,
   deliveries: record.subscriptions.length,

@@ -35,6 +35,8 @@ export interface Engine {
   readonly url: string;
   /** Lets the sweeper do one pass now, as the cron would. */
   sweep(): Promise<void>;
+  /** Puts a message into a queue, as it is: what only the router does otherwise. */
+  enqueue(binding: string, body: Uint8Array): Promise<void>;
   /** Where debuggers connect, with `inspector` only. */
   inspectorUrl(): Promise<URL>;
   stop(): Promise<void>;
@@ -91,6 +93,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   return {
     url: url.origin,
     sweep,
+    async enqueue(binding, body) {
+      const queue = await miniflare.getQueueProducer(binding);
+      await queue.send(body, { contentType: "bytes" });
+    },
     inspectorUrl: () => miniflare.getInspectorURL(),
     async stop() {
       clearInterval(timer);

@@ -1,8 +1,12 @@
 /** What only the admin routes use. */
+import type { ArchiveListing } from "./archive.ts";
+import type { Audit } from "./audit.ts";
 import type { ConfigStore } from "./config.ts";
 import type { History } from "./history.ts";
 
 export interface AdminStores {
+  readonly archive: ArchiveListing;
+  readonly audit: Audit;
   readonly config: ConfigStore;
   readonly history: History;
 }

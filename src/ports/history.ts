@@ -82,7 +82,7 @@ export interface Job {
   readonly states: Readonly<Partial<Record<DeliveryState, number>>>;
 }
 
-export interface RedriveSelection extends TimeRange {
+export interface DeadLetterSelection extends TimeRange {
   readonly target?: string | undefined;
   readonly rule?: string | undefined;
 }
@@ -109,8 +109,12 @@ export interface History {
   redriveAll(
     tenant: string,
     job: string,
-    filter: RedriveSelection,
+    filter: DeadLetterSelection,
     perSecond: number | null,
   ): Promise<Job>;
+  /** Ends one delivery that is in a state of `from`, and says why; false when it is in another. */
+  cancel(tenant: string, id: string, from: readonly DeliveryState[], why: string): Promise<boolean>;
+  /** Ends all dead letters of a selection; answers how many. */
+  cancelAll(tenant: string, filter: DeadLetterSelection, why: string): Promise<number>;
   job(tenant: string, id: string): Promise<Job | null>;
 }

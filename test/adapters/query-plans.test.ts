@@ -1,6 +1,7 @@
 /** How SQLite runs our queries: by a key or an index, never through a whole table that grows. */
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import * as audits from "../../src/adapters/d1/audit.ts";
 import * as config from "../../src/adapters/d1/config-store.ts";
 import * as expiry from "../../src/adapters/d1/expire.ts";
 import { createHistory } from "../../src/adapters/d1/history.ts";
@@ -56,7 +57,15 @@ function scansOf(sql: string, plan: readonly string[]): string[] {
 }
 
 /** By name; those that there are for each slot with its number. */
-const texts = Object.entries({ ...claims, ...owed, ...queries, ...redrives, ...config, ...expiry })
+const texts = Object.entries({
+  ...claims,
+  ...owed,
+  ...queries,
+  ...redrives,
+  ...config,
+  ...expiry,
+  ...audits,
+})
   .flatMap(([name, sql]): [string, unknown][] =>
     typeof sql === "object"
       ? Object.entries(sql).map(([slot, text]) => [`${name} ${slot}`, text])
@@ -160,6 +169,8 @@ describe("an admin query", () => {
     await history.delivery("acme", delivery);
     await history.redrive("acme", delivery);
     await history.redriveAll("acme", "job_1", { ...range, target: "sink" }, 5);
+    await history.cancel("acme", delivery, ["dead"], "discarded");
+    await history.cancelAll("acme", { ...range, rule: "all" }, "discarded");
     await history.job("acme", "job_1");
     await writeAndReadConfiguration(db);
     await createLedger(session).due(0, 1);

@@ -1,11 +1,14 @@
 /** Keys of the archive: a listing of them is a listing by time, and no tenant's are another's. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   bigKey,
   hourOf,
   hourStartMs,
   keysWithin,
+  poisonId,
   poisonKey,
+  poisonKeyOf,
   prefixOf,
   segmentKey,
 } from "../../src/core/archive-keys.ts";
@@ -58,6 +61,36 @@ describe("the keys of a range", () => {
   it("are none of a tenant whose name only begins alike", () => {
     expect(segmentKey("acme-2", AT, AT, random).startsWith(prefixOf("segments", "acme"))).toBe(
       false,
+    );
+  });
+});
+
+describe("the id of a poison message", () => {
+  it("is one path segment, and leads back to its key", () => {
+    const key = poisonKey("2f0c9e", AT);
+    expect(poisonId(key)).toBe("2026-01-31.2f0c9e");
+    expect(poisonKeyOf(poisonId(key))).toBe(key);
+  });
+
+  it.each([
+    "",
+    "2026-01-31",
+    "2026-01-31.",
+    "2026-01-31/2f0c9e",
+    "2026-01-31.a/b",
+    "x2026-01-31.2f0c9e",
+    "../segments/acme",
+    "segments.acme",
+  ])("is refused when it is none: %j", (id) => {
+    expect(poisonKeyOf(id)).toBeNull();
+  });
+
+  it("stands for nothing outside its own kind, whatever it says", () => {
+    fc.assert(
+      fc.property(fc.string(), (message) => {
+        const key = poisonKeyOf(`2026-01-31.${message}`);
+        return key === null || key.startsWith("poison/2026-01-31/");
+      }),
     );
   });
 });

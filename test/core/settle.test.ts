@@ -19,7 +19,7 @@ const TABLE: Readonly<Record<DeliveryState, string>> = {
   delivered: "    -         -        -        -        -     -      -",
   retrying: "     -        yes       -        -       yes   yes    yes",
   parked: "      yes        -        -        -        -    yes    yes",
-  dead: "        yes        -        -        -        -     -      -",
+  dead: "        yes        -        -        -        -     -     yes",
   cancelled: "   yes        -        -        -        -     -      -",
 };
 

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
 import { poisonKey } from "../../src/core/archive-keys.ts";
+import type { Answer } from "../../src/core/deliver/outcome.ts";
 import { encodePack, type PackItem } from "../../src/core/enqueue/pack.ts";
 import { LEASE_SECONDS } from "../../src/core/limits.ts";
 import { keyOf } from "../../src/ports/ledger.ts";
@@ -35,6 +36,21 @@ describe("the queue of dead messages", () => {
     expect(rowOf(world, {}, "pager")?.lastError).toBe(
       "the message that carried it crashed too often",
     );
+  });
+
+  it("leaves with a dead letter what its target last answered, and the attempts that were made", async () => {
+    world.transport.answer = () => ({ ...response(503), body: "busy" }) as Answer;
+    await consume(world, "normal", [messageWith({ to: ["mail"] })]);
+    const again = [{ rule: "orders", target: "mail", attempts: 1 }];
+    const dead = messageOfItems({ content: frameOf({ to: ["mail"] }), again });
+    await consume(world, "dead", [dead]);
+    expect(rowOf(world, {}, "mail")).toMatchObject({
+      state: "dead",
+      attempts: 1,
+      lastStatus: 503,
+      lastError: "the message that carried it crashed too often",
+      log: [{ number: 1, status: 503, answer: "busy" }],
+    });
   });
 
   it("leaves alone what was finished before its message died", async () => {

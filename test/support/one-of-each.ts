@@ -19,6 +19,11 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
     () => router.admin.get(`${tenant.path}/jobs/${job.id}`),
     ({ body }) => body.percent === 100,
   );
+  await router.enqueuePoison(Uint8Array.of(255));
+  const { body: poison } = await eventually(
+    () => router.admin.get("poison-messages"),
+    ({ body }) => body.items.length > 0,
+  );
   return {
     tenant: id,
     source: `${id}-hooks`,
@@ -27,5 +32,6 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
     event: event.id,
     delivery,
     job: job.id,
+    message: poison.items[0].id,
   };
 }

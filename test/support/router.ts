@@ -22,6 +22,8 @@ export interface Router {
   /** What the Worker logged, one JSON object a line. */
   readonly lines: string[];
   sweep(): Promise<void>;
+  /** Puts a message into the queue of normal events that nothing can read. */
+  enqueuePoison(bytes: Uint8Array): Promise<void>;
   inspectorUrl(): Promise<URL>;
   /** Sends a webhook. */
   send(path: string, init?: RequestInit): Promise<Response>;
@@ -55,6 +57,7 @@ export async function startRouter(options: RouterOptions = {}): Promise<Router> 
     stateDirectory,
     lines,
     sweep: () => engine.sweep(),
+    enqueuePoison: (bytes) => engine.enqueue("QUEUE_NORMAL", bytes),
     inspectorUrl: () => engine.inspectorUrl(),
     send: (path, init) => fetch(`${engine.url}/in/${path}`, { method: "POST", ...init }),
     async stop() {

@@ -47,6 +47,12 @@ beforeAll(async () => {
   expected["/admin/tenants"] = names;
   expected["/admin/tenants/{tenant}/events"] = events.map(({ id }) => id);
   expected["/admin/tenants/{tenant}/deliveries"] = body.items.map(({ id }: { id: string }) => id);
+  for (const _ of names) await router.enqueuePoison(Uint8Array.of(255));
+  const poison = await eventually(
+    () => admin.get("poison-messages"),
+    ({ body }) => body.items.length === names.length,
+  );
+  expected["/admin/poison-messages"] = poison.body.items.map(({ id }: { id: string }) => id);
   lists = (await adminOperations(router.url))
     .filter(({ parameters }) => parameters.some(({ name }) => name === "cursor"))
     .map(({ path }) => path);

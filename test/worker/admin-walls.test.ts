@@ -47,7 +47,8 @@ describe("a tenant", () => {
     const before = await snapshot();
     const others = naming().filter(({ method }) => method !== "put");
     for (const operation of others) {
-      const answer = await call(operation, { ...theirs, tenant: "ours" });
+      const body = operation.requestBody === undefined ? undefined : bodyFor(operation);
+      const answer = await call(operation, { ...theirs, tenant: "ours" }, body);
       const what = `${operation.method} ${operation.path}`;
       expect(answer.status, what).toBe(404);
       expect(JSON.stringify(answer.body), what).not.toContain("theirs");
@@ -125,6 +126,8 @@ function bodyFor({ path }: Documented): unknown {
     target: { kind: "http", url: receiver.url },
     rule: { pattern: { source: ["open"] }, priority: "bulk", targets: [theirs.target] },
     test: { pattern: { source: ["open"] }, event: {} },
+    discard: { reason: "of no use" },
+    resend: { reason: "sent too early" },
   };
-  return bodies[namesIn(path)[1] ?? path.split("/").at(-1) ?? ""];
+  return bodies[path.split("/").at(-1) ?? ""] ?? bodies[namesIn(path)[1] ?? ""];
 }

@@ -77,6 +77,17 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
       event: { data: { n: "2", m: 1 } },
     },
   ],
+  [`post ${TENANT}/deliveries/{delivery}/discard`]: [{ reason: "of no use" }],
+  [`post ${TENANT}/deliveries/{delivery}/resend`]: [
+    { reason: "mended", data: { n: 1 }, contentType: "application/json" },
+    { reason: "mended", base64: "AAA=" },
+    { reason: "sent too early" },
+  ],
+  [`post ${TENANT}/dead-letters/discard`]: [{ reason: "of no use", rule: named["rule"] }],
+  "post /admin/reconcile": [
+    { from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z", mend: false },
+    { tenant: "acme", from: "2020-01-01T00:00:00Z", to: "2020-01-02T00:00:00Z" },
+  ],
   [`post ${TENANT}/dead-letters/redrive`]: [undefined, { target: named.target, perSecond: 1 }],
 });
 

@@ -1,7 +1,8 @@
 /** Redriving: dead letters put back on their way by a person, one or many, at a pace. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inTurn, receiverHere, status } from "../support/answers.ts";
-import type { Answer, Receiver } from "../support/receiver.ts";
+import { deadLetters } from "../support/dead-letters.ts";
+import type { Receiver } from "../support/receiver.ts";
 import { type Router, startRouter } from "../support/router.ts";
 import { prepareTenant, type TestTenant } from "../support/tenant.ts";
 import { eventually } from "../support/wait.ts";
@@ -14,17 +15,6 @@ beforeAll(async () => {
 afterAll(() => router?.stop());
 
 const ONE_ATTEMPT = { delaysSeconds: [] };
-
-/** A tenant with a target whose first `count` webhooks are dead letters; from then on it is well. */
-async function deadLetters(name: string, count: number) {
-  const refusals = Array.from({ length: count }, (): Answer => status(500));
-  const receiver = await receiverHere(inTurn(...refusals, status(200)));
-  const target = { url: receiver.url, retry: ONE_ATTEMPT };
-  const tenant = await prepareTenant(router, name, { [name]: target });
-  const sent = await Promise.all(Array.from({ length: count }, () => tenant.send(name)));
-  const letters = await Promise.all(sent.map(({ id }) => tenant.delivery(id, name, "dead")));
-  return { tenant, receiver, letters };
-}
 
 const redrive = (tenant: TestTenant, delivery: string) =>
   router.admin.post(`${tenant.path}/deliveries/${delivery}/redrive`);
@@ -52,7 +42,7 @@ describe("one dead letter", () => {
   });
 
   it("cannot be redriven once it is delivered", async () => {
-    const { tenant, receiver, letters } = await deadLetters("done", 1);
+    const { tenant, receiver, letters } = await deadLetters(router, "done", 1);
     const [letter] = letters;
     await redrive(tenant, letter?.id ?? "");
     await tenant.delivery(letter?.eventId ?? "", "done", "delivered");
@@ -76,7 +66,7 @@ describe("one dead letter", () => {
 
 describe("all dead letters", () => {
   it("of a target go out no faster than asked, and the job comes to 100 percent", async () => {
-    const { tenant, receiver, letters } = await deadLetters("paced", 6);
+    const { tenant, receiver, letters } = await deadLetters(router, "paced", 6);
     const startedAtMs = Date.now();
     const { status: code, body: job } = await redriveAll(tenant, { target: "paced", perSecond: 2 });
     expect(code).toBe(202);

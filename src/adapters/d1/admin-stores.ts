@@ -1,11 +1,23 @@
-/** The admin half of the D1 adapters, in one module so that it is loaded on first use. */
+/** The admin half of the adapters, in one module so that it is loaded on first use. */
+import type { Text } from "../../core/crypto.ts";
 import type { AdminStores } from "../../ports/admin.ts";
+import type { Meter } from "../../ports/meter.ts";
 import type { Vault } from "../../ports/vault.ts";
+import { createArchiveListing } from "../archive-listing.ts";
+import { createAudit } from "./audit.ts";
 import { createConfigStore } from "./config-store.ts";
 import { createHistory } from "./history.ts";
 import type { Session } from "./session.ts";
 
-export const createAdminStores = (session: Session, vault: Vault): AdminStores => ({
+export const createAdminStores = (
+  session: Session,
+  vault: Vault,
+  bucket: R2Bucket,
+  text: Text,
+  meter: Meter,
+): AdminStores => ({
+  archive: createArchiveListing(bucket, text, meter),
+  audit: createAudit(session),
   config: createConfigStore(session, vault),
   history: createHistory(session),
 });

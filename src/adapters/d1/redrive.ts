@@ -1,7 +1,10 @@
-/** Dead letters put back on their way: one, or all that an operator selects, as a job that can be watched. */
+/**
+ * What a person does about dead letters: puts them back on their way, one or all of a selection, as a job
+ * that can be watched; or gives them up.
+ */
 import { slotOf } from "../../core/generation.ts";
 import { SWEEP_GRACE_MS } from "../../core/limits.ts";
-import type { History, Job } from "../../ports/history.ts";
+import type { DeadLetterSelection, History, Job } from "../../ports/history.ts";
 import { JOB, JOB_STATES } from "./history-queries.ts";
 import { OPEN } from "./owed-statements.ts";
 import { number, type Row, type Session, text } from "./session.ts";
@@ -17,8 +20,8 @@ WHERE tenant = ?1 AND received_at = ?2 AND event = ?3 AND subscription = ?4
 RETURNING event`,
 );
 
-/** Dead letters one redrive statement touches. */
-const REDRIVE_PAGE = 500;
+/** Dead letters one statement touches. */
+const DEAD_LETTERS_PAGE = 500;
 
 /** ?1 = tenant, ?2 = target or null, ?3 = rule or null, ?4 = from, ?5 = to, ?6 = how many; the oldest first. */
 export const DEAD_LETTERS = `${acrossSlots(
@@ -40,6 +43,29 @@ WHERE ${AT_KEY} AND deliveries.state = 'dead'
 RETURNING event`,
 );
 
+/**
+ * ?1 = tenant, ?2 = received at, ?3 = event, ?4 = subscription, ?5 = the states it may be in, ?6 = why. Without
+ * a token, so that a settle whose answer was lost does not come back to life.
+ */
+export const CANCEL = perSlot(
+  (slot) => `
+UPDATE ${deliveriesOf(slot)} SET
+  state = 'cancelled', due_at = NULL, last_error = ?6, settled_at = ${NOW}, token = NULL
+WHERE tenant = ?1 AND received_at = ?2 AND event = ?3 AND subscription = ?4
+  AND state IN (SELECT value FROM json_each(?5))
+RETURNING event`,
+);
+
+/** ?1 = [[tenant, receivedAt, event, subscription]], ?2 = why. */
+export const CANCEL_ALL = perSlot(
+  (slot) => `
+UPDATE ${deliveriesOf(slot)} AS deliveries SET
+  state = 'cancelled', due_at = NULL, last_error = ?2, settled_at = ${NOW}, token = NULL
+FROM json_each(?1) AS j
+WHERE ${AT_KEY} AND deliveries.state = 'dead'
+RETURNING event`,
+);
+
 /** ?1 = tenant, ?2 = job, ?3 = kind, ?4 = query, ?5 = total. */
 export const ADD_JOB = `
 INSERT INTO jobs (tenant, id, kind, query, total, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ${NOW})
@@ -48,7 +74,7 @@ RETURNING kind, total, created_at`;
 export function createRedrive(
   session: Session,
   rowOf: (tenant: string, id: string) => Promise<Row | null>,
-): Pick<History, "redrive" | "redriveAll" | "job"> {
+): Pick<History, "redrive" | "redriveAll" | "cancel" | "cancelAll" | "job"> {
   async function readJob(id: string, row: Row): Promise<Job> {
     const states: Partial<Record<string, number>> = {};
     for (const { state, count } of await session.rows("job", JOB_STATES, [id])) {
@@ -58,39 +84,69 @@ export function createRedrive(
     return { id, kind: text(row.kind), createdAtMs, total: number(row.total), states };
   }
 
+  /** Whether the one delivery was changed. */
+  async function change(
+    operation: string,
+    statements: typeof CANCEL,
+    tenant: string,
+    id: string,
+    ...more: string[]
+  ): Promise<boolean> {
+    const row = await rowOf(tenant, id);
+    if (row === null) return false;
+    const receivedAtMs = number(row.received_at);
+    const params = [tenant, receivedAtMs, text(row.event), text(row.subscription), ...more];
+    return (await session.rows(operation, statements[slotOf(receivedAtMs)], params)).length > 0;
+  }
+
+  /**
+   * Changes all dead letters of a selection, page by page: what a statement changed is in no later page.
+   * `extraOf` is what it takes for each beside its key, by how many came before.
+   */
+  async function changeAll(
+    operation: string,
+    statements: typeof CANCEL_ALL,
+    tenant: string,
+    filter: DeadLetterSelection,
+    param: string,
+    extraOf: (position: number) => number[],
+  ): Promise<number> {
+    const { target = null, rule = null, fromMs, toMs } = filter;
+    const params = [tenant, target, rule, fromMs, toMs, DEAD_LETTERS_PAGE];
+    for (let total = 0; ; ) {
+      const page = await session.rows(operation, DEAD_LETTERS, params);
+      const keys = page.map((row, at) => ({
+        receivedAtMs: number(row.received_at),
+        rest: [row.event, row.subscription, ...extraOf(total + at)],
+      }));
+      const writes = bySlot(keys).map(([slot, own]) => {
+        const rows = own.map(({ receivedAtMs, rest }) => [tenant, receivedAtMs, ...rest]);
+        return { sql: statements[slot], params: [JSON.stringify(rows), param] };
+      });
+      total += (await session.batch(operation, writes)).flat().length;
+      if (page.length < DEAD_LETTERS_PAGE) return total;
+    }
+  }
+
   return {
-    async redrive(tenant, id) {
-      const row = await rowOf(tenant, id);
-      if (row === null) return false;
-      const receivedAtMs = number(row.received_at);
-      const params = [tenant, receivedAtMs, text(row.event), text(row.subscription)];
-      const statement = REDRIVE[slotOf(receivedAtMs)];
-      return (await session.rows("redrive", statement, params)).length > 0;
-    },
+    redrive: (tenant, id) => change("redrive", REDRIVE, tenant, id),
 
     async redriveAll(tenant, id, filter, perSecond) {
       const pauseMs = perSecond === null ? 0 : 1_000 / perSecond;
       const firstInMs = perSecond === null ? -SWEEP_GRACE_MS : 0;
-      const { target = null, rule = null, fromMs, toMs } = filter;
-      const params = [tenant, target, rule, fromMs, toMs, REDRIVE_PAGE];
-      let total = 0;
-      for (;;) {
-        const page = await session.rows("redrive-all", DEAD_LETTERS, params);
-        const keys = page.map((row, at) => ({
-          receivedAtMs: number(row.received_at),
-          rest: [row.event, row.subscription, Math.floor(firstInMs + (total + at) * pauseMs)],
-        }));
-        const statements = bySlot(keys).map(([slot, own]) => {
-          const rows = own.map(({ receivedAtMs, rest }) => [tenant, receivedAtMs, ...rest]);
-          return { sql: REDRIVE_ALL[slot], params: [JSON.stringify(rows), id] };
-        });
-        total += (await session.batch("redrive-all", statements)).flat().length;
-        if (page.length < REDRIVE_PAGE) break;
-      }
+      const total = await changeAll("redrive-all", REDRIVE_ALL, tenant, filter, id, (position) => [
+        Math.floor(firstInMs + position * pauseMs),
+      ]);
       const query = JSON.stringify({ ...filter, perSecond });
       const added = await session.rows("job", ADD_JOB, [tenant, id, "redrive", query, total]);
       return readJob(id, added[0] ?? {});
     },
+
+    cancel: (tenant, id, from, why) =>
+      change("cancel", CANCEL, tenant, id, JSON.stringify(from), why),
+
+    cancelAll: (tenant, filter, why) =>
+      changeAll("cancel-all", CANCEL_ALL, tenant, filter, why, () => []),
 
     async job(tenant, id) {
       const [row] = await session.rows("job", JOB, [tenant, id]);

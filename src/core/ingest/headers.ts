@@ -24,6 +24,9 @@ const CREDENTIALS: Group = {
   target: false,
 };
 
+/** Proof of the sender: nothing to route by, but the provider's own SDK behind us checks it. */
+const PROOF: Group = { parts: ["signature", "hmac"], event: false, target: true };
+
 /** The first group a name belongs to decides; a name of none of them is seen and goes on. */
 const GROUPS: readonly Group[] = [
   CREDENTIALS,
@@ -56,8 +59,7 @@ const GROUPS: readonly Group[] = [
   },
   /** Proof of the sender, replaced by ours because the names are the same. */
   { names: ["webhook-signature"], event: false, target: false },
-  /** Proof of the sender: nothing to route by, but the provider's own SDK behind us checks it. */
-  { parts: ["signature", "hmac"], event: false, target: true },
+  PROOF,
   /** Facts about the message that every delivery states anew. */
   {
     names: ["content-type", "user-agent", "traceparent", "webhook-id", "webhook-timestamp"],
@@ -95,6 +97,9 @@ function findGroup(name: string): Group {
 export function isCredentialHeader(name: string): boolean {
   return groupOf(name) === CREDENTIALS;
 }
+
+/** Whether a header of this name, in lower case, proves who sent the bytes, and so fits no others. */
+export const isProofHeader = (name: string): boolean => groupOf(name) === PROOF;
 
 /**
  * The headers that are recorded with an event, names in lower case, in order: all that rules or

@@ -1,0 +1,106 @@
+/** Archived events beside what the ledger knows of them: where the two differ, and the way to mend it. */
+import type { PackItem } from "../core/enqueue/pack.ts";
+import type { EventRecord, Frame, Pointer } from "../core/enqueue/record.ts";
+import { expiryAt } from "../core/generation.ts";
+import { subscriptionHash } from "../core/ids.ts";
+import { RECONCILE_BIG_GRACE_MS } from "../core/limits.ts";
+import { PRIORITIES } from "../core/priority.ts";
+import type { KnownEvent, Repointing } from "../ports/audit.ts";
+import {
+  isPresent,
+  type Mismatch,
+  type MismatchKind,
+  mended,
+  note,
+  type Pass,
+  type ReconcilePorts,
+} from "./reconcile-pass.ts";
+import { sendPacks } from "./send-again.ts";
+
+/** A frame in the archive; its bytes in memory unless it is big. */
+export interface Archived {
+  readonly record: EventRecord;
+  readonly pointer: Pointer;
+  readonly frame: Frame | null;
+}
+
+/** Compares events of one tenant with the ledger, in one question for all, and mends if that is wished. */
+export async function compare(tenant: string, archived: Archived[], pass: Pass): Promise<void> {
+  const { ports, result } = pass;
+  result.events += archived.length;
+  pass.callsLeft -= 1;
+  const ids = new Set(archived.map(({ record }) => record.id));
+  const known = await ports.audit.known(tenant, [...ids]);
+  // Of copies that nobody knows the first one counts, as it did when they came.
+  archived.sort((a, b) => a.record.receivedAtMs - b.record.receivedAtMs);
+  const sending: { archived: Archived; mismatch: Mismatch }[] = [];
+  const repointing: { change: Repointing; mismatch: Mismatch }[] = [];
+  for (const each of archived) {
+    const row = known.get(each.record.id);
+    if (row === undefined) {
+      const mismatch = unknown(each, pass) ? found("event-missing", each, pass) : null;
+      if (mismatch !== null) sending.push({ archived: each, mismatch });
+      continue;
+    }
+    result.known += 1;
+    if (row.receipt !== each.record.receipt) continue; // a suppressed copy
+    if (row.isLeased) {
+      result.underWay += 1;
+      continue;
+    }
+    if (!isAt(row.pointer, each.pointer)) {
+      if (await isPresent(row.pointer.segment, pass)) continue; // and is compared there
+      const mismatch = found("bytes-elsewhere", each, pass);
+      if (mismatch === null) continue;
+      repointing.push({ change: { ...row, to: each.pointer }, mismatch });
+    }
+    const mismatch = lacksDelivery(each.record, row, ports)
+      ? found("delivery-missing", each, pass)
+      : null;
+    if (mismatch !== null) sending.push({ archived: each, mismatch });
+  }
+  if (!pass.request.mend) return;
+  // First the pointers: what is sent may be claimed at once, and a claim relies on them.
+  if (repointing.length > 0) {
+    const done = await ports.audit.repoint(repointing.map(({ change }) => change));
+    for (const { mismatch } of repointing) if (done.has(mismatch.event)) mended(mismatch, pass);
+  }
+  for (const priority of PRIORITIES) {
+    const going = sending.filter(({ archived }) => archived.record.priority === priority);
+    const items = going.map(({ archived }) => itemOf(archived));
+    if (items.length === 0 || !(await sendPacks(items, priority, 0, ports))) continue;
+    for (const { mismatch } of going) mended(mismatch, pass);
+  }
+}
+
+/** Whether the ledger ought to know this event, and does not. */
+function unknown({ record, frame }: Archived, { ports, result }: Pass): boolean {
+  const nowMs = ports.clock.nowMs();
+  if (record.receivedAtMs < expiryAt(nowMs).keepFromMs) result.expired += 1;
+  // A big frame is archived before the queue has it; others after the ledger has them.
+  else if (frame === null && record.receivedAtMs > nowMs - RECONCILE_BIG_GRACE_MS) {
+    result.underWay += 1;
+  } else return true;
+  return false;
+}
+
+const isAt = (one: Pointer, other: Pointer): boolean =>
+  one.segment === other.segment && one.offset === other.offset;
+
+function lacksDelivery(record: EventRecord, row: KnownEvent, ports: ReconcilePorts): boolean {
+  if (record.subscriptions.length === 0) return !row.subscriptions.has("");
+  return record.subscriptions.some(
+    (each) => !row.subscriptions.has(subscriptionHash(each, ports.crypto, ports.text)),
+  );
+}
+
+/** On its first way: every subscription that the ledger has no row for is owed. */
+function itemOf({ record, pointer, frame }: Archived): PackItem {
+  const { id, receipt, tenant } = record;
+  return { content: frame ?? { pointer, id, receipt, tenant } };
+}
+
+function found(kind: MismatchKind, { record, pointer }: Archived, pass: Pass): Mismatch | null {
+  const { id: event, tenant, receivedAtMs } = record;
+  return note({ kind, tenant, event, receivedAtMs, segment: pointer.segment, mended: false }, pass);
+}

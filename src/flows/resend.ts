@@ -1,0 +1,130 @@
+/**
+ * A delivery's event once more, as a new event of its own: as it came, or with a body that a person has
+ * mended. It goes the way of an accepted webhook, to this delivery's target only; then the old delivery ends.
+ */
+import { bodyOf, type EventRecord } from "../core/enqueue/record.ts";
+import { base32, eventId, timeOrderedId } from "../core/ids.ts";
+import { isProofHeader } from "../core/ingest/headers.ts";
+import type { Problem } from "../core/problem.ts";
+import type { DeliveryState } from "../core/settle.ts";
+import { traceparentOf } from "../core/trace.ts";
+import type { History, StoredDelivery } from "../ports/history.ts";
+import { errorText } from "../ports/log.ts";
+import { type Accepted, type AcceptPorts, enqueue, notKept, toAccepted } from "./accept-event.ts";
+
+/** What a person changed; null where it stays as it came. */
+export interface Edit {
+  readonly body: Uint8Array | null;
+  readonly contentType: string | null;
+  readonly reason: string;
+}
+
+export type Resent =
+  | { readonly kind: "accepted"; readonly event: Accepted }
+  | { readonly kind: "refused"; readonly problem: Problem };
+
+export interface ResendPorts
+  extends Pick<
+    AcceptPorts,
+    "archive" | "clock" | "commits" | "crypto" | "log" | "random" | "text"
+  > {
+  readonly history: Pick<History, "event" | "cancel">;
+}
+
+/** States in which a new event takes the old delivery's place; what is delivered stays so. */
+const REPLACED: readonly DeliveryState[] = ["dead", "parked", "retrying", "cancelled"];
+
+/**
+ * Enqueues first and ends the old delivery after: what crashes in between is a dead letter that can be
+ * resent again, which makes the same event.
+ */
+export async function resend(
+  tenant: string,
+  delivery: StoredDelivery,
+  edit: Edit,
+  ports: ResendPorts,
+): Promise<Resent> {
+  if (delivery.state === "pending" || delivery.state === "delivering") {
+    return refused(`It is ${delivery.state}: on its way already.`);
+  }
+  const stored = await ports.history.event(tenant, delivery.event);
+  const original = stored === null ? null : await ports.archive.frame(stored.pointer);
+  if (original === null) return refused("The event's bytes are no longer in the archive.");
+  const body = edit.body ?? bodyOf(original);
+  const record = editedRecord(original.record, delivery, body, edit, ports);
+  try {
+    await enqueue(record, body, ports);
+  } catch (error) {
+    ports.log.error("enqueue-failed", {
+      tenant,
+      source: record.source,
+      events: 1,
+      error: errorText(error),
+    });
+    return { kind: "refused", problem: notKept(error, 1) };
+  }
+  await ports.history.cancel(
+    tenant,
+    delivery.id,
+    REPLACED,
+    `resent as ${record.id}: ${edit.reason}`,
+  );
+  return { kind: "accepted", event: toAccepted(record) };
+}
+
+const refused = (detail: string): Resent => ({
+  kind: "refused",
+  problem: { slug: "conflict", detail },
+});
+
+/** The same delivery, body and type give the same event: asked twice, one of the two is a duplicate. */
+function editedRecord(
+  original: EventRecord,
+  delivery: StoredDelivery,
+  body: Uint8Array,
+  edit: Edit,
+  ports: ResendPorts,
+): EventRecord {
+  const { demoted, cloudevent, verification, ...kept } = original;
+  const { rule, target, priority } = delivery;
+  const contentType = edit.contentType ?? original.contentType;
+  const hash = ports.crypto.sha256(ports.text.encode(`${contentType ?? ""}\n`), body);
+  const key = `resend:${delivery.id}:${base32(hash)}`;
+  const { tenant, source } = original;
+  const id = eventId({ tenant, source, key }, ports.crypto, ports.text);
+  const receivedAtMs = ports.clock.nowMs();
+  const signedIn = edit.body === null ? verification.header : undefined;
+  return {
+    ...kept,
+    id,
+    receipt: timeOrderedId("rcp_", receivedAtMs, ports.random.bytes(10)),
+    receivedAtMs,
+    contentType,
+    headers: fittingHeaders(original, edit),
+    key,
+    keyFrom: "operator",
+    verification: {
+      scheme: "operator",
+      secretIndex: null,
+      ...(signedIn === undefined ? {} : { header: signedIn }),
+    },
+    priority,
+    subscriptions: [{ rule, target, priority }],
+    traceparent: traceparentOf(original.traceparent, ports.random.bytes(24)),
+    // Source and id are a CloudEvent's identity (CloudEvents 1.0 §3.1.1), and this is another event.
+    ...(cloudevent === undefined ? {} : { cloudevent: { ...cloudevent, id } }),
+  };
+}
+
+/** About the bytes as they came: of no use with others. */
+const ABOUT_BYTES = new Set(["content-encoding", "content-md5", "content-digest", "digest"]);
+
+function fittingHeaders(original: EventRecord, edit: Edit): EventRecord["headers"] {
+  const { header } = original.verification;
+  return original.headers.flatMap(([name, value]): EventRecord["headers"] => {
+    if (name === "content-type" && edit.contentType !== null) return [[name, edit.contentType]];
+    const isFitting =
+      edit.body === null || !(isProofHeader(name) || name === header || ABOUT_BYTES.has(name));
+    return isFitting ? [[name, value]] : [];
+  });
+}
