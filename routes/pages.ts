@@ -10,7 +10,7 @@ const page = (title: string, body: string): string => `<!doctype html>
 <style>
   :root { color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif; }
   body { max-width: 42rem; margin: 3rem auto; padding: 0 1.25rem; }
-  h1 { font-size: 1.5rem; } code { font: 0.9em ui-monospace, monospace; }
+  h1 { font-size: 1.5rem; } code, dd a { white-space: nowrap; } code { font: 0.9em ui-monospace, monospace; }
   dt { font-weight: 600; margin-top: 1rem; } dd { margin: 0; }
 </style>
 ${body}
@@ -41,7 +41,7 @@ export function problemPage(slug: ProblemSlug): string {
     `<h1>${title}</h1>
 <p>Status ${status}, problem type <code>${slug}</code>.</p>
 <dl><dt>What it means</dt><dd>${inline(meaning)}</dd><dt>What to do</dt><dd>${inline(remedy)}</dd></dl>
-<p><a href="/">Signalbox</a></p>`,
+<p><a href="/">All problems, and where things are</a></p>`,
   );
 }
 

@@ -13,7 +13,11 @@ export function problemResponse(context: Context, problem: Problem): Response {
     headers.set("retry-after", String(Math.max(1, Math.ceil(problem.retryAfterMs / 1_000))));
   }
   if (problem.allow !== undefined) headers.set("allow", problem.allow);
-  if (status === 401) headers.set("www-authenticate", 'Bearer realm="signalbox"');
+  if (status === 401) {
+    // A webhook is verified by its source's own scheme; no bearer token would help.
+    const scheme = problem.slug === "unauthenticated" ? "Bearer" : "Webhook";
+    headers.set("www-authenticate", `${scheme} realm="signalbox"`);
+  }
   const instance = `urn:uuid:${crypto.randomUUID()}`;
   const body = problemBody(problem, new URL(context.req.url).origin, instance);
   return new Response(JSON.stringify(body), { status, headers });

@@ -1,17 +1,27 @@
 /** Deliveries and dead letters: their state, their attempts, and sending them on their way again. */
 import * as z from "zod";
 import { timeOrderedId } from "../../src/core/ids.ts";
-import type { Json } from "../../src/core/json.ts";
+import { PRIORITIES } from "../../src/core/priority.ts";
 import { DELIVERY_STATES } from "../../src/core/settle.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import type { Job, StoredDelivery } from "../../src/ports/history.ts";
 import { iso, isoOrNull, requireTenant } from "./change.ts";
 import { notFound, type Operation, operation, Refusal } from "./operation.ts";
-import { decodeCursor, encodeCursor, PageQuery, pageBody, rangeOf, TimeQuery } from "./page.ts";
-import { RedriveAllBody } from "./schemas.ts";
+import {
+  decodeCursor,
+  encodeCursor,
+  PageQuery,
+  pageBody,
+  pageOf,
+  rangeOf,
+  TimeQuery,
+} from "./page.ts";
+import { Count, RedriveAllBody, Time } from "./schemas.ts";
+
+const State = z.enum(DELIVERY_STATES);
 
 const DeliveryQuery = PageQuery.extend(TimeQuery.shape).extend({
-  state: z.enum(DELIVERY_STATES).optional(),
+  state: State.optional(),
   target: z.string().max(63).optional(),
   rule: z.string().max(63).optional(),
   event: z.string().max(63).optional(),
@@ -19,7 +29,29 @@ const DeliveryQuery = PageQuery.extend(TimeQuery.shape).extend({
 
 const TENANT = "/admin/tenants/{tenant}";
 
-export const deliveryView = (delivery: StoredDelivery): Record<string, Json> => ({
+/** How many deliveries are in each state. */
+export const States = z.partialRecord(State, Count);
+
+export const Delivery = z
+  .object({
+    id: z.string(),
+    eventId: z.string(),
+    rule: z.string(),
+    target: z.string(),
+    priority: z.enum(PRIORITIES),
+    source: z.string(),
+    type: z.string(),
+    state: State,
+    attempts: Count,
+    lastStatus: z.int().nullable(),
+    lastError: z.string().nullable(),
+    nextAttemptAt: Time.nullable(),
+    receivedAt: Time,
+    settledAt: Time.nullable(),
+  })
+  .meta({ id: "Delivery" });
+
+export const deliveryView = (delivery: StoredDelivery): z.infer<typeof Delivery> => ({
   id: delivery.id,
   eventId: delivery.event,
   rule: delivery.rule,
@@ -36,7 +68,28 @@ export const deliveryView = (delivery: StoredDelivery): Record<string, Json> => 
   settledAt: isoOrNull(delivery.settledAtMs),
 });
 
-const jobView = (job: Job): Json => {
+const Attempt = z.object({
+  number: Count,
+  at: Time,
+  ms: Count,
+  status: z.int().nullable(),
+  error: z.string().nullable(),
+  answer: z.string().nullable().describe("The first 4 KB of what the target answered."),
+});
+
+const JobAnswer = z
+  .object({
+    id: z.string(),
+    kind: z.string(),
+    createdAt: Time,
+    total: Count,
+    finished: Count,
+    percent: Count.max(100),
+    states: States,
+  })
+  .meta({ id: "Job" });
+
+const jobView = (job: Job): z.infer<typeof JobAnswer> => {
   const { id, kind, total, states, createdAtMs } = job;
   const finished = (states.delivered ?? 0) + (states.dead ?? 0) + (states.cancelled ?? 0);
   const percent = total === 0 ? 100 : Math.floor((100 * finished) / total);
@@ -50,6 +103,7 @@ export const deliveryOperations: readonly Operation[] = [
     summary: "Lists deliveries, newest first.",
     query: DeliveryQuery,
     responses: { 200: "A page of deliveries.", 404: "No such tenant." },
+    answer: pageOf(Delivery),
     async handle({ stores, params, query }) {
       const tenant = params.tenant ?? "";
       await requireTenant(stores.config, tenant);
@@ -72,6 +126,7 @@ export const deliveryOperations: readonly Operation[] = [
     path: `${TENANT}/deliveries/{delivery}`,
     summary: "Reads a delivery with its attempts.",
     responses: { 200: "The delivery.", 404: "No such delivery." },
+    answer: Delivery.extend({ attempts: z.array(Attempt), attemptCount: Count }),
     async handle({ stores, params }) {
       const delivery = await stores.history.delivery(params.tenant ?? "", params.delivery ?? "");
       if (delivery === null) throw notFound("delivery");
@@ -89,6 +144,7 @@ export const deliveryOperations: readonly Operation[] = [
       404: "No such delivery.",
       409: "Its state does not allow it.",
     },
+    answer: z.object({ id: z.string(), state: State }),
     async handle({ app, stores, params, defer }) {
       const tenant = params.tenant ?? "";
       const id = params.delivery ?? "";
@@ -113,6 +169,7 @@ export const deliveryOperations: readonly Operation[] = [
     body: RedriveAllBody,
     bodyOptional: true,
     responses: { 202: "A job with its progress.", 404: "No such tenant." },
+    answer: JobAnswer,
     async handle({ app, stores, params, body, defer }) {
       const tenant = params.tenant ?? "";
       await requireTenant(stores.config, tenant);
@@ -130,6 +187,7 @@ export const deliveryOperations: readonly Operation[] = [
     path: `${TENANT}/jobs/{job}`,
     summary: "Reads a job's progress.",
     responses: { 200: "The job.", 404: "No such job." },
+    answer: JobAnswer,
     async handle({ stores, params }) {
       const job = await stores.history.job(params.tenant ?? "", params.job ?? "");
       if (job === null) throw notFound("job");

@@ -5,17 +5,60 @@ import type { Json } from "../../src/core/json.ts";
 import { archivedEvent } from "../../src/flows/event-view.ts";
 import type { StoredEvent } from "../../src/ports/history.ts";
 import { iso, requireTenant } from "./change.ts";
-import { deliveryView } from "./deliveries.ts";
+import { Delivery, deliveryView, States } from "./deliveries.ts";
 import { notFound, type Operation, operation } from "./operation.ts";
-import { decodeCursor, encodeCursor, PageQuery, pageBody, rangeOf, TimeQuery } from "./page.ts";
+import {
+  decodeCursor,
+  encodeCursor,
+  PageQuery,
+  pageBody,
+  pageOf,
+  rangeOf,
+  TimeQuery,
+} from "./page.ts";
+import { Time } from "./schemas.ts";
+
+const Outcome = z.enum(["matched", "unmatched"]);
 
 const EventQuery = PageQuery.extend(TimeQuery.shape).extend({
   source: z.string().max(63).optional(),
   type: z.string().max(256).optional(),
-  outcome: z.enum(["matched", "unmatched"]).optional(),
+  outcome: Outcome.optional(),
+});
+
+const EventSummary = z.object({
+  id: z.string(),
+  source: z.string(),
+  type: z.string(),
+  receivedAt: Time,
+  outcome: Outcome,
+  deliveries: States,
 });
 
 const PATH = "/admin/tenants/{tenant}/events";
+
+const EventAnswer = EventSummary.extend({
+  tenant: z.string(),
+  event: z.custom<Json>().describe("As the rules saw it; null when it is not archived."),
+  archived: z
+    .boolean()
+    .describe("The bytes come with some milliseconds' delay, and go when their retention ends."),
+  verification: z
+    .object({ scheme: z.string(), secretIndex: z.int().nullable(), verifiedAt: Time })
+    .nullable(),
+  idempotencyKey: z.object({ value: z.string(), from: z.string() }).nullable(),
+  demoted: z.boolean(),
+  receipts: z.array(
+    z.object({
+      id: z.string(),
+      receivedAt: Time,
+      duplicate: z.boolean(),
+      reason: z.string().nullable(),
+    }),
+  ),
+  deliveries: z.array(Delivery),
+  timeline: z.array(z.object({ at: Time, hop: z.string(), detail: z.string() })),
+});
 
 export const eventOperations: readonly Operation[] = [
   operation({
@@ -24,6 +67,7 @@ export const eventOperations: readonly Operation[] = [
     summary: "Lists events, newest first. An event appears once its deliveries settle.",
     query: EventQuery,
     responses: { 200: "A page of events.", 404: "No such tenant." },
+    answer: pageOf(EventSummary),
     async handle({ stores, params, query }) {
       const tenant = params.tenant ?? "";
       await requireTenant(stores.config, tenant);
@@ -34,7 +78,7 @@ export const eventOperations: readonly Operation[] = [
           : { receivedAtMs: Number(at[0]), event: String(at[1]), subscription: "" };
       const filter = { ...rangeOf(query), ...query };
       const page = await stores.history.events(tenant, filter, after, query.limit);
-      const items = page.items.map((item): Json => {
+      const items = page.items.map((item): z.infer<typeof EventSummary> => {
         const { id, source, type, receivedAtMs, deliveries } = item;
         const outcome = Object.keys(deliveries).length === 0 ? "unmatched" : "matched";
         return { id, source, type, receivedAt: iso(receivedAtMs), outcome, deliveries };
@@ -50,6 +94,7 @@ export const eventOperations: readonly Operation[] = [
     summary:
       "Reads an event: what came, how it was verified, its receipts, deliveries and timeline.",
     responses: { 200: "The event.", 404: "No such event." },
+    answer: EventAnswer,
     async handle({ app, stores, params }) {
       const tenant = params.tenant ?? "";
       const stored = await stores.history.event(tenant, params.event ?? "");
@@ -63,6 +108,7 @@ export const eventOperations: readonly Operation[] = [
     path: `${PATH}/{event}/body`,
     summary: "The sender's original bytes with their content type.",
     responses: { 200: "The bytes.", 404: "No such event, or its bytes are no longer kept." },
+    answer: "bytes",
     async handle({ app, stores, params }) {
       const stored = await stores.history.event(params.tenant ?? "", params.event ?? "");
       const { archive } = app.deliver;
@@ -77,7 +123,11 @@ export const eventOperations: readonly Operation[] = [
   }),
 ];
 
-function eventView(stored: StoredEvent, record: EventRecord | null, event: Json): Json {
+function eventView(
+  stored: StoredEvent,
+  record: EventRecord | null,
+  event: Json,
+): z.infer<typeof EventAnswer> {
   return {
     id: stored.id,
     tenant: stored.tenant,
@@ -86,7 +136,6 @@ function eventView(stored: StoredEvent, record: EventRecord | null, event: Json)
     receivedAt: iso(stored.receivedAtMs),
     outcome: stored.deliveries.length === 0 ? "unmatched" : "matched",
     event,
-    // The bytes come with a few milliseconds' delay, and go when their retention ends.
     archived: record !== null,
     verification:
       record === null
@@ -113,8 +162,8 @@ function eventView(stored: StoredEvent, record: EventRecord | null, event: Json)
 }
 
 /** The hops of an event in the order of time; each names what it concerns. */
-function timelineOf(stored: StoredEvent): Json {
-  const hops: { at: string; hop: string; detail: string }[] = [
+function timelineOf(stored: StoredEvent): z.infer<typeof EventAnswer>["timeline"] {
+  const hops = [
     { at: iso(stored.receivedAtMs), hop: "accepted", detail: stored.receipt },
     { at: iso(stored.claimedAtMs), hop: "claimed", detail: stored.receipt },
     ...stored.duplicates.map(({ receivedAtMs, receipt, reason }) => {

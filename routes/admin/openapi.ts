@@ -1,78 +1,99 @@
 /** The OpenAPI 3.1 document, made from the table of operations and their schemas. */
 import * as z from "zod";
-import { PROBLEMS } from "../../src/core/problem.ts";
+import { PRIORITIES } from "../../src/core/priority.ts";
+import { PROBLEMS, type ProblemSlug } from "../../src/core/problem.ts";
 import { VERSION } from "../../src/core/version.ts";
 import type { Operation } from "./operation.ts";
-import { targetBody } from "./schemas.ts";
+import { Count, targetBody } from "./schemas.ts";
 
-/** JSON Schema of what is sent, in the dialect of OpenAPI 3.1. */
-const schemaOf = (schema: z.ZodType): object => {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
-  return rest;
-};
+/** JSON Schema in the dialect of OpenAPI 3.1; what has an id stands once, in `named`. */
+function schemaOf(schema: z.ZodType, named: Record<string, object>): object {
+  const { $schema, $defs, ...own } = z.toJSONSchema(schema, {
+    io: "input",
+    unrepresentable: "any",
+  });
+  Object.assign(named, $defs);
+  return own;
+}
 
 export function openApiDocument(operations: readonly Operation[], origin: string): object {
-  const paths: Record<string, Record<string, object>> = { ...ingestPath() };
+  const schemas: Record<string, object> = {};
+  const paths: Record<string, Record<string, object>> = { ...otherPaths(schemas) };
   for (const operation of operations) {
-    paths[operation.path] = { ...paths[operation.path], [operation.method]: describe(operation) };
+    paths[operation.path] = {
+      ...paths[operation.path],
+      [operation.method]: describe(operation, schemas),
+    };
   }
-  return {
+  const document = {
     openapi: "3.1.0",
     info: {
       title: "Signalbox",
       version: VERSION,
+      description:
+        "Answers may gain members; what is here stays. Clients switch on a problem's type.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: origin }],
     paths,
-    components: {
-      securitySchemes: { adminToken: { type: "http", scheme: "bearer" } },
-      schemas: { Problem: PROBLEM },
-    },
+    components: { securitySchemes: { adminToken: { type: "http", scheme: "bearer" } }, schemas },
   };
+  return JSON.parse(JSON.stringify(document).replaceAll("#/$defs/", "#/components/schemas/"));
 }
 
-function describe(operation: Operation): object {
-  const names = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "");
-  const query = operation.query === undefined ? [] : queryParameters(operation.query);
+function describe(operation: Operation, named: Record<string, object>): object {
+  const { answer, bodyOptional, method, path, summary } = operation;
   // The address rule depends on the deployment; the schema is that of production.
   const body = typeof operation.body === "function" ? targetBody(false) : operation.body;
+  const written = method === "put" || method === "delete";
+  const problems: ProblemSlug[] = [
+    ...(operation.query === undefined ? [] : (["malformed-request"] as const)),
+    ...(body === undefined
+      ? []
+      : (["malformed-request", "payload-too-large", "validation-failed"] as const)),
+    ...(written ? (["precondition-failed"] as const) : []),
+    "unauthenticated",
+    "admin-closed",
+  ];
   return {
     operationId: operationId(operation),
-    summary: operation.summary,
+    summary,
     security: [{ adminToken: [] }],
     parameters: [
-      ...names.map((name) => ({
-        name,
-        in: "path",
-        required: true,
-        schema: { type: "string" },
-      })),
-      ...query,
+      ...inPath(path),
+      ...(operation.query === undefined ? [] : queryParameters(operation.query, named)),
+      ...(written ? [{ name: "If-Match", in: "header", schema: { type: "string" } }] : []),
     ],
     ...(body === undefined
       ? {}
-      : {
-          requestBody: {
-            required: operation.bodyOptional !== true,
-            content: { "application/json": { schema: schemaOf(body as z.ZodType) } },
-          },
-        }),
+      : { requestBody: { required: bodyOptional !== true, content: json(body, named) } }),
     responses: {
+      ...problemResponses(problems, named),
       ...Object.fromEntries(
-        Object.entries(operation.responses).map(([status, description]) => [
-          status,
-          Number(status) < 400 ? { description } : problem(description),
-        ]),
+        Object.entries(operation.responses).map(([status, description]) => {
+          if (Number(status) >= 400) return [status, problem(description, named)];
+          if (answer === undefined) return [status, { description }];
+          return [
+            status,
+            { description, content: answer === "bytes" ? { "*/*": {} } : json(answer, named) },
+          ];
+        }),
       ),
-      401: problem(PROBLEMS.unauthenticated.title),
-      503: problem(PROBLEMS["admin-closed"].title),
     },
   };
 }
 
-function queryParameters(schema: z.ZodType): object[] {
-  const { properties = {} } = schemaOf(schema) as { properties?: Record<string, object> };
+const json = (schema: z.ZodType, named: Record<string, object>): object => ({
+  "application/json": { schema: schemaOf(schema, named) },
+});
+
+const inPath = (path: string): object[] =>
+  [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => {
+    return { name, in: "path", required: true, schema: { type: "string" } };
+  });
+
+function queryParameters(schema: z.ZodType, named: Record<string, object>): object[] {
+  const { properties = {} } = schemaOf(schema, named) as { properties?: Record<string, object> };
   return Object.entries(properties).map(([name, property]) => ({
     name,
     in: "query",
@@ -90,93 +111,88 @@ const operationId = ({ method, path }: Operation): string =>
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join("");
 
-const problem = (description: string): object => ({
+const problem = (description: string, named: Record<string, object>): object => ({
   description,
-  content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+  content: { "application/problem+json": { schema: schemaOf(ProblemAnswer, named) } },
 });
 
-const PROBLEM = {
-  type: "object",
-  required: ["type", "title", "status", "detail", "instance"],
-  properties: {
-    type: {
-      type: "string",
-      format: "uri",
-      description: `One of ${Object.keys(PROBLEMS).join(", ")}, under /problems/.`,
-    },
-    title: { type: "string" },
-    status: { type: "integer" },
-    detail: { type: "string" },
-    instance: { type: "string" },
-    retryAfterMs: { type: "number" },
-    errors: {
-      type: "array",
-      items: {
-        type: "object",
-        required: ["pointer", "code", "detail"],
-        properties: {
-          pointer: { type: "string" },
-          code: { type: "string" },
-          detail: { type: "string" },
+const problemResponses = (slugs: readonly ProblemSlug[], named: Record<string, object>) =>
+  Object.fromEntries(
+    slugs.map((slug) => [PROBLEMS[slug].status, problem(PROBLEMS[slug].title, named)]),
+  );
+
+/** As `problemBody` makes it; the last members belong to one type or two, whose page says when. */
+const ProblemAnswer = z
+  .object({
+    type: z.string().describe(`One of ${Object.keys(PROBLEMS).join(", ")}, under /problems/.`),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    retryAfterMs: z.number().optional(),
+    errors: z
+      .array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() }))
+      .optional(),
+    reason: z.enum(["missing-header", "timestamp-old", "timestamp-new", "no-match"]).optional(),
+    scope: z.enum(["tenant", "source"]).optional(),
+    bytesMax: Count.optional(),
+    eventsMax: Count.optional(),
+    etag: z.string().optional(),
+  })
+  .meta({ id: "Problem" });
+
+const Accepted = z
+  .object({
+    id: z.string(),
+    receipt: z.string(),
+    deliveries: Count,
+    priorities: z.array(z.enum(PRIORITIES)),
+  })
+  .meta({ id: "Accepted" });
+
+const INGEST = "/in/{tenant}/{source}";
+const INGEST_PROBLEMS = [
+  "malformed-request",
+  "signature-invalid",
+  "source-unknown",
+  "method-not-allowed",
+  "payload-too-large",
+  "unsupported-media-type",
+  "cloudevent-invalid",
+  "rate-limited",
+  "unavailable",
+] as const;
+
+const otherPaths = (named: Record<string, object>) => ({
+  "/healthz": {
+    get: {
+      operationId: "health",
+      summary: "Whether the router answers.",
+      parameters: [],
+      responses: {
+        200: {
+          description: "It does.",
+          content: json(z.object({ status: z.literal("ok"), version: z.string() }), named),
         },
       },
     },
   },
-};
-
-const ACCEPTED = {
-  type: "object",
-  required: ["id", "receipt", "deliveries", "priorities"],
-  properties: {
-    id: { type: "string" },
-    receipt: { type: "string" },
-    deliveries: { type: "integer" },
-    priorities: { type: "array", items: { enum: ["critical", "normal", "bulk"] } },
-  },
-};
-
-const ingestPath = () => ({
-  "/in/{tenant}/{source}": {
+  [INGEST]: {
     post: {
       operationId: "ingest",
       summary: "Takes a webhook, a CloudEvent, or a batch of CloudEvents.",
-      parameters: ["tenant", "source"].map((name) => ({
-        name,
-        in: "path",
-        required: true,
-        schema: { type: "string" },
-      })),
+      parameters: inPath(INGEST),
       requestBody: { content: { "*/*": {} } },
       responses: {
-        202: {
-          description: "Accepted and durable.",
-          content: {
-            "application/json": {
-              schema: {
-                anyOf: [
-                  ACCEPTED,
-                  { type: "object", properties: { events: { type: "array", items: ACCEPTED } } },
-                ],
-              },
-            },
-          },
+        200: {
+          description: "The answer to Slack's url_verification.",
+          content: { "text/plain": { schema: { type: "string" } } },
         },
-        200: { description: "The answer to Slack's url_verification." },
-        ...Object.fromEntries(
-          (
-            [
-              "malformed-request",
-              "signature-invalid",
-              "source-unknown",
-              "method-not-allowed",
-              "payload-too-large",
-              "unsupported-media-type",
-              "cloudevent-invalid",
-              "rate-limited",
-              "unavailable",
-            ] as const
-          ).map((slug) => [PROBLEMS[slug].status, problem(PROBLEMS[slug].title)]),
-        ),
+        202: {
+          description: "Accepted and durable; a batch is answered in its order.",
+          content: json(z.union([Accepted, z.object({ events: z.array(Accepted) })]), named),
+        },
+        ...problemResponses(INGEST_PROBLEMS, named),
       },
     },
   },

@@ -50,7 +50,10 @@ export interface OperationSpec<Body, Query> {
     sent: Json,
     call: Omit<Call<never, never>, "body" | "query">,
   ) => Promise<Fault[]>;
+  /** What it may answer, beside the problems that every operation of its kind has. */
   readonly responses: Readonly<Record<number, string>>;
+  /** The body of every success; the bytes of a stranger, or nothing, have no schema. */
+  readonly answer?: z.ZodType | "bytes";
   handle(call: Call<Body, Query>): Promise<Reply>;
 }
 

@@ -22,6 +22,12 @@ export const rangeOf = (query: { from?: string | undefined; to?: string | undefi
   toMs: query.to === undefined ? END_OF_TIME_MS : Date.parse(query.to),
 });
 
+export const pageOf = (item: z.ZodType) =>
+  z.object({
+    items: z.array(item),
+    cursor: z.string().nullable().describe("Asks for the next page; null on the last one."),
+  });
+
 export const pageBody = (items: readonly Json[], cursor: string | null): Json => ({
   items,
   cursor,

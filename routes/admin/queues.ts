@@ -1,9 +1,29 @@
 /** The queues as they are now, and the program's own counters. */
-import type { Json } from "../../src/core/json.ts";
+import * as z from "zod";
 import { PRIORITIES } from "../../src/core/priority.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
+import { COUNTERS } from "../../src/ports/meter.ts";
 import { isoOrNull } from "./change.ts";
 import { type Operation, operation } from "./operation.ts";
+import { pageOf } from "./page.ts";
+import { Count, Time } from "./schemas.ts";
+
+const Queue = z.object({
+  priority: z.enum(PRIORITIES),
+  backlog: Count,
+  backlogBytes: Count,
+  oldestMessageAt: Time.nullable(),
+  oldestMessageAgeMs: z.number().nullable(),
+  inPerSecond: z.number(),
+  outPerSecond: z.number(),
+  paused: z.boolean(),
+  consumer: z.object({
+    maxBatchSize: Count,
+    maxBatchTimeout: Count,
+    maxRetries: Count,
+    maxConcurrency: Count,
+  }),
+});
 
 export const queueOperations: readonly Operation[] = [
   operation({
@@ -12,11 +32,14 @@ export const queueOperations: readonly Operation[] = [
     summary:
       "Per priority: backlog, oldest message, throughput and consumer settings; and the outbox.",
     responses: { 200: "The queues." },
+    answer: pageOf(Queue).extend({
+      outbox: z.object({ rows: Count, oldestAt: Time.nullable() }),
+    }),
     async handle({ app }) {
       const { queues, outbox, meter, clock } = app.deliver;
       const nowMs = clock.nowMs();
       const items = await Promise.all(
-        PRIORITIES.map(async (priority): Promise<Json> => {
+        PRIORITIES.map(async (priority): Promise<z.infer<typeof Queue>> => {
           const metrics = await queues.metrics(priority);
           const { oldestMessageMs } = metrics;
           return {
@@ -46,6 +69,7 @@ export const queueOperations: readonly Operation[] = [
     path: "/admin/counters",
     summary: "What this isolate did and what it cost, since it started.",
     responses: { 200: "The counters." },
+    answer: z.record(z.enum(COUNTERS), Count),
     async handle({ app }) {
       return { status: 200, body: { ...app.deliver.meter.read() } };
     },

@@ -6,12 +6,14 @@ import type { ResourceKind, Secrets } from "../../src/core/resources.ts";
 import type { StoredResource } from "../../src/ports/config.ts";
 import { announce, iso, requireTenant, written } from "./change.ts";
 import { type Call, notFound, type Operation, operation } from "./operation.ts";
-import { decodeCursor, encodeCursor, PageQuery, pageBody } from "./page.ts";
+import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
 import { Slug } from "./schemas.ts";
 import { requireSlug } from "./slug.ts";
 
 export interface ResourceSpec<Body> {
   readonly kind: ResourceKind;
+  /** What is answered: the body that was PUT, as far as it may be read, and what `show` adds. */
+  readonly answer: z.ZodType;
   readonly body: z.ZodType<Body> | ((app: App) => z.ZodType<Body>);
   /** Completes the body as sent from what is stored, before it is validated. */
   readonly complete?: (sent: Json, stored: StoredResource | null) => Json;
@@ -31,7 +33,7 @@ export interface ResourceSpec<Body> {
 export type LastUsed = (index: number) => string | null;
 
 export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Operation[] {
-  const { kind } = spec;
+  const { kind, answer } = spec;
   const list = `/admin/tenants/{tenant}/${kind}s`;
   const path = `${list}/{${kind}}`;
 
@@ -62,6 +64,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
       summary: `Lists the tenant's ${kind}s by name.`,
       query: PageQuery,
       responses: { 200: `A page of ${kind}s.`, 404: "No such tenant." },
+      answer: pageOf(answer),
       async handle({ app, stores, params, query }) {
         const tenant = params.tenant ?? "";
         await requireTenant(stores.config, tenant);
@@ -77,6 +80,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
       path,
       summary: `Reads a ${kind}; secrets are never shown.`,
       responses: { 200: `The ${kind}.`, 404: `No such ${kind}.` },
+      answer,
       async handle({ app, stores, params }) {
         const tenant = params.tenant ?? "";
         const stored = await stores.config.resource(tenant, kind, params[kind] ?? "");
@@ -99,13 +103,8 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
               return spec.complete?.(sent, stored) ?? sent;
             },
           }),
-      responses: {
-        200: "Replaced.",
-        201: "Created.",
-        404: "No such tenant.",
-        412: "If-Match names another version.",
-        422: "The body is not valid; every fault is named.",
-      },
+      responses: { 200: "Replaced.", 201: "Created.", 404: "No such tenant." },
+      answer,
       async handle(call) {
         const { app, stores, params, ifVersion } = call;
         const tenant = params.tenant ?? "";

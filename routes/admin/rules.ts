@@ -1,5 +1,5 @@
 /** Rules: which events go to which targets, and how urgently; and trying a pattern on an event. */
-import type * as z from "zod";
+import * as z from "zod";
 import { assert } from "../../src/core/errors.ts";
 import { isJsonArray, isJsonObject, type Json } from "../../src/core/json.ts";
 import { TARGETS_PER_RULE_MAX } from "../../src/core/limits.ts";
@@ -9,7 +9,7 @@ import type { ConfigStore } from "../../src/ports/config.ts";
 import { requireTenant } from "./change.ts";
 import { type Operation, operation } from "./operation.ts";
 import { resourceOperations } from "./resource.ts";
-import { RuleBody, RuleTestBody } from "./schemas.ts";
+import { RuleBody, RuleTestBody, stored } from "./schemas.ts";
 
 const memberOf = (sent: Json, name: string): Json =>
   isJsonObject(sent) ? (sent[name] ?? null) : null;
@@ -40,6 +40,7 @@ async function targetFaults(sent: Json, config: ConfigStore, tenant: string): Pr
 const crud = resourceOperations<z.infer<typeof RuleBody>>({
   kind: "rule",
   body: RuleBody,
+  answer: stored(RuleBody.shape).meta({ id: "Rule" }),
   async faults(sent, { stores, params }) {
     const tenant = params.tenant ?? "";
     await requireTenant(stores.config, tenant);
@@ -50,6 +51,15 @@ const crud = resourceOperations<z.infer<typeof RuleBody>>({
     const doc = { ...(body as Record<string, Json>), pattern: memberOf(sent, "pattern") };
     return { doc, secrets: null };
   },
+});
+
+const Verdict = z.object({
+  path: z.string(),
+  operator: z.string(),
+  expected: z.unknown(),
+  actual: z.unknown().optional().describe("Missing when the event has no value there."),
+  ok: z.boolean(),
+  reason: z.string(),
 });
 
 export const ruleOperations: readonly Operation[] = [
@@ -63,6 +73,7 @@ export const ruleOperations: readonly Operation[] = [
       404: "No such tenant.",
       422: "The pattern cannot be parsed; every fault is named.",
     },
+    answer: z.object({ matched: z.boolean(), explanation: z.array(Verdict) }),
     async faults(sent) {
       const event = isJsonObject(memberOf(sent, "event"));
       const detail = "An event is a JSON object.";

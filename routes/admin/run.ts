@@ -111,7 +111,7 @@ function validate(
   const own = isJsonObject(sent)
     ? Object.fromEntries(Object.entries(sent).filter(([name]) => !READ_ONLY.has(name)))
     : sent;
-  const parsed = schema.safeParse(own);
+  const parsed = schema.safeParse(own, { reportInput: true });
   if (parsed.success) return { body: parsed.data, faults: [] };
   return { body: undefined, faults: faultsOf(parsed.error) };
 }
@@ -138,6 +138,13 @@ export function faultsOf(error: z.ZodError): Fault[] {
     if (issue.code === "invalid_union" && issue.errors.length > 0) {
       const forms = issue.errors.map((faults) => faults.map((fault) => fault.message).join(", "));
       return [{ pointer, code: "no-form-fits", detail: `No form fits: ${forms.join("; or: ")}.` }];
+    }
+    if (issue.code !== "custom" && "input" in issue && issue.input === undefined) {
+      return [{ pointer, code: "missing", detail: `${path.at(-1) ?? "The body"} is required.` }];
+    }
+    if (issue.code === "invalid_key") {
+      const detail = issue.issues.map(({ message }) => message).join(", ");
+      return [{ pointer, code: "invalid-key", detail: `Not a name here: ${detail}.` }];
     }
     const code = issue.code === "custom" ? String(issue.params?.code ?? "custom") : issue.code;
     return [{ pointer, code: code.replaceAll("_", "-"), detail: issue.message }];

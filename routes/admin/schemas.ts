@@ -17,6 +17,20 @@ export const Slug = z
   .regex(SLUG, "lower-case letters, digits and dashes; at most 63")
   .meta({ examples: ["github"] });
 
+/** RFC 3339, UTC, with milliseconds. */
+export const Time = z.string().meta({ format: "date-time" });
+export const Count = z.int().min(0);
+
+/** What everything that was PUT is answered with, around its own members. */
+export const stored = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.object({
+    id: Slug,
+    ...shape,
+    version: Count.describe("In quotes it is the ETag, and what If-Match takes."),
+    createdAt: Time,
+    updatedAt: Time,
+  });
+
 const HeaderName = z
   .string()
   .max(100)
@@ -28,7 +42,6 @@ const HeaderValue = z
   .regex(/^[\t\x20-\x7e]*$/, "only visible ASCII, spaces and tabs");
 const Pointer = z.string().regex(/^(\/([^~/]|~[01])*)*$/, "not a JSON Pointer (RFC 6901)");
 const Secret = z.string().regex(/\S/, "an empty secret verifies nothing").max(1_024);
-const SecretList = z.array(Secret).min(1).max(SECRETS_MAX);
 const ToleranceSeconds = z.number().int().min(1).max(3_600).optional();
 
 export const Limit = z
@@ -39,40 +52,40 @@ export const Limit = z
   })
   .describe("Events above it are refused with 429, or accepted and delivered as bulk.");
 
-const Verify = z.discriminatedUnion("scheme", [
-  z.strictObject({ scheme: z.literal("none") }),
-  z.strictObject({
-    scheme: z.enum(["github", "stripe", "slack", "shopify"]),
-    secrets: SecretList,
-    toleranceSeconds: ToleranceSeconds,
-  }),
-  z.strictObject({
-    scheme: z.literal("standard-webhooks"),
-    secrets: z
-      .array(
-        Secret.refine((secret) => webhookSecretBytes(secret) !== null, {
-          error: "not a Standard Webhooks secret: whsec_ and base64",
-        }),
-      )
-      .min(1)
-      .max(SECRETS_MAX),
-    toleranceSeconds: ToleranceSeconds,
-  }),
-  z.strictObject({
-    scheme: z.literal("hmac"),
-    header: HeaderName,
-    algorithm: z.enum(["sha1", "sha256", "sha512"]),
-    encoding: z.enum(["hex", "base64"]),
-    prefix: z.string().max(100).optional(),
-    secrets: SecretList,
-  }),
-  z.strictObject({
-    scheme: z.literal("basic"),
-    username: z.string().min(1).max(256),
-    password: Secret,
-  }),
-  z.strictObject({ scheme: z.literal("api-key"), header: HeaderName, keys: SecretList }),
-]);
+/** The schemes, with `secret` in the place of each secret: what is sent, or what is shown of it. */
+const verifyWith = <One extends z.ZodType>(secret: One, whsec = secret) => {
+  const listOf = (one: One) => z.array(one).min(1).max(SECRETS_MAX);
+  const secrets = listOf(secret);
+  return z.discriminatedUnion("scheme", [
+    z.strictObject({ scheme: z.literal("none") }),
+    z.strictObject({
+      scheme: z.enum(["github", "stripe", "slack", "shopify"]),
+      secrets,
+      toleranceSeconds: ToleranceSeconds,
+    }),
+    z.strictObject({
+      scheme: z.literal("standard-webhooks"),
+      secrets: listOf(whsec),
+      toleranceSeconds: ToleranceSeconds,
+    }),
+    z.strictObject({
+      scheme: z.literal("hmac"),
+      header: HeaderName,
+      algorithm: z.enum(["sha1", "sha256", "sha512"]),
+      encoding: z.enum(["hex", "base64"]),
+      prefix: z.string().max(100).optional(),
+      secrets,
+    }),
+    z.strictObject({
+      scheme: z.literal("basic"),
+      username: z.string().min(1).max(256),
+      password: secret,
+    }),
+    z.strictObject({ scheme: z.literal("api-key"), header: HeaderName, keys: secrets }),
+  ]);
+};
+
+export const ShownVerify = verifyWith(z.object({ lastUsedAt: Time.nullable() }));
 
 const Place = [
   z.strictObject({ from: z.literal("header"), name: HeaderName }),
@@ -85,7 +98,12 @@ export const TenantBody = z.strictObject({
 });
 
 export const SourceBody = z.strictObject({
-  verify: Verify,
+  verify: verifyWith(
+    Secret,
+    Secret.refine((secret) => webhookSecretBytes(secret) !== null, {
+      error: "not a Standard Webhooks secret: whsec_ and base64",
+    }),
+  ),
   idempotencyKey: z.union([...Place, z.strictObject({ from: z.literal("body-hash") })]).optional(),
   typeFrom: z.union([...Place, z.string().min(1).max(256)]).optional(),
   limit: Limit.optional(),

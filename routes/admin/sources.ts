@@ -3,7 +3,7 @@ import type * as z from "zod";
 import { isJsonObject, type Json } from "../../src/core/json.ts";
 import { type SourceBody as StoredSourceBody, storeSource } from "../../src/core/resources.ts";
 import { resourceOperations } from "./resource.ts";
-import { SourceBody } from "./schemas.ts";
+import { ShownVerify, SourceBody, stored } from "./schemas.ts";
 
 /** The member of `verify` that holds the secrets of each scheme that has some. */
 const SECRET_MEMBER: Readonly<Record<string, string>> = { basic: "password", "api-key": "keys" };
@@ -12,6 +12,7 @@ const secretMemberOf = (scheme: string): string => SECRET_MEMBER[scheme] ?? "sec
 export const sourceOperations = resourceOperations<z.infer<typeof SourceBody>>({
   kind: "source",
   body: SourceBody,
+  answer: stored({ ...SourceBody.shape, verify: ShownVerify }).meta({ id: "Source" }),
 
   /** A PUT that leaves the secrets out and keeps the scheme keeps the secrets: they cannot be read back. */
   complete(sent, stored) {

@@ -1,5 +1,6 @@
 /** Targets: where deliveries go. */
 
+import * as z from "zod";
 import { type Json, parseJsonDocument } from "../../src/core/json.ts";
 import type { TargetBody } from "../../src/core/resources.ts";
 import { storeTarget } from "../../src/core/resources.ts";
@@ -7,12 +8,20 @@ import { sweep } from "../../src/flows/sweep.ts";
 import { announce, written } from "./change.ts";
 import { type Call, notFound, type Operation, operation } from "./operation.ts";
 import { resourceOperations } from "./resource.ts";
-import { targetBody } from "./schemas.ts";
+import { Count, Slug, stored, Time, targetBody } from "./schemas.ts";
 
 const PATH = "/admin/tenants/{tenant}/targets/{target}";
 
+const Target = stored({
+  ...targetBody(true).shape,
+  secrets: z.object({ count: Count }),
+  sealedHeaders: z.array(z.string()).optional().describe("Headers whose values are never shown."),
+  disabled: z.object({ reason: z.string(), at: Time }).optional(),
+}).meta({ id: "Target" });
+
 const crud = resourceOperations<TargetBody>({
   kind: "target",
+  answer: Target,
   body: (app) => targetBody(app.config.allowPrivateTargets),
 
   /** Secrets that a PUT leaves out stay as they are: they cannot be read back. */
@@ -69,6 +78,8 @@ async function setPaused(call: Call<undefined, undefined>, paused: boolean) {
   return { id, version: result.revision };
 }
 
+const Paused = z.object({ id: Slug, paused: z.boolean() });
+
 export const targetOperations: readonly Operation[] = [
   ...crud,
   operation({
@@ -76,6 +87,7 @@ export const targetOperations: readonly Operation[] = [
     path: `${PATH}/pause`,
     summary: "Pauses a target: its deliveries are parked until it is resumed.",
     responses: { 200: "Paused.", 404: "No such target." },
+    answer: Paused,
     async handle(call) {
       const { id, version } = await setPaused(call, true);
       return { status: 200, body: { id, paused: true }, version };
@@ -89,6 +101,7 @@ export const targetOperations: readonly Operation[] = [
       200: "Resumed; `released` says how many deliveries go out.",
       404: "No such target.",
     },
+    answer: Paused.extend({ released: Count }),
     async handle(call) {
       const { id, version } = await setPaused(call, false);
       const released = await release(call);

@@ -3,11 +3,13 @@ import { type Json, stringifyJson } from "../../src/core/json.ts";
 import type { StoredTenant } from "../../src/ports/config.ts";
 import { announce, iso, written } from "./change.ts";
 import { notFound, type Operation, operation } from "./operation.ts";
-import { decodeCursor, encodeCursor, PageQuery, pageBody } from "./page.ts";
-import { Slug, TenantBody } from "./schemas.ts";
+import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
+import { Slug, stored, TenantBody } from "./schemas.ts";
 import { requireSlug } from "./slug.ts";
 
 const PATH = "/admin/tenants/{tenant}";
+
+const Tenant = stored(TenantBody.shape).meta({ id: "Tenant" });
 
 const view = (tenant: StoredTenant): Json => ({
   id: tenant.id,
@@ -24,6 +26,7 @@ export const tenantOperations: readonly Operation[] = [
     summary: "Lists tenants by name.",
     query: PageQuery,
     responses: { 200: "A page of tenants." },
+    answer: pageOf(Tenant),
     async handle({ stores, query }) {
       const after = String(decodeCursor(query.cursor, ["string"])?.[0] ?? "");
       const page = await stores.config.tenants(after, query.limit);
@@ -36,6 +39,7 @@ export const tenantOperations: readonly Operation[] = [
     path: PATH,
     summary: "Reads a tenant.",
     responses: { 200: "The tenant.", 404: "No such tenant." },
+    answer: Tenant,
     async handle({ stores, params }) {
       const tenant = await stores.config.tenant(params.tenant ?? "");
       if (tenant === null) throw notFound("tenant");
@@ -48,7 +52,8 @@ export const tenantOperations: readonly Operation[] = [
     summary: "Creates or replaces a tenant.",
     body: TenantBody,
     bodyOptional: true,
-    responses: { 200: "Replaced.", 201: "Created.", 412: "If-Match names another version." },
+    responses: { 200: "Replaced.", 201: "Created." },
+    answer: Tenant,
     async handle({ app, stores, params, body, ifVersion }) {
       const id = requireSlug(Slug, params, "tenant");
       const doc = stringifyJson(body as Json);

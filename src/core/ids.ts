@@ -1,6 +1,6 @@
 /**
  * Derived ids: the same input gives the same id at every stage, so each stage can run again without
- * an index to ask. Only the receipt is new for every accepted request.
+ * an index to ask. Only the receipt is new each time an event is accepted.
  */
 import type { Crypto, Text } from "./crypto.ts";
 

@@ -17,7 +17,8 @@ export const PROBLEMS = {
   "signature-invalid": {
     status: 401,
     title: "The webhook could not be verified",
-    meaning: "`reason` is missing-header, timestamp-old, timestamp-new or no-match.",
+    meaning:
+      "By `reason`: no signature or key came (`missing-header`), its time is too far off (`timestamp-old`, `timestamp-new`), or no secret of the source fits (`no-match`).",
     remedy: "Compare the sender's secret and clock with the source's `verify`.",
   },
   "not-found": {

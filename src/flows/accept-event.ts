@@ -48,22 +48,24 @@ export interface AcceptPorts extends JudgePorts {
 export async function acceptEvent(webhook: Webhook, ports: AcceptPorts): Promise<Acceptance> {
   const judgement = await judgeWebhook(webhook, ports);
   if (judgement.kind !== "admitted") return judgement;
-  const { tenant, receivedAtMs, drafts, demoted, form } = judgement;
+  const { tenant, source, receivedAtMs, drafts, demoted, form } = judgement;
   if (demoted) ports.meter.add("events_demoted", drafts.length);
 
   // match
-  const receipt = timeOrderedId("rcp_", receivedAtMs, ports.random.bytes(10));
   const headers = keptHeaders(webhook.headers, judgement.source.verify);
   const trace = webhook.header("traceparent");
-  const records = drafts.map((draft) =>
-    toRecord(draft, { ...judgement, receipt, headers, trace }, ports),
-  );
+  const records = drafts.map((draft) => toRecord(draft, { ...judgement, headers, trace }, ports));
 
   // enqueue
   try {
     await Promise.all(records.map((record, at) => enqueue(record, drafts[at]?.body, ports)));
   } catch (error) {
-    ports.log.error("enqueue-failed", { tenant: tenant.id, receipt, error: errorText(error) });
+    ports.log.error("enqueue-failed", {
+      tenant: tenant.id,
+      source: source.id,
+      events: records.length,
+      error: errorText(error),
+    });
     return { kind: "refused", problem: notKept(error, records.length) };
   }
   ports.meter.add("events_accepted", records.length);
@@ -83,7 +85,6 @@ function notKept(error: unknown, events: number): Problem {
 }
 
 interface Context extends Extract<Judgement, { kind: "admitted" }> {
-  readonly receipt: string;
   readonly headers: EventRecord["headers"];
   /** The sender's own `traceparent`. */
   readonly trace: string | null;
@@ -95,7 +96,8 @@ function toRecord(draft: DraftEvent, context: Context, ports: AcceptPorts): Even
   const header = ownSignatureHeader(source.verify);
   const record: EventRecord = {
     id: eventId(identity, ports.crypto, ports.text),
-    receipt: context.receipt,
+    // One for each event, not for each request: a batch may hold the same event twice.
+    receipt: timeOrderedId("rcp_", context.receivedAtMs, ports.random.bytes(10)),
     tenant: tenant.id,
     source: source.id,
     type: draft.type,

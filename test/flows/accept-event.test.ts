@@ -89,7 +89,7 @@ describe("a batch of CloudEvents", () => {
     ...more,
   });
 
-  it("is one receipt and an event for each, in order", async () => {
+  it("is an event and a receipt for each, in order", async () => {
     const events = await sender.accepted(
       "acme/open",
       JSON.stringify([event("1"), event("2")]),
@@ -97,9 +97,18 @@ describe("a batch of CloudEvents", () => {
     );
     expect(events).toHaveLength(2);
     expect(new Set(events.map(({ id }) => id)).size).toBe(2);
-    expect(new Set(events.map(({ receipt }) => receipt)).size).toBe(1);
+    expect(new Set(events.map(({ receipt }) => receipt)).size).toBe(2);
     const kept = sender.recordsIn("bulk").map(({ id }) => id);
     expect(kept.toSorted()).toEqual(events.map(({ id }) => id).toSorted());
+  });
+
+  it("with the same event twice is one id under two receipts, so that the copy can be told", async () => {
+    const body = JSON.stringify([event("1"), event("1")]);
+    const events = await sender.accepted("acme/open", body, HEADERS);
+    expect(new Set(events.map(({ id }) => id)).size).toBe(1);
+    const kept = sender.recordsIn("bulk").map(({ receipt }) => receipt);
+    expect(new Set(kept).size).toBe(2);
+    expect(kept.toSorted()).toEqual(events.map(({ receipt }) => receipt).toSorted());
   });
 
   it("with one bad event is refused whole", async () => {

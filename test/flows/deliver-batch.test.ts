@@ -109,6 +109,16 @@ describe("an event", () => {
     expect(world.ledger.duplicates.size).toBe(1);
   });
 
+  it("twice in one message is delivered once, and the copy is recorded before it is acknowledged", async () => {
+    const contents = ["rcp_1", "rcp_2"].map((receipt) => frameOf({ to: ["pager"], receipt }));
+    const message = messageOfItems(...contents.map((content) => ({ content })));
+    expect(await consume(world, "normal", [message])).toEqual(["ack"]);
+    expect(world.transport.sent).toHaveLength(1);
+    expect([...world.ledger.duplicates.values()]).toMatchObject([
+      { receipt: "rcp_2", reason: "duplicate of rcp_1" },
+    ]);
+  });
+
   it("twice in one batch by one receipt: the copy's message waits for the other's end", async () => {
     const batch = [messageWith({ to: ["pager"] }), messageWith({ to: ["pager"] })];
     expect(await consume(world, "normal", batch)).toEqual(["ack", 2]);

@@ -1,4 +1,15 @@
-/** The served OpenAPI document as a list of operations, so that a test covers a new route by itself. */
+/**
+ * The served OpenAPI document as a list of operations, so that a test covers a new route by itself; and
+ * as the judge of real answers.
+ */
+import * as z from "zod";
+
+type Schema = Readonly<Record<string, unknown>>;
+
+interface DocumentedAnswer {
+  readonly description: string;
+  readonly content?: Readonly<Record<string, { readonly schema?: Schema }>>;
+}
 
 export interface Documented {
   readonly method: string;
@@ -6,7 +17,7 @@ export interface Documented {
   readonly path: string;
   readonly parameters: readonly { readonly name: string; readonly in: string }[];
   readonly requestBody?: { readonly required?: boolean; readonly content: object };
-  readonly responses: Readonly<Record<string, { readonly description: string }>>;
+  readonly responses: Readonly<Record<string, DocumentedAnswer>>;
   readonly operationId: string;
   readonly summary: string;
   readonly security?: readonly object[];
@@ -45,3 +56,48 @@ export const filled = (path: string, values: Readonly<Record<string, string>>): 
     if (value === undefined) throw new Error(`This test has no value for {${name}} of ${path}.`);
     return value;
   });
+
+const isObject = (value: unknown): value is Schema => typeof value === "object" && value !== null;
+
+/** The schema with its references filled in, and closed: a member that it does not name is a fault. */
+function closed(value: unknown, document: object): unknown {
+  if (Array.isArray(value)) return value.map((each) => closed(each, document));
+  if (!isObject(value)) return value;
+  const ref = value["$ref"];
+  if (typeof ref === "string") return closed(referred(ref, document), document);
+  const members = Object.entries(value).map(([key, member]) => [key, closed(member, document)]);
+  const isOpen = "properties" in value && !("additionalProperties" in value);
+  return { ...Object.fromEntries(members), ...(isOpen ? { additionalProperties: false } : {}) };
+}
+
+/** What a reference stands for; throws when the document does not hold it. */
+export function referred(ref: string, document: object): unknown {
+  const path = ref.replace(/^#\//, "").split("/");
+  const held = path.reduce<unknown>((at, key) => (isObject(at) ? at[key] : undefined), document);
+  if (held === undefined) throw new Error(`The document does not hold ${ref}.`);
+  return held;
+}
+
+/**
+ * What is wrong with an answer by the document: its status, its media type, or a member; empty when
+ * the document says it all.
+ */
+export async function answerFaults(
+  document: object,
+  operation: Documented,
+  response: Response,
+): Promise<string[]> {
+  const text = await response.text();
+  const documented = operation.responses[response.status];
+  if (documented === undefined) return [`status ${response.status} is not documented: ${text}`];
+  const { content } = documented;
+  if (content === undefined) return text === "" ? [] : [`a body is not documented: ${text}`];
+  const mediaType = response.headers.get("content-type")?.split(";")[0] ?? "none";
+  const documentedType = content[mediaType] ?? content["*/*"];
+  if (documentedType === undefined) return [`${mediaType} is not documented`];
+  if (!mediaType.endsWith("json") || documentedType.schema === undefined) return [];
+  const schema = closed(documentedType.schema, document);
+  const judge = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
+  const parsed = judge.safeParse(JSON.parse(text));
+  return parsed.success ? [] : [`${z.prettifyError(parsed.error)} in ${text}`];
+}

@@ -32,6 +32,11 @@ async function faultsOf(path: string, body: unknown): Promise<string[]> {
   return errors.map(({ pointer }) => pointer).sort();
 }
 
+const missing = (pointer: string, name: string) => ({
+  ...{ pointer, code: "missing" },
+  detail: `${name} is required.`,
+});
+
 describe("a body that is no JSON", () => {
   it.each([
     ['{\n  "kind": "http",\n  url\n}', 3, 3],
@@ -91,6 +96,17 @@ describe("a source", () => {
     ],
   ])("with %s is refused", async (_, verify, pointer) => {
     expect(await faultsOf("sources/bad", { verify })).toEqual([pointer]);
+  });
+
+  it("with members left out is told which are required", async () => {
+    const { errors } = await putJson("sources/bad", { verify: { scheme: "hmac", encoding: 1 } });
+    expect(errors).toEqual([
+      ...["header", "algorithm"].map((name) => missing(`/verify/${name}`, name)),
+      expect.objectContaining({ pointer: "/verify/encoding", code: "invalid-value" }),
+      missing("/verify/secrets", "secrets"),
+    ]);
+    const { errors: nothing } = await putJson("sources/bad", {});
+    expect(nothing).toEqual([missing("/verify", "verify")]);
   });
 
   it("of an unknown scheme is refused where the scheme stands", async () => {
@@ -180,6 +196,12 @@ describe("a target", () => {
     ["a gate that lets nothing through", { gate: { concurrency: 0 } }, "/gate/concurrency"],
   ])("with %s is refused", async (_, change, pointer) => {
     expect(await faultsOf("targets/bad", { ...TARGET, ...change })).toEqual([pointer]);
+  });
+
+  it("with a header of ours is told why it may not set it", async () => {
+    const headers = { "Content-Length": "1" };
+    const { errors } = await putJson("targets/bad", { ...TARGET, headers });
+    expect(errors).toMatchObject([{ detail: expect.stringContaining("set by the router") }]);
   });
 });
 

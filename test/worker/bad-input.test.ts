@@ -202,6 +202,16 @@ describe("a CloudEvent", () => {
   });
 });
 
+describe("a webhook that is not verified", () => {
+  it("is refused with its reason, and not asked for a bearer token, which would not help", async () => {
+    const verify = { scheme: "basic", username: "u", password: "p" };
+    await router.admin.put("tenants/acme/sources/basic", { verify });
+    const { headers, ...problem } = await problemOf(router.send("acme/basic", { body: "{}" }));
+    expect(problem).toMatchObject({ slug: "signature-invalid", reason: "missing-header" });
+    expect(headers.get("www-authenticate")).toBe('Webhook realm="signalbox"');
+  });
+});
+
 describe("headers", () => {
   it.each([
     ["too many", 150, 10],

@@ -1,7 +1,13 @@
 /** The served OpenAPI document: whole, true to the routes, and true to the contract. */
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { documentedOperations, filled, namesIn, openApiDocument } from "../support/openapi.ts";
+import {
+  documentedOperations,
+  filled,
+  namesIn,
+  openApiDocument,
+  referred,
+} from "../support/openapi.ts";
 import { problemOf } from "../support/problem.ts";
 import { type Router, startRouter } from "../support/router.ts";
 
@@ -61,13 +67,7 @@ describe("/openapi.json", () => {
     const document = await openApiDocument(router.url);
     const refs = refsIn(document);
     expect(refs.length).toBeGreaterThan(0);
-    for (const ref of new Set(refs)) {
-      const held = ref
-        .replace(/^#\//, "")
-        .split("/")
-        .reduce((value, key) => value?.[key], document);
-      expect(held, ref).toBeDefined();
-    }
+    for (const ref of new Set(refs)) expect(referred(ref, document), ref).toBeDefined();
   });
 
   it("gives each operation a name of its own, a summary, its parameters, and its answers", async () => {
@@ -88,10 +88,7 @@ describe("/openapi.json", () => {
         codes.some((code) => code.startsWith("2")),
         path,
       ).toBe(true);
-      expect(
-        codes.some((code) => code.startsWith("4")),
-        path,
-      ).toBe(true);
+      expect(codes.some((code) => code.startsWith("4")) || path === "/healthz", path).toBe(true);
       expect(
         Object.values(responses).every(({ description }) => description !== ""),
         path,

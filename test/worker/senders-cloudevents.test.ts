@@ -174,6 +174,20 @@ describe("a batch of CloudEvents", () => {
     }
   });
 
+  it("with the same event twice delivers it once, and the copy is recorded with its reason", async () => {
+    const text = JSON.stringify(order("copied"));
+    const [first, copy] = await acceptedBatch(send(BATCH, `[${text},${text}]`));
+    expect(copy?.id).toBe(first?.id);
+    expect(await deliveriesOf(first?.id ?? "")).toHaveLength(1);
+    const { body } = await router.admin.get(`tenants/acme/events/${first?.id}`);
+    const [owner, ...others] = body.receipts;
+    expect(owner).toMatchObject({ duplicate: false, reason: null });
+    const reason = `duplicate of ${owner.id}`;
+    expect(others).toMatchObject([{ duplicate: true, reason }]);
+    const told = [owner.id, others[0].id].toSorted();
+    expect(told).toEqual([first?.receipt, copy?.receipt].toSorted());
+  });
+
   it("is refused with one byte changed, and no element of it is kept", async () => {
     const before = await storedIds();
     const body = `[${texts("forged").join(",")}]`;

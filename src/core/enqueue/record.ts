@@ -9,7 +9,7 @@ import type { Priority, Subscription } from "../priority.ts";
 
 export interface EventRecord {
   readonly id: string;
-  /** New for every accepted request; the owner written in the claim. */
+  /** New for every time an event is accepted; the owner written in the claim. */
   readonly receipt: string;
   readonly tenant: string;
   readonly source: string;

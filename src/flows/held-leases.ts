@@ -1,0 +1,122 @@
+/**
+ * What an isolate holds of a tenant: leases by limit, the newest revision it was told, and what it has
+ * yet to tell the limiter. Spending from it costs no call; `admit.ts` says when one is due.
+ */
+import { type Lease, NO_LEASE, spend } from "../core/admit/lease.ts";
+import { DIRECTORY_TENANTS_MAX } from "../core/limits.ts";
+import type { Limit, Source, Tenant } from "../core/tenant.ts";
+import type { LeaseAnswer } from "../ports/limiter.ts";
+
+export type Scope = "tenant" | "source";
+
+interface ScopedLease extends Lease {
+  used: number;
+  /** What was denied: so many or more. A batch beyond the limit says nothing about a lone event. */
+  deniedCount: number;
+}
+
+export interface HeldTenant {
+  readonly leases: Map<string, ScopedLease>;
+  readonly waiting: Map<string, number>;
+  /** Uses the limiter has not been told of, and when it last was, by the secret's fingerprint. */
+  readonly secretsUsed: Set<string>;
+  readonly secretsToldAtMs: Map<string, number>;
+  revision: number;
+  freshUntilMs: number;
+  /** The limiter could not be reached: everything is admitted until then. */
+  openUntilMs: number;
+  asking: Promise<void> | null;
+}
+
+/** A limit that an event must pass, and the lease it is spent from. */
+export interface AppliedLimit {
+  readonly key: string;
+  readonly scope: Scope;
+  readonly limit: Limit;
+}
+
+/** The tenants of one isolate, each made on first use; the oldest go when there are too many. */
+export function createHeldTenants(): (tenant: Tenant) => HeldTenant {
+  const states = new Map<string, HeldTenant>();
+  return (tenant) => {
+    let state = states.get(tenant.id);
+    if (state === undefined) {
+      state = {
+        leases: new Map(),
+        waiting: new Map(),
+        secretsUsed: new Set(),
+        secretsToldAtMs: new Map(),
+        revision: tenant.revision,
+        freshUntilMs: 0,
+        openUntilMs: 0,
+        asking: null,
+      };
+      states.set(tenant.id, state);
+      const oldest = states.keys().next().value;
+      if (states.size > DIRECTORY_TENANTS_MAX && oldest !== undefined) states.delete(oldest);
+    }
+    return state;
+  };
+}
+
+/** The limits that an event of this source must pass, in the order in which they are spent. */
+export function limitsOf(tenant: Tenant, source: Source): AppliedLimit[] {
+  const limits: AppliedLimit[] = [];
+  if (source.limit !== null) {
+    limits.push({ key: `source:${source.id}`, scope: "source", limit: source.limit });
+  }
+  if (tenant.limit !== null) limits.push({ key: "tenant", scope: "tenant", limit: tenant.limit });
+  return limits;
+}
+
+export function leaseOf(state: HeldTenant, key: string): ScopedLease {
+  let lease = state.leases.get(key);
+  if (lease === undefined) {
+    lease = { ...NO_LEASE, used: 0, deniedCount: 0 };
+    state.leases.set(key, lease);
+  }
+  return lease;
+}
+
+/** Null when every limit gave its tokens; nothing is spent of one when another has none. */
+export function trySpend(
+  state: HeldTenant,
+  limits: readonly AppliedLimit[],
+  now: number,
+  count: number,
+): null | "ask" | { applied: AppliedLimit; retryAfterMs: number } {
+  const spent: ScopedLease[] = [];
+  for (const applied of limits) {
+    const lease = leaseOf(state, applied.key);
+    const result = spend(lease, now, count);
+    if (result.kind === "spent") {
+      spent.push(lease);
+      lease.used += count;
+      continue;
+    }
+    for (const other of spent) {
+      other.tokens += count;
+      other.used -= count;
+    }
+    if (result.kind === "ask" || count < lease.deniedCount) return "ask";
+    lease.used += count; // what is refused is demand as well: it sizes the next ask
+    return { applied, retryAfterMs: result.retryAfterMs };
+  }
+  return null;
+}
+
+/** Takes in what the limiter answered to asks for `needed` tokens. */
+export function take(state: HeldTenant, answer: LeaseAnswer, now: number, needed: number): void {
+  // What was granted or denied before was so by limits that may hold no more.
+  if (answer.revision !== state.revision) state.leases.clear();
+  state.revision = answer.revision;
+  state.freshUntilMs = now + answer.ttlMs;
+  for (const grant of answer.grants) {
+    const lease = leaseOf(state, grant.scope);
+    lease.tokens = grant.granted; // what was left is dropped: no token outlives its own lease
+    lease.used = 0;
+    lease.expiresAtMs = now + answer.ttlMs;
+    lease.deniedUntilMs = grant.granted === 0 ? now + grant.retryAfterMs : 0;
+    lease.deniedCount = needed;
+  }
+}
