@@ -6,6 +6,7 @@ import { ADMIN_TOKEN_LENGTH_MIN } from "../../src/core/limits.ts";
 import { problemResponse } from "../problems.ts";
 import { deliveryOperations } from "./deliveries.ts";
 import { eventOperations } from "./events.ts";
+import { jobOperations } from "./jobs.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
 import { queueOperations } from "./queues.ts";
@@ -22,6 +23,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...ruleOperations,
   ...eventOperations,
   ...deliveryOperations,
+  ...jobOperations,
   ...queueOperations,
 ];
 

@@ -3,6 +3,7 @@
 import type { Pointer } from "../core/enqueue/record.ts";
 import type { Priority } from "../core/priority.ts";
 import type { DeliveryState } from "../core/settle.ts";
+import type { Job } from "./jobs.ts";
 import type { AttemptRecord, Duplicate } from "./ledger.ts";
 
 export interface EventSummary {
@@ -74,14 +75,6 @@ export interface HistoryPage<Item> {
   readonly next: Position | null;
 }
 
-export interface Job {
-  readonly id: string;
-  readonly kind: string;
-  readonly createdAtMs: number;
-  readonly total: number;
-  readonly states: Readonly<Partial<Record<DeliveryState, number>>>;
-}
-
 export interface RedriveSelection extends TimeRange {
   readonly target?: string | undefined;
   readonly rule?: string | undefined;
@@ -112,5 +105,4 @@ export interface History {
     filter: RedriveSelection,
     perSecond: number | null,
   ): Promise<Job>;
-  job(tenant: string, id: string): Promise<Job | null>;
 }
