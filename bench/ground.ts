@@ -10,19 +10,14 @@ import { build } from "./engine.ts";
 import { nowMs } from "./load/job.ts";
 import { ID_HEADER, prepareTenant } from "./workload.ts";
 
-/** A directory of this run's own. */
-export interface Scratch {
-  /** A new directory in it. */
-  directory(): string;
-  remove(): void;
-}
+/** Makes directories of this run's own, each time a new one; they go when the process does. */
+export type Scratch = () => string;
 
 export function createScratch(parent: string): Scratch {
   const root = mkdtempSync(join(parent, "signalbox-bench-"));
-  return {
-    directory: () => mkdtempSync(join(root, "d-")),
-    remove: () => rmSync(root, { recursive: true, force: true }),
-  };
+  // The engines end in an exit handler too, and may still write while they do.
+  process.once("exit", () => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
+  return () => mkdtempSync(join(root, "d-"));
 }
 
 export interface Ground {
@@ -33,17 +28,16 @@ export interface Ground {
   readonly receivedAtMs: ReadonlyMap<string, number>;
   /** A router's state of its own, with the tenant in it. */
   routerState(): string;
-  remove(): void;
 }
 
 export async function createGround(parent: string): Promise<Ground> {
   const scratch = createScratch(parent);
   const receiver = await startReceiver();
-  const [routerBuild, baselineBuild] = [scratch.directory(), scratch.directory()];
+  const [routerBuild, baselineBuild] = [scratch(), scratch()];
   build("wrangler.toml", routerBuild);
   build("bench/baseline/wrangler.toml", baselineBuild);
   const vars = randomVars();
-  const template = scratch.directory();
+  const template = scratch();
   const engine = await startEngine({
     port: 0,
     stateDirectory: template,
@@ -59,18 +53,14 @@ export async function createGround(parent: string): Promise<Ground> {
     vars,
     receivedAtMs: receiver.receivedAtMs,
     routerState() {
-      const copy = scratch.directory();
+      const copy = scratch();
       cpSync(template, copy, { recursive: true });
       return copy;
-    },
-    remove() {
-      receiver.stop();
-      scratch.remove();
     },
   };
 }
 
-/** Answers at once and notes the time. */
+/** Answers at once and notes the time, until the process ends. */
 async function startReceiver() {
   const receivedAtMs = new Map<string, number>();
   const server = createServer((request, response) => {
@@ -81,12 +71,5 @@ async function startReceiver() {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}/`,
-    receivedAtMs,
-    stop() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
+  return { url: `http://127.0.0.1:${port}/`, receivedAtMs };
 }

@@ -7,6 +7,7 @@ import { ROOT } from "../src/local/paths.ts";
 import { createGround, type Ground } from "./ground.ts";
 import { machine, type Strain, watchStrain } from "./measure/machine.ts";
 import type { Options, Report } from "./part.ts";
+import { measureCost } from "./parts/cost.ts";
 import { measureDelivery } from "./parts/delivery.ts";
 import { measureIngest } from "./parts/ingest.ts";
 import { measureMatch } from "./parts/match.ts";
@@ -19,20 +20,18 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
   stages: measureStages,
   ingest: measureIngest,
   delivery: measureDelivery,
+  cost: measureCost,
 };
 const RESULTS = join(ROOT, "bench/results/latest.json");
 
-const { options, chosen, removeGround } = readArguments();
+const { options, chosen } = readArguments();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const strain = watchStrain();
 const startedAt = new Date();
 const reports: Record<string, Report> = {};
-try {
-  for (const name of chosen) {
-    const report = await PARTS[name]?.(options);
-    if (report !== undefined) reports[name] = report;
-  }
-} finally {
-  await removeGround();
+for (const name of chosen) {
+  const report = await PARTS[name]?.(options);
+  if (report !== undefined) reports[name] = report;
 }
 const run = {
   at: startedAt.toISOString(),
@@ -47,13 +46,7 @@ print();
 save();
 process.exit(run.failures.length === 0 ? 0 : 1);
 
-interface Arguments {
-  readonly options: Options;
-  readonly chosen: readonly string[];
-  removeGround(): Promise<void>;
-}
-
-function readArguments(): Arguments {
+function readArguments(): { options: Options; chosen: readonly string[] } {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -78,7 +71,6 @@ function readArguments(): Arguments {
   return {
     options: { quick, rounds, ground },
     chosen: positionals.length === 0 ? Object.keys(PARTS) : positionals,
-    removeGround: async () => (await made)?.remove(),
   };
 }
 

@@ -21,6 +21,7 @@ export async function handleQueue(
     batch.retryAll({ delaySeconds: 600 });
     return;
   }
+  ports.meter.add("queue_batches");
   await deliverBatch(role, batch.messages.map(toMessage), ports);
 }
 

@@ -6,6 +6,8 @@ import type { Env } from "../src/env.ts";
 import { createOutboxShard, type OutboxShard } from "../src/flows/outbox-shard.ts";
 import type { OutboxState } from "../src/ports/outbox.ts";
 import type { OutboxRows } from "../src/ports/outbox-rows.ts";
+import { counted, setAlarm } from "./counted.ts";
+import { createRowNumbers } from "./row-numbers.ts";
 
 type PackRow = { id: number; shard: number; priority: Priority; pack: ArrayBuffer };
 
@@ -51,30 +53,30 @@ function createRows(storage: DurableObjectStorage): OutboxRows {
   const { sql } = storage;
   sql.exec(`
     CREATE TABLE IF NOT EXISTS packs (
-      id INTEGER PRIMARY KEY AUTOINCREMENT, shard INTEGER NOT NULL, priority TEXT NOT NULL,
+      id INTEGER PRIMARY KEY, shard INTEGER NOT NULL, priority TEXT NOT NULL,
       pack BLOB NOT NULL, created_at INTEGER NOT NULL, resend_at INTEGER NOT NULL)`);
   const one = (query: string): number | null => sql.exec<{ it: number | null }>(query).one().it;
   let count = one("SELECT COUNT(*) AS it FROM packs") ?? 0;
+  const nextId = createRowNumbers(sql, one("SELECT MAX(id) AS it FROM packs") ?? 0);
   return {
     count: () => count,
     add(shard, priority, pack, nowMs, dueMs) {
-      const { id } = sql
-        .exec<{ id: number }>(
-          `INSERT INTO packs (shard, priority, pack, created_at, resend_at)
-           VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id`,
-          ...[shard, priority, pack, nowMs, dueMs],
-        )
-        .one();
+      const id = nextId();
+      counted(
+        sql,
+        `INSERT INTO packs (id, shard, priority, pack, created_at, resend_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
+        ...[id, shard, priority, pack, nowMs, dueMs],
+      );
       count += 1;
       return id;
     },
     remove(rows) {
-      count -= sql
-        .exec(
-          "DELETE FROM packs WHERE id IN (SELECT value FROM json_each(?1)) RETURNING id",
-          JSON.stringify(rows),
-        )
-        .toArray().length;
+      count -= counted(
+        sql,
+        "DELETE FROM packs WHERE id IN (SELECT value FROM json_each(?1)) RETURNING id",
+        JSON.stringify(rows),
+      ).length;
     },
     due: (nowMs, most) =>
       sql
@@ -88,9 +90,10 @@ function createRows(storage: DurableObjectStorage): OutboxRows {
           return { origin: { shard, row: id }, priority, pack: new Uint8Array(pack) };
         }),
     setDue(rows, dueMs) {
-      if (rows === "all") sql.exec("UPDATE packs SET resend_at = ?1", dueMs);
+      if (rows === "all") counted(sql, "UPDATE packs SET resend_at = ?1", dueMs);
       else {
-        sql.exec(
+        counted(
+          sql,
           "UPDATE packs SET resend_at = ?1 WHERE id IN (SELECT value FROM json_each(?2))",
           ...[dueMs, JSON.stringify(rows)],
         );
@@ -99,6 +102,6 @@ function createRows(storage: DurableObjectStorage): OutboxRows {
     nextDueMs: () => one("SELECT MIN(resend_at) AS it FROM packs"),
     oldestMs: () => one("SELECT MIN(created_at) AS it FROM packs"),
     alarmMs: () => storage.getAlarm(),
-    setAlarm: (atMs) => storage.setAlarm(atMs),
+    setAlarm: (atMs) => setAlarm(storage, atMs),
   };
 }

@@ -7,6 +7,7 @@ import { grantLease } from "../src/core/admit/lease.ts";
 import { LEASE_TTL_MS, SECRET_USE_TOLD_MS } from "../src/core/limits.ts";
 import type { Env } from "../src/env.ts";
 import type { LeaseAnswer, LeaseAsk, LeaseRequest } from "../src/ports/limiter.ts";
+import { counted } from "./counted.ts";
 
 export class TenantLimiter extends DurableObject<Env> {
   readonly #sql: SqlStorage;
@@ -78,7 +79,8 @@ export class TenantLimiter extends DurableObject<Env> {
     const { granted, retryAfterMs, arrivalMs } = grant;
     this.#arrivals.set(scope, arrivalMs);
     if (granted > 0) {
-      this.#sql.exec(
+      counted(
+        this.#sql,
         `INSERT INTO buckets VALUES (?1, ?2)
          ON CONFLICT (scope) DO UPDATE SET arrival_ms = excluded.arrival_ms`,
         scope,
@@ -92,7 +94,8 @@ export class TenantLimiter extends DurableObject<Env> {
   #learnRevision(revision: number): void {
     if (revision <= this.#revision) return;
     this.#revision = revision;
-    this.#sql.exec(
+    counted(
+      this.#sql,
       "INSERT INTO revision VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET value = excluded.value",
       revision,
     );
@@ -102,7 +105,8 @@ export class TenantLimiter extends DurableObject<Env> {
     for (const name of names) {
       if (now - (this.#secretsUsed.get(name) ?? 0) < SECRET_USE_TOLD_MS) continue;
       this.#secretsUsed.set(name, now);
-      this.#sql.exec(
+      counted(
+        this.#sql,
         `INSERT INTO secrets VALUES (?1, ?2)
          ON CONFLICT (name) DO UPDATE SET used_at = excluded.used_at`,
         name,

@@ -22,6 +22,7 @@ import { createProbe } from "./flows/probe.ts";
 import type { AdminStores } from "./ports/admin.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Log } from "./ports/log.ts";
+import type { Meter } from "./ports/meter.ts";
 import type { Queues } from "./ports/queues.ts";
 
 export interface App {
@@ -38,6 +39,9 @@ export type Composed =
 
 const composed = new WeakMap<Env, Composed>();
 
+/** One for all that runs in this isolate: on the local engine that is the Worker and its Durable Objects. */
+export const meter: Meter = createMeter();
+
 /** What this isolate runs on; every call with the same bindings answers the same. */
 export function compose(env: Env): Composed {
   let result = composed.get(env);
@@ -51,7 +55,6 @@ export function compose(env: Env): Composed {
 }
 
 function composeApp(env: Env, config: Config): App {
-  const meter = createMeter();
   const session = createSession(env.DB, meter);
   const vault = createVault(config.encryptionKey);
   const common = {
@@ -112,7 +115,7 @@ export interface OutboxParts {
 export function composeOutbox(env: Env): OutboxParts {
   return {
     clock: systemClock,
-    queues: createQueues(queuesOf(env), createMeter()),
+    queues: createQueues(queuesOf(env), meter),
     text: platformText,
     log: consoleLog,
   };

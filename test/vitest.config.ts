@@ -16,7 +16,13 @@ export default defineConfig({
     root,
     reporters: ["default", "./test/support/closing-line.ts"],
     projects: [
-      { root, test: { name: "core", include: ["test/{core,flows,tidy}/**/*.test.ts"] } },
+      {
+        root,
+        test: {
+          name: "core",
+          include: ["test/{core,flows,simulation,tidy}/**/*.test.ts", "test/crash/verdict.test.ts"],
+        },
+      },
       {
         root,
         // In workerd, with the bindings of wrangler.toml: what our own code sees of D1, R2 and Durable Objects.
@@ -41,7 +47,7 @@ export default defineConfig({
         root,
         test: {
           name: "worker",
-          include: ["test/worker/**/*.test.ts"],
+          include: ["test/worker/**/*.test.ts", "test/crash/crash.test.ts"],
           globalSetup: ["test/support/build-worker.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -32,7 +32,7 @@ export const COUNTER_HEAD: readonly string[] = SHOWN.map(([, label]) => label);
 export function perEvent(before: Counters, after: Counters): Counters {
   const grown = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
   const events = Math.max(1, grown("events_accepted"));
-  return Object.fromEntries(SHOWN.map(([name]) => [name, grown(name) / events]));
+  return Object.fromEntries(Object.keys(after).map((name) => [name, grown(name) / events]));
 }
 
 export const counterCells = (counters: Counters): string[] =>

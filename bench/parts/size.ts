@@ -31,26 +31,22 @@ interface Bundle {
 export async function measureSize({ quick }: Options): Promise<Report> {
   progress("size: building");
   const scratch = createScratch(tmpdir());
-  try {
-    const meta = join(scratch.directory(), "meta.json");
-    const deployed = bundleOf("wrangler.toml", scratch, "--metafile", meta);
-    const plain = bundleOf("wrangler.toml", scratch, "--no-minify");
-    const baseline = bundleOf("bench/baseline/wrangler.toml", scratch, "--minify");
-    const metafile = JSON.parse(readFileSync(meta, "utf8")) as Metafile;
-    const parts = partsOf(metafile);
-    const runs = quick ? 1 : 5;
-    progress(`size: ${runs} starts each`);
-    const startMs = startupMs("wrangler.toml", runs, scratch);
-    const baselineStartMs = startupMs("bench/baseline/wrangler.toml", runs, scratch);
-    const data = { deployed, plain, baseline, parts, startMs, baselineStartMs, GZIP_BYTES_MAX };
-    return { title: "Bundle", text: textOf(data), data, failures: failuresOf(deployed) };
-  } finally {
-    scratch.remove();
-  }
+  const meta = join(scratch(), "meta.json");
+  const deployed = bundleOf("wrangler.toml", scratch, "--metafile", meta);
+  const plain = bundleOf("wrangler.toml", scratch, "--no-minify");
+  const baseline = bundleOf("bench/baseline/wrangler.toml", scratch, "--minify");
+  const metafile = JSON.parse(readFileSync(meta, "utf8")) as Metafile;
+  const parts = partsOf(metafile);
+  const runs = quick ? 1 : 5;
+  progress(`size: ${runs} starts each`);
+  const startMs = startupMs("wrangler.toml", runs, scratch);
+  const baselineStartMs = startupMs("bench/baseline/wrangler.toml", runs, scratch);
+  const data = { deployed, plain, baseline, parts, startMs, baselineStartMs, GZIP_BYTES_MAX };
+  return { title: "Bundle", text: textOf(data), data, failures: failuresOf(deployed) };
 }
 
 function bundleOf(wranglerToml: string, scratch: Scratch, ...more: string[]): Bundle {
-  const directory = scratch.directory();
+  const directory = scratch();
   build(wranglerToml, directory, ...more);
   const modules = readdirSync(directory).filter((name) => !/\.(map|md|json)$/.test(name));
   const contents = modules.map((name) => readFileSync(join(directory, name)));
@@ -99,7 +95,7 @@ function nameOf(file: string): string {
 
 /** Milliseconds in which the isolate was busy when the Worker started, by V8's profile. */
 function startupMs(wranglerToml: string, runs: number, scratch: Scratch): number {
-  const outfile = join(scratch.directory(), "start.cpuprofile");
+  const outfile = join(scratch(), "start.cpuprofile");
   const times = Array.from({ length: runs }, () => {
     const { stdout } = spawnSync(
       process.execPath,

@@ -24,6 +24,13 @@ export const BACKOFF_SECONDS_MAX = 120;
 export const PROBE_PAUSE_MS = 5_000;
 /** A delay above this belongs in the ledger: the local queue wedges at 10,000 pending timers. */
 export const QUEUE_DELAY_SECONDS_MAX = 600;
+/**
+ * Delayed messages of one queue that one isolate lets wait at once: half of those 10,000 (workers-sdk
+ * #15670), since messages that are retried by the queue take timers too. What is beyond stays in the
+ * ledger and goes out with the sweeper's passes. Retries share messages (core/deliver/retry.ts,
+ * DEPARTURE_STEPS), so that it takes more than 100,000 of them to get there.
+ */
+export const DELAYED_MESSAGES_MAX = 5_000;
 
 /** A send that has not answered by then is treated as failed; hangs of 57 s are on record (workerd#6053). */
 export const QUEUE_SEND_TIMEOUT_MS = 2_000;
@@ -116,5 +123,10 @@ export const ADMIN_TOKEN_LENGTH_MIN = 16;
 /** Rows a list answers at most. */
 export const LIST_LIMIT_MAX = 1_000;
 export const LIST_LIMIT_DEFAULT = 100;
+/** The ledger refers to an event's bytes for two generations of 14 days; they must last as long. */
+export const ARCHIVE_DAYS_MIN = 28;
+/** Days that archived events, and what nothing could read, are kept when wrangler.toml says nothing. */
+export const ARCHIVE_DAYS_DEFAULT = 90;
+export const POISON_DAYS_DEFAULT = 30;
 /** A larger event is shown without its data: the bytes have a route of their own. */
 export const ARCHIVED_VIEW_BYTES_MAX = 5_000_000;

@@ -5,7 +5,6 @@
 import { mapWithin } from "../core/deliver/schedule.ts";
 import { Retryable } from "../core/errors.ts";
 import {
-  ARCHIVE_PUT_TIMEOUT_MS,
   CONNECTIONS_MAX,
   CONNECTIONS_PER_TARGET_MAX,
   LEASE_MARGIN_MS,
@@ -14,12 +13,12 @@ import {
 import type { Priority } from "../core/priority.ts";
 import { settleGroupMax } from "../core/settle.ts";
 import type { Target, Tenant } from "../core/tenant.ts";
-import { within } from "../ports/clock.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import { answerMessages } from "./answer-messages.ts";
 import { type Claimed, claimBatch, type Duty } from "./claim.ts";
 import { attempt, recorded } from "./deliver.ts";
+import { keepSegments } from "./keep-segments.ts";
 import {
   backoffSeconds,
   type HeldEvent,
@@ -97,7 +96,8 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
       const inTime = ports.clock.nowMs() + target.timeoutMs <= deadlineMs;
       const result = inTime ? await attemptUnlessClosed(duty, target, closed, ports) : null;
       underWay -= 1;
-      if (result === null) retryLater(duty.held.open, LEASE_SECONDS);
+      if (!inTime) retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
+      else if (result === null) tryAgainLater(duty.held.open);
       else settling.push(settle(duty.held, result, underWay === 0));
     },
   );
@@ -109,10 +109,32 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
       tryAgainLater(event.open);
     }
   }
-  await sendAgain(
-    settled.filter(({ result }) => !unwritten.has(keyOf(result))),
-    ports,
-  );
+  const written = settled.filter(({ result }) => !unwritten.has(keyOf(result)));
+  await giveBack(claimed, new Set(written.map(({ result }) => keyOf(result))), ports);
+  await sendAgain(written, ports);
+}
+
+/** What comes of a message that is given back needs no lease to end first. */
+const GIVEN_BACK_RETRY_SECONDS = 1;
+
+/** A failure only means that the next consumer waits for the lease's end. */
+async function giveBack(
+  { token, duties, unmatched }: Claimed,
+  written: ReadonlySet<string>,
+  ports: DeliverPorts,
+): Promise<void> {
+  const claims = [...duties, ...unmatched.map(({ record }) => unmatchedResult(record))];
+  const unfinished = claims
+    .filter((claim) => !written.has(keyOf(claim)))
+    .map(({ tenant, receivedAtMs, event, subscription, claimedBy }) => {
+      return { tenant, receivedAtMs, event, subscription, claimedBy };
+    });
+  if (unfinished.length === 0) return;
+  try {
+    await ports.ledger.giveBack(token, unfinished);
+  } catch (error) {
+    ports.log.warn("lease-kept", { deliveries: unfinished.length, error: errorText(error) });
+  }
 }
 
 const tryAgainLater = (open: OpenMessage): void =>
@@ -151,20 +173,21 @@ function unmatchedResult(record: Duty["held"]["record"]): DeliveryResult {
   };
 }
 
+/** Null when no attempt could be made. */
 async function attemptUnlessClosed(
   duty: Duty,
   target: Target,
   closed: Set<string>,
   ports: DeliverPorts,
-): Promise<DeliveryResult> {
+): Promise<DeliveryResult | null> {
   const key = `${duty.tenant}/${duty.target}`;
   if (closed.has(key)) return recorded(duty, "parked", "target disabled");
-  const { result, targetGone } = await attempt(duty, target, ports);
-  if (targetGone && !closed.has(key)) {
+  const attempted = await attempt(duty, target, ports);
+  if (attempted?.targetGone && !closed.has(key)) {
     closed.add(key);
     await disable(duty, ports);
   }
-  return result;
+  return attempted?.result ?? null;
 }
 
 /** Closes a target that answered 410, for every consumer from their next claim on. */
@@ -197,36 +220,4 @@ async function tenantsOf(
     }),
   );
   return new Map(tenants);
-}
-
-/** Tries of one segment before its events are left to the queue's redelivery. */
-const ARCHIVE_TRIES_MAX = 3;
-const ARCHIVE_PAUSE_MS = 200;
-/** All tries together stay well within the lease. */
-
-/** Whether all segments are at rest; starts at once and is awaited before anything relies on it. */
-async function keepSegments(claimed: Claimed, ports: DeliverPorts): Promise<boolean> {
-  const kept = await Promise.all(
-    claimed.segments.map(async (segment) => {
-      const parts = segment.events.flatMap(({ frame }) => (frame === null ? [] : [frame.bytes]));
-      for (let tries = 1; tries <= ARCHIVE_TRIES_MAX; tries += 1) {
-        try {
-          const late = () => new Retryable("the archive did not answer in time");
-          await within(
-            ports.archive.put(segment.key, parts),
-            ARCHIVE_PUT_TIMEOUT_MS,
-            ports.clock,
-            late,
-          );
-          return true;
-        } catch (error) {
-          const { key } = segment;
-          ports.log.error("archive-failed", { segment: key, tries, error: errorText(error) });
-          await ports.clock.timer(ARCHIVE_PAUSE_MS * tries).elapsed;
-        }
-      }
-      return false;
-    }),
-  );
-  return kept.every((ok) => ok);
 }

@@ -6,6 +6,7 @@ import { signatureValue, signedPrefix } from "../core/deliver/signature.ts";
 import { bodyOf } from "../core/enqueue/record.ts";
 import type { Target } from "../core/tenant.ts";
 import type { AttemptRecord, DeliveryResult } from "../ports/ledger.ts";
+import { errorText } from "../ports/log.ts";
 import type { OutgoingRequest } from "../ports/transport.ts";
 import type { Duty } from "./claim.ts";
 import type { HeldEvent } from "./open-messages.ts";
@@ -17,12 +18,21 @@ export interface Attempted {
   readonly targetGone: boolean;
 }
 
-/** Sends `duty` to `target` once. Never rejects: a failure of ours on the way is a network answer. */
-export async function attempt(duty: Duty, target: Target, ports: DeliverPorts): Promise<Attempted> {
+/**
+ * Sends `duty` to `target` once. Never rejects; null when a failure of ours came before the request,
+ * which is then no attempt: the target is not to blame for it.
+ */
+export async function attempt(
+  duty: Duty,
+  target: Target,
+  ports: DeliverPorts,
+): Promise<Attempted | null> {
   const startedAtMs = ports.clock.nowMs();
-  const answer = await sendOnce(duty, target, startedAtMs, ports).catch(
-    (): Answer => ({ kind: "network", detail: "the body could not be read from the archive" }),
-  );
+  const answer = await sendOnce(duty, target, startedAtMs, ports).catch((error: unknown) => {
+    ports.log.warn("attempt-not-made", { delivery: duty.id, error: errorText(error) });
+    return null;
+  });
+  if (answer === null) return null;
   const number = duty.attempts + 1;
   const outcome = outcomeOf(answer, number - duty.attemptsBase, target.retry, ports.random.unit());
   ports.meter.add("deliveries_attempted");

@@ -91,9 +91,12 @@ async function toOutbox(
 ): Promise<void> {
   const { outbox, clock } = ports;
   const late = () => new Retryable("the outbox did not answer in time");
-  const byShard = Map.groupBy(items, (item) => outbox.shardOf(tenantOf(item)));
+  // By tenant first: chance decides once for all of a tenant's, so that they share a row.
+  const byTenant = Map.groupBy(items, tenantOf);
+  const byShard = Map.groupBy(byTenant, ([tenant]) => outbox.shardOf(tenant));
   await Promise.all(
-    [...byShard].map(async ([shard, group]) => {
+    [...byShard].map(async ([shard, tenants]) => {
+      const group = tenants.flatMap(([, own]) => own);
       const putting = outbox.put(shard, priority, packed(group, ports));
       const kept = await within(putting, OUTBOX_PUT_TIMEOUT_MS, clock, late);
       if (!kept) throw new Retryable("the outbox is full", OUTBOX_FULL_RETRY_MS);

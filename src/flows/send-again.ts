@@ -2,6 +2,7 @@
  * The fast path of a retry: the event's own frame in a delayed message. The ledger row written before
  * is the guarantee; when nothing comes of a message, the sweeper sends another.
  */
+import { departureSeconds } from "../core/deliver/retry.ts";
 import {
   type Again,
   encodePack,
@@ -10,7 +11,7 @@ import {
   itemBytes,
   type PackItem,
 } from "../core/enqueue/pack.ts";
-import { PACK_BYTES_MAX, QUEUE_DELAY_SECONDS_MAX } from "../core/limits.ts";
+import { PACK_BYTES_MAX } from "../core/limits.ts";
 import type { Priority } from "../core/priority.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
@@ -33,8 +34,8 @@ export async function sendAgain(settled: readonly Settled[], ports: DeliverPorts
   const byDeparture = new Map<string, Map<HeldEvent, Going>>();
   for (const { held, result } of settled) {
     if (result.state !== "retrying" && result.state !== "pending") continue;
-    const delaySeconds = Math.ceil((result.dueInMs ?? 0) / 1_000);
-    if (delaySeconds > QUEUE_DELAY_SECONDS_MAX) continue;
+    const delaySeconds = departureSeconds(result.dueInMs ?? 0);
+    if (delaySeconds === null) continue;
     const departure = `${result.priority} ${delaySeconds}`;
     const events = byDeparture.get(departure) ?? new Map<HeldEvent, Going>();
     byDeparture.set(departure, events);

@@ -81,18 +81,41 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
 
 type Counts = { revived: number; unreadable: number; complete: boolean };
 
-/** Sends what is due, page after page; what the queue refuses stays due for the next pass. */
+/** How a pass reads what is due, and by how much it puts off what it sent. */
+const PASSES = {
+  overdue: {
+    horizonMs: -SWEEP_GRACE_MS,
+    page: SWEEP_PAGE,
+    pages: SWEEP_PAGES_MAX,
+    putOffMs: OUTBOX_RESEND_MS,
+  },
+  // What is not due yet is not put off: its new message may be lost like the last one, and the next
+  // recovery must find it at its own time. It would fill every page, so there is only one.
+  "all-due": {
+    horizonMs: QUEUE_DELAY_SECONDS_MAX * 1_000,
+    page: SWEEP_PAGE * SWEEP_PAGES_MAX,
+    pages: 1,
+    putOffMs: 0,
+  },
+} as const satisfies Record<SweepScope, object>;
+
+/** Sends what is due, in small portions; what the queue refuses stays due for the next pass. */
 async function reviveDue(scope: SweepScope, swept: Counts, ports: DeliverPorts): Promise<void> {
-  const horizonMs = scope === "overdue" ? -SWEEP_GRACE_MS : QUEUE_DELAY_SECONDS_MAX * 1_000;
-  const putOffMs = OUTBOX_RESEND_MS + Math.max(0, horizonMs); // beyond this pass's own horizon
-  for (let page = 0; page < SWEEP_PAGES_MAX; page += 1) {
-    const due = await ports.ledger.due(horizonMs, SWEEP_PAGE);
-    const { sent, lost } = await sendDue(due, ports);
-    swept.revived += sent.length;
-    swept.unreadable += lost.length;
-    if (sent.length > 0) await ports.ledger.putOff(sent, putOffMs);
-    if (sent.length + lost.length < due.length) break; // the queue refuses
-    if (due.length < SWEEP_PAGE) return;
+  const { horizonMs, page, pages, putOffMs } = PASSES[scope];
+  for (let read = 0; read < pages; read += 1) {
+    const due = await ports.ledger.due(horizonMs, page);
+    for (let at = 0; at < due.length; at += SWEEP_PAGE) {
+      const some = due.slice(at, at + SWEEP_PAGE);
+      const { sent, lost } = await sendDue(some, ports);
+      swept.revived += sent.length;
+      swept.unreadable += lost.length;
+      if (sent.length > 0) await ports.ledger.putOff(sent, putOffMs);
+      if (sent.length + lost.length < some.length) {
+        swept.complete = false; // the queue refuses
+        return;
+      }
+    }
+    if (due.length < page) return;
   }
   swept.complete = false;
 }

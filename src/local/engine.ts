@@ -3,11 +3,12 @@
  * that wrangler.toml names. `wrangler dev` would do the same through a proxy, at a multiple of the cost.
  */
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { RECOVER_CRON } from "../flows/sweep.ts";
+import { guardEngines } from "./guard.ts";
 import { ROOT, WRANGLER } from "./paths.ts";
 
 /** As often as wrangler.toml's cron; the local engine never fires one by itself. */
@@ -53,6 +54,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   if (options.buildDirectory === undefined) buildWorker(directory);
   // wrangler reads .dev.vars too and says so; the variables of a run come in through its options.
   process.env.WRANGLER_LOG ??= "error";
+  guardEngines();
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
   const { modulesRules: _, ...bindings } = workerOptions; // for sources; what runs here is built
   const recover = async () => {
@@ -75,12 +77,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       log: new Log(LogLevel.NONE),
       resourcePersistencePath: options.stateDirectory,
       unsafeHandleRuntimeRestart: recover,
+      unsafeTriggerHandlers: true,
       ...stdio(options.onLine),
       ...(options.inspector === true ? { inspectorPort: 0, inspectorHost: "127.0.0.1" } : {}),
     } as unknown as Parameters<typeof convertV4MiniflareOptions>[0]),
   );
   const url = await miniflare.ready;
-  await migrate(miniflare);
+  await migrate(miniflare, options.stateDirectory);
   await recover();
   const sweep = () => runScheduled(miniflare, "* * * * *");
   const timer = setInterval(() => void sweep().catch(() => {}), SWEEP_EVERY_MS);
@@ -112,13 +115,30 @@ function stdio(onLine: EngineOptions["onLine"]) {
   };
 }
 
+/**
+ * By a request, not through Miniflare's stand-in for the Worker: that one blocks this process until the
+ * engine answers, and an engine whose log nobody reads meanwhile stops writing it, and answering.
+ */
 async function runScheduled(miniflare: Miniflare, cron: string): Promise<void> {
-  const worker = await miniflare.getWorker();
-  await worker.scheduled({ cron, scheduledTime: new Date() });
+  const url = `http://127.0.0.1/cdn-cgi/local/scheduled?cron=${encodeURIComponent(cron)}`;
+  const response = await miniflare.dispatchFetch(url);
+  const said = await response.text();
+  if (!response.ok) throw new Error(`${cron}: ${response.status} ${said}`);
 }
 
-/** Applies the migrations that this state has not seen, in the table wrangler uses for them. */
-async function migrate(miniflare: Miniflare): Promise<void> {
+/**
+ * Applies the migrations that this state has not seen, in the table wrangler uses for them. Asking the
+ * database blocks this process, so a file beside it says when there is nothing to ask: an engine that
+ * starts with much to catch up on writes a log that must be read (see runScheduled).
+ */
+async function migrate(miniflare: Miniflare, stateDirectory: string): Promise<void> {
+  const directory = join(ROOT, "migrations");
+  const names = readdirSync(directory)
+    .filter((file) => file.endsWith(".sql"))
+    .sort();
+  const stamp = join(stateDirectory, "d1", "migrations-applied");
+  const all = `${names.join("\n")}\n`;
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === all) return;
   const db = await miniflare.getD1Database("DB");
   await db
     .prepare(
@@ -129,10 +149,7 @@ async function migrate(miniflare: Miniflare): Promise<void> {
     .run();
   const { results } = await db.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
   const applied = new Set(results.map(({ name }) => name));
-  const directory = join(ROOT, "migrations");
-  for (const name of readdirSync(directory)
-    .filter((file) => file.endsWith(".sql"))
-    .sort()) {
+  for (const name of names) {
     if (applied.has(name)) continue;
     const statements = readFileSync(join(directory, name), "utf8").split(
       "--> statement-breakpoint",
@@ -142,4 +159,5 @@ async function migrate(miniflare: Miniflare): Promise<void> {
       db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name),
     ]);
   }
+  writeFileSync(stamp, all);
 }

@@ -18,10 +18,12 @@ const tasks = {
   start: () => [join(root, "src/local/start.ts")],
   demo: () => [join(root, "src/local/demo.ts")],
   deploy: () => [join(root, "src/local/deploy.ts")],
+  sim: () => [join(root, "test/simulation/main.ts")],
   bench: () => [join(root, "bench/run.ts")],
   test: () => [join(root, "src/local/check.ts"), "test"],
   check: () => [join(root, "src/local/check.ts"), "check"],
   dev: () => [join(root, "src/local/dev.ts")],
+  crash: () => [join(root, "test/crash/run.ts")],
   wrangler: () => [bin("wrangler/bin/wrangler.js")],
   migrations: () => [
     bin("drizzle-kit/bin.cjs"),
@@ -80,16 +82,8 @@ const child = spawn(node, [...command(), ...rest], {
   env: { ...quiet, ...process.env, PATH: path },
 });
 
-/** The engine's own process: it would outlive a task that is killed, and keep its port and its files. */
-let enginePids = [];
-child.on("message", (message) => {
-  if (Array.isArray(message?.enginePids)) enginePids = message.enginePids;
-});
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
-child.on("exit", (code, signal) => {
-  if (signal !== null) for (const pid of enginePids) kill(pid);
-  process.exit(signal === null ? (code ?? 1) : 1);
-});
+child.on("exit", (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));
 
 // Whoever kills npm, or the shell that npm runs this in, means all of it.
 const ancestors = [process.ppid];
@@ -109,13 +103,5 @@ function isAlive(pid) {
     return process.kill(pid, 0);
   } catch {
     return false;
-  }
-}
-
-function kill(pid) {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended by itself.
   }
 }

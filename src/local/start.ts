@@ -16,14 +16,24 @@ const vars = readOrCreateVars(join(ROOT, ".dev.vars"));
 const parsed = parseConfig(vars);
 if (!parsed.ok) fail(parsed.faults.map((fault) => `.dev.vars: ${fault}`));
 
+let stopping = false;
+let end = async (): Promise<void> => {}; // an engine that is just starting ends with this process
+// The program that started this one is gone, perhaps by now.
+process.on("disconnect", () => void stop());
+if (process.connected === false) process.exit(0);
+
 const echo = await startEcho((line) => console.log(line));
 const engine = await startEngine({
   port,
   stateDirectory,
   vars,
   onLine: (line) => console.error(line),
-  onProcesses: (enginePids) => process.send?.({ enginePids }),
 }).catch((error: unknown) => fail([error instanceof Error ? error.message : String(error)]));
+
+end = async () => {
+  await engine.stop();
+  await echo.stop();
+};
 
 const demo = await prepareDemo(createAdmin(engine.url, vars.ADMIN_TOKEN ?? ""), echo.url);
 
@@ -35,20 +45,16 @@ Send a signed webhook to the demo tenant; what its target receives is printed he
 ${demo.curl(engine.url)}
 `);
 
-let stopping = false;
 async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
-  await engine.stop();
-  await echo.stop();
+  await end();
   process.exit(0);
 }
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.removeAllListeners(signal); // Miniflare's own would end the process at once, not with 0
   process.on(signal, () => void stop());
 }
-// The program that started this one is gone.
-process.on("disconnect", () => void stop());
 
 function fail(lines: readonly string[]): never {
   for (const line of lines) console.error(line);

@@ -129,9 +129,17 @@ export interface Ledger {
     results: readonly DeliveryResult[],
     duplicates: readonly Duplicate[],
   ): Promise<ReadonlySet<string>>;
+  /** Ends the token's leases on what it did not finish, so that the next consumer need not wait for their end. */
+  giveBack(
+    token: string,
+    unfinished: readonly (DeliveryKey & Pick<DeliveryResult, "claimedBy">)[],
+  ): Promise<void>;
   /** Owed deliveries due within `horizonMs`, the longest due first. */
   due(horizonMs: number, count: number): Promise<DueDelivery[]>;
-  /** Puts off what was just sent again, so that the next pass leaves it alone. */
+  /**
+   * Puts off what was just sent again, so that the next pass leaves it alone. What was sent can be
+   * claimed meanwhile: an ended lease is over for good, one that is held again is left as it is.
+   */
   putOff(keys: readonly DeliveryKey[], byMs: number): Promise<void>;
   /** Gives up what is owed, for a person to see. */
   bury(keys: readonly DeliveryKey[], reason: string): Promise<void>;

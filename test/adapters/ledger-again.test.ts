@@ -1,6 +1,6 @@
 /** What is still owed, in both ledgers: claimed again, found when due, put off, released, recovered. */
 import { describe, expect, it } from "vitest";
-import { type AgainClaim, type FirstClaim, keyOf } from "../../src/ports/ledger.ts";
+import { type AgainClaim, type FirstClaim, firstKey, keyOf } from "../../src/ports/ledger.ts";
 import {
   againOf,
   claim,
@@ -130,6 +130,58 @@ describe.each(SUBJECTS)("a delivery owed in $name", ({ ledger }) => {
     await ledger.putOff([againOf(late), againOf(done)], 100 * SECOND);
     expect(await dueOf(ledger, tenant, 90 * SECOND)).toEqual([]);
     expect(await dueOf(ledger, tenant, 110 * SECOND)).toMatchObject([{ event: late.id }]);
+  });
+
+  it("is given to the message that was sent when its holder's lease had ended, also once put off", async () => {
+    const tenant = freshTenant();
+    const again = againOf(await owed(firstOf({ tenant })));
+    await given([again], ENDED);
+    await ledger.putOff([again], 100 * SECOND);
+    expect(await dueOf(ledger, tenant, 90 * SECOND)).toEqual([]);
+    expect(await given([again])).toEqual([keyOf(again)]);
+  });
+
+  it("keeps the lease that another has taken since it was sent", async () => {
+    const tenant = freshTenant();
+    const again = againOf(await owed(firstOf({ tenant })));
+    await given([again], 90);
+    await ledger.putOff([again], 1_000 * SECOND);
+    expect(await dueOf(ledger, tenant, 95 * SECOND)).toMatchObject([{ event: again.event }]);
+    expect(await given([again])).toEqual([]);
+  });
+});
+
+describe.each(SUBJECTS)("a claim that is given back in $name", ({ ledger }) => {
+  it("is free at once, and what was settled under it stays done", async () => {
+    const first = firstOf();
+    const token = freshToken();
+    await claimFirsts(ledger, token, [first]);
+    const done = resultOf(first, { subscription: "done", state: "delivered" });
+    await ledger.settle(token, [done], []);
+    await ledger.giveBack(token, [resultOf(first, { subscription: "left" })]);
+    const answer = await claim(ledger, freshToken(), { firsts: [first] });
+    expect(answer.firsts.get(firstKey(first))).toEqual({
+      kind: "claimed",
+      done: new Set(["done"]),
+    });
+  });
+
+  it("by row is due at once, with the attempts it had", async () => {
+    const first = await settledOnce(ledger, retrying(), firstOf());
+    const token = freshToken();
+    await claim(ledger, token, { agains: [againOf(first)] });
+    await ledger.giveBack(token, [resultOf(first, { claimedBy: "row" })]);
+    const next = await claim(ledger, freshToken(), { agains: [againOf(first)] });
+    expect([...next.agains.keys()]).toEqual([keyOf(againOf(first))]);
+  });
+
+  it("by a token that holds it no more is refused", async () => {
+    const first = firstOf();
+    const [stale, holder] = [freshToken(), freshToken()];
+    await claimFirsts(ledger, stale, [first], ENDED);
+    await claimFirsts(ledger, holder, [first]);
+    await ledger.giveBack(stale, [resultOf(first)]);
+    expect(await claimFirsts(ledger, freshToken(), [first])).toEqual(["leased"]);
   });
 });
 

@@ -9,12 +9,12 @@ import {
   againOf,
   claim,
   claimFirsts,
+  costOf,
   dueOf,
   ENDED,
   firstOf,
   freshTenant,
   freshToken,
-  meter,
   resultOf,
   retrying,
   session,
@@ -23,17 +23,6 @@ import {
 
 const ledger = createLedger(session);
 const history = createHistory(session);
-
-/** Rows written and round trips made by `work`. */
-async function costOf(work: () => Promise<unknown>): Promise<{ rows: number; trips: number }> {
-  const before = meter.read();
-  await work();
-  const after = meter.read();
-  return {
-    rows: after.d1_rows_written - before.d1_rows_written,
-    trips: after.d1_round_trips - before.d1_round_trips,
-  };
-}
 
 const COUNT = 100;
 const batch = () => Array.from({ length: COUNT }, () => firstOf());

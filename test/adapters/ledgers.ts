@@ -42,7 +42,7 @@ export interface Subject {
   copiesOf(event: string): Promise<string[]>;
 }
 
-export const meter = createMeter();
+const meter = createMeter();
 export const session = createSession(env.DB, meter);
 export const vault = createVault(env.ENCRYPTION_KEY ?? "");
 export const config = createConfigStore(session, vault);
@@ -213,4 +213,17 @@ export async function dueOf(
   horizonMs = 1_000,
 ): Promise<DueDelivery[]> {
   return (await ledger.due(horizonMs, 10_000)).filter((due) => due.tenant === tenant);
+}
+
+/** Rows written and round trips made by `work`. */
+export async function costOf(
+  work: () => Promise<unknown>,
+): Promise<{ rows: number; trips: number }> {
+  const before = meter.read();
+  await work();
+  const after = meter.read();
+  return {
+    rows: after.d1_rows_written - before.d1_rows_written,
+    trips: after.d1_round_trips - before.d1_round_trips,
+  };
 }

@@ -1,6 +1,5 @@
 /** Targets of a batch: closed, deleted, gone or slow, and what that means for others. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { LEASE_SECONDS } from "../../src/core/limits.ts";
 import { createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
 import { consume, messageWith, rowOf } from "./consumer.ts";
@@ -87,7 +86,7 @@ describe("a target", () => {
 });
 
 describe("time", () => {
-  it("that is left of the lease bounds what is begun: the rest comes back", async () => {
+  it("that is left of the lease bounds what is begun: the rest comes back at once", async () => {
     world.transport.answer = async () => {
       await world.clock.timer(14_500).elapsed;
       return response(200);
@@ -101,7 +100,11 @@ describe("time", () => {
     const acked = answers.filter((answer) => answer === "ack").length;
     expect(acked).toBe(world.transport.sent.length);
     expect(acked).toBeLessThan(keys.length);
-    expect(answers.filter((answer) => answer === LEASE_SECONDS)).toHaveLength(keys.length - acked);
+    expect(answers.filter((answer) => answer === 1)).toHaveLength(keys.length - acked);
     expect(world.log.of("settle-refused")).toEqual([]);
+    // Their claims are given back: the next consumer need not wait for the lease's end.
+    const rest = keys.slice(acked).map((key) => messageWith({ key, to: ["pager"] }));
+    expect(await consume(world, "normal", rest.slice(0, 6))).toEqual(Array(6).fill("ack"));
+    expect(world.transport.sent).toHaveLength(acked + 6);
   });
 });

@@ -190,6 +190,26 @@ describe("outbox always", () => {
   });
 });
 
+describe("events of one tenant that may go to several shards", () => {
+  it("go to one of them together, so that they share a row", async () => {
+    const puts: string[][] = [];
+    let shard = 0;
+    const { normal } = createCommits("always", {
+      clock,
+      log,
+      text: platformText,
+      queues: createMemoryQueues(clock),
+      outbox: {
+        ...createWorld(clock).outbox,
+        shardOf: () => (shard += 1),
+        put: async (_, __, packs) => puts.push(packs.flatMap(keysOf)) > 0,
+      },
+    });
+    await clock.run(Promise.all(["first", "a", "b", "c"].map((key) => normal.add(item(key)))));
+    expect(puts).toEqual([["first"], ["a", "b", "c"]]);
+  });
+});
+
 describe("events of one moment", () => {
   it("go in one call, as few packs as their size allows, each within a message's bound", async () => {
     const commits = commitsWith("on-failure", "takes", "takes");

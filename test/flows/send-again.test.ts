@@ -97,6 +97,16 @@ describe("what is owed", () => {
     expect(messages("normal").map(({ inSeconds }) => inSeconds)).toEqual([1, 2, 0]);
   });
 
+  it("leaves at one of few moments although each pause is its own", async () => {
+    const all = Array.from({ length: 600 }, (_, at) =>
+      settled(held({ key: `${at}` }), { target: "pager", dueInMs: 300_000 + at * 100 }),
+    );
+    await send(...all);
+    const moments = new Set(messages("normal").map(({ inSeconds }) => inSeconds));
+    expect([...moments]).toEqual([300, 315, 330, 345, 360]);
+    expect(messages("normal").flatMap(({ items }) => items)).toHaveLength(600);
+  });
+
   it("rests in the archive where its event does", async () => {
     const pointer = { segment: "acme/big/1", offset: 0, length: 9 };
     await send(settled({ ...held({}), frame: null, pointer }, { target: "pager" }));

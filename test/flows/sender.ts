@@ -43,7 +43,8 @@ export const ALARM = '{"kind":"order","urgent":true}';
 
 type HeaderSketch = Readonly<Record<string, string>>;
 
-function webhook(path: string, body: string | Uint8Array, headers: HeaderSketch): Webhook {
+/** A webhook as the door hands it on. */
+export function webhook(path: string, body: string | Uint8Array, headers: HeaderSketch): Webhook {
   const [tenant = "", source = ""] = path.split("/");
   const bytes = typeof body === "string" ? platformText.encode(body) : body;
   return {

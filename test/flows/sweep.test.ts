@@ -276,6 +276,26 @@ describe("after everything under way was lost", () => {
     expect(carried[0]?.inSeconds).toBeLessThanOrEqual(6);
   });
 
+  it("and lost once more, the same goes out again at its own time", async () => {
+    await owe("soon");
+    for (let kills = 1; kills <= 3; kills += 1) {
+      await world.clock.run(recoverAll(createIsolate(world).deliver));
+      const carried = carriedBy("normal");
+      expect(carried).toHaveLength(1);
+      expect(carried[0]?.inSeconds).toBeLessThanOrEqual(6);
+      world.queues.kept.normal.clear();
+    }
+  });
+
+  it("what was overdue goes out at once, and is left to its message until the queue had its time", async () => {
+    await owe();
+    await world.clock.advance(3_600_000);
+    await world.clock.run(recoverAll(createIsolate(world).deliver));
+    expect(carriedBy("normal")).toMatchObject([{ inSeconds: 0 }]);
+    await world.clock.advance(SWEEP_GRACE_MS - 1);
+    expect(await sweeping("overdue")).toMatchObject({ revived: 0 });
+  });
+
   it("leases end, and the outbox sends what it keeps", async () => {
     const { deliver } = createIsolate(world);
     await deliver.outbox.put(0, "bulk", [

@@ -102,12 +102,15 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     if (!isHeld) return false;
     const now = clock.nowMs();
     const before = claimedBy === "event" ? [] : (row?.log ?? []);
+    // A target that was opened meanwhile has released what was parked: this one would wait for ever.
+    const isLate = rest.state === "parked" && tenants.isOpen(rest.tenant, rest.target);
     const isLogged = attempt === null || (claimedBy === "row" && row?.attempts === rest.attempts);
     deliveries.set(keyOf(result), {
       ...rest,
       lastStatus: rest.lastStatus ?? (claimedBy === "row" ? (row?.lastStatus ?? null) : null),
       attemptsBase: row?.attemptsBase ?? 0,
-      dueAtMs: dueInMs === null ? null : now + dueInMs,
+      state: isLate ? "pending" : rest.state,
+      dueAtMs: isLate ? 0 : dueInMs === null ? null : now + dueInMs,
       settledAtMs: now,
       token,
       log: isLogged ? before : [...before, attempt].slice(-ATTEMPTS_LOGGED_MAX),
@@ -155,6 +158,19 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       return new Set(refused);
     },
 
+    async giveBack(token, unfinished) {
+      for (const key of unfinished) {
+        const row = events.get(key.event);
+        if (key.claimedBy === "event" && row?.token === token) row.leaseUntilMs = 0;
+        if (key.claimedBy === "event") continue;
+        change(key, ({ state, token: holder }) =>
+          state === "delivering" && holder === token
+            ? { state: "pending", dueAtMs: clock.nowMs() }
+            : {},
+        );
+      }
+    },
+
     async due(horizonMs, count) {
       const now = clock.nowMs();
       return [...deliveries.values()]
@@ -171,9 +187,14 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
 
     async putOff(keys, byMs) {
       for (const key of keys) {
-        change(key, (row) =>
-          isOwed(row) ? { dueAtMs: Math.max(row.dueAtMs ?? 0, clock.nowMs()) + byMs } : {},
-        );
+        change(key, (row) => {
+          const now = clock.nowMs();
+          const due = row.dueAtMs ?? 0;
+          if (!isOwed(row) || (row.state === "delivering" && due >= now)) return {};
+          // A lease that has ended: as "delivering" its new time would be a lease again.
+          const state = row.state === "delivering" ? "pending" : row.state;
+          return { state, dueAtMs: Math.max(due, now) + byMs };
+        });
       }
     },
 

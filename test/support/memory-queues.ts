@@ -1,6 +1,7 @@
 /** The queues in memory: messages that come again until they are acknowledged. */
 import { Invariant, Retryable } from "../../src/core/errors.ts";
 import { PACK_BYTES_MAX } from "../../src/core/limits.ts";
+import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
 import type { QueueRole } from "../../src/flows/deliver-batch.ts";
 import type { QueueMessage } from "../../src/flows/open-messages.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -25,10 +26,41 @@ export interface MemoryQueues extends Queues {
 /** Longer than any batch is worked on: a message whose consumer died comes again after it. */
 const VISIBILITY_MS = 900_000;
 
-export function createMemoryQueues(clock: Clock): MemoryQueues {
+export interface MemoryQueuesOptions {
+  /** Told of every message that will be there to take, and when. */
+  readonly onVisible?: (role: QueueRole, atMs: number) => void;
+  /** Times a message comes again before it goes to the dead queue. */
+  readonly retriesMax?: number;
+}
+
+export function createMemoryQueues(
+  clock: Clock,
+  {
+    onVisible = () => {},
+    retriesMax = CONSUMER_SETTINGS.normal.maxRetries,
+  }: MemoryQueuesOptions = {},
+): MemoryQueues {
   const empty = () => new Map<string, Kept>();
   const queues = { critical: empty(), normal: empty(), bulk: empty(), dead: empty() };
   let last = 0;
+
+  function show(role: QueueRole, message: Kept, atMs: number): void {
+    message.visibleAtMs = atMs;
+    onVisible(role, atMs);
+  }
+
+  /** Those that came too often leave for the dead queue. */
+  function bury(role: QueueRole): void {
+    if (role === "dead") return;
+    for (const message of queues[role].values()) {
+      if (message.attempts <= retriesMax || message.visibleAtMs > clock.nowMs()) continue;
+      queues[role].delete(message.id);
+      const dead = { ...message, attempts: 0 };
+      queues.dead.set(message.id, dead);
+      show("dead", dead, clock.nowMs());
+    }
+  }
+
   return {
     kept: queues,
     refuses: false,
@@ -42,6 +74,7 @@ export function createMemoryQueues(clock: Clock): MemoryQueues {
         const id = `message-${last}`;
         const visibleAtMs = clock.nowMs() + delaySeconds * 1_000;
         queues[priority].set(id, { id, body: body.slice(), attempts: 0, visibleAtMs });
+        onVisible(priority, visibleAtMs);
       }
     },
 
@@ -55,20 +88,19 @@ export function createMemoryQueues(clock: Clock): MemoryQueues {
     },
 
     take(role, count) {
+      bury(role);
       const due = [...queues[role].values()].filter(
         ({ visibleAtMs }) => visibleAtMs <= clock.nowMs(),
       );
       return due.slice(0, count).map((message) => {
         message.attempts += 1;
-        message.visibleAtMs = clock.nowMs() + VISIBILITY_MS;
+        show(role, message, clock.nowMs() + VISIBILITY_MS);
         return {
           id: message.id,
           body: message.body,
           attempts: message.attempts,
           ack: () => void queues[role].delete(message.id),
-          retry: (delaySeconds) => {
-            message.visibleAtMs = clock.nowMs() + delaySeconds * 1_000;
-          },
+          retry: (delaySeconds) => show(role, message, clock.nowMs() + delaySeconds * 1_000),
         };
       });
     },

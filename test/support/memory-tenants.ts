@@ -2,7 +2,7 @@
 
 import { signingKey } from "../../src/core/deliver/signature.ts";
 import type { Json } from "../../src/core/json.ts";
-import { compileRules, parsePattern } from "../../src/core/pattern/index.ts";
+import { compileRules, parsePattern, type RuleSet } from "../../src/core/pattern/index.ts";
 import type { Priority } from "../../src/core/priority.ts";
 import type { Limit, Source, Target, Tenant } from "../../src/core/tenant.ts";
 import type { VerifyConfig } from "../../src/core/verify/config.ts";
@@ -32,6 +32,8 @@ export interface MemoryTenants extends TenantStore {
   revision(id: string): number | undefined;
   /** When its present life began, and with which revision. */
   born(id: string): { readonly atMs: number; readonly revision: number } | undefined;
+  /** Whether the tenant has the target and nothing closes it. */
+  isOpen(id: string, target: string): boolean;
   /** Closes a target as a 410 does; the new revision, or null if there is no such target. */
   disable(id: string, target: string): number | null;
 }
@@ -62,6 +64,7 @@ export function createMemoryTenants(
     },
     born: (id) => births.get(id),
     revision: (id) => tenants.get(id)?.revision,
+    isOpen: (id, target) => tenants.get(id)?.targets.get(target)?.closed === null,
     disable(id, name) {
       const tenant = tenants.get(id);
       if (tenant === undefined) return null;
@@ -95,14 +98,29 @@ export function tenantOf(id: string, revision: number, sketch: TenantSketch): Te
       priority,
       targets,
     })),
-    ruleSet: compileRules(
-      rules.map(([name, { pattern = { id: [{ exists: true }] } }]) => {
-        const parsed = parsePattern(pattern);
-        if (!parsed.ok) throw new Error(`rule ${name} has no valid pattern`);
-        return { id: name, pattern: parsed.pattern };
-      }),
-    ),
+    ruleSet: ruleSetOf(rules),
   };
+}
+
+/** Compiled once in a process: thousands of simulated tenants have the same few rules. */
+const compiled = new Map<string, RuleSet>();
+
+function ruleSetOf(rules: readonly (readonly [string, RuleSketch])[]): RuleSet {
+  const patterns = rules.map(([name, { pattern = { id: [{ exists: true }] } }]) => {
+    return [name, pattern] as const;
+  });
+  const key = JSON.stringify(patterns);
+  const known = compiled.get(key);
+  if (known !== undefined) return known;
+  const ruleSet = compileRules(
+    patterns.map(([name, pattern]) => {
+      const parsed = parsePattern(pattern);
+      if (!parsed.ok) throw new Error(`rule ${name} has no valid pattern`);
+      return { id: name, pattern: parsed.pattern };
+    }),
+  );
+  compiled.set(key, ruleSet);
+  return ruleSet;
 }
 
 function targetOf(

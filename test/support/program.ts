@@ -11,20 +11,28 @@ import { eventually } from "./wait.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const START_MS_MAX = 50_000;
 
-export interface Program {
-  readonly url: string;
-  readonly admin: Admin;
-  send(path: string, init?: RequestInit): Promise<Response>;
+/** As soon as it is spawned, which is long before it takes requests. */
+export interface Starting {
   /** Tells the process that was started to end; answers its exit code. */
   end(signal: NodeJS.Signals): Promise<number | null>;
   /** Kills processes of it without warning: all, or those whose command line has this in it. */
   kill(part?: string): Promise<void>;
   /** Command lines of its processes that still run. */
   running(): string[];
+  /** Resolves when it takes requests. */
+  ready(): Promise<Program>;
 }
 
-/** Resolves when it takes requests. */
-export async function startProgram(stateDirectory: string): Promise<Program> {
+export interface Program extends Starting {
+  readonly url: string;
+  readonly admin: Admin;
+  send(path: string, init?: RequestInit): Promise<Response>;
+}
+
+export const startProgram = (stateDirectory: string): Promise<Program> =>
+  spawnProgram(stateDirectory).ready();
+
+export function spawnProgram(stateDirectory: string): Starting {
   // What it leaves behind when it is killed goes with the state.
   const temporary = join(stateDirectory, "tmp");
   mkdirSync(temporary, { recursive: true });
@@ -44,23 +52,32 @@ export async function startProgram(stateDirectory: string): Promise<Program> {
       (left) => left.length === 0,
     );
   }
-  const url = await addressOf(child).catch(async (error: unknown) => {
-    await kill();
-    throw error;
-  });
-  const token = readOrCreateVars(join(ROOT, ".dev.vars")).ADMIN_TOKEN ?? "";
-  return {
-    url,
-    admin: createAdmin(url, token),
-    send: (path, init) => fetch(`${url}/in/${path}`, { method: "POST", ...init }),
+  const address = addressOf(child);
+  address.catch(() => {}); // told to whoever asks for it
+  const starting: Omit<Starting, "ready"> = {
     async end(signal) {
       child.kill(signal);
-      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+      if (!hasEnded(child)) await once(child, "exit");
       return child.exitCode;
     },
     kill,
     running: () => processes().map(({ command }) => command),
   };
+  async function ready(): Promise<Program> {
+    const url = await address.catch(async (error: unknown) => {
+      await kill();
+      throw error;
+    });
+    const token = readOrCreateVars(join(ROOT, ".dev.vars")).ADMIN_TOKEN ?? "";
+    return {
+      ...starting,
+      ready,
+      url,
+      admin: createAdmin(url, token),
+      send: (path, init) => fetch(`${url}/in/${path}`, { method: "POST", ...init }),
+    };
+  }
+  return { ...starting, ready };
 }
 
 function killNow(pid: number): void {
@@ -71,6 +88,9 @@ function killNow(pid: number): void {
   }
 }
 
+const hasEnded = (child: ChildProcess): boolean =>
+  child.exitCode !== null || child.signalCode !== null;
+
 async function addressOf(child: ChildProcess): Promise<string> {
   let said = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -79,7 +99,7 @@ async function addressOf(child: ChildProcess): Promise<string> {
     });
   }
   const address = await eventually(
-    async () => /listens at (\S+)/.exec(said)?.[1] ?? (child.exitCode === null ? null : "ended"),
+    async () => /listens at (\S+)/.exec(said)?.[1] ?? (hasEnded(child) ? "ended" : null),
     (found) => found !== null,
     START_MS_MAX,
   );

@@ -42,13 +42,16 @@ function difference(after: Counts, before: Counts): Counts {
   return Object.fromEntries(entries) as Counts;
 }
 
-/** What `work` cost until `events` of it were delivered and written down. */
+/** What `work` cost until `events` of it were delivered, written down and struck off the outbox. */
 async function costOf(events: number, work: () => Promise<unknown>): Promise<Counts> {
   const before = await counts();
   await work();
   return eventually(
     async () => difference(await counts(), before),
-    (cost) => cost.deliveries_delivered >= events && cost.d1_rows_written >= 2 * events,
+    (cost) =>
+      cost.deliveries_delivered >= events &&
+      cost.d1_rows_written >= 2 * events &&
+      cost.durable_object_rows_written >= 2 * cost.outbox_rows,
     60_000,
   );
 }
@@ -96,6 +99,7 @@ describe(`events of ${SENDERS} senders at once, with one rule and one target`, (
   it("take at most a tenth of a Durable Object call each, under a limit", () => {
     expect(cost.durable_object_calls / EVENTS).toBeLessThanOrEqual(0.1);
     expect(cost.outbox_rows).toBe(0);
+    expect(cost.durable_object_rows_written).toBeLessThanOrEqual(cost.durable_object_calls);
   });
 
   it("travel ten and more in a message", () => {
@@ -109,14 +113,29 @@ describe(`events of ${SENDERS} senders at once, with one rule and one target`, (
 });
 
 describe("events with OUTBOX=always", () => {
-  beforeAll(() => start("always"));
+  let cost: Counts;
+
+  beforeAll(async () => {
+    await start("always");
+    await warmUp();
+    cost = await costOf(EVENTS, () => sendTo("open", EVENTS, SENDERS));
+  });
+
   afterAll(stop);
 
-  it("take at most a tenth of a Durable Object call each too, the limiter's and the outbox's", async () => {
-    await warmUp();
-    const cost = await costOf(EVENTS, () => sendTo("open", EVENTS, SENDERS));
+  it("take at most a tenth of a Durable Object call each too, the limiter's and the outbox's", () => {
     expect(EVENTS / cost.outbox_rows).toBeGreaterThanOrEqual(10);
     expect(cost.durable_object_calls / EVENTS).toBeLessThanOrEqual(0.1);
+  });
+
+  it("write a row for each pack that is kept and one when it is struck off, at most 0.3 an event", () => {
+    const { outbox_rows, durable_object_calls, durable_object_rows_written } = cost;
+    expect(durable_object_rows_written).toBeLessThanOrEqual(2 * outbox_rows + durable_object_calls);
+    expect(durable_object_rows_written / EVENTS).toBeLessThanOrEqual(0.3);
+  });
+
+  it("are archived a hundred and more in an object", () => {
+    expect(EVENTS / cost.r2_puts).toBeGreaterThanOrEqual(100);
   });
 });
 

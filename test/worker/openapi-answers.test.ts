@@ -36,7 +36,7 @@ afterAll(async () => {
 
 const name = ({ method, path }: Documented) => `${method} ${path}`;
 const secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G"];
-const limit = { eventsPerSecond: 1, burst: 2, overflow: "reject" };
+const limit = { eventsPerSecond: 0.01, burst: 2, overflow: "reject" };
 const TENANT = "/admin/tenants/{tenant}";
 
 /** What is sent to the operations that take a body: each of them at least one, as rich as it may be. */

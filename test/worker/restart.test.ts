@@ -1,17 +1,17 @@
 /** The router killed at work, ended, and started again on the same state: what it took is delivered. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hangUp, never, receiverHere, status } from "../support/answers.ts";
 import { accepted } from "../support/ingest-answer.ts";
-import { type Program, startProgram } from "../support/program.ts";
+import { type Program, type Starting, spawnProgram, startProgram } from "../support/program.ts";
 import type { Answer, Receiver } from "../support/receiver.ts";
 import { prepareTenant } from "../support/tenant.ts";
 import { eventually } from "../support/wait.ts";
 
 let stateDirectory: string;
-const started: Program[] = [];
+const started: Starting[] = [];
 
 beforeEach(() => {
   stateDirectory = mkdtempSync(join(tmpdir(), "signalbox-restart-"));
@@ -135,4 +135,40 @@ describe("told to end", () => {
       (left) => left.length === 0,
     );
   });
+});
+
+describe("killed while it starts", () => {
+  const running = (part: string) => (program: Starting) =>
+    program.running().some((command) => command.includes(part));
+  const hasDatabase = () =>
+    readdirSync(stateDirectory, { recursive: true, encoding: "utf8" }).some((path) =>
+      /^d1.*(?<!metadata)\.sqlite$/.test(path),
+    );
+
+  it.each([
+    { point: "the program has begun", isThere: running("start.ts"), part: "run.mjs" },
+    { point: "the Worker is being built", isThere: running("deploy"), part: "start.ts" },
+    { point: "the engine has begun", isThere: running("workerd"), part: "start.ts" },
+    { point: "the engine has opened its database", isThere: hasDatabase, part: "run.mjs" },
+    { point: "the engine has opened its database", isThere: hasDatabase, part: "src/local" },
+  ])(
+    "when $point, by killing $part alone, it leaves no process",
+    {
+      timeout: TIMEOUT_MS,
+    },
+    async ({ isThere, part }) => {
+      const program = spawnProgram(stateDirectory);
+      started.push(program);
+      await eventually(
+        async () => isThere(program),
+        (there) => there,
+        40_000,
+      );
+      await program.kill(part);
+      await eventually(
+        async () => program.running(),
+        (left) => left.length === 0,
+      );
+    },
+  );
 });

@@ -51,6 +51,19 @@ export function createLedger(session: Session): Ledger {
       return new Set(results.map(keyOf).filter((key) => !written.has(key)));
     },
 
+    async giveBack(token, unfinished) {
+      const ofKind = (kind: DeliveryResult["claimedBy"]) =>
+        unfinished.filter(({ claimedBy }) => claimedBy === kind);
+      const statements = bySlot(ofKind("event")).map(([slot, own]): Statement => {
+        const ids = JSON.stringify([...new Set(own.map(({ event }) => event))]);
+        return { sql: owed.GIVE_BACK_EVENTS[slot], params: [ids, token] };
+      });
+      await session.batch("give-back", [
+        ...statements,
+        ...atKeys(ofKind("row"), owed.GIVE_BACK_DELIVERIES, token),
+      ]);
+    },
+
     async due(horizonMs, count) {
       const params = [horizonMs, count, PACED_HORIZON_MS];
       return (await session.rows("due", owed.DUE, params)).map(readDue);

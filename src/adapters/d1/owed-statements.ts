@@ -20,13 +20,34 @@ WHERE d.${OWED} AND d.due_at < ${NOW} + MAX(?1, ?3)
 )}
 ORDER BY due_at LIMIT ?2`;
 
-/** ?1 = [[tenant, receivedAt, event, subscription]], ?2 = ms. */
+/**
+ * ?1 = [[tenant, receivedAt, event, subscription]], ?2 = ms. A lease that has ended becomes "pending": as
+ * "delivering", its new time would be a lease again, and refuse the very message that was just sent.
+ */
 export const PUT_OFF = perSlot(
   (slot) => `
-UPDATE ${deliveriesOf(slot)} AS deliveries SET due_at = MAX(due_at, ${NOW}) + ?2
+UPDATE ${deliveriesOf(slot)} AS deliveries SET
+  state = CASE state WHEN 'delivering' THEN 'pending' ELSE state END,
+  due_at = MAX(due_at, ${NOW}) + ?2
 FROM json_each(?1) AS j
 WHERE ${AT_KEY}
-  AND deliveries.${OWED}`,
+  AND deliveries.${OWED} AND (deliveries.state <> 'delivering' OR deliveries.due_at < ${NOW})`,
+);
+
+/** ?1 = [id], ?2 = token. */
+export const GIVE_BACK_EVENTS = perSlot(
+  (slot) => `
+UPDATE ${eventsOf(slot)} SET lease_until = 0
+WHERE token = ?2 AND id IN (SELECT value FROM json_each(?1))`,
+);
+
+/** ?1 as in PUT_OFF, ?2 = token. */
+export const GIVE_BACK_DELIVERIES = perSlot(
+  (slot) => `
+UPDATE ${deliveriesOf(slot)} AS deliveries SET state = 'pending', due_at = ${NOW}
+FROM json_each(?1) AS j
+WHERE ${AT_KEY}
+  AND deliveries.state = 'delivering' AND deliveries.token = ?2`,
 );
 
 /** ?1 as in PUT_OFF, ?2 = reason. */

@@ -1,7 +1,7 @@
 /**
- * Tables of the D1 database, for migrations and tests: nothing at run time reads this. All are WITHOUT
- * ROWID, so that one row costs one row written, and have no index that a query does not need: the hot
- * path touches primary keys only.
+ * Tables of the D1 database, for migrations and tests: nothing at run time reads this. All are WITHOUT ROWID,
+ * so that one row costs one row written, and have no index that a query does not need: the hot path touches
+ * primary keys only.
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";

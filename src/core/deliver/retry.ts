@@ -1,5 +1,5 @@
 /** When a failed delivery is tried again. */
-import { RETRY_AFTER_SECONDS_MAX } from "../limits.ts";
+import { QUEUE_DELAY_SECONDS_MAX, RETRY_AFTER_SECONDS_MAX } from "../limits.ts";
 
 /** Either the pauses themselves, or a growing pause between `maxAttempts` attempts. */
 export type RetryPolicy =
@@ -34,6 +34,24 @@ export function nextDelayMs(
   const jittered = seconds * 1_000 * (1 + JITTER * random);
   const asked = Math.min(retryAfterMs ?? 0, RETRY_AFTER_SECONDS_MAX * 1_000);
   return Math.round(Math.max(jittered, asked));
+}
+
+/**
+ * Retries leave at multiples of these many seconds, rounded up and so never before they are due. Their
+ * pauses are jittered: without steps nearly each one of a batch would need a message of its own. All
+ * are well below the sweeper's grace, so that it does not take a rounded one for a lost one.
+ */
+const DEPARTURE_STEPS = [
+  { upToSeconds: 10, stepSeconds: 1 },
+  { upToSeconds: 60, stepSeconds: 5 },
+  { upToSeconds: QUEUE_DELAY_SECONDS_MAX, stepSeconds: 15 },
+] as const;
+
+/** The delay of a message for what is due in `dueInMs`, or null if that is too long for a message. */
+export function departureSeconds(dueInMs: number): number | null {
+  const seconds = Math.ceil(Math.max(0, dueInMs) / 1_000);
+  const step = DEPARTURE_STEPS.find(({ upToSeconds }) => seconds <= upToSeconds)?.stepSeconds;
+  return step === undefined ? null : Math.ceil(seconds / step) * step;
 }
 
 function pauseSeconds(policy: RetryPolicy, attempts: number): number | null {

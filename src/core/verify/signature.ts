@@ -90,7 +90,8 @@ function isWellFormed(claim: Claim): boolean {
 }
 
 function signedParts(template: string, claim: Claim, body: Uint8Array, text: Text): Uint8Array[] {
-  return template.split(/(\{[a-z]+\})/).map((part) => {
+  const parts = template.split(/(\{[a-z]+\})/).filter((part) => part !== "");
+  return parts.map((part) => {
     if (part === "{body}") return body;
     if (part === "{timestamp}") return text.encode(claim.timestamp ?? "");
     if (part === "{id}") return text.encode(claim.id ?? "");

@@ -2,11 +2,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  departureSeconds,
   nextDelayMs,
   parseRetryAfter,
   type RetryPolicy,
   STANDARD_LADDER,
 } from "../../../src/core/deliver/retry.ts";
+import { QUEUE_DELAY_SECONDS_MAX, SWEEP_GRACE_MS } from "../../../src/core/limits.ts";
 
 const NOW = Date.UTC(2026, 0, 1, 12);
 const DAY_MS = 86_400_000;
@@ -142,5 +144,33 @@ describe("Retry-After", () => {
         expect(ms === null || (Number.isSafeInteger(ms) && ms >= 0)).toBe(true);
       }),
     );
+  });
+});
+
+describe("the departure of a retry", () => {
+  const due = fc.integer({ min: -1_000, max: QUEUE_DELAY_SECONDS_MAX * 1_000 });
+
+  it("is never before it is due, and so little after it that the sweeper does not step in", () => {
+    fc.assert(
+      fc.property(due, (dueInMs) => {
+        const lateMs = (departureSeconds(dueInMs) ?? Number.NaN) * 1_000 - Math.max(0, dueInMs);
+        expect(lateMs).toBeGreaterThanOrEqual(0);
+        expect(lateMs).toBeLessThan(SWEEP_GRACE_MS / 2 + 1);
+      }),
+    );
+  });
+
+  it("of a later one is not earlier", () => {
+    fc.assert(
+      fc.property(due, fc.nat(100_000), (dueInMs, laterMs) => {
+        const later = departureSeconds(dueInMs + laterMs) ?? Number.POSITIVE_INFINITY;
+        expect(later).toBeGreaterThanOrEqual(departureSeconds(dueInMs) ?? Number.NaN);
+      }),
+    );
+  });
+
+  it("is none when no message may wait that long", () => {
+    expect(departureSeconds(QUEUE_DELAY_SECONDS_MAX * 1_000)).toBe(QUEUE_DELAY_SECONDS_MAX);
+    expect(departureSeconds(QUEUE_DELAY_SECONDS_MAX * 1_000 + 1)).toBeNull();
   });
 });

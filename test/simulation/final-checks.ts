@@ -1,0 +1,103 @@
+/** Checks of what is left when all is quiet: nothing promised is missing, and nothing ended without a reason. */
+import { prefixesOf } from "../../src/core/archive-keys.ts";
+import { type DeliveryResult, keyOf } from "../../src/ports/ledger.ts";
+import type { DeliveryRow } from "../support/memory-ledger.ts";
+import { subscriptionOf } from "./names.ts";
+import type { Scenario } from "./scenario.ts";
+import type { Stores } from "./stores.ts";
+import type { WatchedAttempt } from "./watch-attempts.ts";
+
+const ENDED: readonly DeliveryResult["state"][] = [
+  ...(["delivered", "dead", "parked", "cancelled", "unmatched"] as const),
+];
+
+export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): void {
+  const { acceptance, ledger, archive, deletions, violations } = stores;
+  for (const receipt of acceptance.promised) {
+    const record = acceptance.records.get(receipt);
+    if (record === undefined || isDeleted(record.tenant)) continue;
+    const owner = ledger.events.get(record.id);
+    if (owner === undefined) {
+      violations.add(`${record.id} was answered 202 and is nowhere`, record.id);
+    } else if (owner.receipt !== receipt) {
+      const copy = ledger.duplicates.get(`${record.id} ${receipt}`);
+      if (copy === undefined || !copy.reason.includes(owner.receipt)) {
+        violations.add(`a copy of ${record.id} is suppressed without a reason`, record.id);
+      }
+    }
+  }
+  for (const event of ledger.events.values()) {
+    if (!isDeleted(event.tenant)) checkEvent(event.id, event.receipt);
+  }
+  for (const row of ledger.deliveries.values()) {
+    if (!isDeleted(row.tenant)) checkRow(stores, scenario, row);
+  }
+  for (const { tenant, isDone } of deletions.jobs.values()) if (isDone) checkRemoved(tenant);
+  if (archive.poison.size < poisoned) violations.add("bytes that nobody could read are not kept");
+
+  function isDeleted(tenant: string): boolean {
+    return scenario.tenants.get(tenant)?.isDeleted === true;
+  }
+
+  function checkRemoved(tenant: string): void {
+    const rows = [...ledger.deliveries.values()].filter((row) => row.tenant === tenant);
+    const objects = prefixesOf(tenant).flatMap((prefix) =>
+      [...archive.objects.keys()].filter((key) => key.startsWith(prefix)),
+    );
+    if (rows.length + objects.length === 0) return;
+    violations.add(
+      `${tenant} was removed, and ${rows.length} rows, ${objects.length} objects are left`,
+    );
+  }
+
+  /** Every delivery of an event that is known has a row. */
+  function checkEvent(id: string, receipt: string): void {
+    const record = acceptance.records.get(receipt);
+    if (record === undefined) violations.add(`${id} comes from nowhere`, id);
+    const owed = (record?.subscriptions ?? []).map(({ rule, target }) =>
+      subscriptionOf(rule, target),
+    );
+    for (const subscription of owed.length === 0 ? [""] : owed) {
+      if (ledger.deliveries.has(`${id} ${subscription}`)) continue;
+      const what =
+        subscription === "" ? "nothing says that no rule wanted it" : "a delivery is missing";
+      violations.add(`${id} was accepted and ${what}`, id);
+    }
+  }
+}
+
+function checkRow(stores: Stores, scenario: Scenario, row: DeliveryRow): void {
+  const { violations, attempts, weather, tenants } = stores;
+  const { event, target, state, lastError } = row;
+  const sent = attempts.of(keyOf(row));
+  const fail = (what: string): void => violations.add(`${event} to ${target}: ${what}`, event);
+  if (!ENDED.includes(state)) fail(`is still ${state}`);
+  if (state !== "delivered" && (lastError ?? "") === "") fail(`is ${state} without a reason`);
+  if (row.attempts > sent.length)
+    fail(`${row.attempts} attempts are counted, ${sent.length} were made`);
+  const tenant = scenario.tenants.get(row.tenant);
+  if (state === "cancelled" && tenant?.isDeleted !== true && !tenant?.deletedTargets.has(target)) {
+    fail("is cancelled although its target is there");
+  }
+  if (state === "parked" && tenants.isOpen(row.tenant, target))
+    fail("is parked, its target is open");
+  if (state === "dead" && !isDeadRightly(row, sent, stores)) {
+    const { retriesMax } = weather;
+    fail(
+      `is dead after ${sent.length} attempts and ${retriesMax} tries of a message: ${lastError}`,
+    );
+  }
+
+  function isDeadRightly(
+    { attempts: counted }: DeliveryRow,
+    made: readonly WatchedAttempt[],
+    all: Stores,
+  ) {
+    if (lastError?.includes("crashed too often")) return all.weather.retriesMax < 100;
+    const refusals = made.filter(({ heard }) => heard !== null);
+    if (refusals.some(({ heard }) => heard?.kind === "response" && heard.status === 410))
+      return true;
+    const delays = scenario.delaysOf(row.tenant, target);
+    return counted === delays.length + 1 && refusals.length >= counted;
+  }
+}

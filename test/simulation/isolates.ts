@@ -1,0 +1,135 @@
+/** The isolates that run the program: started, killed, held up, and started anew. */
+import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
+import type { AcceptPorts } from "../../src/flows/accept-event.ts";
+import { createAdmission } from "../../src/flows/admit.ts";
+import { createDirectory, type Directory } from "../../src/flows/directory.ts";
+import { createCommits } from "../../src/flows/enqueue.ts";
+import type { DeliverPorts } from "../../src/flows/ports.ts";
+import { createProbe } from "../../src/flows/probe.ts";
+import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
+import type { Invocation } from "./invocation.ts";
+import { createLife, type Life } from "./life.ts";
+import {
+  wiredArchive,
+  wiredDeletions,
+  wiredLedger,
+  wiredLimiter,
+  wiredOutbox,
+  wiredQueues,
+  wiredTransport,
+} from "./ports.ts";
+import type { Stores } from "./stores.ts";
+import { traceLog } from "./trace.ts";
+import type { SweepWatch } from "./watch-sweeps.ts";
+
+export interface Isolate {
+  readonly life: Life;
+  readonly accept: AcceptPorts;
+  /** The ports of one invocation: they end with it, what the isolate remembers does not. */
+  deliver(invocation: Invocation, sweeps?: SweepWatch): DeliverPorts;
+}
+
+export interface Isolates {
+  /** One of those that live, also if it stands still; null while all are gone. */
+  pick(): Isolate | null;
+  /** While closed nobody is picked: the engine starts again. */
+  isClosed: boolean;
+  kill(life: Life): void;
+  killAll(): void;
+  /** An isolate stands still for longer than a lease. */
+  holdUp(life: Life): void;
+  jumpClocks(): void;
+}
+
+const HOUR_MS = 3_600_000;
+const KEPT_ALIVE = 2;
+
+const silence = (): void => {};
+const NO_METER: Meter = {
+  add: silence,
+  passed: silence,
+  rate: () => 0,
+  read: () => Object.fromEntries(COUNTERS.map((name) => [name, 0])) as ReturnType<Meter["read"]>,
+};
+
+export function createIsolates(stores: Stores, onKilled: (life: Life) => void): Isolates {
+  const { scheduler, chance, trace, weather } = stores;
+  let living: Isolate[] = [];
+  let started = 0;
+
+  function start(): void {
+    started += 1;
+    const life = createLife(`isolate ${started}`, scheduler);
+    living.push(createIsolate(stores, life));
+    trace.note(life.name, "starts");
+  }
+
+  function kill(life: Life): void {
+    const { isolate } = life;
+    if (!isolate.isAlive()) return;
+    trace.note(isolate.name, "dies");
+    isolate.kill();
+    living = living.filter((each) => each.life !== isolate);
+    onKilled(isolate);
+    scheduler.after(chance.between(5, 3_000), null, start);
+  }
+
+  for (let count = 0; count < KEPT_ALIVE; count += 1) start();
+  return {
+    isClosed: false,
+    pick() {
+      return this.isClosed ? null : (living[chance.between(0, living.length - 1)] ?? null);
+    },
+    kill,
+    killAll() {
+      for (const { life } of living) kill(life);
+    },
+    holdUp({ isolate }) {
+      const untilMs = scheduler.nowMs() + chance.between(91, 200) * 1_000;
+      trace.note(isolate.name, "stands still", () => `${untilMs - scheduler.nowMs()} ms`);
+      isolate.standStill(untilMs);
+    },
+    jumpClocks() {
+      const ms = chance.happens(0.5) ? HOUR_MS : -HOUR_MS;
+      for (const { life } of living) {
+        trace.note(life.name, "clock jumps", () => `${ms} ms`);
+        life.jump(ms);
+      }
+    },
+  };
+
+  function createIsolate(stores: Stores, life: Life): Isolate {
+    const { acceptance } = stores;
+    const log = traceLog(stores.trace, life.name);
+    const { clock } = life;
+    const directory: Directory = createDirectory(
+      { load: (id) => stores.wire.call(life, "tenants", "load", () => stores.tenants.load(id)) },
+      clock,
+    );
+    const ledgerProbe = createProbe(clock);
+    const common = { clock, directory, ledgerProbe, log, meter: NO_METER, random: chance };
+    const pure = { crypto: platformCrypto, text: platformText };
+    const archive = wiredArchive(stores, life);
+    const limiter = wiredLimiter(stores, life);
+    const queues = wiredQueues(stores, life, (packs) => acceptance.offered("queues", packs));
+    const outbox = wiredOutbox(stores, life, (packs) => acceptance.offered("outbox", packs));
+    return {
+      life,
+      accept: {
+        ...{ ...common, ...pure, archive },
+        admission: createAdmission(limiter, clock, log),
+        commits: createCommits(weather.mode, { clock, log, outbox, queues, text: platformText }),
+      },
+      deliver: (invocation, sweeps) => ({
+        ...{ ...common, ...pure, clock: invocation.life.clock },
+        archive: wiredArchive(stores, invocation.life),
+        deletions: wiredDeletions(stores, invocation.life),
+        ledger: wiredLedger(stores, invocation, sweeps?.putOff),
+        limiter: wiredLimiter(stores, invocation.life),
+        outbox: wiredOutbox(stores, invocation.life),
+        queues: wiredQueues(stores, invocation.life, sweeps?.offered),
+        transport: wiredTransport(stores, invocation),
+      }),
+    };
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * Bugs to plant: each is a change of one or two places of the source, made as a process of the simulation
+ * loads it. The program knows nothing of them. A place that is not there exactly once fails the check.
+ */
+
+export interface Edit {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface PlantedBug {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+}
+
+const ACCEPT = "src/flows/accept-event.ts";
+const BATCH = "src/flows/deliver-batch.ts";
+const CLAIM = "src/flows/claim.ts";
+const COMMIT = "src/core/enqueue/group-commit.ts";
+const DELIVER = "src/flows/deliver.ts";
+const ENQUEUE = "src/flows/enqueue.ts";
+const LEDGER = "test/support/memory-ledger.ts";
+const OPEN = "src/flows/open-messages.ts";
+const SHARD = "src/flows/outbox-shard.ts";
+const SWEEP = "src/flows/sweep.ts";
+
+const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
+  return { name, edits: [{ file, find, replace }] };
+};
+
+export const PLANTED: readonly PlantedBug[] = [
+  {
+    name: "a message is acknowledged before its results are written",
+    edits: [
+      {
+        file: BATCH,
+        find: "  try {\n    if (opened.events.length > 0) await work(role, opened, ports);",
+        replace:
+          "  await answerMessages(role, opened.messages, ports);\n  try {\n    if (opened.events.length > 0) await work(role, opened, ports);",
+      },
+      {
+        file: BATCH,
+        find: "tryAgainLater(open);\n  }\n  await answerMessages(role, opened.messages, ports);",
+        replace: "tryAgainLater(open);\n  }",
+      },
+    ],
+  },
+  bug(
+    "202 comes before the outbox has answered",
+    ENQUEUE,
+    'if (mode === "always") return toOutbox(priority, items, ports);',
+    'if (mode === "always") return void toOutbox(priority, items, ports).catch(() => {});',
+  ),
+  bug(
+    "202 comes before the queue has answered",
+    ENQUEUE,
+    "await within(sending, QUEUE_SEND_TIMEOUT_MS, ports.clock, late);",
+    "within(sending, QUEUE_SEND_TIMEOUT_MS, ports.clock, late).catch(() => {});",
+  ),
+  bug(
+    "a queue that hangs is waited for",
+    ENQUEUE,
+    "await within(sending, QUEUE_SEND_TIMEOUT_MS, ports.clock, late);",
+    "await sending;",
+  ),
+  bug(
+    "the outbox does not take what the queue refuses",
+    ENQUEUE,
+    "    await toOutbox(priority, items, ports);\n  }\n}",
+    "    throw error;\n  }\n}",
+  ),
+  bug(
+    "a queue that forgets counts as a store",
+    ENQUEUE,
+    'if (mode === "always") return toOutbox(priority, items, ports);',
+    'if (mode === "always") return toOutbox(priority, items, ports).catch(() => ports.queues.send(priority, packed(items, ports)));',
+  ),
+  bug(
+    "of a group commit only the first event is kept",
+    COMMIT,
+    "await options.commit(group.map((waiter) => waiter.item));",
+    "await options.commit(group.slice(0, 1).map((waiter) => waiter.item));",
+  ),
+  bug(
+    "a group commit that failed is taken for done",
+    COMMIT,
+    "for (const waiter of group) waiter.done.reject(reason);",
+    "for (const waiter of group) waiter.done.resolve(reason as undefined);",
+  ),
+  bug(
+    "an event's id comes from its receipt",
+    ACCEPT,
+    "id: eventId(identity, ports.crypto, ports.text),",
+    "id: eventId({ ...identity, key: context.receipt }, ports.crypto, ports.text),",
+  ),
+  bug(
+    "demoted events lose their subscriptions",
+    ACCEPT,
+    "demoted ? demote(matched) : matched",
+    "demoted ? demote(matched).slice(0, 0) : matched",
+  ),
+  bug(
+    "a settle needs no token",
+    LEDGER,
+    'claimedBy === "event"\n        ? events.get(result.event)?.token === token &&',
+    'claimedBy === "event"\n        ? true ||',
+  ),
+  bug("a lease never ends", LEDGER, "row.leaseUntilMs >= now && row.token", "row.token"),
+  bug(
+    "a lease keeps nobody out",
+    LEDGER,
+    "row.leaseUntilMs >= now && row.token !== token",
+    "row.leaseUntilMs < 0",
+  ),
+  bug(
+    "leases end by the clock of a Worker",
+    "test/simulation/stores.ts",
+    "const ledger = createMemoryLedger(clock, tenants);",
+    "const ledger = createMemoryLedger({ ...clock, nowMs: () => clock.nowMs() + (Math.floor(clock.nowMs() / 45_000) % 2) * 3_600_000 }, tenants);",
+  ),
+  bug(
+    "the same receipt again is taken for a copy",
+    LEDGER,
+    "if (row.receipt !== first.receipt) return",
+    "if (row.token !== token) return",
+  ),
+  bug(
+    "an event that another works on is acknowledged",
+    CLAIM,
+    "if (unfinished) retryLater(",
+    "if (unfinished && Number.isNaN(0)) retryLater(",
+  ),
+  bug(
+    "deliveries that are done are made again when a message comes again",
+    CLAIM,
+    ".filter((duty) => !verdict.done.has(duty.subscription));",
+    ".filter(() => true);",
+  ),
+  bug(
+    "work goes on when the lease is about to end",
+    BATCH,
+    "const inTime = ports.clock.nowMs() + target.timeoutMs <= deadlineMs;",
+    "const inTime = deadlineMs > 0;",
+  ),
+  bug(
+    "an old message claims a newer attempt",
+    LEDGER,
+    "row === undefined || row.attempts !== again.attempts",
+    "row === undefined",
+  ),
+  bug(
+    "what could not be written is acknowledged",
+    BATCH,
+    "if ([...unwritten].some(",
+    "if ([...unwritten].slice(0, 0).some(",
+  ),
+  bug(
+    "a batch is acknowledged although the ledger is down",
+    BATCH,
+    "for (const open of opened.messages) tryAgainLater(open);",
+    "",
+  ),
+  bug(
+    "a retry is written before its bytes rest in the archive",
+    BATCH,
+    'if (result.state !== "delivered" && !(await archived)) return tryAgainLater(held.open);',
+    "",
+  ),
+  bug(
+    "a failure of the archive counts as an attempt",
+    DELIVER,
+    "errorText(error) });\n    return null;",
+    'errorText(error) });\n    return { kind: "network", detail: "the archive" } as const;',
+  ),
+  bug(
+    "any answer counts as delivered",
+    "src/core/deliver/outcome.ts",
+    "answer.status >= 200 && answer.status < 300) {",
+    "answer.status >= 200) {",
+  ),
+  bug(
+    "Retry-After is ignored",
+    "src/core/deliver/retry.ts",
+    "Math.round(Math.max(jittered, asked))",
+    "Math.round(jittered)",
+  ),
+  bug(
+    "a retry has no due time",
+    DELIVER,
+    'dueInMs: outcome.state === "retrying" ? outcome.delayMs : null,',
+    "dueInMs: null,",
+  ),
+  bug(
+    "each attempt has its own webhook-id",
+    DELIVER,
+    "deliveryId: duty.id,",
+    "deliveryId: duty.id + duty.attempts,",
+  ),
+  bug(
+    "events that no rule wanted are not recorded",
+    BATCH,
+    "for (const event of claimed.unmatched) {",
+    "for (const event of claimed.unmatched.slice(0, 0)) {",
+  ),
+  bug(
+    "suppressed copies are not recorded",
+    BATCH,
+    "await settler.finish(claimed.duplicates);",
+    "await settler.finish([]);",
+  ),
+  bug(
+    "dead messages are acknowledged and forgotten",
+    BATCH,
+    "if (opened.events.length > 0) await work(role, opened, ports);",
+    'if (opened.events.length > 0 && role !== "dead") await work(role, opened, ports);',
+  ),
+  bug(
+    "a message that nobody can read is tried for ever",
+    OPEN,
+    "if (!decoded.ok) await keepPoison(open, decoded.reason, ports);",
+    "if (!decoded.ok) retryLater(open, 60);",
+  ),
+  bug(
+    "the outbox forgets what the queue has taken",
+    SHARD,
+    "await within(queues.send(priority, packs), QUEUE_SEND_TIMEOUT_MS, clock, late);",
+    "await within(queues.send(priority, packs), QUEUE_SEND_TIMEOUT_MS, clock, late);\n      rows.remove(kept.map(({ origin }) => origin.row));",
+  ),
+  bug(
+    "the sweeper leaves the outbox alone",
+    SWEEP,
+    "swept.relayed = await ports.outbox.wake();",
+    "swept.relayed = 0;",
+  ),
+  bug(
+    "the sweeper does not see deliveries whose consumer died",
+    LEDGER,
+    'state === "pending" || state === "delivering" || state === "retrying";',
+    'state === "pending" || state === "retrying";',
+  ),
+  bug(
+    "what the sweeper sends is due again at once",
+    SWEEP,
+    "if (sent.length > 0) await ports.ledger.putOff(sent, putOffMs);",
+    "",
+  ),
+  bug(
+    "putting off renews a lease that has ended",
+    LEDGER,
+    'const state = row.state === "delivering" ? "pending" : row.state;',
+    "const { state } = row;",
+  ),
+  bug(
+    "what is parked after its target was opened stays parked",
+    LEDGER,
+    'const isLate = rest.state === "parked" &&',
+    'const isLate = rest.state !== rest.state && rest.state === "parked" &&',
+  ),
+  bug(
+    "parked deliveries are not released",
+    LEDGER,
+    'change(key, () => ({ state: "pending", dueAtMs: 0, lastError: null }));',
+    "change(key, () => ({}));",
+  ),
+];

@@ -1,0 +1,217 @@
+/** The ports of one life: the shared stores behind the wire, watched where they answer. */
+import type { Archive } from "../../src/ports/archive.ts";
+import type { Deletions } from "../../src/ports/deletions.ts";
+import { keyOf, type Ledger } from "../../src/ports/ledger.ts";
+import type { Limiter } from "../../src/ports/limiter.ts";
+import type { Outbox } from "../../src/ports/outbox.ts";
+import type { Queues } from "../../src/ports/queues.ts";
+import type { OutgoingRequest, Transport } from "../../src/ports/transport.ts";
+import { bytesOfStream } from "../support/memory-archive.ts";
+import type { Invocation } from "./invocation.ts";
+import type { Life } from "./life.ts";
+import type { Reception } from "./receivers.ts";
+import type { Stores } from "./stores.ts";
+import type { WatchedAttempt } from "./watch-attempts.ts";
+
+export function wiredArchive({ wire, archive }: Stores, life: Life): Archive {
+  return {
+    put: (key, bytes) => wire.call(life, "archive", "put", () => archive.put(key, bytes)),
+    putPoison: (key, bytes, reason) =>
+      wire.call(life, "archive", "putPoison", () => archive.putPoison(key, bytes, reason)),
+    frame: (pointer) => wire.call(life, "archive", "frame", () => archive.frame(pointer)),
+    meta: (pointer) => wire.call(life, "archive", "meta", () => archive.meta(pointer)),
+    stream: (key, offset, length) =>
+      wire.call(life, "archive", "stream", () => archive.stream(key, offset, length)),
+  };
+}
+
+export function wiredLimiter({ wire, limiter }: Stores, life: Life): Limiter {
+  return {
+    lease: (tenant, request) =>
+      wire.call(life, "limiter", "lease", () => limiter.lease(tenant, request)),
+    announce: (tenant, revision) =>
+      wire.call(life, "limiter", "announce", () => limiter.announce(tenant, revision)),
+    secretsLastUsed: (tenant) => limiter.secretsLastUsed(tenant),
+    forget: (tenant) => wire.call(life, "limiter", "forget", () => limiter.forget(tenant)),
+  };
+}
+
+export function wiredDeletions({ wire, deletions }: Stores, life: Life): Deletions {
+  const call = <T>(method: string, effect: () => Promise<T>) =>
+    wire.call(life, "ledger", method, effect);
+  return {
+    running: (count) => call("running", () => deletions.running(count)),
+    async remover() {
+      const remover = await deletions.remover();
+      return {
+        rows: (deletion, count) => call("rows", () => remover.rows(deletion, count)),
+        objects: (deletion, count) => call("objects", () => remover.objects(deletion, count)),
+        note: (job, removed, isDone) => call("note", () => remover.note(job, removed, isDone)),
+      };
+    },
+  };
+}
+
+const noOffer = () => () => {};
+
+export function wiredOutbox(
+  { wire, outbox: { outbox } }: Stores,
+  life: Life,
+  offer: (packs: readonly Uint8Array[]) => () => void = noOffer,
+): Outbox {
+  return {
+    shardOf: outbox.shardOf,
+    put: (shard, priority, packs) =>
+      wire.call(life, "outbox", "put", async () => {
+        const onKept = offer(packs);
+        const isKept = await outbox.put(shard, priority, packs);
+        if (isKept) onKept();
+        return isKept;
+      }),
+    settled: (origins) => wire.call(life, "outbox", "settled", () => outbox.settled(origins)),
+    recover: () => wire.call(life, "outbox", "recover", () => outbox.recover()),
+    wake: () => wire.call(life, "outbox", "wake", () => outbox.wake()),
+    state: () => outbox.state(),
+  };
+}
+
+/** Of several packs a queue may take some and refuse the rest. */
+export function wiredQueues(
+  { wire, queues, chance }: Stores,
+  life: Life,
+  offer: (packs: readonly Uint8Array[]) => () => void = noOffer,
+): Queues {
+  return {
+    send: (priority, packs, delaySeconds) =>
+      wire.call(
+        life,
+        "queues",
+        "send",
+        async () => {
+          const isWhole = packs.length < 2 || wire.isCalm() || !chance.happens(0.2);
+          const taken = isWhole ? packs : packs.slice(0, chance.between(0, packs.length - 1));
+          const onKept = offer(taken);
+          await queues.send(priority, taken, delaySeconds);
+          onKept();
+          if (!isWhole) throw new Error("Queue is overloaded. Please back off.");
+        },
+        () => `${packs.length} to ${priority}, delay ${delaySeconds ?? 0} s`,
+      ),
+    metrics: (priority) => queues.metrics(priority),
+  };
+}
+
+const short = (id: string): string => id.slice(-6);
+
+export function wiredLedger(
+  stores: Stores,
+  invocation: Invocation,
+  onPutOff: (keys: readonly string[]) => void = () => {},
+): Ledger {
+  const { wire, ledger, claims, attempts, violations } = stores;
+  const call = <T>(method: string, effect: () => Promise<T>, detail?: () => string) =>
+    wire.call(invocation.life, "ledger", method, effect, detail);
+  return {
+    claim(request) {
+      invocation.token = request.token;
+      const detail = () =>
+        [...request.firsts.map(({ id }) => id), ...request.agains.map(keyOf)].map(short).join(" ");
+      return call(
+        "claim",
+        async () => {
+          const answer = await ledger.claim(request);
+          claims.claimed(request, answer);
+          return answer;
+        },
+        detail,
+      );
+    },
+    settle(token, results, duplicates) {
+      attempts.settling(invocation, results);
+      const detail = () =>
+        results.map((result) => `${short(result.event)}=${result.state}`).join(" ");
+      return call(
+        "settle",
+        async () => {
+          const refused = await ledger.settle(token, results, duplicates);
+          claims.settled(token, results, refused);
+          for (const result of results) {
+            if (result.state !== "delivered" || refused.has(keyOf(result))) continue;
+            const isTrue = attempts.of(keyOf(result)).some(isSuccess);
+            if (!isTrue) {
+              violations.add(
+                `${result.event} is written down as delivered, and was not`,
+                result.event,
+              );
+            }
+          }
+          return refused;
+        },
+        detail,
+      );
+    },
+    giveBack: (token, unfinished) => call("giveBack", () => ledger.giveBack(token, unfinished)),
+    due: (horizonMs, count) => call("due", () => ledger.due(horizonMs, count)),
+    putOff(keys, byMs) {
+      onPutOff(keys.map(keyOf));
+      return call("putOff", () => ledger.putOff(keys, byMs));
+    },
+    bury: (keys, reason) => call("bury", () => ledger.bury(keys, reason)),
+    release: (tenant, target) => call("release", () => ledger.release(tenant, target)),
+    recover: () =>
+      call("recover", async () => {
+        await ledger.recover();
+        claims.recovered();
+      }),
+    expire: (nowMs) => call("expire", () => ledger.expire(nowMs)),
+    disableTarget: (tenant, target, reason) =>
+      call("disableTarget", () => ledger.disableTarget(tenant, target, reason)),
+  };
+}
+
+const isSuccess = ({ reception }: WatchedAttempt): boolean => {
+  const status = reception?.answer?.status ?? 0;
+  return reception?.isProcessed === true && status >= 200 && status < 300;
+};
+
+/** The way out, with the caller's own timeout as the real one has it. */
+export function wiredTransport(stores: Stores, invocation: Invocation): Transport {
+  const { wire, scheduler, receivers, attempts } = stores;
+  const { life } = invocation;
+
+  async function send(request: OutgoingRequest) {
+    const { body } = request;
+    const bytes = body instanceof Uint8Array ? body : await bytesOfStream(body.stream);
+    const attempt = attempts.sending(invocation, request, bytes);
+    const timer = life.clock.timer(request.timeoutMs);
+    const answering = wire.call(
+      life,
+      "http",
+      "send",
+      () => receive(attempt, request.url),
+      () => `${short(attempt.event)} attempt ${attempt.number} to ${request.url}`,
+    );
+    const answer = await Promise.race([
+      answering.catch((error: Error) => ({ kind: "network", detail: error.message }) as const),
+      timer.elapsed.then(() => ({ kind: "timeout" }) as const),
+    ]);
+    timer.cancel();
+    attempt.heard = answer;
+    attempt.answeredAtMs = scheduler.nowMs();
+    return answer;
+  }
+
+  function receive(
+    attempt: WatchedAttempt,
+    url: string,
+  ): Promise<NonNullable<Reception["answer"]>> {
+    const reception = receivers.receive(url);
+    attempt.reception = reception;
+    const { promise, resolve } = Promise.withResolvers<NonNullable<Reception["answer"]>>();
+    const { answer, afterMs } = reception;
+    if (answer !== null) scheduler.after(afterMs, null, () => resolve(answer));
+    return promise;
+  }
+
+  return { send };
+}

@@ -1,0 +1,184 @@
+/** One run from one seed: the real flows over stores in memory, in bad weather first and in good weather then. */
+import { recoverAll, sweep } from "../../src/flows/sweep.ts";
+import { createBroker } from "./broker.ts";
+import { createChance } from "./chance.ts";
+import { checkEnd } from "./final-checks.ts";
+import type { Invocation } from "./invocation.ts";
+import { createIsolates, type Isolate, type Isolates } from "./isolates.ts";
+import { createLife } from "./life.ts";
+import { createOperators } from "./operators.ts";
+import { drawScenario } from "./scenario.ts";
+import { createScheduler } from "./scheduler.ts";
+import { createSenders } from "./senders.ts";
+import { createStores, type Stores } from "./stores.ts";
+import { writeDown } from "./tenants.ts";
+import { createTrace, type Line } from "./trace.ts";
+import { createViolations, type Violation } from "./violations.ts";
+import { createSweepWatch } from "./watch-sweeps.ts";
+import { drawWeather, type Weather } from "./weather.ts";
+
+export interface Outcome {
+  readonly seed: number;
+  readonly violation: Violation | null;
+  readonly steps: number;
+  /** Equal for equal runs. */
+  readonly hash: string;
+  readonly weather: Weather;
+  readonly lines: readonly Line[];
+  readonly events: number;
+  /** Requests to receivers that had done the same work before. */
+  readonly repeats: number;
+  /** Answers that receivers who did the work owed and did not give in time. */
+  readonly unheard: number;
+  readonly drainedAfterMs: number;
+}
+
+export const START_MS = Date.UTC(2026, 0, 1);
+const MINUTE_MS = 60_000;
+/**
+ * In good weather everything is over within: an invocation that hangs until the platform ends it, the
+ * longest pause of a message, a sender's last try, and the ladder with what receivers ask for.
+ */
+export const DRAIN_MS = 60 * MINUTE_MS;
+const LOOK_EVERY_MS = 5_000;
+/** Longer than any isolate takes to start anew. */
+const RESTART_MS = 3_100;
+
+export async function run(seed: number, keepsLines = false): Promise<Outcome> {
+  const chance = createChance(seed);
+  const scheduler = createScheduler(START_MS);
+  const trace = createTrace(scheduler.nowMs, keepsLines);
+  const violations = createViolations(() => scheduler.stop());
+  const weather = drawWeather(chance);
+  const scenario = drawScenario(chance);
+  const broker = createBroker(
+    () => stores,
+    () => isolates,
+  );
+  const stores: Stores = createStores({
+    ...{ scenario, scheduler, weather, chance, trace, violations },
+    onVisible: broker.wake,
+    onArmed: (atMs) => ring(atMs),
+  });
+  const isolates: Isolates = createIsolates(stores, broker.isolateDied);
+  const { wire } = stores;
+  wire.onCrash = (life) => {
+    if (stores.outbox.isObject(life)) stores.outbox.kill();
+    else isolates.kill(life);
+  };
+  wire.onStall = (life) => {
+    isolates.holdUp(life);
+    broker.isolateStands(life.isolate);
+  };
+  for (const tenant of scenario.tenants.values()) writeDown(tenant, stores.tenants);
+  const senders = createSenders(scenario.sendings, stores, isolates);
+  const operators = createOperators(scenario.doings, scenario.tenants, stores, isolates);
+
+  /** The outbox's alarm: on time, late, twice, or never, so that another must do its work. */
+  function ring(atMs: number): void {
+    const { twice, late, never } = weather.alarms;
+    const isBad = !wire.isCalm();
+    if (isBad && chance.happens(never)) return;
+    const delayMs = atMs - scheduler.nowMs() + (isBad && chance.happens(late) ? 90_000 : 0);
+    const times = isBad && chance.happens(twice) ? 2 : 1;
+    for (let time = 0; time < times; time += 1) {
+      scheduler.after(delayMs, null, () => stores.outbox.ring());
+    }
+  }
+
+  type Work = (ports: ReturnType<Isolate["deliver"]>) => Promise<unknown>;
+
+  /** Runs the cron's work in an isolate; `work` says whether nothing failed. */
+  function invoke(name: string, isolate: Isolate | null, work: Work, isSpared = false): void {
+    if (isolate === null) return;
+    const life = createLife(name, scheduler, isolate.life, isSpared);
+    const invocation: Invocation = {
+      ...{ life, role: "sweep", startedAtMs: scheduler.nowMs(), token: null },
+    };
+    const sweeps = createSweepWatch(violations);
+    trace.note(life.name, "begins", () => isolate.life.name);
+    work(isolate.deliver(invocation, sweeps)).then(
+      (isComplete) => sweeps.ended(isComplete === true),
+      (error: unknown) => trace.note(life.name, "fails", () => String(error)),
+    );
+  }
+
+  function everyMinute(): void {
+    if (wire.isCalm() || !chance.happens(weather.cronMissed)) {
+      invoke("cron", isolates.pick(), async (ports) => (await sweep("overdue", ports)).complete);
+    }
+    scheduler.after(MINUTE_MS, null, everyMinute);
+  }
+  scheduler.after(chance.between(0, MINUTE_MS), null, everyMinute);
+
+  for (const atMs of weather.objectDeathsAtMs) scheduler.after(atMs, null, stores.outbox.kill);
+  for (const atMs of weather.restartsAtMs) scheduler.after(atMs, null, restart);
+  for (const atMs of weather.clockJumpsAtMs) scheduler.after(atMs, null, isolates.jumpClocks);
+
+  /** As `kill -9` of the local engine: its queues are gone, which it says before it works again. */
+  function restart(): void {
+    trace.note("world", "restarts");
+    isolates.killAll();
+    stores.outbox.kill();
+    if (weather.mode !== "always") return;
+    broker.forget();
+    isolates.isClosed = true;
+    scheduler.after(RESTART_MS, null, recover);
+  }
+
+  function recover(): void {
+    isolates.isClosed = false;
+    const isolate = isolates.pick();
+    isolates.isClosed = isolate !== null;
+    const open = (): void => {
+      isolates.isClosed = false;
+    };
+    // Should it die of another restart, that one's recovery follows.
+    if (isolate !== null)
+      invoke("recover", isolate, (ports) => recoverAll(ports).finally(open), true);
+  }
+
+  let drainedAfterMs = 0;
+  function look(): void {
+    const sinceMs = scheduler.nowMs() - START_MS - weather.endsAtMs;
+    const left = whatIsLeft(stores, senders.waiting, operators.waiting, broker.working);
+    if (left === null) {
+      drainedAfterMs = sinceMs;
+      checkEnd(stores, scenario, operators.poisoned);
+      scheduler.stop();
+    } else if (sinceMs > DRAIN_MS) {
+      violations.add(`an hour after everything works again there is still ${left}`);
+    } else {
+      scheduler.after(LOOK_EVERY_MS, null, look);
+    }
+  }
+  scheduler.after(weather.endsAtMs + LOOK_EVERY_MS, null, look);
+
+  await scheduler.run();
+  return {
+    ...{ seed, weather, lines: trace.lines, hash: trace.hash, steps: scheduler.steps },
+    ...{ violation: violations.first, drainedAfterMs, repeats: stores.attempts.repeats },
+    unheard: stores.attempts.unheard,
+    events: stores.ledger.events.size,
+  };
+}
+
+function whatIsLeft(
+  { queues, outbox, ledger }: Stores,
+  senders: number,
+  operators: number,
+  working: number,
+): string | null {
+  if (senders > 0) return `${senders} senders without an answer`;
+  if (operators > 0) return `${operators} operators without an answer`;
+  for (const [role, kept] of Object.entries(queues.kept)) {
+    if (kept.size > 0) return `${kept.size} messages in ${role}`;
+  }
+  if (outbox.rows.size > 0) return `${outbox.rows.size} rows in the outbox`;
+  for (const { state, event } of ledger.deliveries.values()) {
+    if (state === "pending" || state === "retrying" || state === "delivering") {
+      return `${event} ${state}`;
+    }
+  }
+  return working > 0 ? `${working} batches being worked on` : null;
+}

@@ -1,0 +1,83 @@
+/** What a run is about: tenants, webhooks, and what operators do meanwhile. All of it from the seed. */
+import type { Chance } from "./chance.ts";
+import { drawTenant, KINDS, type SimulatedTenant } from "./tenants.ts";
+import type { Webhook } from "./watch-acceptance.ts";
+
+/** A sender's delivery of one webhook, tried again until it hears 202 or gives up. */
+export interface Sending {
+  readonly webhook: Webhook;
+  readonly atMs: number;
+}
+
+export type Act = "edit-rules" | "pause" | "resume" | "delete-target" | "delete-tenant" | "poison";
+
+export interface Doing {
+  readonly act: Act;
+  readonly tenant: string;
+  readonly atMs: number;
+}
+
+export interface Scenario {
+  readonly tenants: ReadonlyMap<string, SimulatedTenant>;
+  /** By tenant and key. */
+  readonly webhooks: ReadonlyMap<string, Webhook>;
+  readonly sendings: readonly Sending[];
+  readonly doings: readonly Doing[];
+  /** A target's pauses between attempts, also after it was deleted. */
+  delaysOf(tenant: string, target: string): readonly number[];
+}
+
+const SECOND = 1_000;
+/** More than a queue message takes, so that the body goes to the archive first. */
+const BIG_BODY_BYTES = 70_000;
+const PADDING = "x".repeat(BIG_BODY_BYTES);
+const encoder = new TextEncoder();
+
+export function drawScenario(chance: Chance): Scenario {
+  const names = ["acme", "globex", "initech"].slice(0, chance.between(1, 3));
+  const tenants = new Map(names.map((name) => [name, drawTenant(name, chance)]));
+  const [first = "acme"] = names;
+  const webhooks = new Map<string, Webhook>();
+  const sendings: Sending[] = [];
+  const hasBig = chance.happens(0.1);
+  const isCrowd = chance.happens(0.3);
+  const spanMs = chance.pick([1, 20, 120]) * SECOND;
+  const count = chance.between(3, isCrowd ? 14 : 9);
+  const sameKind = chance.happens(0.3) ? chance.pick(KINDS) : null;
+  for (let index = 0; index < count; index += 1) {
+    const tenant = chance.pick([first, ...names]);
+    const key = `key-${index}`;
+    const kind = chance.happens(0.08) ? "z" : (sameKind ?? chance.pick(KINDS));
+    const isBig = hasBig && index === 0;
+    const pad = isBig ? `,"pad":"${PADDING}"` : "";
+    const webhook = {
+      tenant,
+      key,
+      kind,
+      body: encoder.encode(`{"kind":"${kind}","n":${index}${pad}}`),
+    };
+    webhooks.set(`${tenant} ${key}`, webhook);
+    const atMs = isCrowd ? chance.between(0, 20) : chance.between(0, spanMs);
+    sendings.push({ webhook, atMs });
+    if (chance.happens(0.12)) sendings.push({ webhook, atMs: atMs + chance.between(0, 3) });
+    if (chance.happens(0.12))
+      sendings.push({ webhook, atMs: atMs + chance.between(1, 300) * SECOND });
+  }
+  const doings: Doing[] = [];
+  while (chance.happens(0.45)) {
+    doings.push({
+      act: chance.pick<Act>([
+        ...(["edit-rules", "edit-rules", "pause", "pause", "resume"] as const),
+        ...(["delete-target", "delete-tenant", "poison"] as const),
+      ]),
+      tenant: chance.pick([first, ...names]),
+      atMs: chance.between(0, 200 * SECOND),
+    });
+  }
+  const delays = new Map<string, readonly number[]>();
+  for (const { id, targets } of tenants.values()) {
+    for (const target of targets.values()) delays.set(`${id} ${target.id}`, target.delaysSeconds);
+  }
+  const delaysOf = (tenant: string, target: string) => delays.get(`${tenant} ${target}`) ?? [];
+  return { tenants, webhooks, sendings, doings, delaysOf };
+}

@@ -1,0 +1,112 @@
+/** What outlives every isolate of a run: the stores in memory, the receivers, and what watches them. */
+import { platformText } from "../../src/adapters/crypto.ts";
+import type { QueueRole } from "../../src/flows/deliver-batch.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+// The sweeper loads it on first use, for which virtual time does not wait.
+import "../../src/flows/delete-tenant.ts";
+import {
+  createMemoryArchive,
+  createMemoryListing,
+  type MemoryArchive,
+} from "../support/memory-archive.ts";
+import { createMemoryDeletions, type MemoryDeletions } from "../support/memory-deletions.ts";
+import { createMemoryLedger, type MemoryLedger } from "../support/memory-ledger.ts";
+import { createMemoryLimiter, type MemoryLimiter } from "../support/memory-limiter.ts";
+import { createMemoryQueues, type MemoryQueues } from "../support/memory-queues.ts";
+import { createMemoryTenants, type MemoryTenants } from "../support/memory-tenants.ts";
+import type { Chance } from "./chance.ts";
+import { createLife } from "./life.ts";
+import { createSimulatedOutbox, type SimulatedOutbox } from "./outbox.ts";
+import { createReceivers, type Receivers } from "./receivers.ts";
+import type { Scenario } from "./scenario.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { type Trace, traceLog } from "./trace.ts";
+import type { Violations } from "./violations.ts";
+import { type AcceptanceWatch, createAcceptanceWatch } from "./watch-acceptance.ts";
+import { type AttemptWatch, createAttemptWatch } from "./watch-attempts.ts";
+import { type ClaimWatch, createClaimWatch } from "./watch-claims.ts";
+import type { Weather } from "./weather.ts";
+import { createWire, type Wire } from "./wire.ts";
+
+export interface Stores {
+  readonly archive: MemoryArchive;
+  readonly deletions: MemoryDeletions;
+  readonly ledger: MemoryLedger;
+  readonly limiter: MemoryLimiter;
+  readonly outbox: SimulatedOutbox;
+  readonly queues: MemoryQueues;
+  readonly tenants: MemoryTenants;
+  readonly receivers: Receivers;
+  readonly wire: Wire;
+  readonly acceptance: AcceptanceWatch;
+  readonly attempts: AttemptWatch;
+  readonly claims: ClaimWatch;
+  readonly violations: Violations;
+  readonly scheduler: Scheduler;
+  readonly weather: Weather;
+  readonly chance: Chance;
+  readonly trace: Trace;
+}
+
+export interface StoresOptions {
+  readonly scenario: Scenario;
+  readonly scheduler: Scheduler;
+  readonly weather: Weather;
+  readonly chance: Chance;
+  readonly trace: Trace;
+  readonly violations: Violations;
+  readonly onVisible: (role: QueueRole, atMs: number) => void;
+  readonly onArmed: (atMs: number) => void;
+}
+
+export function createStores(options: StoresOptions): Stores {
+  const { scenario, scheduler, weather, chance, trace, violations } = options;
+  /** The stores' own time: true, whatever a Worker believes. */
+  const clock: Clock = createLife("store", scheduler).clock;
+  const wire = createWire(scheduler, scheduler.nowMs(), weather, chance, trace);
+  const tenants = createMemoryTenants(clock);
+  const archive = createMemoryArchive(platformText, clock);
+  const ledger = createMemoryLedger(clock, tenants);
+  const listing = createMemoryListing(archive, platformText);
+  const queues = createMemoryQueues(clock, {
+    onVisible: options.onVisible,
+    retriesMax: weather.retriesMax,
+  });
+  const outbox = createSimulatedOutbox(
+    scheduler,
+    (life) => ({
+      send: (priority, packs, delaySeconds) =>
+        wire.call(life, "queues", "send", () => queues.send(priority, packs, delaySeconds)),
+    }),
+    traceLog(trace, "outbox"),
+    options.onArmed,
+  );
+  const claims = createClaimWatch(clock.nowMs, violations);
+  const acceptance = createAcceptanceWatch(
+    weather.mode,
+    archive,
+    scenario.tenants,
+    scenario.webhooks,
+    violations,
+  );
+  const targets = new Map(
+    [...scenario.tenants.values()].flatMap(({ id: tenant, targets: all }) =>
+      [...all.values()].map((target) => [target.url, { tenant, target }] as const),
+    ),
+  );
+  return {
+    archive,
+    outbox,
+    queues,
+    tenants,
+    wire,
+    claims,
+    acceptance,
+    ...{ violations, scheduler, weather, chance, trace },
+    deletions: createMemoryDeletions(clock, tenants, ledger, listing),
+    ledger,
+    limiter: createMemoryLimiter(clock),
+    receivers: createReceivers([...scenario.tenants.values()], weather.endsAtMs, scheduler, chance),
+    attempts: createAttemptWatch(clock.nowMs, targets, acceptance.bodyOf, claims, violations),
+  };
+}

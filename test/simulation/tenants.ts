@@ -1,0 +1,123 @@
+/**
+ * The tenants of a run and what operators make of them. Rules only ask for kinds of events, so that
+ * what each revision matches can be said without the program.
+ */
+import { PRIORITIES, type Priority, type Subscription } from "../../src/core/priority.ts";
+import type { Limit } from "../../src/core/tenant.ts";
+import type { MemoryTenants, TenantSketch } from "../support/memory-tenants.ts";
+import type { Chance } from "./chance.ts";
+
+export interface SimulatedRule {
+  readonly id: string;
+  readonly kinds: readonly string[];
+  readonly priority: Priority;
+  readonly targets: readonly string[];
+}
+
+export interface SimulatedTarget {
+  readonly id: string;
+  readonly url: string;
+  readonly timeoutMs: number;
+  readonly delaysSeconds: readonly number[];
+  readonly secret: boolean;
+  isPaused: boolean;
+}
+
+export interface SimulatedTenant {
+  readonly id: string;
+  readonly limit: Limit | null;
+  /** Those that were not deleted. */
+  readonly targets: Map<string, SimulatedTarget>;
+  rules: readonly SimulatedRule[];
+  /** The rules as each revision of the configuration had them, oldest first. */
+  readonly history: { readonly revision: number; readonly rules: readonly SimulatedRule[] }[];
+  readonly deletedTargets: Set<string>;
+  isDeleted: boolean;
+}
+
+export const KINDS = ["a", "b", "c"] as const;
+const KIND_SETS: readonly (readonly string[])[] = [["a"], ["b"], ["a", "b"], ["a", "b", "c"]];
+const PRIORITY_LIST: readonly Priority[] = ["normal", ...PRIORITIES];
+const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G";
+
+export function drawTenant(id: string, chance: Chance): SimulatedTenant {
+  const timeoutMs = chance.pick([5_000, 15_000, 30_000]);
+  const ids = ["one", "two", "three"].slice(0, chance.between(1, 3));
+  const targets = ids.map((name): [string, SimulatedTarget] => [
+    name,
+    {
+      id: name,
+      url: `https://${name}.example.com/${id}`,
+      timeoutMs,
+      delaysSeconds: chance.pick([[5], [5, 60], [5, 60, 300]]),
+      secret: chance.happens(0.2),
+      isPaused: chance.happens(0.1),
+    },
+  ]);
+  return {
+    id,
+    limit: chance.happens(0.2)
+      ? { perSecond: 1, burst: 10, overflow: chance.pick(["reject", "demote"]) }
+      : null,
+    targets: new Map(targets),
+    rules: drawRules(ids, chance),
+    history: [],
+    deletedTargets: new Set(),
+    isDeleted: false,
+  };
+}
+
+export function drawRules(targets: readonly string[], chance: Chance): SimulatedRule[] {
+  return Array.from({ length: chance.between(1, 2) }, (_, index) => ({
+    id: `rule-${index + 1}`,
+    kinds: chance.pick(KIND_SETS),
+    priority: chance.pick(PRIORITY_LIST),
+    targets: chance.shuffled(targets).slice(0, chance.between(1, 2)),
+  }));
+}
+
+/** Writes a tenant down as it is now; answers its new revision. A target that a 410 closed stays closed. */
+export function writeDown(
+  tenant: SimulatedTenant,
+  store: MemoryTenants,
+  reopened?: string,
+): number {
+  const closedOf = ({ id, isPaused }: SimulatedTarget) => {
+    if (isPaused) return "paused";
+    const isNew = store.revision(tenant.id) === undefined;
+    return isNew || id === reopened || store.isOpen(tenant.id, id) ? null : "disabled";
+  };
+  const targets: Record<string, NonNullable<TenantSketch["targets"]>[string]> = {};
+  for (const target of tenant.targets.values()) {
+    const { id, url, timeoutMs, delaysSeconds, secret } = target;
+    targets[id] = {
+      ...{ url, timeoutMs, retry: { delaysSeconds }, closed: closedOf(target) },
+      ...(secret ? { secret: SECRET } : {}),
+    };
+  }
+  const rules = tenant.rules.map((rule) => ({
+    ...rule,
+    targets: rule.targets.filter((name) => name in targets),
+  }));
+  const sketches = rules.map(({ id, kinds, priority, targets: names }) => {
+    return [id, { pattern: { data: { kind: [...kinds] } }, priority, targets: names }] as const;
+  });
+  const { revision } = store.put(tenant.id, {
+    ...(tenant.limit === null ? {} : { limit: tenant.limit }),
+    sources: { hooks: {} },
+    targets,
+    rules: Object.fromEntries(sketches),
+  });
+  tenant.history.push({ revision, rules });
+  return revision;
+}
+
+/** What an event of a kind is owed by the rules of a revision. */
+export function owedTo(tenant: SimulatedTenant, revision: number, kind: string): Subscription[] {
+  const at = tenant.history.findLast((entry) => entry.revision <= revision);
+  return (at?.rules ?? [])
+    .filter(({ kinds }) => kinds.includes(kind))
+    .flatMap(({ id: rule, priority, targets }) =>
+      targets.map((target) => ({ rule, target, priority })),
+    );
+}

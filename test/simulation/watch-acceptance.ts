@@ -1,0 +1,122 @@
+/**
+ * Checks of what senders are told: 202 only for what a durable store has by then, one identity for one
+ * key, and exactly the subscriptions that the stamped revision of the rules names.
+ */
+import { platformText } from "../../src/adapters/crypto.ts";
+import { decodePack, isParcel } from "../../src/core/enqueue/pack.ts";
+import { decodeFrame, type EventRecord } from "../../src/core/enqueue/record.ts";
+import type { Accepted } from "../../src/flows/accept-event.ts";
+import type { OutboxMode } from "../../src/flows/enqueue.ts";
+import type { MemoryArchive } from "../support/memory-archive.ts";
+import { owedTo, type SimulatedTenant } from "./tenants.ts";
+import type { Violations } from "./violations.ts";
+
+/** What a sender sends. */
+export interface Webhook {
+  readonly tenant: string;
+  readonly key: string;
+  readonly kind: string;
+  readonly body: Uint8Array;
+}
+
+export interface AcceptanceWatch {
+  /** These packs are on their way into a store; answers what to call once it has them. */
+  offered(store: "queues" | "outbox", packs: readonly Uint8Array[]): () => void;
+  /** The router answers 202 to a sender. */
+  answered(webhook: Webhook, accepted: readonly Accepted[]): void;
+  bodyOf(event: string): Uint8Array | undefined;
+  /** Everything that became durable, by receipt. */
+  readonly records: ReadonlyMap<string, EventRecord>;
+  /** Receipts of what was answered 202. */
+  readonly promised: ReadonlySet<string>;
+}
+
+export function createAcceptanceWatch(
+  mode: OutboxMode,
+  archive: MemoryArchive,
+  tenants: ReadonlyMap<string, SimulatedTenant>,
+  webhooks: ReadonlyMap<string, Webhook>,
+  violations: Violations,
+): AcceptanceWatch {
+  const records = new Map<string, EventRecord>();
+  /** Receipts in a store that may be relied on: in `always` the queue forgets. */
+  const durable = new Set<string>();
+  const promised = new Set<string>();
+  const idOf = new Map<string, string>();
+  const identityOf = new Map<string, string>();
+
+  const nameOf = ({ tenant, key }: { tenant: string; key: string }): string => `${tenant} ${key}`;
+
+  function learn(record: EventRecord): void {
+    const { id, receipt } = record;
+    records.set(receipt, record);
+    const name = nameOf(record);
+    const sameKey = idOf.get(name) ?? id;
+    const sameId = identityOf.get(id) ?? name;
+    if (sameKey !== id) violations.add(`one key became two events, ${sameKey} and ${id}`, id);
+    if (sameId !== name) violations.add(`two keys became one event, ${id}`, id);
+    idOf.set(name, id);
+    identityOf.set(id, name);
+    checkSubscriptions(record);
+  }
+
+  function checkSubscriptions(record: EventRecord): void {
+    const tenant = tenants.get(record.tenant);
+    const kind = webhooks.get(nameOf(record))?.kind ?? "";
+    const owed = tenant === undefined ? [] : owedTo(tenant, record.revision, kind);
+    const nameIt = ({ rule, target }: { rule: string; target: string }) => `${rule}>${target}`;
+    const expected = owed.map(nameIt).toSorted().join(" ");
+    const found = record.subscriptions.map(nameIt).toSorted().join(" ");
+    if (expected !== found) {
+      violations.add(`${record.id} is owed to "${found}" instead of "${expected}"`, record.id);
+    }
+  }
+
+  return {
+    records,
+    promised,
+
+    offered(store, packs) {
+      const receipts: string[] = [];
+      for (const bytes of packs) {
+        const decoded = decodePack(bytes, platformText);
+        if (!decoded.ok) {
+          violations.add(`a pack that nobody can read was sent: ${decoded.reason}`);
+          continue;
+        }
+        for (const { content } of decoded.pack.items) {
+          const receipt = isParcel(content) ? content.receipt : content.record.receipt;
+          const record = isParcel(content) ? restingAt(content.pointer.segment) : content.record;
+          if (record === null) violations.add("a parcel's bytes are not in the archive");
+          else if (!records.has(receipt)) learn(record);
+          receipts.push(receipt);
+        }
+      }
+      return () => {
+        if (store === "queues" && mode === "always") return;
+        for (const receipt of receipts) durable.add(receipt);
+      };
+    },
+
+    answered(webhook, accepted) {
+      for (const { id, receipt, deliveries } of accepted) {
+        promised.add(receipt);
+        if (!durable.has(receipt)) violations.add(`${id} is answered 202 before it is durable`, id);
+        const known = records.get(receipt);
+        if (known !== undefined && known.subscriptions.length !== deliveries) {
+          violations.add(`${id} is promised ${deliveries} deliveries`, id);
+        }
+        if (identityOf.get(id) !== nameOf(webhook)) {
+          violations.add(`${id} is answered for another key than ${webhook.key}`, id);
+        }
+      }
+    },
+
+    bodyOf: (event) => webhooks.get(identityOf.get(event) ?? "")?.body,
+  };
+
+  function restingAt(segment: string): EventRecord | null {
+    const bytes = archive.objects.get(segment);
+    return bytes === undefined ? null : (decodeFrame(bytes, 0, platformText)?.record ?? null);
+  }
+}

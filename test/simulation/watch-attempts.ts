@@ -1,0 +1,143 @@
+/**
+ * Checks of every request that a target gets: by whom, when, under which name, and whether it had to
+ * be sent at all. A repeat needs an outcome that nobody could know.
+ */
+import type { Answer } from "../../src/core/deliver/outcome.ts";
+import { type DeliveryResult, keyOf } from "../../src/ports/ledger.ts";
+import type { OutgoingRequest } from "../../src/ports/transport.ts";
+import { type Invocation, wasDisturbed } from "./invocation.ts";
+import { subscriptionOf, webhookIdOf } from "./names.ts";
+import type { Reception } from "./receivers.ts";
+import type { SimulatedTarget } from "./tenants.ts";
+import type { Violations } from "./violations.ts";
+import type { ClaimWatch } from "./watch-claims.ts";
+
+export interface WatchedAttempt {
+  readonly event: string;
+  readonly key: string;
+  readonly number: number;
+  readonly invocation: Invocation;
+  readonly sentAtMs: number;
+  reception: Reception | null;
+  answeredAtMs: number;
+  /** What its sender got to hear. */
+  heard: Answer | null;
+  isSettling: boolean;
+}
+
+export interface AttemptWatch {
+  sending(invocation: Invocation, request: OutgoingRequest, body: Uint8Array): WatchedAttempt;
+  settling(invocation: Invocation, results: readonly DeliveryResult[]): void;
+  /** All attempts of a delivery, in the order in which they were sent. */
+  of(key: string): readonly WatchedAttempt[];
+  readonly repeats: number;
+  /** Attempts that a receiver has done the work of, and nobody heard so. */
+  readonly unheard: number;
+}
+
+export interface KnownTarget {
+  readonly tenant: string;
+  readonly target: SimulatedTarget;
+}
+
+export function createAttemptWatch(
+  nowMs: () => number,
+  targets: ReadonlyMap<string, KnownTarget>,
+  /** The bytes that the sender of an event sent. */
+  bodyOf: (event: string) => Uint8Array | undefined,
+  claims: ClaimWatch,
+  violations: Violations,
+): AttemptWatch {
+  const attempts = new Map<string, WatchedAttempt[]>();
+  let repeats = 0;
+
+  /** Whether it was impossible to know what became of an attempt. */
+  const isUnknown = ({ invocation, sentAtMs, heard, isSettling }: WatchedAttempt): boolean =>
+    heard === null || heard.kind !== "response" || isSettling || wasDisturbed(invocation, sentAtMs);
+
+  function checkRepeat(attempt: WatchedAttempt, before: WatchedAttempt): void {
+    const { event, key } = attempt;
+    if (claims.settlementOf(key)?.state === "delivered") {
+      violations.add(`${event} is sent again although its delivery was settled`, event);
+    }
+    if (before.reception?.isProcessed !== true) return;
+    repeats += 1;
+    if (isUnknown(before)) return;
+    violations.add(`${event} is delivered again although the first outcome was known`, event);
+  }
+
+  /** An attempt that was written down as failed is followed by its pause, and by the next number. */
+  function checkPause(attempt: WatchedAttempt, before: WatchedAttempt, target: SimulatedTarget) {
+    const { event, key, number } = attempt;
+    const settled = claims.settlementOf(key);
+    if (settled === undefined || settled.state !== "retrying") return;
+    if (settled.attempts !== before.number) return;
+    if (number !== before.number + 1) {
+      violations.add(`${event}: attempt ${number} is made after ${before.number}`, event);
+    }
+    const { heard } = before;
+    const asked = heard?.kind === "response" ? (heard.retryAfterMs ?? 0) : 0;
+    const pauseMs = Math.max(asked, (target.delaysSeconds[before.number - 1] ?? 0) * 1_000);
+    if (before.answeredAtMs > 0 && attempt.sentAtMs < before.answeredAtMs + pauseMs) {
+      violations.add(`${event} is tried again before its pause of ${pauseMs} ms is over`, event);
+    }
+  }
+
+  return {
+    get repeats() {
+      return repeats;
+    },
+    get unheard() {
+      const all = [...attempts.values()].flat();
+      return all.filter(({ reception, heard }) => {
+        return reception?.isProcessed === true && heard?.kind !== "response";
+      }).length;
+    },
+
+    sending(invocation, { url, headers }, body) {
+      const event = headers.get("signalbox-event") ?? "";
+      const rule = headers.get("signalbox-rule") ?? "";
+      const known = targets.get(url);
+      const target = known?.target.id ?? "";
+      const key = `${event} ${subscriptionOf(rule, target)}`;
+      const attempt: WatchedAttempt = {
+        ...{ event, key, invocation, sentAtMs: nowMs(), number: 0 },
+        number: Number(headers.get("signalbox-attempt")),
+        ...{ reception: null, answeredAtMs: 0, heard: null, isSettling: false },
+      };
+      if (known === undefined) violations.add(`a request goes to ${url}, which is nobody's`, event);
+      if (headers.get("webhook-id") !== webhookIdOf(event, rule, target)) {
+        violations.add(`an attempt of ${event} carries another webhook-id`, event);
+      }
+      const sent = bodyOf(event);
+      if (sent === undefined || Buffer.compare(sent, body) !== 0) {
+        violations.add(`the body of ${event} is not what its sender sent`, event);
+      }
+      const { token } = invocation;
+      const holds = token !== null && claims.holds(token, event, key);
+      if (!holds && !wasDisturbed(invocation, invocation.startedAtMs)) {
+        violations.add(`${event} is worked on without a live lease`, event);
+      }
+      const earlier = attempts.get(key) ?? [];
+      attempts.set(key, earlier);
+      const isSure = !wasDisturbed(invocation, invocation.startedAtMs);
+      for (const before of isSure ? earlier : []) checkRepeat(attempt, before);
+      const last = earlier.at(-1);
+      if (isSure && last !== undefined && known !== undefined) {
+        checkPause(attempt, last, known.target);
+      }
+      earlier.push(attempt);
+      return attempt;
+    },
+
+    settling(invocation, results) {
+      for (const result of results) {
+        for (const attempt of attempts.get(keyOf(result)) ?? []) {
+          if (attempt.invocation === invocation) attempt.isSettling = true;
+        }
+      }
+    },
+
+    of: (key) => attempts.get(key) ?? [],
+  };
+}

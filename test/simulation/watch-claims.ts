@@ -1,0 +1,93 @@
+/**
+ * Checks of the ledger's answers, by a book of leases of their own: nobody gets what another holds
+ * under a live lease, and nobody settles what another has claimed since.
+ */
+import {
+  type ClaimAnswer,
+  type ClaimRequest,
+  type DeliveryResult,
+  firstKey,
+  keyOf,
+} from "../../src/ports/ledger.ts";
+import type { Violations } from "./violations.ts";
+
+interface Lease {
+  readonly token: string;
+  readonly untilMs: number;
+}
+
+export interface Settlement {
+  readonly state: DeliveryResult["state"];
+  readonly attempts: number;
+}
+
+export interface ClaimWatch {
+  claimed(request: ClaimRequest, answer: ClaimAnswer): void;
+  settled(token: string, results: readonly DeliveryResult[], refused: ReadonlySet<string>): void;
+  /** All leases are ended: whoever held one is gone. */
+  recovered(): void;
+  /** Whether `token` may work on the delivery now. */
+  holds(token: string, event: string, key: string): boolean;
+  /** What was last settled of a delivery. */
+  settlementOf(key: string): Settlement | undefined;
+}
+
+export function createClaimWatch(nowMs: () => number, violations: Violations): ClaimWatch {
+  const events = new Map<string, Lease>();
+  const rows = new Map<string, Lease>();
+  const settlements = new Map<string, Settlement>();
+
+  function take(book: Map<string, Lease>, name: string, event: string, lease: Lease): void {
+    const held = book.get(name);
+    if (held !== undefined && held.token !== lease.token && held.untilMs > nowMs()) {
+      violations.add(`${event} was claimed while another held it under a live lease`, event);
+    }
+    book.set(name, lease);
+  }
+
+  return {
+    claimed({ token, leaseSeconds, firsts, agains }, answer) {
+      const lease = { token, untilMs: nowMs() + leaseSeconds * 1_000 };
+      for (const first of firsts) {
+        if (answer.firsts.get(firstKey(first))?.kind === "claimed") {
+          take(events, first.id, first.id, lease);
+        }
+      }
+      for (const again of agains) {
+        const key = keyOf(again);
+        if (answer.agains.has(key)) take(rows, key, again.event, lease);
+      }
+    },
+
+    settled(token, results, refused) {
+      for (const result of results) {
+        const key = keyOf(result);
+        if (refused.has(key)) continue;
+        const { event, state, attempts } = result;
+        const isHeld =
+          result.claimedBy === "event"
+            ? events.get(event)?.token === token
+            : rows.get(key)?.token === token;
+        if (!isHeld) violations.add(`a stale claim of ${event} could still settle it`, event);
+        settlements.set(key, { state, attempts });
+        // What is owed is free for whoever comes next; the token may repeat its own settling.
+        const lease = rows.get(key);
+        if (lease !== undefined) rows.set(key, { ...lease, untilMs: 0 });
+      }
+    },
+
+    recovered() {
+      for (const book of [events, rows]) {
+        for (const [name, lease] of book) book.set(name, { ...lease, untilMs: 0 });
+      }
+    },
+
+    holds(token, event, key) {
+      return [events.get(event), rows.get(key)].some(
+        (lease) => lease?.token === token && lease.untilMs >= nowMs(),
+      );
+    },
+
+    settlementOf: (key) => settlements.get(key),
+  };
+}
