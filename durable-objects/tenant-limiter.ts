@@ -55,6 +55,13 @@ export class TenantLimiter extends DurableObject<Env> {
     return Object.fromEntries(this.#secretsUsed);
   }
 
+  /** The revision stays: an isolate that still knows the tenant learns by it that it is gone. */
+  forget(): void {
+    this.#arrivals.clear();
+    this.#secretsUsed.clear();
+    this.#sql.exec("DELETE FROM buckets; DELETE FROM secrets");
+  }
+
   /** A source that is over its own limit must not use up its tenant's. */
   #grantInTurn(asks: readonly LeaseAsk[], now: number): LeaseAnswer["grants"] {
     const grants = [];

@@ -1,6 +1,7 @@
 /** The only file that names adapters: from bindings to what flows need, once per isolate. */
 import { createArchive } from "./adapters/archive.ts";
 import { platformCrypto, platformText } from "./adapters/crypto.ts";
+import { runningDeletions } from "./adapters/d1/deletions.ts";
 import { createLedger } from "./adapters/d1/ledger.ts";
 import { createSession } from "./adapters/d1/session.ts";
 import { createTenantStore } from "./adapters/d1/tenant-store.ts";
@@ -78,6 +79,14 @@ function composeApp(env: Env, config: Config): App {
     },
     deliver: {
       ...common,
+      deletions: {
+        running: (count) => runningDeletions(session, count),
+        async remover() {
+          const { createArchiveListing } = await import("./adapters/archive-listing.ts");
+          const { createRemover } = await import("./adapters/d1/remover.ts");
+          return createRemover(session, createArchiveListing(env.ARCHIVE, platformText, meter));
+        },
+      },
       ledger: createLedger(session),
       ledgerProbe: createProbe(systemClock),
       transport: createTransport(config, systemClock),

@@ -4,8 +4,9 @@ import { timeOrderedId } from "../../src/core/ids.ts";
 import { PRIORITIES } from "../../src/core/priority.ts";
 import { DELIVERY_STATES } from "../../src/core/settle.ts";
 import { sweep } from "../../src/flows/sweep.ts";
-import type { Job, StoredDelivery } from "../../src/ports/history.ts";
+import type { StoredDelivery } from "../../src/ports/history.ts";
 import { iso, isoOrNull, requireTenant } from "./change.ts";
+import { JobAnswer, jobView } from "./jobs.ts";
 import { notFound, type Operation, operation, Refusal } from "./operation.ts";
 import {
   decodeCursor,
@@ -76,25 +77,6 @@ const Attempt = z.object({
   error: z.string().nullable(),
   answer: z.string().nullable().describe("The first 4 KB of what the target answered."),
 });
-
-const JobAnswer = z
-  .object({
-    id: z.string(),
-    kind: z.string(),
-    createdAt: Time,
-    total: Count,
-    finished: Count,
-    percent: Count.max(100),
-    states: States,
-  })
-  .meta({ id: "Job" });
-
-const jobView = (job: Job): z.infer<typeof JobAnswer> => {
-  const { id, kind, total, states, createdAtMs } = job;
-  const finished = (states.delivered ?? 0) + (states.dead ?? 0) + (states.cancelled ?? 0);
-  const percent = total === 0 ? 100 : Math.floor((100 * finished) / total);
-  return { id, kind, createdAt: iso(createdAtMs), total, finished, percent, states };
-};
 
 export const deliveryOperations: readonly Operation[] = [
   operation({
@@ -180,18 +162,6 @@ export const deliveryOperations: readonly Operation[] = [
       const job = await stores.history.redriveAll(tenant, id, filter, perSecond ?? null);
       defer(sweep("overdue", app.deliver));
       return { status: 202, body: jobView(job) };
-    },
-  }),
-  operation({
-    method: "get",
-    path: `${TENANT}/jobs/{job}`,
-    summary: "Reads a job's progress.",
-    responses: { 200: "The job.", 404: "No such job." },
-    answer: JobAnswer,
-    async handle({ stores, params }) {
-      const job = await stores.history.job(params.tenant ?? "", params.job ?? "");
-      if (job === null) throw notFound("job");
-      return { status: 200, body: jobView(job) };
     },
   }),
 ];

@@ -7,6 +7,7 @@ import { problemResponse } from "../problems.ts";
 import { deadLetterOperations } from "./dead-letters.ts";
 import { deliveryOperations } from "./deliveries.ts";
 import { eventOperations } from "./events.ts";
+import { jobOperations } from "./jobs.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
 import { poisonOperations } from "./poison-messages.ts";
@@ -26,6 +27,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...eventOperations,
   ...deadLetterOperations,
   ...deliveryOperations,
+  ...jobOperations,
   ...queueOperations,
   ...poisonOperations,
   ...reconcileOperations,

@@ -28,6 +28,8 @@ export interface Reply {
   /** Sent as they are instead of a JSON body. */
   readonly raw?: { readonly body: BodyInit; readonly contentType: string };
   readonly version?: number;
+  /** A path where what was begun can be watched. */
+  readonly location?: string;
 }
 
 export interface OperationSpec<Body, Query> {

@@ -155,6 +155,7 @@ export function faultsOf(error: z.ZodError): Fault[] {
 function respond(reply: Reply): Response {
   const headers = new Headers({ "cache-control": "no-store" });
   if (reply.version !== undefined) headers.set("etag", `"${reply.version}"`);
+  if (reply.location !== undefined) headers.set("location", reply.location);
   if (reply.raw !== undefined) {
     headers.set("content-type", reply.raw.contentType);
     // The bytes are a stranger's: a browser must not take them for a page of ours.

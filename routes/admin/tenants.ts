@@ -1,5 +1,7 @@
 /** Tenants: who owns limits, sources, targets and rules. */
+import { timeOrderedId } from "../../src/core/ids.ts";
 import { type Json, stringifyJson } from "../../src/core/json.ts";
+import { sweep } from "../../src/flows/sweep.ts";
 import type { StoredTenant } from "../../src/ports/config.ts";
 import { announce, iso, written } from "./change.ts";
 import { notFound, type Operation, operation } from "./operation.ts";
@@ -68,13 +70,19 @@ export const tenantOperations: readonly Operation[] = [
   operation({
     method: "delete",
     path: PATH,
-    summary: "Deletes a tenant and its configuration. Deliveries that are owed are cancelled.",
-    responses: { 204: "Deleted.", 404: "No such tenant." },
-    async handle({ app, stores, params, ifVersion }) {
+    summary: "Deletes a tenant: its configuration at once, all else of it by a job.",
+    responses: {
+      204: "Deleted; `location` is the job that removes the rest.",
+      404: "No such tenant.",
+    },
+    async handle({ app, stores, params, ifVersion, defer }) {
       const id = params.tenant ?? "";
-      const result = written(await stores.config.deleteTenant(id, ifVersion), "tenant");
+      const { clock, random } = app.deliver;
+      const job = timeOrderedId("job_", clock.nowMs(), random.bytes(10));
+      const result = written(await stores.config.deleteTenant(id, ifVersion, job), "tenant");
       await announce(app, id, result.revision);
-      return { status: 204 };
+      defer(sweep("overdue", app.deliver));
+      return { status: 204, location: `/admin/tenants/${id}/jobs/${job}` };
     },
   }),
 ];

@@ -60,15 +60,22 @@ export function createArchiveListing(bucket: R2Bucket, text: Text, meter: Meter)
       return bytes === null ? null : framesIn(segment, bytes, text);
     },
 
-    async removeTenant(tenant, count) {
+    async removeTenant(tenant, count, storedBeforeMs = Number.POSITIVE_INFINITY) {
       let removed = 0;
       for (const prefix of prefixesOf(tenant)) {
-        const limit = count - removed;
-        const listed = await page({ prefix, limit: Math.max(1, limit) });
-        const keys = listed.objects.slice(0, limit).map(({ key }) => key);
-        if (keys.length > 0) await asked(bucket.delete(keys));
-        removed += keys.length;
-        if (listed.truncated || keys.length < listed.objects.length) return { removed, more: true };
+        // What is newer is stepped over, however much there is: by its last key, since a delete ends a cursor.
+        for (let startAfter = prefix; ; ) {
+          const listed = await page({ prefix, startAfter });
+          const old = listed.objects.filter(({ uploaded }) => uploaded.getTime() < storedBeforeMs);
+          const keys = old.slice(0, count - removed).map(({ key }) => key);
+          if (keys.length > 0) await asked(bucket.delete(keys));
+          removed += keys.length;
+          if (keys.length < old.length) return { removed, more: true };
+          const last = listed.objects.at(-1)?.key;
+          if (!listed.truncated || last === undefined) break;
+          if (removed === count) return { removed, more: true };
+          startAfter = last;
+        }
       }
       return { removed, more: false };
     },

@@ -7,6 +7,7 @@ export interface TenantLimiterRpc extends Rpc.DurableObjectBranded {
   lease(request: LeaseRequest): Promise<LeaseAnswer>;
   announce(revision: number): Promise<void>;
   secretsLastUsed(): Promise<Record<string, number>>;
+  forget(): Promise<void>;
 }
 
 export function createLimiter(
@@ -21,5 +22,6 @@ export function createLimiter(
     lease: (tenant, request) => objectOf(tenant).lease(request),
     announce: (tenant, revision) => objectOf(tenant).announce(revision),
     secretsLastUsed: (tenant) => objectOf(tenant).secretsLastUsed(),
+    forget: (tenant) => objectOf(tenant).forget(),
   };
 }

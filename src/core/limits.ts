@@ -86,6 +86,15 @@ export const SWEEP_PAGE = 200;
 /** Pages of one sweeper pass; what is left waits for the next. */
 export const SWEEP_PAGES_MAX = 25;
 
+/** Deletions of tenants that one pass works on, the oldest first. */
+export const DELETIONS_MAX = 20;
+/** Deliveries, or objects, that a deletion removes at once: R2 deletes this many in a call at most. */
+export const REMOVE_PAGE = 1_000;
+/** Such pages in one pass for each tenant; what is left waits for the next. */
+export const REMOVE_PAGES_MAX = 50;
+/** A consumer that had claimed before a tenant was deleted may write until its lease ends, and some time more. */
+export const DELETION_SETTLES_MS = LEASE_SECONDS * 1_000 + 30_000;
+
 /** A message waits at most this long in a queue, and once more among dead messages (Cloudflare Queues default). */
 export const QUEUE_RETENTION_MS = 4 * 86_400_000;
 /** A sender's last attempt, after its first: 75 h 35 min (Standard Webhooks), and a little more. */

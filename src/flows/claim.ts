@@ -41,7 +41,7 @@ export interface Claimed {
   readonly revisions: ReadonlyMap<string, number>;
 }
 
-/** Frames of one tenant and hour that go to the archive together. */
+/** Frames of one tenant, revision and hour that go to the archive together. */
 export interface Segment {
   readonly key: string;
   readonly events: HeldEvent[];
@@ -59,11 +59,13 @@ export async function claimBatch(batch: OpenedBatch, ports: DeliverPorts): Promi
     token,
     leaseSeconds: LEASE_SECONDS,
     firsts: firsts.map((event) => {
-      const { id, receipt, tenant, source, type, receivedAtMs } = event.record;
+      const { id, receipt, tenant, source, type, receivedAtMs, revision } = event.record;
       const pointer = pointers.get(event) ?? nowhere();
-      return { id, receipt, tenant, source, type, receivedAtMs, pointer };
+      return { id, receipt, tenant, source, type, receivedAtMs, revision, pointer };
     }),
-    agains: againDuties.map((duty): AgainClaim => duty),
+    agains: againDuties.map((duty): AgainClaim => {
+      return { ...duty, revision: duty.held.record.revision };
+    }),
     tenants: [...new Set(batch.events.map((event) => event.record.tenant))],
   });
   const late = () => new Retryable("the ledger did not answer in time");
@@ -88,28 +90,29 @@ function layOut(
   firsts: readonly HeldEvent[],
   ports: DeliverPorts,
 ): { segments: Segment[]; pointers: Map<HeldEvent, Pointer> } {
-  const byHour = new Map<string, Segment>();
+  const alike = new Map<string, Segment>();
   const pointers = new Map<HeldEvent, Pointer>();
   for (const event of firsts) {
     if (event.pointer !== null) {
       pointers.set(event, event.pointer);
       continue;
     }
-    const { tenant, receivedAtMs } = event.record;
-    const hour = `${tenant}/${hourOf(receivedAtMs)}`;
-    let segment = byHour.get(hour);
+    const { tenant, revision, receivedAtMs } = event.record;
+    // By revision, too: a tenant that was made anew keeps nothing of the one that was deleted.
+    const group = `${tenant}/${revision}/${hourOf(receivedAtMs)}`;
+    let segment = alike.get(group);
     if (segment === undefined) {
       const random = ports.random.bytes(10);
       const key = segmentKey(tenant, receivedAtMs, ports.clock.nowMs(), random);
       segment = { key, events: [], bytes: 0 };
-      byHour.set(hour, segment);
+      alike.set(group, segment);
     }
     const length = event.frame?.bytes.length ?? 0;
     pointers.set(event, { segment: segment.key, offset: segment.bytes, length });
     segment.events.push(event);
     segment.bytes += length;
   }
-  return { segments: [...byHour.values()], pointers };
+  return { segments: [...alike.values()], pointers };
 }
 
 const nowhere = (): Pointer => ({ segment: "", offset: 0, length: 0 });
@@ -174,7 +177,7 @@ function sort(
   const claimed: Claimed = {
     token,
     duties: againDuties.flatMap((duty) => {
-      // Not ours: finished, or held by another, whose lease the sweeper watches.
+      // Not ours: finished, of a deleted tenant, or held by another, whose lease the sweeper watches.
       const owned = answer.agains.get(keyOf(duty));
       return owned === undefined ? [] : [{ ...duty, attemptsBase: owned.attemptsBase }];
     }),
@@ -184,8 +187,13 @@ function sort(
     revisions: answer.revisions,
   };
   const owned = new Set<HeldEvent>();
+  let gone = 0;
   for (const event of firsts) {
     const verdict = answer.firsts.get(firstKey(event.record));
+    if (verdict?.kind === "gone") {
+      gone += 1;
+      continue;
+    }
     if (verdict === undefined || verdict.kind === "duplicate") {
       claimed.duplicates.push(duplicateOf(event, verdict?.owner ?? "unknown"));
       continue;
@@ -203,6 +211,7 @@ function sort(
     claimed.duties.push(...duties);
     if (unrecorded) claimed.unmatched.push(event);
   }
+  if (gone > 0) ports.log.info("tenant-gone", { events: gone });
   const isNeeded = (segment: Segment) => segment.events.some((event) => owned.has(event));
   claimed.segments.push(...segments.filter(isNeeded));
   return claimed;

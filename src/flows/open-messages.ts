@@ -104,7 +104,10 @@ async function hold(
   try {
     const meta = await ports.archive.meta(content.pointer);
     if (meta !== null) return { ...meta, open, frame: null, pointer: content.pointer, again };
-    await keepPoison(open, `no object at ${content.pointer.segment}`, ports);
+    // A deleted tenant's objects may be removed before its last messages come.
+    const isGone = (await ports.directory.refresh(content.tenant)) === null;
+    if (isGone) ports.log.info("tenant-gone", { events: 1 });
+    else await keepPoison(open, `no object at ${content.pointer.segment}`, ports);
   } catch (error) {
     ports.log.warn("archive-unreachable", { message: open.message.id, error: errorText(error) });
     retryLater(open, backoffSeconds(open.message.attempts));

@@ -2,6 +2,7 @@
 import type { Text } from "../core/crypto.ts";
 import type { Archive } from "../ports/archive.ts";
 import type { Clock, Random } from "../ports/clock.ts";
+import type { Deletions } from "../ports/deletions.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import type { Limiter } from "../ports/limiter.ts";
 import type { Log } from "../ports/log.ts";
@@ -17,6 +18,7 @@ export interface DeliverPorts {
   readonly archive: Archive;
   readonly clock: Clock;
   readonly crypto: StreamCrypto;
+  readonly deletions: Deletions;
   readonly directory: Directory;
   readonly ledger: Ledger;
   /** Of this isolate. */

@@ -4,6 +4,7 @@
  */
 import type { PackItem } from "../core/enqueue/pack.ts";
 import {
+  DELETIONS_MAX,
   OUTBOX_RESEND_MS,
   PACK_BYTES_MAX,
   QUEUE_DELAY_SECONDS_MAX,
@@ -29,6 +30,8 @@ export interface Swept {
   /** Rows of an expired generation that went, and those kept because something is still owed. */
   readonly dropped: number;
   readonly carried: number;
+  /** Deliveries and objects of deleted tenants. */
+  readonly removed: number;
   readonly complete: boolean;
 }
 
@@ -40,7 +43,10 @@ export type SweepScope =
 
 /** One bounded pass. Never rejects: a part that fails is logged, and the others have their turn. */
 export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swept> {
-  const swept = { relayed: 0, revived: 0, unreadable: 0, dropped: 0, carried: 0, complete: true };
+  const swept = {
+    ...{ relayed: 0, revived: 0, unreadable: 0, dropped: 0, carried: 0, removed: 0 },
+    complete: true,
+  };
   async function part(name: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -58,6 +64,14 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     const expired = await ports.ledger.expire(ports.clock.nowMs());
     swept.dropped = expired?.dropped ?? 0;
     swept.carried = expired?.carried ?? 0;
+  });
+  await part("jobs", async () => {
+    const deletions = await ports.deletions.running(DELETIONS_MAX);
+    if (deletions.length === 0) return;
+    const { removeTenants } = await import("./delete-tenant.ts");
+    const { removed, complete } = await removeTenants(deletions, scope === "all-due", ports);
+    swept.removed = removed;
+    if (!complete) swept.complete = false;
   });
   const { complete, ...counts } = swept;
   if (Object.values(counts).some((count) => count > 0))

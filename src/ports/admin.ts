@@ -3,10 +3,12 @@ import type { ArchiveListing } from "./archive.ts";
 import type { Audit } from "./audit.ts";
 import type { ConfigStore } from "./config.ts";
 import type { History } from "./history.ts";
+import type { Jobs } from "./jobs.ts";
 
 export interface AdminStores {
   readonly archive: ArchiveListing;
   readonly audit: Audit;
   readonly config: ConfigStore;
   readonly history: History;
+  readonly jobs: Jobs;
 }

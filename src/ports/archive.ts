@@ -62,8 +62,12 @@ export interface ArchiveListing {
   ): Promise<ObjectPage>;
   /** All of a segment in one read; null when it is not there. */
   frames(segment: string): Promise<SegmentContent | null>;
-  /** Removes at most `count` objects of a tenant; says whether more are left. */
-  removeTenant(tenant: string, count: number): Promise<{ removed: number; more: boolean }>;
+  /** Removes at most `count` objects of a tenant, stored before then; says whether more are left. */
+  removeTenant(
+    tenant: string,
+    count: number,
+    storedBeforeMs?: number,
+  ): Promise<{ removed: number; more: boolean }>;
   /** What nothing could read, oldest day first. */
   poison(after: string | null, count: number): Promise<ObjectPage<StoredPoison>>;
   /** The bytes of one of them; null when it is not there, or the key is of no such thing. */

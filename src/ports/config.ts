@@ -40,8 +40,8 @@ export interface ConfigStore {
   tenant(id: string): Promise<StoredTenant | null>;
   tenants(after: string, count: number): Promise<Page<StoredTenant>>;
   putTenant(id: string, doc: string, ifVersion: number | null): Promise<Written>;
-  /** Deletes the tenant and its configuration; false if there was none. */
-  deleteTenant(id: string, ifVersion: number | null): Promise<Written>;
+  /** Deletes the tenant with its configuration, and begins the job that removes all else of it. */
+  deleteTenant(id: string, ifVersion: number | null, job: string): Promise<Written>;
   resource(tenant: string, kind: ResourceKind, id: string): Promise<StoredResource | null>;
   resources(
     tenant: string,

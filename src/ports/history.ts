@@ -3,6 +3,7 @@
 import type { Pointer } from "../core/enqueue/record.ts";
 import type { Priority } from "../core/priority.ts";
 import type { DeliveryState } from "../core/settle.ts";
+import type { Job } from "./jobs.ts";
 import type { AttemptRecord, Duplicate } from "./ledger.ts";
 
 export interface EventSummary {
@@ -74,14 +75,6 @@ export interface HistoryPage<Item> {
   readonly next: Position | null;
 }
 
-export interface Job {
-  readonly id: string;
-  readonly kind: string;
-  readonly createdAtMs: number;
-  readonly total: number;
-  readonly states: Readonly<Partial<Record<DeliveryState, number>>>;
-}
-
 export interface DeadLetterSelection extends TimeRange {
   readonly target?: string | undefined;
   readonly rule?: string | undefined;
@@ -116,5 +109,4 @@ export interface History {
   cancel(tenant: string, id: string, from: readonly DeliveryState[], why: string): Promise<boolean>;
   /** Ends all dead letters of a selection; answers how many. */
   cancelAll(tenant: string, filter: DeadLetterSelection, why: string): Promise<number>;
-  job(tenant: string, id: string): Promise<Job | null>;
 }

@@ -18,6 +18,8 @@ export interface FirstClaim {
   readonly source: string;
   readonly type: string;
   readonly receivedAtMs: number;
+  /** The tenant's, when it was accepted: tells this life of the tenant from one before it. */
+  readonly revision: number;
   readonly pointer: Pointer;
 }
 
@@ -31,6 +33,8 @@ export interface DeliveryKey {
 
 export interface AgainClaim extends DeliveryKey {
   readonly attempts: Again["attempts"];
+  /** As in `FirstClaim`: a delivery of a life that ended is given to nobody. */
+  readonly revision: number;
 }
 
 export interface ClaimRequest {
@@ -49,7 +53,9 @@ export type FirstVerdict =
   /** Another receipt owns the event: this copy is suppressed. */
   | { readonly kind: "duplicate"; readonly owner: string }
   /** The same receipt is being worked on: come back when its lease ends, unless all is done. */
-  | { readonly kind: "leased"; readonly remainingMs: number; readonly done: ReadonlySet<string> };
+  | { readonly kind: "leased"; readonly remainingMs: number; readonly done: ReadonlySet<string> }
+  /** Its tenant was deleted, and perhaps made anew since: nothing is owed, and nothing is written. */
+  | { readonly kind: "gone" };
 
 export interface ClaimAnswer {
   /** By event id and receipt, joined with a space. */

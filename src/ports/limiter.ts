@@ -31,4 +31,9 @@ export interface Limiter {
   announce(tenant: string, revision: number): Promise<void>;
   /** When each secret was last used, milliseconds, by its fingerprint. */
   secretsLastUsed(tenant: string): Promise<Readonly<Record<string, number>>>;
+  /**
+   * Forgets a deleted tenant's limits and uses of secrets. Its last revision stays: by it an isolate
+   * that still knows the tenant learns that it is gone.
+   */
+  forget(tenant: string): Promise<void>;
 }

@@ -205,6 +205,14 @@ describe.each(Object.entries(subjects))("in %s", (_, prepare) => {
       expect(await listing.removeTenant("acme", 1)).toEqual({ removed: 1, more: false });
     });
 
+    it("leaves what was stored since then, and finds what lies behind it", async () => {
+      const newer = await keepSegment(archive, "acme", 1);
+      expect(await listing.removeTenant("acme", 10, 0)).toEqual({ removed: 0, more: false });
+      const laterMs = Date.now() + 60_000;
+      expect(await listing.removeTenant("acme", 10, laterMs)).toEqual({ removed: 1, more: false });
+      expect(await keysOf(listing, "segments", "acme")).not.toContain(newer);
+    });
+
     it("leaves every other tenant's objects and all poison", async () => {
       for (const tenant of ["acme", "acme-2", "acm", "acme0"]) {
         await keepSegment(archive, tenant, 1);

@@ -24,13 +24,16 @@ describe("a write of configuration", () => {
     expect(await createdBy(sinks)).toBe(0);
   });
 
-  it("is no creation when a tenant's next revision happens to be the time", async () => {
-    vi.useFakeTimers({ now: 5_000 });
+  it("gives a new tenant the database's time as its revision, not a Worker's, and creates it once", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: 5_000 });
     const tenant = freshTenant();
-    expect(await config.putTenant(tenant, "{}", null)).toMatchObject({ created: true });
-    vi.setSystemTime(5_001);
+    const created = await config.putTenant(tenant, "{}", null);
+    const revision = created.kind === "written" ? created.revision : 0;
+    expect(revision).toBeGreaterThan(Date.UTC(2026, 0, 1));
+    expect(created).toMatchObject({ created: true });
+    expect(await config.tenant(tenant)).toMatchObject({ createdAtMs: revision });
     const again = await config.putTenant(tenant, "{}", null);
-    expect(again).toEqual({ kind: "written", created: false, revision: 5_001 });
+    expect(again).toEqual({ kind: "written", created: false, revision: revision + 1 });
   });
 
   it("creates anew what was deleted", async () => {

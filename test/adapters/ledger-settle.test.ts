@@ -20,7 +20,7 @@ describe.each(SUBJECTS)("settling in $name", ({ ledger, copiesOf }) => {
   async function doneOf(first: ReturnType<typeof firstOf>): Promise<ReadonlySet<string>> {
     const { firsts } = await claim(ledger, freshToken(), { firsts: [first] });
     const verdict = firsts.get(firstKey(first));
-    return verdict === undefined || verdict.kind === "duplicate" ? new Set() : verdict.done;
+    return verdict !== undefined && "done" in verdict ? verdict.done : new Set();
   }
 
   it("writes each delivery of an event that is held", async () => {

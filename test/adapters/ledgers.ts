@@ -1,11 +1,18 @@
 /** The two ledgers under test, the real one and the simulation's, and what is claimed and settled in them. */
 import { env } from "cloudflare:workers";
+import { createArchive } from "../../src/adapters/archive.ts";
+import { createArchiveListing } from "../../src/adapters/archive-listing.ts";
+import { platformText } from "../../src/adapters/crypto.ts";
 import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
+import { runningDeletions } from "../../src/adapters/d1/deletions.ts";
 import { createLedger } from "../../src/adapters/d1/ledger.ts";
+import { createRemover } from "../../src/adapters/d1/remover.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
 import { acrossSlots, duplicatesOf } from "../../src/adapters/d1/slots.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
 import { createMeter, systemClock } from "../../src/adapters/system.ts";
+import type { Archive } from "../../src/ports/archive.ts";
+import type { Deletions } from "../../src/ports/deletions.ts";
 import {
   type AgainClaim,
   type ClaimRequest,
@@ -15,19 +22,27 @@ import {
   firstKey,
   type Ledger,
 } from "../../src/ports/ledger.ts";
+import { createMemoryArchive, createMemoryListing } from "../support/memory-archive.ts";
+import { createMemoryDeletions } from "../support/memory-deletions.ts";
 import { createMemoryLedger } from "../support/memory-ledger.ts";
 import { createMemoryTenants } from "../support/memory-tenants.ts";
 
 export interface Subject {
   readonly name: string;
   readonly ledger: Ledger;
+  /** Makes sure that there are such tenants, and counts as no cost of the ledger's. */
+  ensure(tenants: Iterable<string>): Promise<void>;
   /** Makes a tenant with a target `sink`; answers its revision. */
   prepare(tenant: string): Promise<number>;
+  /** Deletes a tenant, which begins a job. */
+  deleteTenant(tenant: string, job: string): Promise<void>;
+  readonly deletions: Deletions;
+  readonly archive: Archive;
   /** Receipts of the copies of an event that were recorded. */
   copiesOf(event: string): Promise<string[]>;
 }
 
-const meter = createMeter();
+export const meter = createMeter();
 export const session = createSession(env.DB, meter);
 export const vault = createVault(env.ENCRYPTION_KEY ?? "");
 export const config = createConfigStore(session, vault);
@@ -37,6 +52,14 @@ const SINK = { kind: "http", url: "https://sink.example.com/" };
 const real: Subject = {
   name: "D1",
   ledger: createLedger(session),
+  async ensure(ids) {
+    await env.DB.prepare(
+      `INSERT INTO tenants SELECT value, '{}', 1, 1, 1 FROM json_each(?1) WHERE true
+       ON CONFLICT DO NOTHING`,
+    )
+      .bind(JSON.stringify([...ids]))
+      .run();
+  },
   async prepare(tenant) {
     await config.putTenant(tenant, "{}", null);
     const sink = { doc: JSON.stringify(SINK), secrets: null };
@@ -44,6 +67,16 @@ const real: Subject = {
     if (written.kind !== "written") throw new Error(written.kind);
     return written.revision;
   },
+  async deleteTenant(tenant, job) {
+    const written = await config.deleteTenant(tenant, null, job);
+    if (written.kind !== "written") throw new Error(written.kind);
+  },
+  deletions: {
+    running: (count) => runningDeletions(session, count),
+    remover: async () =>
+      createRemover(session, createArchiveListing(env.ARCHIVE, platformText, meter)),
+  },
+  archive: createArchive(env.ARCHIVE, platformText, meter),
   async copiesOf(event) {
     const query = env.DB.prepare(
       `${acrossSlots((slot) => `SELECT receipt FROM ${duplicatesOf(slot)} WHERE event = ?1`)}
@@ -56,10 +89,19 @@ const real: Subject = {
 
 const tenants = createMemoryTenants();
 const inMemory = createMemoryLedger(systemClock, tenants);
+const archive = createMemoryArchive(platformText);
+const listing = createMemoryListing(archive, platformText);
+const deletions = createMemoryDeletions(systemClock, tenants, inMemory, listing);
 const simulated: Subject = {
   name: "memory",
   ledger: inMemory,
+  async ensure(ids) {
+    for (const id of ids) if (tenants.born(id) === undefined) tenants.put(id, {});
+  },
   prepare: async (tenant) => tenants.put(tenant, { targets: { sink: {} } }).revision,
+  deleteTenant: async (tenant, job) => void deletions.begin(tenant, job),
+  deletions,
+  archive,
   copiesOf: async (event) =>
     [...inMemory.duplicates.values()]
       .filter((copy) => copy.event === event)
@@ -86,6 +128,7 @@ export function firstOf(sketch: Partial<FirstClaim> = {}): FirstClaim {
     source: "shop",
     type: "order.created",
     receivedAtMs: Date.UTC(2026, 0, 1),
+    revision: Number.MAX_SAFE_INTEGER, // of the tenant's present life, whenever it began
     pointer: { segment: "acme/segments/2026-01-01/1", offset: 0, length: 100 },
     ...sketch,
   };
@@ -94,11 +137,21 @@ export function firstOf(sketch: Partial<FirstClaim> = {}): FirstClaim {
 /** A lease that has ended before anyone can ask. */
 export const ENDED = -1;
 
-export const claim = (
+/** A claim of events whose tenants there are. */
+export async function claim(
   ledger: Ledger,
   token: string,
   request: Partial<Omit<ClaimRequest, "token">>,
-) => ledger.claim({ token, leaseSeconds: 90, firsts: [], agains: [], tenants: [], ...request });
+) {
+  const { firsts = [], agains = [] } = request;
+  const owners = new Set([...firsts, ...agains].map(({ tenant }) => tenant));
+  const subject = SUBJECTS.find((each) => each.ledger === ledger) ?? real;
+  if (owners.size > 0) await subject.ensure(owners);
+  return ledger.claim({
+    ...{ token, leaseSeconds: 90, firsts: [], agains: [], tenants: [] },
+    ...request,
+  });
+}
 
 /** The kinds of what a claim of first ones was answered, in their order. */
 export async function claimFirsts(
@@ -136,7 +189,8 @@ export const retrying = (sketch: Partial<DeliveryResult> = {}): Partial<Delivery
 /** The claim of a delivery that is tried again. */
 export function againOf(first: FirstClaim, sketch: Partial<AgainClaim> = {}): AgainClaim {
   const { tenant, receivedAtMs, id: event } = first;
-  return { tenant, receivedAtMs, event, subscription: "s1", attempts: 1, ...sketch };
+  const { revision } = first;
+  return { tenant, receivedAtMs, event, subscription: "s1", attempts: 1, revision, ...sketch };
 }
 
 /** An event claimed and settled once as `sketch` says. */

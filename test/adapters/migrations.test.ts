@@ -7,7 +7,7 @@ import { createLedger } from "../../src/adapters/d1/ledger.ts";
 import { SLOTS, slotOf } from "../../src/core/generation.ts";
 import { GENERATION_MS } from "../../src/core/limits.ts";
 import { firstKey } from "../../src/ports/ledger.ts";
-import { claim, dueOf, firstOf, freshToken, session } from "./ledgers.ts";
+import { againOf, claim, dueOf, firstOf, freshToken, session } from "./ledgers.ts";
 
 const ledger = createLedger(session);
 const RANGE = { fromMs: 0, toMs: 2 ** 52 };
@@ -54,9 +54,7 @@ beforeAll(async () => {
 describe("rows that were written before there were generations", () => {
   it("stand in the slots where the ledger looks for them", async () => {
     expect(new Set(firsts.map(({ receivedAtMs }) => slotOf(receivedAtMs))).size).toBe(SLOTS.length);
-    const agains = firsts.map(({ tenant, receivedAtMs, id: event }) => {
-      return { tenant, receivedAtMs, event, subscription: "s1", attempts: 3 };
-    });
+    const agains = firsts.map((first) => againOf(first, { attempts: 3 }));
     expect(await dueOf(ledger, "moved")).toHaveLength(firsts.length);
     expect((await claim(ledger, freshToken(), { agains })).agains.size).toBe(firsts.length);
   });

@@ -3,12 +3,15 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import * as audits from "../../src/adapters/d1/audit.ts";
 import * as config from "../../src/adapters/d1/config-store.ts";
+import * as deletions from "../../src/adapters/d1/deletions.ts";
 import * as expiry from "../../src/adapters/d1/expire.ts";
 import { createHistory } from "../../src/adapters/d1/history.ts";
 import * as queries from "../../src/adapters/d1/history-queries.ts";
+import * as jobStatements from "../../src/adapters/d1/jobs.ts";
 import { createLedger } from "../../src/adapters/d1/ledger.ts";
 import * as owed from "../../src/adapters/d1/owed-statements.ts";
 import * as redrives from "../../src/adapters/d1/redrive.ts";
+import * as removals from "../../src/adapters/d1/remover.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
 import { acrossSlots, deliveriesOf, duplicatesOf, eventsOf } from "../../src/adapters/d1/slots.ts";
 import * as claims from "../../src/adapters/d1/statements.ts";
@@ -23,7 +26,7 @@ const GROWING = [
 ];
 
 /** They hold what is open, not all that was ever sent. */
-const PARTIAL_INDEX = /^deliveries_\d_(due|open|job)$/;
+const PARTIAL_INDEX = /^(deliveries_\d_(due|open|job)|jobs_running)$/;
 
 /**
  * Only the local engine runs it, once as it starts: an index on leases would cost every event a third
@@ -58,13 +61,8 @@ function scansOf(sql: string, plan: readonly string[]): string[] {
 
 /** By name; those that there are for each slot with its number. */
 const texts = Object.entries({
-  ...claims,
-  ...owed,
-  ...queries,
-  ...redrives,
-  ...config,
-  ...expiry,
-  ...audits,
+  ...{ ...claims, ...owed, ...queries, ...redrives, ...config, ...expiry, ...audits },
+  ...{ ...deletions, ...jobStatements, ...removals },
 })
   .flatMap(([name, sql]): [string, unknown][] =>
     typeof sql === "object"
@@ -171,7 +169,11 @@ describe("an admin query", () => {
     await history.redriveAll("acme", "job_1", { ...range, target: "sink" }, 5);
     await history.cancel("acme", delivery, ["dead"], "discarded");
     await history.cancelAll("acme", { ...range, rule: "all" }, "discarded");
-    await history.job("acme", "job_1");
+    const jobs = jobStatements.createJobs(session);
+    await jobs.job("acme", "job_1");
+    for (const from of [null, "job_1"]) await jobs.jobs(undefined, from, 10);
+    await jobs.jobs("running", null, 10);
+    await deletions.runningDeletions(session, 10);
     await writeAndReadConfiguration(db);
     await createLedger(session).due(0, 1);
     expect(sql.size).toBeGreaterThan(25);
@@ -208,5 +210,5 @@ async function writeAndReadConfiguration(db: D1Database): Promise<void> {
   await store.resources("plans", "target", "", 10);
   await createTenantStore(session, vault, consoleLog).load("plans");
   await store.deleteResource("plans", "target", "sink", null);
-  await store.deleteTenant("plans", null);
+  await store.deleteTenant("plans", null, "job_plans");
 }

@@ -141,3 +141,21 @@ describe("a secret's use", () => {
     expect(await used()).toEqual({ a: NOW_MS + 60_000 });
   });
 });
+
+describe("a tenant that was deleted", () => {
+  it("leaves nothing of its limits and secrets, but its last revision, also after a restart", async () => {
+    const tenant = freshTenant();
+    await lease(tenant, { asks: [ask(10)], secretsUsed: ["one"] });
+    await limiter.announce(tenant, 9);
+    await limiter.forget(tenant);
+    for (const restart of [false, true]) {
+      if (restart) await evict(tenant);
+      expect(await limiter.secretsLastUsed(tenant)).toEqual({});
+      expect(await lease(tenant, { revision: 3 })).toMatchObject({ revision: 9 });
+    }
+    const bucket = await lease(tenant, { asks: [ask(RATE.burst)] });
+    expect(bucket.grants[0]).toEqual(
+      (await lease(freshTenant(), { asks: [ask(RATE.burst)] })).grants[0],
+    );
+  });
+});

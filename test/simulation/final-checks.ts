@@ -1,4 +1,5 @@
 /** Checks of what is left when all is quiet: nothing promised is missing, and nothing ended without a reason. */
+import { prefixesOf } from "../../src/core/archive-keys.ts";
 import { type DeliveryResult, keyOf } from "../../src/ports/ledger.ts";
 import type { DeliveryRow } from "../support/memory-ledger.ts";
 import { subscriptionOf } from "./names.ts";
@@ -11,10 +12,10 @@ const ENDED: readonly DeliveryResult["state"][] = [
 ];
 
 export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): void {
-  const { acceptance, ledger, archive, violations } = stores;
+  const { acceptance, ledger, archive, deletions, violations } = stores;
   for (const receipt of acceptance.promised) {
     const record = acceptance.records.get(receipt);
-    if (record === undefined) continue;
+    if (record === undefined || isDeleted(record.tenant)) continue;
     const owner = ledger.events.get(record.id);
     if (owner === undefined) {
       violations.add(`${record.id} was answered 202 and is nowhere`, record.id);
@@ -25,12 +26,32 @@ export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): 
       }
     }
   }
-  for (const event of ledger.events.values()) checkEvent(event.id, event.receipt);
-  for (const row of ledger.deliveries.values()) checkRow(stores, scenario, row);
+  for (const event of ledger.events.values()) {
+    if (!isDeleted(event.tenant)) checkEvent(event.id, event.receipt);
+  }
+  for (const row of ledger.deliveries.values()) {
+    if (!isDeleted(row.tenant)) checkRow(stores, scenario, row);
+  }
+  for (const { tenant, isDone } of deletions.jobs.values()) if (isDone) checkRemoved(tenant);
   // A queue that forgets may have forgotten it.
   const mayForget = stores.weather.mode === "always";
   if (!mayForget && archive.poison.size < poisoned)
     violations.add("bytes that nobody could read are not kept");
+
+  function isDeleted(tenant: string): boolean {
+    return scenario.tenants.get(tenant)?.isDeleted === true;
+  }
+
+  function checkRemoved(tenant: string): void {
+    const rows = [...ledger.deliveries.values()].filter((row) => row.tenant === tenant);
+    const objects = prefixesOf(tenant).flatMap((prefix) =>
+      [...archive.objects.keys()].filter((key) => key.startsWith(prefix)),
+    );
+    if (rows.length + objects.length === 0) return;
+    violations.add(
+      `${tenant} was removed, and ${rows.length} rows, ${objects.length} objects are left`,
+    );
+  }
 
   /** Every delivery of an event that is known has a row. */
   function checkEvent(id: string, receipt: string): void {

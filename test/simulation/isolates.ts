@@ -11,6 +11,7 @@ import type { Invocation } from "./invocation.ts";
 import { createLife, type Life } from "./life.ts";
 import {
   wiredArchive,
+  wiredDeletions,
   wiredLedger,
   wiredLimiter,
   wiredOutbox,
@@ -122,6 +123,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
       deliver: (invocation, sweeps) => ({
         ...{ ...common, ...pure, clock: invocation.life.clock },
         archive: wiredArchive(stores, invocation.life),
+        deletions: wiredDeletions(stores, invocation.life),
         ledger: wiredLedger(stores, invocation, sweeps?.putOff),
         limiter: wiredLimiter(stores, invocation.life),
         outbox: wiredOutbox(stores, invocation.life),

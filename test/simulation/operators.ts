@@ -23,7 +23,7 @@ export function createOperators(
   stores: Stores,
   isolates: Isolates,
 ): Operators {
-  const { scheduler, chance, trace, tenants, queues, violations } = stores;
+  const { scheduler, chance, trace, tenants, queues, violations, deletions } = stores;
   let waiting = doings.length;
   let poisoned = 0;
 
@@ -59,7 +59,7 @@ export function createOperators(
         return announce(tenant, writeDown(tenant, tenants));
       case "delete-tenant":
         tenant.isDeleted = true;
-        tenants.delete(tenant.id);
+        deletions.begin(tenant.id);
         return null;
       case "poison":
         poisoned += 1;

@@ -116,8 +116,8 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     "leases end by the clock of a Worker",
     "test/simulation/stores.ts",
-    "ledger: createMemoryLedger(clock, tenants),",
-    "ledger: createMemoryLedger({ ...clock, nowMs: () => clock.nowMs() + (Math.floor(clock.nowMs() / 45_000) % 2) * 3_600_000 }, tenants),",
+    "const ledger = createMemoryLedger(clock, tenants);",
+    "const ledger = createMemoryLedger({ ...clock, nowMs: () => clock.nowMs() + (Math.floor(clock.nowMs() / 45_000) % 2) * 3_600_000 }, tenants);",
   ),
   bug(
     "the same receipt again is taken for a copy",

@@ -1,5 +1,6 @@
 /** The ports of one life: the shared stores behind the wire, watched where they answer. */
 import type { Archive } from "../../src/ports/archive.ts";
+import type { Deletions } from "../../src/ports/deletions.ts";
 import { keyOf, type Ledger } from "../../src/ports/ledger.ts";
 import type { Limiter } from "../../src/ports/limiter.ts";
 import type { Outbox } from "../../src/ports/outbox.ts";
@@ -31,6 +32,23 @@ export function wiredLimiter({ wire, limiter }: Stores, life: Life): Limiter {
     announce: (tenant, revision) =>
       wire.call(life, "limiter", "announce", () => limiter.announce(tenant, revision)),
     secretsLastUsed: (tenant) => limiter.secretsLastUsed(tenant),
+    forget: (tenant) => wire.call(life, "limiter", "forget", () => limiter.forget(tenant)),
+  };
+}
+
+export function wiredDeletions({ wire, deletions }: Stores, life: Life): Deletions {
+  const call = <T>(method: string, effect: () => Promise<T>) =>
+    wire.call(life, "ledger", method, effect);
+  return {
+    running: (count) => call("running", () => deletions.running(count)),
+    async remover() {
+      const remover = await deletions.remover();
+      return {
+        rows: (deletion, count) => call("rows", () => remover.rows(deletion, count)),
+        objects: (deletion, count) => call("objects", () => remover.objects(deletion, count)),
+        note: (job, removed, isDone) => call("note", () => remover.note(job, removed, isDone)),
+      };
+    },
   };
 }
 

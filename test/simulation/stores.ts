@@ -2,7 +2,14 @@
 import { platformText } from "../../src/adapters/crypto.ts";
 import type { QueueRole } from "../../src/flows/deliver-batch.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import { createMemoryArchive, type MemoryArchive } from "../support/memory-archive.ts";
+// The sweeper loads it on first use, for which virtual time does not wait.
+import "../../src/flows/delete-tenant.ts";
+import {
+  createMemoryArchive,
+  createMemoryListing,
+  type MemoryArchive,
+} from "../support/memory-archive.ts";
+import { createMemoryDeletions, type MemoryDeletions } from "../support/memory-deletions.ts";
 import { createMemoryLedger, type MemoryLedger } from "../support/memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "../support/memory-limiter.ts";
 import { createMemoryQueues, type MemoryQueues } from "../support/memory-queues.ts";
@@ -23,6 +30,7 @@ import { createWire, type Wire } from "./wire.ts";
 
 export interface Stores {
   readonly archive: MemoryArchive;
+  readonly deletions: MemoryDeletions;
   readonly ledger: MemoryLedger;
   readonly limiter: MemoryLimiter;
   readonly outbox: SimulatedOutbox;
@@ -56,8 +64,10 @@ export function createStores(options: StoresOptions): Stores {
   /** The stores' own time: true, whatever a Worker believes. */
   const clock: Clock = createLife("store", scheduler).clock;
   const wire = createWire(scheduler, scheduler.nowMs(), weather, chance, trace);
-  const tenants = createMemoryTenants();
-  const archive = createMemoryArchive(platformText);
+  const tenants = createMemoryTenants(clock);
+  const archive = createMemoryArchive(platformText, clock);
+  const ledger = createMemoryLedger(clock, tenants);
+  const listing = createMemoryListing(archive, platformText);
   const queues = createMemoryQueues(clock, {
     onVisible: options.onVisible,
     retriesMax: weather.retriesMax,
@@ -93,7 +103,8 @@ export function createStores(options: StoresOptions): Stores {
     claims,
     acceptance,
     ...{ violations, scheduler, weather, chance, trace },
-    ledger: createMemoryLedger(clock, tenants),
+    deletions: createMemoryDeletions(clock, tenants, ledger, listing),
+    ledger,
     limiter: createMemoryLimiter(clock),
     receivers: createReceivers(scenario, weather.endsAtMs, scheduler, chance),
     attempts: createAttemptWatch(clock.nowMs, targets, acceptance.bodyOf, claims, violations),

@@ -4,14 +4,21 @@ import { hourStartMs, keysWithin, POISON_PREFIX, prefixesOf } from "../../src/co
 import type { Text } from "../../src/core/crypto.ts";
 import { bodyOf, decodeFrame, framesIn } from "../../src/core/enqueue/record.ts";
 import type { Archive, ArchiveListing } from "../../src/ports/archive.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 
 export interface MemoryArchive extends Archive {
   readonly objects: Map<string, Uint8Array>;
+  /** When each was put, by key. */
+  readonly storedAtMs: ReadonlyMap<string, number>;
   /** Why each was unreadable, by key. */
   readonly poison: Map<string, { readonly bytes: Uint8Array; readonly reason: string }>;
 }
 
-export function createMemoryArchive(text: Text): MemoryArchive {
+export function createMemoryArchive(
+  text: Text,
+  clock: Pick<Clock, "nowMs"> = { nowMs: Date.now },
+): MemoryArchive {
+  const storedAtMs = new Map<string, number>();
   const objects = new Map<string, Uint8Array>();
   const poison: MemoryArchive["poison"] = new Map();
 
@@ -26,8 +33,12 @@ export function createMemoryArchive(text: Text): MemoryArchive {
 
   return {
     objects,
+    storedAtMs,
     poison,
-    put: async (key, parts) => void objects.set(key, joined(parts)),
+    async put(key, parts) {
+      objects.set(key, joined(parts));
+      storedAtMs.set(key, clock.nowMs());
+    },
     putPoison: async (key, value, reason) => void poison.set(key, { bytes: value.slice(), reason }),
     frame: async ({ segment, offset, length }) => frame(segment, offset, length),
     async meta({ segment, offset, length }) {
@@ -81,8 +92,10 @@ export function createMemoryListing(
       const bytes = objects.get(segment);
       return bytes === undefined ? null : framesIn(segment, bytes, text);
     },
-    async removeTenant(tenant, count) {
-      const keys = prefixesOf(tenant).flatMap((prefix) => keysOf(objects, prefix));
+    async removeTenant(tenant, count, storedBeforeMs = Number.POSITIVE_INFINITY) {
+      const keys = prefixesOf(tenant)
+        .flatMap((prefix) => keysOf(objects, prefix))
+        .filter((key) => (archive.storedAtMs.get(key) ?? 0) < storedBeforeMs);
       const removed = keys.slice(0, count);
       for (const key of removed) objects.delete(key);
       return { removed: removed.length, more: keys.length > removed.length };

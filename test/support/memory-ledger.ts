@@ -50,7 +50,15 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
 
   function claimFirst(first: FirstClaim, token: string, leaseMs: number): FirstVerdict {
     const now = clock.nowMs();
-    const row = events.get(first.id);
+    const born = tenants.born(first.tenant)?.revision ?? Number.POSITIVE_INFINITY;
+    if (born > first.revision) return { kind: "gone" };
+    const found = events.get(first.id);
+    const isOfLifeBefore = found !== undefined && found.revision < born;
+    if (isOfLifeBefore) {
+      // Its rows would be removed by the deletion; here they have the same keys as those that come.
+      for (const [key, { event }] of deliveries) if (event === first.id) deliveries.delete(key);
+    }
+    const row = isOfLifeBefore ? undefined : found;
     const of = [...deliveries.values()].filter(({ event }) => event === first.id);
     const done = new Set(of.map(({ subscription }) => subscription));
     if (row === undefined) {
@@ -71,6 +79,8 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     const now = clock.nowMs();
     const row = deliveries.get(keyOf(again));
     if (row === undefined || row.attempts !== again.attempts) return null;
+    const born = tenants.born(again.tenant)?.revision ?? Number.POSITIVE_INFINITY;
+    if (born > again.revision) return null;
     if (row.tenant !== again.tenant || row.receivedAtMs !== again.receivedAtMs) return null;
     const isFree =
       row.state === "pending" ||

@@ -59,5 +59,9 @@ export function createMemoryLimiter(clock: Clock): MemoryLimiter {
     },
     announce: async (tenant, revision) => void learn(tenant, revision),
     secretsLastUsed: async (tenant) => secrets.get(tenant) ?? {},
+    async forget(tenant) {
+      secrets.delete(tenant);
+      for (const key of arrivals.keys()) if (key.startsWith(`${tenant} `)) arrivals.delete(key);
+    },
   };
 }

@@ -9,7 +9,8 @@ import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
-import { createMemoryArchive, type MemoryArchive } from "./memory-archive.ts";
+import { createMemoryArchive, createMemoryListing, type MemoryArchive } from "./memory-archive.ts";
+import { createMemoryDeletions, type MemoryDeletions } from "./memory-deletions.ts";
 import { createMemoryLedger, type MemoryLedger } from "./memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "./memory-limiter.ts";
 import { createMemoryOutbox, type MemoryOutbox } from "./memory-outbox.ts";
@@ -22,6 +23,7 @@ import { createMemoryTransport, type MemoryTransport } from "./memory-transport.
 export interface World {
   readonly archive: MemoryArchive;
   readonly clock: FakeClock;
+  readonly deletions: MemoryDeletions;
   readonly ledger: MemoryLedger;
   readonly limiter: MemoryLimiter;
   readonly log: MemoryLog;
@@ -37,13 +39,21 @@ export interface Isolate {
 }
 
 export function createWorld(clock: FakeClock = createFakeClock()): World {
-  const tenants = createMemoryTenants();
+  const tenants = createMemoryTenants(clock);
+  const archive = createMemoryArchive(platformText, clock);
+  const ledger = createMemoryLedger(clock, tenants);
   const queues = createMemoryQueues(clock);
   const log = createMemoryLog();
   return {
-    archive: createMemoryArchive(platformText),
+    archive,
     clock,
-    ledger: createMemoryLedger(clock, tenants),
+    deletions: createMemoryDeletions(
+      clock,
+      tenants,
+      ledger,
+      createMemoryListing(archive, platformText),
+    ),
+    ledger,
     limiter: createMemoryLimiter(clock),
     log,
     outbox: createMemoryOutbox(clock, queues, platformText, log),

@@ -6,6 +6,7 @@ import { compileRules, parsePattern, type RuleSet } from "../../src/core/pattern
 import type { Priority } from "../../src/core/priority.ts";
 import type { Limit, Source, Target, Tenant } from "../../src/core/tenant.ts";
 import type { VerifyConfig } from "../../src/core/verify/config.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import type { TenantStore } from "../../src/ports/directory.ts";
 
 export interface TenantSketch {
@@ -29,14 +30,19 @@ export interface MemoryTenants extends TenantStore {
   put(id: string, sketch: TenantSketch): Tenant;
   delete(id: string): void;
   revision(id: string): number | undefined;
+  /** When its present life began, and with which revision. */
+  born(id: string): { readonly atMs: number; readonly revision: number } | undefined;
   /** Whether the tenant has the target and nothing closes it. */
   isOpen(id: string, target: string): boolean;
   /** Closes a target as a 410 does; the new revision, or null if there is no such target. */
   disable(id: string, target: string): number | null;
 }
 
-export function createMemoryTenants(): MemoryTenants {
+export function createMemoryTenants(
+  clock: Pick<Clock, "nowMs"> = { nowMs: Date.now },
+): MemoryTenants {
   const tenants = new Map<string, Tenant>();
+  const births = new Map<string, { atMs: number; revision: number }>();
   const loads: string[] = [];
   let revision = 0;
   return {
@@ -49,9 +55,14 @@ export function createMemoryTenants(): MemoryTenants {
       revision += 1;
       const tenant = tenantOf(id, revision, sketch);
       tenants.set(id, tenant);
+      if (!births.has(id)) births.set(id, { atMs: clock.nowMs(), revision });
       return tenant;
     },
-    delete: (id) => void tenants.delete(id),
+    delete(id) {
+      tenants.delete(id);
+      births.delete(id);
+    },
+    born: (id) => births.get(id),
     revision: (id) => tenants.get(id)?.revision,
     isOpen: (id, target) => tenants.get(id)?.targets.get(target)?.closed === null,
     disable(id, name) {

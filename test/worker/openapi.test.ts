@@ -43,6 +43,8 @@ const CONTRACT = [
   `post ${TENANT}/targets/{target}/pause`,
   `post ${TENANT}/targets/{target}/resume`,
   "get /admin/queues",
+  "get /admin/jobs",
+  `get ${TENANT}/jobs/{job}`,
 ];
 
 const named = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;

@@ -7,6 +7,7 @@ import { createArchiveListing } from "../archive-listing.ts";
 import { createAudit } from "./audit.ts";
 import { createConfigStore } from "./config-store.ts";
 import { createHistory } from "./history.ts";
+import { createJobs } from "./jobs.ts";
 import type { Session } from "./session.ts";
 
 export const createAdminStores = (
@@ -20,4 +21,5 @@ export const createAdminStores = (
   audit: createAudit(session),
   config: createConfigStore(session, vault),
   history: createHistory(session),
+  jobs: createJobs(session),
 });

@@ -10,6 +10,7 @@ import type {
 import type { Vault } from "../../ports/vault.ts";
 import { BUMP_REVISION } from "./owed-statements.ts";
 import { number, type Row, type Session, text } from "./session.ts";
+import { NOW } from "./statements.ts";
 
 export const TENANT = "SELECT * FROM tenants WHERE id = ?1";
 /** ?1 = after this one, ?2 = how many. */
@@ -20,11 +21,14 @@ export const RESOURCE = "SELECT * FROM resources WHERE tenant = ?1 AND kind = ?2
 export const RESOURCES = `
 SELECT * FROM resources WHERE tenant = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT ?4`;
 
-/** ?1 = tenant, ?2 = document, ?3 = now, ?4 = version it must have, or null. */
+/**
+ * ?1 = tenant, ?2 = document, ?3 = version it must have, or null. The first revision is the time, so that
+ * a tenant made anew never repeats an old revision; the database's, as all that it is compared with.
+ */
 export const PUT_TENANT = `
 INSERT INTO tenants (id, doc, revision, created_at, updated_at)
-SELECT ?1, ?2, ?3, ?3, ?3
-WHERE ?4 IS NULL OR EXISTS (SELECT 1 FROM tenants WHERE id = ?1 AND revision = ?4)
+SELECT ?1, ?2, ${NOW}, ${NOW}, ${NOW}
+WHERE ?3 IS NULL OR EXISTS (SELECT 1 FROM tenants WHERE id = ?1 AND revision = ?3)
 ON CONFLICT (id) DO UPDATE SET
   doc = excluded.doc, revision = tenants.revision + 1, updated_at = excluded.updated_at
 RETURNING revision`;
@@ -45,10 +49,18 @@ export const DELETE_RESOURCE = `
 DELETE FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND (?4 IS NULL OR version = ?4)
 RETURNING id`;
 
-/** ?1 = tenant. */
-export const DELETE_RESOURCES = "DELETE FROM resources WHERE tenant = ?1";
-/** ?1 = tenant. */
-export const DELETE_TENANT = "DELETE FROM tenants WHERE id = ?1";
+/** ?1 = tenant, ?2 = job, ?3 = version it must have, or null. */
+export const BEGIN_DELETION = `
+INSERT INTO jobs (id, tenant, kind, query, total, state, created_at, updated_at)
+SELECT ?2, id, 'delete-tenant', '{}', 0, 'running', ${NOW}, ${NOW} FROM tenants
+WHERE id = ?1 AND (?3 IS NULL OR revision = ?3)
+RETURNING id`;
+/** ?1 = tenant, ?2 = job: only if it has begun. */
+export const DELETE_RESOURCES = `
+DELETE FROM resources WHERE tenant = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2)`;
+/** ?1 = tenant, ?2 = job: only if it has begun. */
+export const DELETE_TENANT = `
+DELETE FROM tenants WHERE id = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2)`;
 
 export function createConfigStore(session: Session, vault: Vault): ConfigStore {
   async function readResource(row: Row): Promise<StoredResource> {
@@ -95,10 +107,9 @@ export function createConfigStore(session: Session, vault: Vault): ConfigStore {
     },
 
     async putTenant(id, doc, ifVersion) {
-      // The first revision is the time, so that a tenant made anew never repeats an old revision.
       const [before, rows] = await session.batch("config.put-tenant", [
         { sql: TENANT, params: [id] },
-        { sql: PUT_TENANT, params: [id, doc, Date.now(), ifVersion] },
+        { sql: PUT_TENANT, params: [id, doc, ifVersion] },
       ]);
       const present = before?.[0];
       const revision = rows?.[0]?.revision;
@@ -106,16 +117,17 @@ export function createConfigStore(session: Session, vault: Vault): ConfigStore {
       return { kind: "written", created: present === undefined, revision: number(revision) };
     },
 
-    async deleteTenant(id, ifVersion) {
-      const present = await tenantRow(id);
-      if (present === undefined) return { kind: "tenant-unknown" };
-      const revision = number(present.revision);
-      if (ifVersion !== null && ifVersion !== revision) return differs(revision);
-      await session.batch("config.delete-tenant", [
-        { sql: DELETE_RESOURCES, params: [id] },
-        { sql: DELETE_TENANT, params: [id] },
+    async deleteTenant(id, ifVersion, job) {
+      const [before, begun] = await session.batch("config.delete-tenant", [
+        { sql: TENANT, params: [id] },
+        { sql: BEGIN_DELETION, params: [id, job, ifVersion] },
+        { sql: DELETE_RESOURCES, params: [id, job] },
+        { sql: DELETE_TENANT, params: [id, job] },
       ]);
-      return { kind: "written", created: false, revision: revision + 1 };
+      const present = before?.[0];
+      if (present === undefined) return { kind: "tenant-unknown" };
+      if (begun?.[0] === undefined) return differs(present.revision);
+      return { kind: "written", created: false, revision: number(present.revision) + 1 };
     },
 
     async resource(tenant, kind, id) {

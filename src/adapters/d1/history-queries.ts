@@ -131,12 +131,3 @@ WHERE ${isOpen ? `${OPEN} AND ` : ""}${where}`,
   const sql = `${select}\nORDER BY ${order} LIMIT ${where.bind(count + 1)}`;
   return { sql, params: where.params };
 }
-
-/** ?1 = job. */
-export const JOB_STATES = acrossSlots(
-  (slot) => `
-SELECT state, COUNT(*) AS count FROM ${deliveriesOf(slot)} WHERE job = ?1 GROUP BY state`,
-);
-
-/** ?1 = tenant, ?2 = job. */
-export const JOB = "SELECT kind, total, created_at FROM jobs WHERE tenant = ?1 AND id = ?2";

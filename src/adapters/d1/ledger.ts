@@ -140,19 +140,23 @@ function claimParts(request: ClaimRequest): ClaimPart[] {
     parts.push({ part: "others", sql: sql.CLAIMED_BY_OTHERS, params });
   }
   for (const [slot, own] of bySlot(agains)) {
-    const rows = own.map((again: AgainClaim) => [...compactKey(again), again.attempts]);
+    const rows = own.map((again: AgainClaim) => {
+      return [...compactKey(again), again.attempts, again.revision];
+    });
     const params = [JSON.stringify(rows), token, leaseMs];
     parts.push({ part: "agains", sql: sql.CLAIM_DELIVERIES[slot], params });
   }
-  parts.push({ part: "revisions", sql: sql.REVISIONS, params: [JSON.stringify(tenants)] });
+  // Also those of the firsts: which of them are gone is told by the same rows.
+  const wanted = [...new Set([...tenants, ...firsts.map(({ tenant }) => tenant)])];
+  parts.push({ part: "revisions", sql: sql.REVISIONS, params: [JSON.stringify(wanted)] });
   return parts;
 }
 
 const compactFirsts = (firsts: readonly FirstClaim[]): string =>
   JSON.stringify(
-    firsts.map(({ id, receipt, tenant, source, type, receivedAtMs, pointer }) => {
+    firsts.map(({ id, receipt, tenant, source, type, receivedAtMs, revision, pointer }) => {
       const { segment, offset, length } = pointer;
-      return [id, receipt, tenant, source, type, receivedAtMs, segment, offset, length];
+      return [id, receipt, tenant, source, type, receivedAtMs, segment, offset, length, revision];
     }),
   );
 
@@ -169,8 +173,13 @@ function readClaim(
     of("claim").map((row) => firstKey({ id: text(row.id), receipt: text(row.receipt) })),
   );
   const others = new Map(of("others").map((row) => [text(row.id), row]));
+  const createdAtMs = new Map(of("revisions").map((row) => [text(row.id), number(row.created_at)]));
   const firsts = new Map<string, FirstVerdict>();
   for (const first of request.firsts) {
+    if (!((createdAtMs.get(first.tenant) ?? Number.POSITIVE_INFINITY) <= first.revision)) {
+      firsts.set(firstKey(first), { kind: "gone" });
+      continue;
+    }
     const doneHere = done.get(first.id) ?? new Set<string>();
     const other = others.get(first.id);
     const owner = text(other?.owner);

@@ -4,8 +4,8 @@
  */
 import { slotOf } from "../../core/generation.ts";
 import { SWEEP_GRACE_MS } from "../../core/limits.ts";
-import type { DeadLetterSelection, History, Job } from "../../ports/history.ts";
-import { JOB, JOB_STATES } from "./history-queries.ts";
+import type { DeadLetterSelection, History } from "../../ports/history.ts";
+import { JOB, readJobs } from "./jobs.ts";
 import { OPEN } from "./owed-statements.ts";
 import { number, type Row, type Session, text } from "./session.ts";
 import { acrossSlots, bySlot, deliveriesOf, openDeliveriesOf, perSlot } from "./slots.ts";
@@ -66,24 +66,15 @@ WHERE ${AT_KEY} AND deliveries.state = 'dead'
 RETURNING event`,
 );
 
-/** ?1 = tenant, ?2 = job, ?3 = kind, ?4 = query, ?5 = total. */
-export const ADD_JOB = `
-INSERT INTO jobs (tenant, id, kind, query, total, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ${NOW})
-RETURNING kind, total, created_at`;
+/** ?1 = tenant, ?2 = job, ?3 = query, ?4 = total. */
+export const ADD_REDRIVE = `
+INSERT INTO jobs (tenant, id, kind, query, total, state, created_at, updated_at)
+VALUES (?1, ?2, 'redrive', ?3, ?4, 'done', ${NOW}, ${NOW})`;
 
 export function createRedrive(
   session: Session,
   rowOf: (tenant: string, id: string) => Promise<Row | null>,
-): Pick<History, "redrive" | "redriveAll" | "cancel" | "cancelAll" | "job"> {
-  async function readJob(id: string, row: Row): Promise<Job> {
-    const states: Partial<Record<string, number>> = {};
-    for (const { state, count } of await session.rows("job", JOB_STATES, [id])) {
-      states[text(state)] = (states[text(state)] ?? 0) + number(count);
-    }
-    const createdAtMs = number(row.created_at);
-    return { id, kind: text(row.kind), createdAtMs, total: number(row.total), states };
-  }
-
+): Pick<History, "redrive" | "redriveAll" | "cancel" | "cancelAll"> {
   /** Whether the one delivery was changed. */
   async function change(
     operation: string,
@@ -138,8 +129,10 @@ export function createRedrive(
         Math.floor(firstInMs + position * pauseMs),
       ]);
       const query = JSON.stringify({ ...filter, perSecond });
-      const added = await session.rows("job", ADD_JOB, [tenant, id, "redrive", query, total]);
-      return readJob(id, added[0] ?? {});
+      await session.rows("redrive-all", ADD_REDRIVE, [tenant, id, query, total]);
+      const [job] = await readJobs(session, JOB, [id, tenant]);
+      if (job === undefined) throw new Error("the job that was just written is not there");
+      return job;
     },
 
     cancel: (tenant, id, from, why) =>
@@ -147,10 +140,5 @@ export function createRedrive(
 
     cancelAll: (tenant, filter, why) =>
       changeAll("cancel-all", CANCEL_ALL, tenant, filter, why, () => []),
-
-    async job(tenant, id) {
-      const [row] = await session.rows("job", JOB, [tenant, id]);
-      return row === undefined ? null : readJob(id, row);
-    },
   };
 }

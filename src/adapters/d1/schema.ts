@@ -136,16 +136,20 @@ export const generations = sqliteTable("generations", {
   generation: integer().notNull(),
 });
 
-/** Long-running operator actions. */
+/** Long-running operator actions. Their ids sort by time. */
 export const jobs = sqliteTable(
   "jobs",
   {
+    id: text().primaryKey(),
     tenant: text().notNull(),
-    id: text().notNull(),
-    kind: text().notNull(),
+    kind: text({ enum: ["redrive", "delete-tenant"] }).notNull(),
     query: text().notNull(),
     total: integer().notNull(),
+    /** A redrive has nothing left to do itself: the states of its deliveries tell the rest. */
+    state: text({ enum: ["running", "done"] }).notNull(),
+    removed: integer().notNull().default(0),
     createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.tenant, table.id] })],
+  (table) => [index("jobs_running").on(table.id).where(sql`state = 'running'`)],
 );

@@ -14,32 +14,49 @@ export const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
  * Whether an event's bytes are known to rest where its row says: only then is anything but "delivered"
  * written. Such a place is kept, because what the new claim brings may never reach the archive.
  */
-const reliedOn = (slot: Slot) => `EXISTS (
+const reliedOn = (slot: Slot) => `events.receipt = excluded.receipt AND EXISTS (
     SELECT 1 FROM ${deliveriesOf(slot)} AS d
     WHERE d.tenant = events.tenant AND d.received_at = events.received_at AND d.event = events.id
       AND d.state <> 'delivered')`;
 
-/** An event that another generation holds has an owner there: this is a copy. */
+/**
+ * An event that another generation holds has an owner there: this is a copy. Unless the tenant was made
+ * anew since: what was claimed before belongs to a life that ended, and is removed by its deletion.
+ */
 const heldByNoOther = (slot: Slot): string =>
   SLOTS.filter((other) => other !== slot)
-    .map((other) => `NOT EXISTS (SELECT 1 FROM ${eventsOf(other)} WHERE id = value->>0)`)
+    .map(
+      (other) => `NOT EXISTS (
+  SELECT 1 FROM ${eventsOf(other)} WHERE id = value->>0 AND claimed_at >= t.created_at)`,
+    )
     .join(" AND ");
 
-/** ?1 = [[id, receipt, tenant, source, type, receivedAt, segment, offset, length]], ?2 = token, ?3 = lease ms. */
+/** In the update of a claim: the row was written in a life of the tenant that ended. */
+const IS_OF_LIFE_BEFORE = `events.claimed_at < (SELECT created_at FROM tenants WHERE id = excluded.tenant)`;
+
+/**
+ * ?1 = [[id, receipt, tenant, source, type, receivedAt, segment, offset, length, revision]], ?2 = token,
+ * ?3 = lease ms. A tenant's first revision is the time of its creation: an event with a lower one was
+ * accepted by a tenant of this name that was deleted since, and is not written.
+ */
 export const CLAIM_EVENTS = perSlot(
   (slot) => `
 INSERT INTO ${eventsOf(slot)} AS events (id, receipt, tenant, source, type, received_at,
                     segment, "offset", length, claimed_at, token, lease_until)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
        ${NOW}, ?2, ${NOW} + ?3
-FROM json_each(?1) WHERE ${heldByNoOther(slot)}
+FROM json_each(?1) CROSS JOIN tenants AS t ON t.id = value->>2 AND t.created_at <= value->>9
+WHERE ${heldByNoOther(slot)}
 ON CONFLICT (id) DO UPDATE SET
   token = excluded.token, lease_until = excluded.lease_until,
+  receipt = excluded.receipt, received_at = excluded.received_at,
+  claimed_at = CASE WHEN ${IS_OF_LIFE_BEFORE} THEN excluded.claimed_at ELSE events.claimed_at END,
   segment = CASE WHEN ${reliedOn(slot)} THEN events.segment ELSE excluded.segment END,
   "offset" = CASE WHEN ${reliedOn(slot)} THEN events."offset" ELSE excluded."offset" END,
   length = CASE WHEN ${reliedOn(slot)} THEN events.length ELSE excluded.length END
-WHERE events.receipt = excluded.receipt
-  AND (events.lease_until < ${NOW} OR events.token = excluded.token)
+WHERE (events.receipt = excluded.receipt
+       AND (events.lease_until < ${NOW} OR events.token = excluded.token))
+  OR ${IS_OF_LIFE_BEFORE}
 RETURNING id, receipt`,
 );
 
@@ -48,6 +65,7 @@ export const CLAIMED_BY_OTHERS = acrossSlots(
   (slot) => `
 SELECT e.id, e.receipt AS owner, e.lease_until - ${NOW} AS remaining
 FROM json_each(?1) AS j CROSS JOIN ${eventsOf(slot)} AS e ON e.id = j.value->>0
+CROSS JOIN tenants AS t ON t.id = e.tenant AND t.created_at <= e.claimed_at
 WHERE e.token <> ?2 OR e.receipt <> j.value->>1`,
 );
 
@@ -63,11 +81,11 @@ FROM json_each(?1) AS j CROSS JOIN ${deliveriesOf(slot)} AS d
 export const AT_KEY = `deliveries.tenant = j.value->>0 AND deliveries.received_at = j.value->>1
   AND deliveries.event = j.value->>2 AND deliveries.subscription = j.value->>3`;
 
-/** ?1 = [[tenant, receivedAt, event, subscription, attempts]], ?2 = token, ?3 = lease ms. */
+/** ?1 = [[tenant, receivedAt, event, subscription, attempts, revision]], ?2 = token, ?3 = lease ms. */
 export const CLAIM_DELIVERIES = perSlot(
   (slot) => `
 UPDATE ${deliveriesOf(slot)} AS deliveries SET state = 'delivering', token = ?2, due_at = ${NOW} + ?3
-FROM json_each(?1) AS j
+FROM json_each(?1) AS j CROSS JOIN tenants AS t ON t.id = j.value->>0 AND t.created_at <= j.value->>5
 WHERE ${AT_KEY}
   AND deliveries.attempts = j.value->>4
   AND (deliveries.state IN ('pending', 'retrying')
@@ -76,7 +94,7 @@ RETURNING event, subscription, attempts_base`,
 );
 
 export const REVISIONS = `
-SELECT t.id, t.revision FROM json_each(?1) AS j CROSS JOIN tenants AS t ON t.id = j.value`;
+SELECT t.id, t.revision, t.created_at FROM json_each(?1) AS j CROSS JOIN tenants AS t ON t.id = j.value`;
 
 /**
  * A delivery is parked only while its target is closed: one that was opened meanwhile has already

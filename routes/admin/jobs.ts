@@ -1,0 +1,74 @@
+/** Jobs: what an operator began and goes on by itself, with its progress. */
+import * as z from "zod";
+import { DELETION_SETTLES_MS } from "../../src/core/limits.ts";
+import { DELIVERY_STATES, isFinal } from "../../src/core/settle.ts";
+import { JOB_STATES, type Job } from "../../src/ports/jobs.ts";
+import { iso } from "./change.ts";
+import { notFound, type Operation, operation } from "./operation.ts";
+import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
+import { Count, Slug, Time } from "./schemas.ts";
+
+export const JobAnswer = z
+  .object({
+    id: z.string(),
+    tenant: Slug,
+    kind: z.string(),
+    state: z.enum(JOB_STATES),
+    createdAt: Time,
+    updatedAt: Time,
+    total: Count.describe("Of a deletion, what was found so far: more may be left."),
+    finished: Count,
+    percent: Count.max(100),
+    states: z
+      .partialRecord(z.enum(DELIVERY_STATES), Count)
+      .describe("How many of a redrive's deliveries are in which state."),
+  })
+  .meta({ id: "Job" });
+
+export function jobView(job: Job): z.infer<typeof JobAnswer> {
+  const { id, tenant, kind, state, states } = job;
+  const isDeletion = kind === "delete-tenant";
+  const ended = DELIVERY_STATES.filter(isFinal).reduce((sum, each) => sum + (states[each] ?? 0), 0);
+  const total = isDeletion ? job.removed : job.total;
+  const finished = isDeletion ? job.removed : ended;
+  // What a tenant leaves is not counted beforehand; but it is known how long its deletion takes at least.
+  const share = isDeletion
+    ? Math.min(0.99, (job.updatedAtMs - job.createdAtMs) / DELETION_SETTLES_MS)
+    : finished / Math.max(1, total);
+  return {
+    ...{ id, tenant, kind, state, total, finished, states },
+    createdAt: iso(job.createdAtMs),
+    updatedAt: iso(job.updatedAtMs),
+    percent: state === "done" ? 100 : Math.floor(100 * share),
+  };
+}
+
+export const jobOperations: readonly Operation[] = [
+  operation({
+    method: "get",
+    path: "/admin/jobs",
+    summary: "Lists jobs of all tenants, newest first.",
+    query: PageQuery.extend({ state: z.enum(JOB_STATES).optional() }),
+    responses: { 200: "A page of jobs." },
+    answer: pageOf(JobAnswer),
+    async handle({ stores, query }) {
+      const after = decodeCursor(query.cursor, ["string"])?.[0];
+      const from = after === undefined ? null : String(after);
+      const page = await stores.jobs.jobs(query.state, from, query.limit);
+      const cursor = encodeCursor(page.after === null ? null : [page.after]);
+      return { status: 200, body: pageBody(page.items.map(jobView), cursor) };
+    },
+  }),
+  operation({
+    method: "get",
+    path: "/admin/tenants/{tenant}/jobs/{job}",
+    summary: "Reads a job's progress, also when its tenant is gone.",
+    responses: { 200: "The job.", 404: "No such job." },
+    answer: JobAnswer,
+    async handle({ stores, params }) {
+      const job = await stores.jobs.job(params.tenant ?? "", params.job ?? "");
+      if (job === null) throw notFound("job");
+      return { status: 200, body: jobView(job) };
+    },
+  }),
+];

@@ -1,0 +1,80 @@
+/**
+ * Removes what a deleted tenant left in the ledger and in the archive. Rows are found through the
+ * deliveries, whose key begins with the tenant: an event that was claimed and never settled has none, and
+ * goes with its generation.
+ */
+import type { ArchiveListing } from "../../ports/archive.ts";
+import type { Remover } from "../../ports/deletions.ts";
+import { number, type Session } from "./session.ts";
+import { acrossSlots, bySlot, deliveriesOf, duplicatesOf, eventsOf, perSlot } from "./slots.ts";
+import { NOW } from "./statements.ts";
+
+/** ?1 = tenant, ?2 = received before, ?3 = how many. */
+export const LEFT_BEHIND = `${acrossSlots(
+  (slot) => `
+SELECT received_at, event, subscription FROM ${deliveriesOf(slot)}
+WHERE tenant = ?1 AND received_at < ?2`,
+)}
+ORDER BY received_at LIMIT ?3`;
+
+/** ?1 = tenant, ?2 = [[receivedAt, event, subscription]]. */
+export const REMOVE_DELIVERIES = perSlot(
+  (slot) => `
+DELETE FROM ${deliveriesOf(slot)}
+WHERE (tenant, received_at, event, subscription) IN (
+  SELECT ?1, value->>0, value->>1, value->>2 FROM json_each(?2))
+RETURNING event`,
+);
+
+/** ?1, ?2 as above. The time tells it from one of the same id that came in a later life. */
+export const REMOVE_EVENTS = perSlot(
+  (slot) => `
+DELETE FROM ${eventsOf(slot)}
+WHERE id IN (SELECT value->>1 FROM json_each(?2)) AND tenant = ?1
+  AND received_at IN (SELECT value->>0 FROM json_each(?2))`,
+);
+
+/** ?1 = [[receivedAt, event, subscription]], ?2 = received before. */
+export const REMOVE_DUPLICATES = perSlot(
+  (slot) => `
+DELETE FROM ${duplicatesOf(slot)}
+WHERE event IN (SELECT value->>1 FROM json_each(?1)) AND received_at < ?2`,
+);
+
+/** ?1 = job, ?2 = how many more were removed, ?3 = whether that was all. */
+export const NOTE = `
+UPDATE jobs SET removed = removed + ?2, updated_at = ${NOW},
+  state = CASE WHEN ?3 THEN 'done' ELSE state END
+WHERE id = ?1`;
+
+export function createRemover(session: Session, listing: ArchiveListing): Remover {
+  return {
+    async rows({ tenant, beforeMs }, count) {
+      const page = (await session.rows("left-behind", LEFT_BEHIND, [tenant, beforeMs, count])).map(
+        ({ received_at, event, subscription }) => ({
+          receivedAtMs: number(received_at),
+          key: [received_at, event, subscription],
+        }),
+      );
+      const all = JSON.stringify(page.map(({ key }) => key));
+      const answers = await session.batch("remove", [
+        // A copy stands in the slot of its own time.
+        ...Object.values(REMOVE_DUPLICATES).map((sql) => ({ sql, params: [all, beforeMs] })),
+        ...bySlot(page).flatMap(([slot, own]) => {
+          const params = [tenant, JSON.stringify(own.map(({ key }) => key))];
+          return [
+            { sql: REMOVE_EVENTS[slot], params },
+            { sql: REMOVE_DELIVERIES[slot], params },
+          ];
+        }),
+      ]);
+      return { removed: answers.flat().length, more: page.length === count };
+    },
+
+    objects: ({ tenant, beforeMs }, count) => listing.removeTenant(tenant, count, beforeMs),
+
+    async note(job, removed, isDone) {
+      await session.rows("note", NOTE, [job, removed, isDone ? 1 : 0]);
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** Long-running actions of operators, as they are watched. */
+import type { DeliveryState } from "../core/settle.ts";
+
+export const JOB_STATES = ["running", "done"] as const;
+export type JobState = (typeof JOB_STATES)[number];
+
+export interface Job {
+  readonly id: string;
+  readonly tenant: string;
+  readonly kind: string;
+  readonly state: JobState;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  /** How many deliveries a redrive began with. */
+  readonly total: number;
+  /** How many deliveries and objects were removed so far. */
+  readonly removed: number;
+  /** Of the deliveries that a redrive began with, those that the ledger still has. */
+  readonly states: Readonly<Partial<Record<DeliveryState, number>>>;
+}
+
+export interface Jobs {
+  /** Also when its tenant is gone. */
+  job(tenant: string, id: string): Promise<Job | null>;
+  /** Those of all tenants, newest first, from after `after`. */
+  jobs(
+    state: JobState | undefined,
+    after: string | null,
+    count: number,
+  ): Promise<{ readonly items: readonly Job[]; readonly after: string | null }>;
+}
