@@ -144,7 +144,7 @@ describe("a reconciliation over D1 and R2", () => {
     const [real] = SUBJECTS;
     if (real === undefined) throw new Error("There is no ledger in D1.");
     const tenant = freshTenant();
-    await real.prepare(tenant);
+    const revision = await real.prepare(tenant);
     const receivedAtMs = Date.now();
     const archive = createArchive(env.ARCHIVE, platformText, meter);
     const keys = ["unheard", "undelivered", "misplaced"];
@@ -158,14 +158,14 @@ describe("a reconciliation over D1 and R2", () => {
     const [unheard, undelivered, misplaced] = records.map((record, at) => {
       const length = frames[at]?.bytes.length ?? 0;
       const before = frames.slice(0, at).reduce((sum, { bytes }) => sum + bytes.length, 0);
-      return firstOf({ ...record, pointer: { segment, offset: before, length } });
+      return firstOf({ ...record, revision, pointer: { segment, offset: before, length } });
     });
     if (!unheard || !undelivered || !misplaced) throw new Error("no records");
     const subscription = subscriptionHash(boundTo("sink"), platformCrypto, platformText);
     const gone = { segment: `${segment}-gone`, offset: 0, length: 1 };
     await claimFirsts(real.ledger, freshToken(), [undelivered], ENDED);
     await settledOnce(real.ledger, { subscription }, { ...misplaced, pointer: gone });
-    await settledOnce(real.ledger, {}, firstOf({ tenant, receivedAtMs, pointer: gone }));
+    await settledOnce(real.ledger, {}, firstOf({ tenant, receivedAtMs, revision, pointer: gone }));
     await real.ledger.recover();
 
     const sent: Uint8Array[] = [];

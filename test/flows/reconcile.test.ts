@@ -316,6 +316,7 @@ describe("a slice", () => {
   });
 
   it("of one tenant holds nothing of another; of all, each in turn", async () => {
+    world.tenants.put("other", { targets: { mail: {} } });
     await delivered({ key: "a" }, { key: "b", tenant: "other" });
     forget("a");
     world.ledger.events.delete(idOf("b", "other"));
