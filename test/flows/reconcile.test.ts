@@ -316,8 +316,8 @@ describe("a slice", () => {
   });
 
   it("of one tenant holds nothing of another; of all, each in turn", async () => {
-    world.tenants.put("other", { targets: { mail: {} } });
-    await delivered({ key: "a" }, { key: "b", tenant: "other" });
+    const revision = world.tenants.revision("other") ?? 0;
+    await delivered({ key: "a" }, { key: "b", tenant: "other", revision });
     forget("a");
     world.ledger.events.delete(idOf("b", "other"));
     expect((await reconciling({ mend: false })).mismatches).toMatchObject([{ tenant: "acme" }]);
