@@ -12,6 +12,7 @@ import { createQueues } from "./adapters/queues.ts";
 import { createVault } from "./adapters/secrets.ts";
 import { consoleLog, createMeter, systemClock, systemRandom } from "./adapters/system.ts";
 import type { Text } from "./core/crypto.ts";
+import { base32 } from "./core/ids.ts";
 import { type Config, type Env, parseConfig } from "./env.ts";
 import type { AcceptPorts } from "./flows/accept-event.ts";
 import { createAdmission } from "./flows/admit.ts";
@@ -88,6 +89,7 @@ function composeApp(env: Env, config: Config): App {
         },
       },
       ledger: createLedger(session),
+      isolate: base32(systemRandom.bytes(5)),
       ledgerProbe: createProbe(systemClock),
       transport: createTransport(config, systemClock),
     },

@@ -50,7 +50,7 @@ export interface Segment {
 
 /** Claims a batch. Throws when the ledger does not answer; nothing is owned then. */
 export async function claimBatch(batch: OpenedBatch, ports: DeliverPorts): Promise<Claimed> {
-  const token = timeOrderedId("", ports.clock.nowMs(), ports.random.bytes(10));
+  const token = timeOrderedId(ports.isolate, ports.clock.nowMs(), ports.random.bytes(10));
   const firsts = uniqueFirsts(batch.events);
   const agains = batch.events.filter((event) => event.again !== null);
   const { segments, pointers } = layOut(firsts, ports);

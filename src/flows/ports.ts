@@ -15,6 +15,8 @@ import type { Directory } from "./directory.ts";
 import type { Probe } from "./probe.ts";
 
 export interface DeliverPorts {
+  /** Names this isolate: the tokens of its claims begin with it. */
+  readonly isolate: string;
   readonly archive: Archive;
   readonly clock: Clock;
   readonly crypto: StreamCrypto;

@@ -150,8 +150,8 @@ export interface Ledger {
    * done before. By the caller's clock, which may be off by days before a copy within the horizon is missed.
    */
   expire(nowMs: number): Promise<Expired | null>;
-  /** Ends every lease: whoever held one is known to be gone. */
-  recover(): Promise<void>;
+  /** Ends every lease but this isolate's: whoever held one is known to be gone. */
+  recover(isolate: string): Promise<void>;
   /** Closes a target for good until a person opens it. */
   disableTarget(tenant: string, target: string, reason: string): Promise<number | null>;
 }

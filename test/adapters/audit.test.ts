@@ -112,7 +112,7 @@ describe.each(subjects)("what is known in $name", ({ ledger, audit }) => {
   it("is corrected where a row names the wrong place, and what is owed goes out from there", async () => {
     const tenant = freshTenant();
     const first = await settledOnce(ledger, retrying(), firstOf({ tenant }));
-    await ledger.recover();
+    await ledger.recover("me-");
     const row = (await audit.known(tenant, [first.id])).get(first.id);
     if (row === undefined) throw new Error("unknown");
     expect(await audit.repoint([{ ...row, to: HERE }])).toEqual(new Set([first.id]));
@@ -166,7 +166,7 @@ describe("a reconciliation over D1 and R2", () => {
     await claimFirsts(real.ledger, freshToken(), [undelivered], ENDED);
     await settledOnce(real.ledger, { subscription }, { ...misplaced, pointer: gone });
     await settledOnce(real.ledger, {}, firstOf({ tenant, receivedAtMs, revision, pointer: gone }));
-    await real.ledger.recover();
+    await real.ledger.recover("me-");
 
     const sent: Uint8Array[] = [];
     const ports = {

@@ -228,9 +228,20 @@ describe.each(SUBJECTS)("recovery in $name", ({ ledger }) => {
     await claimFirsts(ledger, freshToken(), [first]);
     const held = await settledOnce(ledger, retrying(), firstOf({ tenant }));
     await claim(ledger, freshToken(), { agains: [againOf(held)] });
-    await ledger.recover();
+    await ledger.recover("me-");
     expect(await claimFirsts(ledger, freshToken(), [first])).toEqual(["claimed"]);
     expect(await dueOf(ledger, tenant, 0)).toMatchObject([{ event: held.id }]);
+  });
+
+  it("ends no lease that the isolate which recovers has taken since it began", async () => {
+    const tenant = freshTenant();
+    const first = firstOf({ tenant });
+    await claimFirsts(ledger, `me-${freshToken()}`, [first]);
+    const held = await settledOnce(ledger, retrying(), firstOf({ tenant }));
+    await claim(ledger, `me-${freshToken()}`, { agains: [againOf(held)] });
+    await ledger.recover("me-");
+    expect(await claimFirsts(ledger, freshToken(), [first])).toEqual(["leased"]);
+    expect(await dueOf(ledger, tenant, 0)).toEqual([]);
   });
 
   it("wakes nothing that is finished or parked", async () => {
@@ -238,7 +249,7 @@ describe.each(SUBJECTS)("recovery in $name", ({ ledger }) => {
     for (const state of ["delivered", "dead", "parked"] as const) {
       await settledOnce(ledger, { state }, firstOf({ tenant }));
     }
-    await ledger.recover();
+    await ledger.recover("me-");
     expect(await dueOf(ledger, tenant, 1_000_000)).toEqual([]);
   });
 });

@@ -209,6 +209,26 @@ describe("a delivery whose bytes are gone", () => {
     expect(await sweeping("overdue")).toMatchObject({ unreadable: 0 });
   });
 
+  it("is a dead letter also when it was too big for a message", async () => {
+    await owe("key-1", "x".repeat(40_000));
+    world.archive.objects.clear();
+    await world.clock.advance(60_000);
+    expect(await sweeping("overdue")).toMatchObject({ revived: 0, unreadable: 1 });
+    expect(rowOf(world, {}, "pager")).toMatchObject({ state: "dead" });
+    expect(world.archive.poison.size).toBe(0);
+  });
+
+  it("is not taken for gone while the archive does not answer", async () => {
+    await owe();
+    await world.clock.advance(60_000);
+    const archive = { ...world.archive, frame: down };
+    expect(await sweeping("overdue", { archive })).toMatchObject({
+      unreadable: 0,
+      complete: false,
+    });
+    expect(rowOf(world, {}, "pager")).toMatchObject({ state: "retrying" });
+  });
+
   it("is not confused with one that the queue did not take", async () => {
     await owe();
     await world.clock.advance(60_000);

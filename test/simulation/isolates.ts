@@ -107,7 +107,8 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
       clock,
     );
     const ledgerProbe = createProbe(clock);
-    const common = { clock, directory, ledgerProbe, log, meter: NO_METER, random: chance };
+    const named = { isolate: `${life.name}-`, log, meter: NO_METER, random: chance };
+    const common = { ...named, clock, directory, ledgerProbe };
     const pure = { crypto: platformCrypto, text: platformText };
     const archive = wiredArchive(stores, life);
     const limiter = wiredLimiter(stores, life);

@@ -241,7 +241,7 @@ export const PLANTED: readonly PlantedBug[] = [
   ),
   bug(
     "what the sweeper sends is due again at once",
-    SWEEP,
+    "src/flows/revive.ts",
     "if (sent.length > 0) await ports.ledger.putOff(sent, putOffMs);",
     "",
   ),

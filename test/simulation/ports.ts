@@ -162,10 +162,10 @@ export function wiredLedger(
     },
     bury: (keys, reason) => call("bury", () => ledger.bury(keys, reason)),
     release: (tenant, target) => call("release", () => ledger.release(tenant, target)),
-    recover: () =>
+    recover: (isolate) =>
       call("recover", async () => {
-        await ledger.recover();
-        claims.recovered();
+        await ledger.recover(isolate);
+        claims.recovered(isolate);
       }),
     expire: (nowMs) => call("expire", () => ledger.expire(nowMs)),
     disableTarget: (tenant, target, reason) =>

@@ -27,8 +27,8 @@ export interface ClaimWatch {
   settled(token: string, results: readonly DeliveryResult[], refused: ReadonlySet<string>): void;
   /** The token's own leases end before their time. */
   gaveBack(token: string, unfinished: readonly DeliveryKey[]): void;
-  /** All leases are ended: whoever held one is gone. */
-  recovered(): void;
+  /** All leases are ended but an isolate's own: whoever held one is gone. */
+  recovered(isolate: string): void;
   /** Whether `token` may work on the delivery now. */
   holds(token: string, event: string, key: string): boolean;
   /** What was last settled of a delivery. */
@@ -91,9 +91,11 @@ export function createClaimWatch(nowMs: () => number, violations: Violations): C
       }
     },
 
-    recovered() {
+    recovered(isolate) {
       for (const book of [events, rows]) {
-        for (const [name, lease] of book) book.set(name, { ...lease, untilMs: 0 });
+        for (const [name, lease] of book) {
+          if (!lease.token.startsWith(isolate)) book.set(name, { ...lease, untilMs: 0 });
+        }
       }
     },
 

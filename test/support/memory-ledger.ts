@@ -243,10 +243,13 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       return { generation, dropped: dropped.size, carried };
     },
 
-    async recover() {
-      for (const row of events.values()) row.leaseUntilMs = 0;
-      for (const [key, { state }] of deliveries) {
-        if (state === "delivering") change(key, () => ({ dueAtMs: 0 }));
+    async recover(isolate) {
+      for (const row of events.values()) {
+        if (!row.token.startsWith(isolate)) row.leaseUntilMs = 0;
+      }
+      for (const [key, { state, token }] of deliveries) {
+        if (state !== "delivering" || token.startsWith(isolate)) continue;
+        change(key, () => ({ dueAtMs: 0 }));
       }
     },
 

@@ -63,6 +63,8 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
   };
 }
 
+let isolates = 0;
+
 /** A new isolate of the Worker over `world`; `broken` replaces ports, for failures. */
 export function createIsolate(
   world: World,
@@ -72,8 +74,10 @@ export function createIsolate(
     readonly broken?: Partial<DeliverPorts>;
   } = {},
 ): Isolate {
+  isolates += 1;
   const deliver: DeliverPorts = {
     ...world,
+    isolate: `isolate-${isolates}-`,
     crypto: platformCrypto,
     directory: createDirectory(world.tenants, world.clock),
     ledgerProbe: createProbe(world.clock),

@@ -87,10 +87,10 @@ export function createLedger(session: Session): Ledger {
       }
     },
 
-    async recover() {
+    async recover(isolate) {
       await session.batch("recover", [
-        ...inEachSlot(owed.END_EVENT_LEASES),
-        ...inEachSlot(owed.END_DELIVERY_LEASES),
+        ...inEachSlot(owed.END_EVENT_LEASES, [isolate]),
+        ...inEachSlot(owed.END_DELIVERY_LEASES, [isolate]),
       ]);
     },
 

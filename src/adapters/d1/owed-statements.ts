@@ -74,12 +74,17 @@ WHERE (tenant, received_at, event, subscription) IN (
 RETURNING event`,
 );
 
+/** ?1 = what the tokens begin with that are not meant. */
 export const END_EVENT_LEASES = perSlot(
-  (slot) => `UPDATE ${eventsOf(slot)} SET lease_until = 0 WHERE lease_until > ${NOW}`,
+  (slot) => `
+UPDATE ${eventsOf(slot)} SET lease_until = 0
+WHERE lease_until > ${NOW} AND substr(token, 1, length(?1)) <> ?1`,
 );
+/** ?1 as above. */
 export const END_DELIVERY_LEASES = perSlot(
   (slot) => `
-UPDATE ${deliveriesOf(slot)} SET due_at = 0 WHERE ${OWED} AND state = 'delivering'`,
+UPDATE ${deliveriesOf(slot)} SET due_at = 0
+WHERE ${OWED} AND state = 'delivering' AND substr(token, 1, length(?1)) <> ?1`,
 );
 
 /** ?1 = tenant. */
