@@ -72,10 +72,11 @@ export const LEDGER_TIMEOUT_MS = 15_000;
 /** Results that wait for one settle, of a large batch: a crash repeats at most these. */
 export const SETTLE_GROUP_MAX = 32;
 /**
- * … and the longest a result waits for company. An invocation has six connections, so receivers that
- * answer in 100 ms fill a group in this time; a shorter one costs D1 round trips and saves no repeat.
+ * … and how long the next result may be in coming before those that wait are written without it. An
+ * invocation has six connections, so receivers that answer within 300 ms fill their groups; slower ones cost
+ * D1 round trips, and are no load.
  */
-export const SETTLE_LINGER_MS = 500;
+export const SETTLE_LINGER_MS = 50;
 
 /** Longest honoured `Retry-After`. */
 export const RETRY_AFTER_SECONDS_MAX = 86_400;

@@ -1,10 +1,10 @@
 /**
- * Settling in small groups as results come in: at once when nothing else is under way, otherwise after
- * a short wait for company. What a crash repeats is at most the results that wait.
+ * Settling in small groups as results come in: at once when nothing else is under way, otherwise when a
+ * group is full or no result has come for a moment. What a crash repeats is at most the results that wait.
  */
 import type { Timer } from "../core/enqueue/group-commit.ts";
 import { Retryable } from "../core/errors.ts";
-import { LEDGER_TIMEOUT_MS, SETTLE_LINGER_MS } from "../core/limits.ts";
+import { CONNECTIONS_MAX, LEDGER_TIMEOUT_MS, SETTLE_LINGER_MS } from "../core/limits.ts";
 import { within } from "../ports/clock.ts";
 import { type DeliveryResult, type Duplicate, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
@@ -25,7 +25,7 @@ export interface Settler {
 }
 
 /**
- * `groupMax` results at most wait for each other, and as many more while a group is being written; `token`
+ * `groupMax` results at most wait for each other, and a few more while a group is being written; `token`
  * fences every write.
  */
 export function createSettler(token: string, groupMax: number, ports: DeliverPorts): Settler {
@@ -73,14 +73,18 @@ export function createSettler(token: string, groupMax: number, ports: DeliverPor
   return {
     add(result, last) {
       waiting.push(result);
+      linger?.cancel();
+      linger = null;
       if (last || waiting.length >= groupMax) flush();
-      else if (linger === null) {
+      else {
+        // Anew with each result: while they keep coming, a group is ended by its size alone.
         linger = ports.clock.timer(SETTLE_LINGER_MS);
         void linger.elapsed.then(() => flush());
       }
     },
     async room() {
-      while (waiting.length + underWay >= 2 * groupMax) await Promise.race(writes);
+      const unwrittenMax = groupMax + Math.min(groupMax, CONNECTIONS_MAX);
+      while (waiting.length + underWay >= unwrittenMax) await Promise.race(writes);
     },
     async finish(duplicates) {
       flush(duplicates);

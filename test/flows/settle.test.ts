@@ -62,11 +62,12 @@ describe("a result", () => {
     expect(world.clock.armed).toBe(0);
   });
 
-  it("waits for company, but only so long after the first", async () => {
+  it("waits for company while that keeps coming, and no longer", async () => {
     const settling = settler();
     settling.add(resultTo("a"), false);
     await world.clock.advance(SETTLE_LINGER_MS - 1);
     settling.add(resultTo("b"), false);
+    await world.clock.advance(SETTLE_LINGER_MS - 1);
     expect(written).toEqual([]);
     await world.clock.advance(1);
     expect(written).toEqual([["a", "b"]]);
