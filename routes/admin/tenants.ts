@@ -16,7 +16,7 @@ const Tenant = stored(TenantBody.shape).meta({ id: "Tenant" });
 const view = (tenant: StoredTenant): Json => ({
   id: tenant.id,
   ...JSON.parse(tenant.doc),
-  version: tenant.revision,
+  version: tenant.version,
   createdAt: iso(tenant.createdAtMs),
   updatedAt: iso(tenant.updatedAtMs),
 });
@@ -45,7 +45,7 @@ export const tenantOperations: readonly Operation[] = [
     async handle({ stores, params }) {
       const tenant = await stores.config.tenant(params.tenant ?? "");
       if (tenant === null) throw notFound("tenant");
-      return { status: 200, body: view(tenant), version: tenant.revision };
+      return { status: 200, body: view(tenant), version: tenant.version };
     },
   }),
   operation({
@@ -64,7 +64,7 @@ export const tenantOperations: readonly Operation[] = [
       const tenant = await stores.config.tenant(id);
       if (tenant === null) throw notFound("tenant");
       const status = result.created ? 201 : 200;
-      return { status, body: view(tenant), version: tenant.revision };
+      return { status, body: view(tenant), version: tenant.version };
     },
   }),
   operation({

@@ -87,6 +87,8 @@ export const SWEEP_PAGE = 200;
 /** Pages of one sweeper pass; what is left waits for the next. */
 export const SWEEP_PAGES_MAX = 25;
 
+/** Targets whose parked deliveries one sweep releases. */
+export const OPENINGS_MAX = 20;
 /** Deletions of tenants that one pass works on, the oldest first. */
 export const DELETIONS_MAX = 20;
 /** Deliveries, or objects, that a deletion removes at once: R2 deletes this many in a call at most. */

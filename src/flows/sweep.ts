@@ -2,7 +2,7 @@
  * The sweeper: what the ledger still owes and no message carries any more is sent again. Messages and
  * alarms are hints; this pass over the ledger is the guarantee.
  */
-import { DELETIONS_MAX } from "../core/limits.ts";
+import { DELETIONS_MAX, OPENINGS_MAX } from "../core/limits.ts";
 import { errorText } from "../ports/log.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { type Revived, revive } from "./revive.ts";
@@ -13,6 +13,8 @@ export const RECOVER_CRON = "@recover";
 export interface Swept extends Readonly<Revived> {
   /** Packs that the outbox kept although an alarm should have sent them. */
   readonly relayed: number;
+  /** Parked deliveries whose target was opened or deleted, and whose release was not finished. */
+  readonly released: number;
   /** Rows of an expired generation that went, and those kept because something is still owed. */
   readonly dropped: number;
   readonly carried: number;
@@ -29,7 +31,7 @@ export type SweepScope =
 /** One bounded pass. Never rejects: a part that fails is logged, and the others have their turn. */
 export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swept> {
   const swept = {
-    ...{ relayed: 0, revived: 0, unreadable: 0, dropped: 0, carried: 0, removed: 0 },
+    ...{ relayed: 0, released: 0, revived: 0, unreadable: 0, dropped: 0, carried: 0, removed: 0 },
     complete: true,
   };
   async function part(name: string, work: () => Promise<void>): Promise<void> {
@@ -42,6 +44,11 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
   }
   await part("outbox", async () => {
     swept.relayed = await ports.outbox.wake();
+  });
+  await part("parked", async () => {
+    for (const { tenant, target } of await ports.ledger.openings(OPENINGS_MAX)) {
+      swept.released += await ports.ledger.release(tenant, target);
+    }
   });
   await part("due", () => revive(scope, swept, ports));
   await part("generations", async () => {

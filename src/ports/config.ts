@@ -6,6 +6,8 @@ export interface StoredTenant {
   /** The document's JSON text. */
   readonly doc: string;
   readonly revision: number;
+  /** The revision at the last change of the tenant itself; the ETag. */
+  readonly version: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
 }

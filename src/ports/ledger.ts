@@ -143,8 +143,13 @@ export interface Ledger {
   putOff(keys: readonly DeliveryKey[], byMs: number): Promise<void>;
   /** Gives up what is owed, for a person to see. */
   bury(keys: readonly DeliveryKey[], reason: string): Promise<void>;
-  /** Parked deliveries of an open target become due; answers how many. */
+  /**
+   * Parked deliveries of an open target become due, those of a deleted one are cancelled, those of a closed
+   * one stay; answers how many were changed.
+   */
   release(tenant: string, target: string): Promise<number>;
+  /** Targets that were opened or deleted, and whose parked deliveries are not known to be released. */
+  openings(count: number): Promise<readonly { tenant: string; target: string }[]>;
   /**
    * Lets go of what is older than the last generation, and makes room for the next one. Null when that was
    * done before. By the caller's clock, which may be off by days before a copy within the horizon is missed.

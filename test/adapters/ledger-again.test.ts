@@ -185,20 +185,65 @@ describe.each(SUBJECTS)("a claim that is given back in $name", ({ ledger }) => {
   });
 });
 
-describe.each(SUBJECTS)("a closed target in $name", ({ ledger, prepare }) => {
+describe.each(SUBJECTS)("a closed target in $name", (subject) => {
+  const { ledger, prepare, removeTarget, stateOf } = subject;
+  const parked = { state: "parked", attempts: 0, attempt: null } as const;
+
+  /** A tenant whose target is closed. */
+  async function closed(): Promise<string> {
+    const tenant = freshTenant();
+    await prepare(tenant);
+    await ledger.disableTarget(tenant, "sink", "410");
+    return tenant;
+  }
+  const openingsOf = async (tenant: string) =>
+    (await ledger.openings(10_000)).filter((opening) => opening.tenant === tenant);
+
   it("that opens again releases its parked deliveries, and nobody else's", async () => {
-    const [tenant, other] = [freshTenant(), freshTenant()];
-    const parked = { state: "parked", attempts: 0, attempt: null } as const;
+    const [tenant, other] = [await closed(), await closed()];
     const mine = [firstOf({ tenant }), firstOf({ tenant })];
     for (const first of mine) await settledOnce(ledger, parked, first);
     await settledOnce(ledger, { ...parked, target: "else" }, firstOf({ tenant }));
     await settledOnce(ledger, parked, firstOf({ tenant: other }));
     await settledOnce(ledger, { state: "dead" }, firstOf({ tenant }));
+    await prepare(tenant);
     expect(await ledger.release(tenant, "sink")).toBe(2);
     const released = (await dueOf(ledger, tenant, 0)).map(({ event }) => event);
     expect(released.sort()).toEqual(mine.map(({ id }) => id).sort());
     expect(await dueOf(ledger, other, 1_000_000)).toEqual([]);
     expect(await ledger.release(tenant, "sink")).toBe(0);
+  });
+
+  it("releases nothing while it stays closed", async () => {
+    const tenant = await closed();
+    await settledOnce(ledger, parked, firstOf({ tenant }));
+    expect(await ledger.release(tenant, "sink")).toBe(0);
+    expect(await dueOf(ledger, tenant, 1_000_000)).toEqual([]);
+  });
+
+  it("that was opened is remembered until what was parked is released", async () => {
+    const tenant = await closed();
+    await ledger.release(tenant, "sink");
+    await settledOnce(ledger, parked, firstOf({ tenant }));
+    expect(await openingsOf(tenant)).toEqual([]);
+    await prepare(tenant);
+    expect(await openingsOf(tenant)).toEqual([{ tenant, target: "sink" }]);
+    await ledger.release(tenant, "sink");
+    expect(await openingsOf(tenant)).toEqual([]);
+  });
+
+  it("that is deleted cancels what was parked for it, and says so", async () => {
+    const tenant = await closed();
+    const first = await settledOnce(ledger, parked, firstOf({ tenant }));
+    await removeTarget(tenant);
+    expect(await openingsOf(tenant)).toEqual([{ tenant, target: "sink" }]);
+    expect(await ledger.release(tenant, "sink")).toBe(1);
+    expect(await dueOf(ledger, tenant, 1_000_000)).toEqual([]);
+    expect(await openingsOf(tenant)).toEqual([]);
+    expect(await stateOf(first)).toMatchObject({
+      state: "cancelled",
+      lastError: "target deleted",
+    });
   });
 
   it("that was opened meanwhile parks nothing: what comes too late is due at once", async () => {

@@ -90,7 +90,7 @@ describe.each(SUBJECTS)("the border of a generation in $name", ({ ledger, copies
 });
 
 describe.each(SUBJECTS)("an old generation in $name", (subject) => {
-  const { ledger, copiesOf } = subject;
+  const { ledger, copiesOf, prepare } = subject;
 
   /** An event of `atMs` whose lease has ended, settled as `sketch` says. */
   async function left(atMs: number, ...sketches: Partial<DeliveryResult>[]): Promise<FirstClaim> {
@@ -160,6 +160,7 @@ describe.each(SUBJECTS)("an old generation in $name", (subject) => {
     const atMs = border();
     const first = await left(atMs - GENERATION_MS - 1, parked);
     await ledger.expire(atMs);
+    await prepare(first.tenant);
     expect(await ledger.release(first.tenant, "sink")).toBe(1);
     expect(await dueOf(ledger, first.tenant)).toMatchObject([{ event: first.id }]);
   });

@@ -8,7 +8,7 @@ import { runningDeletions } from "../../src/adapters/d1/deletions.ts";
 import { createLedger } from "../../src/adapters/d1/ledger.ts";
 import { createRemover } from "../../src/adapters/d1/remover.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
-import { acrossSlots, duplicatesOf } from "../../src/adapters/d1/slots.ts";
+import { acrossSlots, deliveriesOf, duplicatesOf } from "../../src/adapters/d1/slots.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
 import { createMeter, systemClock } from "../../src/adapters/system.ts";
 import type { Archive } from "../../src/ports/archive.ts";
@@ -34,6 +34,10 @@ export interface Subject {
   ensure(tenants: Iterable<string>): Promise<void>;
   /** Makes a tenant with a target `sink`; answers its revision. */
   prepare(tenant: string): Promise<number>;
+  /** Deletes the target `sink` of a tenant. */
+  removeTarget(tenant: string): Promise<void>;
+  /** How the only delivery of an event stands. */
+  stateOf(first: FirstClaim): Promise<{ state: unknown; lastError: unknown } | undefined>;
   /** Deletes a tenant, which begins a job. */
   deleteTenant(tenant: string, job: string): Promise<void>;
   readonly deletions: Deletions;
@@ -54,7 +58,8 @@ const real: Subject = {
   ledger: createLedger(session),
   async ensure(ids) {
     await env.DB.prepare(
-      `INSERT INTO tenants SELECT value, '{}', 1, 1, 1 FROM json_each(?1) WHERE true
+      `INSERT INTO tenants (id, doc, revision, version, created_at, updated_at)
+       SELECT value, '{}', 1, 1, 1, 1 FROM json_each(?1) WHERE true
        ON CONFLICT DO NOTHING`,
     )
       .bind(JSON.stringify([...ids]))
@@ -66,6 +71,16 @@ const real: Subject = {
     const written = await config.putResource(tenant, "target", "sink", sink, null);
     if (written.kind !== "written") throw new Error(written.kind);
     return written.revision;
+  },
+  async removeTarget(tenant) {
+    await config.deleteResource(tenant, "target", "sink", null);
+  },
+  async stateOf({ id }) {
+    const query = acrossSlots(
+      (slot) => `SELECT state, last_error FROM ${deliveriesOf(slot)} WHERE event = ?1`,
+    );
+    const row = await env.DB.prepare(query).bind(id).first<Record<string, unknown>>();
+    return row === null ? undefined : { state: row.state, lastError: row.last_error };
   },
   async deleteTenant(tenant, job) {
     const written = await config.deleteTenant(tenant, null, job);
@@ -99,6 +114,8 @@ const simulated: Subject = {
     for (const id of ids) if (tenants.born(id) === undefined) tenants.put(id, {});
   },
   prepare: async (tenant) => tenants.put(tenant, { targets: { sink: {} } }).revision,
+  removeTarget: async (tenant) => void tenants.put(tenant, {}),
+  stateOf: async ({ id }) => [...inMemory.deliveries.values()].find(({ event }) => event === id),
   deleteTenant: async (tenant, job) => void deletions.begin(tenant, job),
   deletions,
   archive,

@@ -59,7 +59,7 @@ function reconciling(
     config: {
       async tenants(after, count) {
         const items = ids.filter((id) => id > after).slice(0, count);
-        const unread = { doc: "{}", revision: 1, createdAtMs: 0, updatedAtMs: 0 };
+        const unread = { doc: "{}", revision: 1, version: 1, createdAtMs: 0, updatedAtMs: 0 };
         return { items: items.map((id) => ({ id, ...unread })), after: null };
       },
     },

@@ -284,6 +284,34 @@ describe("the outbox", () => {
   });
 });
 
+describe("a target that was opened by a process that ended before it released anything", () => {
+  const parkOne = async () => {
+    world.tenants.put("acme", { targets: { pager: { closed: "paused" } } });
+    await consume(world, "normal", [messageWith({ to: ["pager"] })]);
+    expect(statesOf(world)).toEqual({ pager: "parked" });
+  };
+
+  it("gets what was parked for it from the next pass", async () => {
+    await parkOne();
+    expect(await sweeping("overdue")).toMatchObject({ released: 0 });
+    world.tenants.put("acme", { targets: { pager: {} } });
+    expect(await sweeping("overdue")).toMatchObject({ released: 1, revived: 1 });
+    const [message] = world.queues.take("normal", 1);
+    await consume(world, "normal", [messageOf(message?.body ?? new Uint8Array())]);
+    expect(statesOf(world)).toEqual({ pager: "delivered" });
+  });
+
+  it("or deleted, leaves nothing parked for ever", async () => {
+    await parkOne();
+    world.tenants.put("acme", {});
+    expect(await sweeping("overdue")).toMatchObject({ released: 1, revived: 0 });
+    expect(rowOf(world, {}, "pager")).toMatchObject({
+      state: "cancelled",
+      lastError: "target deleted",
+    });
+  });
+});
+
 describe("after everything under way was lost", () => {
   it("what is owed soon goes out at its own time, what is owed later stays in the ledger", async () => {
     await owe("soon");

@@ -162,6 +162,7 @@ export function wiredLedger(
     },
     bury: (keys, reason) => call("bury", () => ledger.bury(keys, reason)),
     release: (tenant, target) => call("release", () => ledger.release(tenant, target)),
+    openings: (count) => call("openings", () => ledger.openings(count)),
     recover: (isolate) =>
       call("recover", async () => {
         await ledger.recover(isolate);

@@ -207,13 +207,30 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     },
 
     async release(tenant, target) {
+      const isOpen = tenants.isOpen(tenant, target);
+      if (!isOpen && tenants.has(tenant, target)) return 0;
       const parked = [...deliveries].filter(
         ([, row]) => row.state === "parked" && row.tenant === tenant && row.target === target,
       );
       for (const [key] of parked) {
-        change(key, () => ({ state: "pending", dueAtMs: 0, lastError: null }));
+        change(key, () =>
+          isOpen
+            ? { state: "pending", dueAtMs: 0, lastError: null }
+            : { state: "cancelled", dueAtMs: null, lastError: "target deleted" },
+        );
       }
       return parked.length;
+    },
+
+    async openings(count) {
+      const opened = new Map<string, { tenant: string; target: string }>();
+      for (const { state, tenant, target } of deliveries.values()) {
+        if (state !== "parked") continue;
+        if (tenants.isOpen(tenant, target) || !tenants.has(tenant, target)) {
+          opened.set(`${tenant} ${target}`, { tenant, target });
+        }
+      }
+      return [...opened.values()].slice(0, count);
     },
 
     async expire(nowMs) {

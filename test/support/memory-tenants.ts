@@ -32,6 +32,7 @@ export interface MemoryTenants extends TenantStore {
   revision(id: string): number | undefined;
   /** When its present life began, and with which revision. */
   born(id: string): { readonly atMs: number; readonly revision: number } | undefined;
+  has(id: string, target: string): boolean;
   /** Whether the tenant has the target and nothing closes it. */
   isOpen(id: string, target: string): boolean;
   /** Closes a target as a 410 does; the new revision, or null if there is no such target. */
@@ -64,6 +65,7 @@ export function createMemoryTenants(
     },
     born: (id) => births.get(id),
     revision: (id) => tenants.get(id)?.revision,
+    has: (id, target) => tenants.get(id)?.targets.has(target) === true,
     isOpen: (id, target) => tenants.get(id)?.targets.get(target)?.closed === null,
     disable(id, name) {
       const tenant = tenants.get(id);

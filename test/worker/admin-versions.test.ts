@@ -57,6 +57,18 @@ describe("every resource", () => {
     }
   });
 
+  it("keeps its ETag when only something below it changes", async () => {
+    const etag = (await router.admin.put("tenants/above", {})).headers.get("etag") ?? "";
+    await router.admin.put("tenants/above/targets/below", TARGET);
+    expect((await router.admin.get("tenants/above")).headers.get("etag")).toBe(etag);
+    const named = { name: "Above" };
+    const headers = { "if-match": etag };
+    const replaced = await router.admin.request("PUT", "tenants/above", named, headers);
+    expect(replaced.status).toBe(200);
+    const late = await router.admin.request("PUT", "tenants/above", named, headers);
+    expect(late.status).toBe(412);
+  });
+
   it("has an ETag, the same when read, another when replaced", async () => {
     for (const { kind, at, first, second } of await resources()) {
       const path = at("tagged");

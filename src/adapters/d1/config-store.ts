@@ -9,7 +9,7 @@ import type {
 } from "../../ports/config.ts";
 import type { Vault } from "../../ports/vault.ts";
 import { BUMP_REVISION } from "./owed-statements.ts";
-import { number, type Row, type Session, text } from "./session.ts";
+import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { NOW } from "./statements.ts";
 
 export const TENANT = "SELECT * FROM tenants WHERE id = ?1";
@@ -26,11 +26,12 @@ SELECT * FROM resources WHERE tenant = ?1 AND kind = ?2 AND id > ?3 ORDER BY id 
  * a tenant made anew never repeats an old revision; the database's, as all that it is compared with.
  */
 export const PUT_TENANT = `
-INSERT INTO tenants (id, doc, revision, created_at, updated_at)
-SELECT ?1, ?2, ${NOW}, ${NOW}, ${NOW}
-WHERE ?3 IS NULL OR EXISTS (SELECT 1 FROM tenants WHERE id = ?1 AND revision = ?3)
+INSERT INTO tenants (id, doc, revision, version, created_at, updated_at)
+SELECT ?1, ?2, ${NOW}, ${NOW}, ${NOW}, ${NOW}
+WHERE ?3 IS NULL OR EXISTS (SELECT 1 FROM tenants WHERE id = ?1 AND version = ?3)
 ON CONFLICT (id) DO UPDATE SET
-  doc = excluded.doc, revision = tenants.revision + 1, updated_at = excluded.updated_at
+  doc = excluded.doc, revision = tenants.revision + 1, version = tenants.revision + 1,
+  updated_at = excluded.updated_at
 RETURNING revision`;
 
 /** ?1 = tenant, ?2 = kind, ?3 = id, ?4 = document, ?5 = sealed, ?6 = keep what is sealed, ?7 = as ?4 above. */
@@ -49,15 +50,30 @@ export const DELETE_RESOURCE = `
 DELETE FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND (?4 IS NULL OR version = ?4)
 RETURNING id`;
 
+/**
+ * ?1 = tenant, ?2 = target. Unless it is closed now: what is parked for it is to be released, by whoever
+ * opened it or, should that process end before, by the sweeper.
+ */
+export const NOTE_OPENING = `
+INSERT INTO openings (tenant, target, version)
+SELECT id, ?2, revision FROM tenants
+WHERE id = ?1 AND NOT EXISTS (
+  SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'target' AND id = ?2
+    AND (doc->>'$.paused' IS 1 OR doc->'$.disabled' IS NOT NULL))
+ON CONFLICT (tenant, target) DO UPDATE SET version = excluded.version`;
+
 /** ?1 = tenant, ?2 = job, ?3 = version it must have, or null. */
 export const BEGIN_DELETION = `
 INSERT INTO jobs (id, tenant, kind, query, total, state, created_at, updated_at)
 SELECT ?2, id, 'delete-tenant', '{}', 0, 'running', ${NOW}, ${NOW} FROM tenants
-WHERE id = ?1 AND (?3 IS NULL OR revision = ?3)
+WHERE id = ?1 AND (?3 IS NULL OR version = ?3)
 RETURNING id`;
 /** ?1 = tenant, ?2 = job: only if it has begun. */
 export const DELETE_RESOURCES = `
 DELETE FROM resources WHERE tenant = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2)`;
+/** ?1 = tenant, ?2 = job: only if it has begun. */
+export const DELETE_OPENINGS = `
+DELETE FROM openings WHERE tenant = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2)`;
 /** ?1 = tenant, ?2 = job: only if it has begun. */
 export const DELETE_TENANT = `
 DELETE FROM tenants WHERE id = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2)`;
@@ -113,7 +129,7 @@ export function createConfigStore(session: Session, vault: Vault): ConfigStore {
       ]);
       const present = before?.[0];
       const revision = rows?.[0]?.revision;
-      if (revision === undefined) return differs(present?.revision);
+      if (revision === undefined) return differs(present?.version);
       return { kind: "written", created: present === undefined, revision: number(revision) };
     },
 
@@ -122,11 +138,12 @@ export function createConfigStore(session: Session, vault: Vault): ConfigStore {
         { sql: TENANT, params: [id] },
         { sql: BEGIN_DELETION, params: [id, job, ifVersion] },
         { sql: DELETE_RESOURCES, params: [id, job] },
+        { sql: DELETE_OPENINGS, params: [id, job] },
         { sql: DELETE_TENANT, params: [id, job] },
       ]);
       const present = before?.[0];
       if (present === undefined) return { kind: "tenant-unknown" };
-      if (begun?.[0] === undefined) return differs(present.revision);
+      if (begun?.[0] === undefined) return differs(present.version);
       return { kind: "written", created: false, revision: number(present.revision) + 1 };
     },
 
@@ -152,6 +169,7 @@ export function createConfigStore(session: Session, vault: Vault): ConfigStore {
         { sql: BUMP_REVISION, params: [tenant] },
         { sql: RESOURCE, params: [tenant, kind, id] },
         { sql: PUT_RESOURCE, params: [tenant, kind, id, doc, sealed, keep, ifVersion] },
+        ...openingOf(tenant, kind, id),
       ]);
       if (bumped?.[0] === undefined) return { kind: "tenant-unknown" };
       const present = before?.[0];
@@ -165,6 +183,7 @@ export function createConfigStore(session: Session, vault: Vault): ConfigStore {
         { sql: BUMP_REVISION, params: [tenant] },
         { sql: RESOURCE, params: [tenant, kind, id] },
         { sql: DELETE_RESOURCE, params: [tenant, kind, id, ifVersion] },
+        ...openingOf(tenant, kind, id),
       ]);
       const revision = bumped?.[0]?.revision;
       if (revision === undefined) return { kind: "tenant-unknown" };
@@ -177,6 +196,9 @@ export function createConfigStore(session: Session, vault: Vault): ConfigStore {
   };
 }
 
+const openingOf = (tenant: string, kind: ResourceKind, id: string): Statement[] =>
+  kind === "target" ? [{ sql: NOTE_OPENING, params: [tenant, id] }] : [];
+
 const differs = (version: Row[string] | undefined): Written => ({
   kind: "version-differs",
   version: version === undefined ? null : number(version),
@@ -186,6 +208,7 @@ const readTenant = (row: Row): StoredTenant => ({
   id: text(row.id),
   doc: text(row.doc),
   revision: number(row.revision),
+  version: number(row.version),
   createdAtMs: number(row.created_at),
   updatedAtMs: number(row.updated_at),
 });

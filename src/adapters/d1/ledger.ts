@@ -78,13 +78,23 @@ export function createLedger(session: Session): Ledger {
     },
 
     async release(tenant, target) {
+      const [seen] = await session.rows("opening", owed.OPENING, [tenant, target]);
       const params = [tenant, target, owed.RELEASE_PAGE];
-      let released = 0;
-      for (;;) {
+      for (let released = 0; ; ) {
         const pages = await session.batch("release", inEachSlot(owed.RELEASE, params));
         released += pages.flat().length;
-        if (pages.every((rows) => rows.length < owed.RELEASE_PAGE)) return released;
+        if (pages.some((rows) => rows.length === owed.RELEASE_PAGE)) continue;
+        if (seen !== undefined) {
+          const version = number(seen.version);
+          await session.rows("end-opening", owed.END_OPENING, [tenant, target, version]);
+        }
+        return released;
       }
+    },
+
+    async openings(count) {
+      const rows = await session.rows("openings", owed.OPENINGS, [count]);
+      return rows.map((row) => ({ tenant: text(row.tenant), target: text(row.target) }));
     },
 
     async recover(isolate) {

@@ -63,16 +63,34 @@ WHERE ${AT_KEY}
 /** Rows one release statement touches, so that no statement runs for long. */
 export const RELEASE_PAGE = 500;
 
-/** ?1 = tenant, ?2 = target, ?3 = how many. */
+/** The target ?2 of the tenant ?1. */
+const target = (condition: string): string => `EXISTS (
+  SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'target' AND id = ?2 AND ${condition})`;
+const IS_THERE = target("true");
+const IS_CLOSED = target("(doc->>'$.paused' IS 1 OR doc->'$.disabled' IS NOT NULL)");
+
+/** ?1 = tenant, ?2 = target, ?3 = how many. Of a closed target nothing; of a deleted one all is cancelled. */
 export const RELEASE = perSlot(
   (slot) => `
-UPDATE ${deliveriesOf(slot)} SET state = 'pending', due_at = 0, last_error = NULL
-WHERE (tenant, received_at, event, subscription) IN (
+UPDATE ${deliveriesOf(slot)} SET
+  state = CASE WHEN ${IS_THERE} THEN 'pending' ELSE 'cancelled' END,
+  due_at = CASE WHEN ${IS_THERE} THEN 0 END,
+  settled_at = ${NOW},
+  last_error = CASE WHEN ${IS_THERE} THEN NULL ELSE 'target deleted' END
+WHERE NOT ${IS_CLOSED} AND (tenant, received_at, event, subscription) IN (
   SELECT tenant, received_at, event, subscription FROM ${openDeliveriesOf(slot)}
   WHERE ${OPEN} AND state = 'parked' AND tenant = ?1 AND target = ?2
   ORDER BY received_at LIMIT ?3)
 RETURNING event`,
 );
+
+/** ?1 = how many. */
+export const OPENINGS = "SELECT tenant, target FROM openings LIMIT ?1";
+/** ?1 = tenant, ?2 = target. */
+export const OPENING = "SELECT version FROM openings WHERE tenant = ?1 AND target = ?2";
+/** ?1 = tenant, ?2 = target, ?3 = the version that was seen before the last release. */
+export const END_OPENING =
+  "DELETE FROM openings WHERE tenant = ?1 AND target = ?2 AND version = ?3";
 
 /** ?1 = what the tokens begin with that are not meant. */
 export const END_EVENT_LEASES = perSlot(

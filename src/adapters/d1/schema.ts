@@ -14,6 +14,8 @@ export const tenants = sqliteTable("tenants", {
   revision: integer().notNull(),
   createdAt: integer("created_at").notNull(),
   updatedAt: integer("updated_at").notNull(),
+  /** The revision at the last change of the tenant itself; the ETag. */
+  version: integer().notNull().default(0),
 });
 
 /** Sources, targets and rules: one JSON document each, secrets apart and encrypted. */
@@ -135,6 +137,18 @@ export const generations = sqliteTable("generations", {
   slot: integer().primaryKey(),
   generation: integer().notNull(),
 });
+
+/** Targets that were opened or deleted, until what was parked for them is released. */
+export const openings = sqliteTable(
+  "openings",
+  {
+    tenant: text().notNull(),
+    target: text().notNull(),
+    /** The tenant's revision at that change. */
+    version: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.target] })],
+);
 
 /** Long-running operator actions. Their ids sort by time. */
 export const jobs = sqliteTable(
