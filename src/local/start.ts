@@ -28,7 +28,7 @@ const engine = await startEngine({
   stateDirectory,
   vars,
   onLine: (line) => console.error(line),
-}).catch((error: unknown) => fail([error instanceof Error ? error.message : String(error)]));
+}).catch((error: unknown) => fail([whyNot(error)]));
 
 end = async () => {
   await engine.stop();
@@ -54,6 +54,14 @@ async function stop(): Promise<void> {
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.removeAllListeners(signal); // Miniflare's own would end the process at once, not with 0
   process.on(signal, () => void stop());
+}
+
+/** The engine's own advice for a port in use names an option that this program does not have. */
+function whyNot(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return /EADDRINUSE|address already in use/i.test(message)
+    ? `Port ${port} is in use. Choose another: PORT=8788 npm start.`
+    : message;
 }
 
 function fail(lines: readonly string[]): never {

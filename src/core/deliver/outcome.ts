@@ -43,7 +43,11 @@ export function outcomeOf(
   const retryAfterMs = answer.kind === "response" ? answer.retryAfterMs : null;
   const delayMs = nextDelayMs(policy, attempts, random, retryAfterMs);
   if (delayMs === null) {
-    return { state: "dead", error: `${error}; attempts exhausted`, targetGone: false };
+    return {
+      state: "dead",
+      error: `${error.replace(/\.$/, "")}; attempts exhausted`,
+      targetGone: false,
+    };
   }
   return { state: "retrying", delayMs, error };
 }
