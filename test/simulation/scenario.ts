@@ -47,7 +47,7 @@ export function drawScenario(chance: Chance): Scenario {
   const hasBig = chance.happens(0.1);
   const isCrowd = isPileUp || chance.happens(0.3);
   const spanMs = chance.pick([1, 20, 120]) * SECOND;
-  const count = isPileUp ? 14 : chance.between(3, isCrowd ? 14 : 9);
+  const count = isPileUp ? 14 : chance.between(1, isCrowd ? 8 : 4);
   const sameKind = chance.happens(0.3) ? chance.pick(KINDS) : null;
   for (let index = 0; index < count; index += 1) {
     const tenant = chance.pick([first, ...names]);
