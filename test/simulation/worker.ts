@@ -19,7 +19,7 @@ export interface Report {
 }
 
 /** Runs side by side: between two steps of one world the others have theirs. */
-const SIDE_BY_SIDE = 8;
+const SIDE_BY_SIDE = 4;
 
 // Nobody reads the stacks of errors that are made on purpose, and they cost more than the rest.
 Error.stackTraceLimit = 0;
