@@ -1,5 +1,5 @@
 /** The isolates that run the program: started, killed, held up, and started anew. */
-import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
+import { platformText } from "../../src/adapters/crypto.ts";
 import type { AcceptPorts } from "../../src/flows/accept-event.ts";
 import { createAdmission } from "../../src/flows/admit.ts";
 import { createDirectory, type Directory } from "../../src/flows/directory.ts";
@@ -9,6 +9,7 @@ import { createProbe } from "../../src/flows/probe.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
 import type { Invocation } from "./invocation.ts";
 import { createLife, type Life } from "./life.ts";
+import { rememberingCrypto } from "./names.ts";
 import {
   wiredArchive,
   wiredDeletions,
@@ -109,7 +110,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     const ledgerProbe = createProbe(clock);
     const named = { isolate: `${life.name}-`, log, meter: NO_METER, random: chance };
     const common = { ...named, clock, directory, ledgerProbe };
-    const pure = { crypto: platformCrypto, text: platformText };
+    const pure = { crypto: rememberingCrypto, text: platformText };
     const archive = wiredArchive(stores, life);
     const limiter = wiredLimiter(stores, life);
     const queues = wiredQueues(stores, life, (packs) => acceptance.offered("queues", packs));

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { type Hunt, huntPlanted, runSeeds } from "./pool.ts";
 import { type Outcome, run, START_MS } from "./run.ts";
 
-const SEEDS_DEFAULT = 2_000;
+const SEEDS_DEFAULT = 6_000;
 const LINES_SHOWN = 30;
 
 const { values } = parseArgs({

@@ -40,7 +40,7 @@ const MINUTE_MS = 60_000;
  * longest pause of a message, a sender's last try, and the ladder with what receivers ask for.
  */
 export const DRAIN_MS = 60 * MINUTE_MS;
-const LOOK_EVERY_MS = 5_000;
+const LOOK_EVERY_MS = 10_000;
 /** Longer than any isolate takes to start anew. */
 const RESTART_MS = 3_100;
 

@@ -38,7 +38,7 @@ const PADDING = "x".repeat(BIG_BODY_BYTES);
 const encoder = new TextEncoder();
 
 export function drawScenario(chance: Chance): Scenario {
-  const isPileUp = chance.happens(0.04);
+  const isPileUp = chance.happens(0.025);
   const names = ["acme", "globex", "initech"].slice(0, isPileUp ? 1 : chance.between(1, 3));
   const tenants = new Map(names.map((name) => [name, drawTenant(name, isPileUp, chance)]));
   const [first = "acme"] = names;
@@ -47,7 +47,7 @@ export function drawScenario(chance: Chance): Scenario {
   const hasBig = chance.happens(0.1);
   const isCrowd = isPileUp || chance.happens(0.3);
   const spanMs = chance.pick([1, 20, 120]) * SECOND;
-  const count = isPileUp ? 14 : chance.between(3, isCrowd ? 14 : 9);
+  const count = isPileUp ? 14 : chance.between(1, isCrowd ? 8 : 3);
   const sameKind = chance.happens(0.3) ? chance.pick(KINDS) : null;
   for (let index = 0; index < count; index += 1) {
     const tenant = chance.pick([first, ...names]);

@@ -5,7 +5,7 @@ import { huntPlanted } from "./pool.ts";
 import { type Outcome, run } from "./run.ts";
 
 const SEEDS = 160;
-const SIDE_BY_SIDE = 8;
+const SIDE_BY_SIDE = 2;
 
 /** Nobody reads the stacks of errors that are made on purpose, and they cost more than the rest. */
 const stackTraceLimit = Error.stackTraceLimit;

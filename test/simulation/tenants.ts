@@ -51,7 +51,7 @@ export function drawTenant(id: string, isBusy: boolean, chance: Chance): Simulat
       id: name,
       url: `https://${name}.example.com/${id}`,
       timeoutMs,
-      delaysSeconds: chance.pick([[5], [5, 60], [5, 60, 300]]),
+      delaysSeconds: chance.pick([[5], [5, 60], [5, 60, 150]]),
       secret: chance.happens(0.2),
       isPaused: chance.happens(0.2),
     },

@@ -58,7 +58,7 @@ export function drawWeather(chance: Chance): Weather {
   const mode = chance.happens(0.5) ? "always" : "on-failure";
   const queueLagMs = chance.pick([0, 20, 1_500]);
   if (chance.happens(0.06)) return { ...CALM, mode, queueLagMs };
-  const endsAtMs = chance.between(120, 420) * SECOND;
+  const endsAtMs = chance.between(60, 240) * SECOND;
   const maybe = (...shares: number[]): number => (chance.happens(0.4) ? chance.pick(shares) : 0);
   const moments = (share: number): number[] =>
     chance.happens(share)

@@ -29,7 +29,8 @@ export interface Wire {
 
 type Fate = "fine" | "before" | "after" | "hangs" | "crash-before" | "crash-after" | "stall";
 
-const NEVER = new Promise<never>(() => {});
+/** One for each caller: a promise that all shared would hold every dead caller's world. */
+const never = (): Promise<never> => new Promise(() => {});
 /** The longest hang of a queue on record (workerd#6053). */
 const LONG_HANG_MS = 57_000;
 
@@ -42,19 +43,20 @@ export function createWire(
 ): Wire {
   const sinceStart = (): number => scheduler.nowMs() - startMs;
 
+  const shares: readonly (readonly [Fate, number])[] = [
+    ["before", weather.failsBefore],
+    ["after", weather.failsAfter],
+    ["hangs", weather.hangs],
+    ["crash-before", weather.crashes / 2],
+    ["crash-after", weather.crashes / 2],
+    ["stall", weather.stalls],
+  ];
+
   function fateOf(service: Service): Fate {
-    if (sinceStart() >= weather.endsAtMs) return "fine";
+    if (wire.isCalm()) return "fine";
     const outage = outageOf(service);
     if (outage !== undefined) return outage.as === "hangs" ? "hangs" : "before";
     let drawn = chance.unit();
-    const shares: readonly (readonly [Fate, number])[] = [
-      ["before", weather.failsBefore],
-      ["after", weather.failsAfter],
-      ["hangs", weather.hangs],
-      ["crash-before", weather.crashes / 2],
-      ["crash-after", weather.crashes / 2],
-      ["stall", weather.stalls],
-    ];
     for (const [fate, share] of shares) {
       if (drawn < share) return fate;
       drawn -= share;
@@ -102,7 +104,7 @@ export function createWire(
       effect: () => Promise<T>,
       detail?: () => string,
     ) {
-      if (!life.isAlive()) return NEVER;
+      if (!life.isAlive()) return never();
       const name = `${service}.${method}`;
       const fate = life.isSpared ? "fine" : fateOf(service);
       trace.note(life.name, fate === "fine" ? name : `${name} ${fate}`, detail);

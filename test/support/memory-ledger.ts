@@ -59,8 +59,13 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       for (const [key, { event }] of deliveries) if (event === first.id) deliveries.delete(key);
     }
     const row = isOfLifeBefore ? undefined : found;
-    const of = [...deliveries.values()].filter(({ event }) => event === first.id);
-    const done = new Set(of.map(({ subscription }) => subscription));
+    const done = new Set<string>();
+    let isDelivered = true;
+    for (const { event, subscription, state } of deliveries.values()) {
+      if (event !== first.id) continue;
+      done.add(subscription);
+      isDelivered &&= state === "delivered";
+    }
     if (row === undefined) {
       events.set(first.id, { ...first, claimedAtMs: now, token, leaseUntilMs: now + leaseMs });
       return { kind: "claimed", done };
@@ -70,7 +75,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       return { kind: "leased", remainingMs: row.leaseUntilMs - now, done };
     }
     // Whatever is not delivered relies on the place that its event's row names.
-    const pointer = of.some(({ state }) => state !== "delivered") ? row.pointer : first.pointer;
+    const pointer = isDelivered ? first.pointer : row.pointer;
     events.set(first.id, { ...row, pointer, token, leaseUntilMs: now + leaseMs });
     return { kind: "claimed", done };
   }
