@@ -109,7 +109,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     const ledgerProbe = createProbe(clock);
     const common = { clock, directory, ledgerProbe, log, meter: NO_METER, random: chance };
     const pure = { crypto: platformCrypto, text: platformText };
-    const archive = wiredArchive(stores, life);
+    const archive = wiredArchive(stores, life, (key) => stores.removals.storing(life, null, key));
     const limiter = wiredLimiter(stores, life);
     const queues = wiredQueues(stores, life, (packs) => acceptance.offered("queues", packs));
     const outbox = wiredOutbox(stores, life, (packs) => acceptance.offered("outbox", packs));
@@ -122,7 +122,9 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
       },
       deliver: (invocation, sweeps) => ({
         ...{ ...common, ...pure, clock: invocation.life.clock },
-        archive: wiredArchive(stores, invocation.life),
+        archive: wiredArchive(stores, invocation.life, (key) =>
+          stores.removals.storing(invocation.life, invocation.startedAtMs, key),
+        ),
         deletions: wiredDeletions(stores, invocation.life),
         ledger: wiredLedger(stores, invocation, sweeps?.putOff),
         limiter: wiredLimiter(stores, invocation.life),
