@@ -95,7 +95,7 @@ export const DELETIONS_MAX = 20;
 export const REMOVE_PAGE = 1_000;
 /** Such pages in one pass for each tenant; what is left waits for the next. */
 export const REMOVE_PAGES_MAX = 50;
-/** A consumer that had claimed before a tenant was deleted may write until its lease ends, and some time more. */
+/** A consumer that had claimed before a tenant was deleted may store bytes until its lease ends, and some time more. */
 export const DELETION_SETTLES_MS = LEASE_SECONDS * 1_000 + 30_000;
 
 /** A message waits at most this long in a queue, and once more among dead messages (Cloudflare Queues default). */

@@ -37,7 +37,9 @@ async function removeOne(
   remover: Remover,
   ports: DeliverPorts,
 ): Promise<Removed> {
-  const { job, tenant, ageMs, existsAgain } = deletion;
+  const { job, tenant, revision, ageMs, existsAgain } = deletion;
+  // Who deleted it may have failed to: an isolate that still knows it would go on accepting for it.
+  if (!existsAgain) await ports.limiter.announce(tenant, revision);
   let removed = 0;
   for (let page = 0; ; page += 1) {
     // Rows first: one that is owed must not be found without its bytes.
@@ -45,7 +47,8 @@ async function removeOne(
     const objects = rows.more ? NOT_YET : await remover.objects(deletion, REMOVE_PAGE);
     const { more } = objects;
     removed += rows.removed + objects.removed;
-    // Only what looked for everything after the last consumer had to stop has seen everything.
+    // Only what looked for everything after the last consumer had to stop has seen everything: the ledger
+    // refuses the results of one that comes later, the archive asks nobody for a token.
     const isDone = !more && (isQuiet || ageMs >= DELETION_SETTLES_MS);
     if (isDone && !existsAgain) await ports.limiter.forget(tenant);
     await remover.note(job, rows.removed + objects.removed, isDone);

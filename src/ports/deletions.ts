@@ -7,9 +7,11 @@
 export interface Deletion {
   readonly job: string;
   readonly tenant: string;
+  /** Newer than any that the tenant had: an isolate that hears of it looks, and finds no tenant. */
+  readonly revision: number;
   /** Time since it was asked for, by the store's own clock. */
   readonly ageMs: number;
-  /** What was received or stored before is of a life that ended; by the store's own clock. */
+  /** What was claimed or stored before is of a life that ended; by the store's own clock. */
   readonly beforeMs: number;
   readonly existsAgain: boolean;
 }

@@ -4,7 +4,7 @@ import { createHistory } from "../../src/adapters/d1/history.ts";
 import { createJobs } from "../../src/adapters/d1/jobs.ts";
 import { segmentKey } from "../../src/core/archive-keys.ts";
 import type { Deletion } from "../../src/ports/deletions.ts";
-import { type FirstClaim, firstKey, type Ledger } from "../../src/ports/ledger.ts";
+import { type FirstClaim, firstKey, keyOf, type Ledger } from "../../src/ports/ledger.ts";
 import {
   againOf,
   config,
@@ -32,8 +32,13 @@ async function ownsAgain(ledger: Ledger, first: FirstClaim): Promise<boolean> {
 }
 
 /** An event that failed once, accepted in the tenant's present life. */
-async function failedOnce(ledger: Ledger, tenant: string, revision: number): Promise<FirstClaim> {
-  const [first, token] = [firstOf({ tenant, revision }), freshToken()];
+async function failedOnce(
+  ledger: Ledger,
+  tenant: string,
+  revision: number,
+  sketch: Partial<FirstClaim> = {},
+): Promise<FirstClaim> {
+  const [first, token] = [firstOf({ tenant, revision, ...sketch }), freshToken()];
   expect(await verdictOf(ledger, first, token)).toMatchObject({ kind: "claimed" });
   await ledger.settle(token, [resultOf(first, retrying())], []);
   return first;
@@ -98,6 +103,23 @@ describe.each(SUBJECTS)("an event in $name", (subject) => {
     }
   });
 
+  it("that was claimed before its tenant was deleted is not settled any more, made anew or not", async () => {
+    const tenant = freshTenant();
+    const [first, token] = [
+      firstOf({ tenant, revision: await subject.prepare(tenant) }),
+      freshToken(),
+    ];
+    expect(await verdictOf(ledger, first, token)).toMatchObject({ kind: "claimed" });
+    const result = resultOf(first, retrying());
+    const claimedAtMs = Date.now();
+    await expect.poll(Date.now).toBeGreaterThan(claimedAtMs);
+    await deleted(subject, tenant);
+    expect(await ledger.settle(token, [result], [])).toEqual(new Set([keyOf(result)]));
+    await subject.prepare(tenant);
+    expect(await ledger.settle(token, [result], [])).toEqual(new Set([keyOf(result)]));
+    expect(await dueOf(ledger, tenant)).toEqual([]);
+  });
+
   it("of others is claimed in the same batch as one that is gone", async () => {
     const [tenant, other] = [freshTenant(), freshTenant()];
     const revision = await subject.prepare(other);
@@ -123,10 +145,12 @@ describe.each(SUBJECTS)("a removal in $name", (subject) => {
 
   it("is asked for by the deletion itself, and no longer when it is done", async () => {
     const tenant = freshTenant();
-    await subject.prepare(tenant);
+    const revision = await subject.prepare(tenant);
+    await expect.poll(Date.now).toBeGreaterThan(revision);
     const job = await deleted(subject, tenant);
     const deletion = await running(subject, job);
     expect(deletion).toMatchObject({ tenant, existsAgain: false });
+    expect(deletion.revision).toBeGreaterThan(revision);
     expect(deletion.ageMs).toBeLessThan(60_000);
     const remover = await deletions.remover();
     await remover.note(job, 3, false);
@@ -169,15 +193,16 @@ describe.each(SUBJECTS)("a removal in $name", (subject) => {
     expect(await verdictOf(ledger, again)).toEqual({ kind: "claimed", done: new Set() });
   });
 
-  it("leaves all of a tenant that exists again, and takes what its life before left", async () => {
-    const tenant = freshTenant();
-    await failedOnce(ledger, tenant, await subject.prepare(tenant));
+  it("leaves all of a tenant that exists again, and takes what its life before left, whatever they are dated", async () => {
+    const [tenant, hourMs] = [freshTenant(), 3_600_000];
+    const ahead = { receivedAtMs: Date.now() + hourMs };
+    await failedOnce(ledger, tenant, await subject.prepare(tenant), ahead);
     const old = await putSegment(tenant);
     const storedAtMs = Date.now();
     await expect.poll(Date.now).toBeGreaterThan(storedAtMs);
     const job = await deleted(subject, tenant);
     const revision = await subject.prepare(tenant);
-    const own = firstOf({ tenant, revision, receivedAtMs: Date.now() + 1_000 });
+    const own = firstOf({ tenant, revision, receivedAtMs: Date.now() - hourMs });
     const token = freshToken();
     expect(await verdictOf(ledger, own, token)).toMatchObject({ kind: "claimed" });
     await ledger.settle(token, [resultOf(own, retrying())], []);
@@ -196,6 +221,7 @@ describe.each(SUBJECTS)("a removal in $name", (subject) => {
     const revision = await subject.prepare(tenant);
     for (let at = 0; at < 3; at += 1) await failedOnce(ledger, tenant, revision);
     const job = await deleted(subject, tenant);
+    await expect.poll(async () => (await running(subject, job)).ageMs).toBeGreaterThan(0);
     const deletion = await running(subject, job);
     const remover = await deletions.remover();
     const pages = await Promise.all([remover.rows(deletion, 10), remover.rows(deletion, 10)]);

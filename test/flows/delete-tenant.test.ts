@@ -106,19 +106,56 @@ describe("a tenant that was deleted", () => {
     expect(world.log.of("tenant-gone")).toHaveLength(1);
   });
 
-  it("leaves nothing of a batch that was being delivered, whatever its consumer wrote meanwhile", async () => {
+  it("leaves of a batch that was being delivered only that it was claimed, whatever its consumer does", async () => {
     world.transport.answer = async () => {
-      world.deletions.begin("acme");
       await world.clock.timer(10_000).elapsed;
-      await sweep("overdue", createIsolate(world).deliver); // finds what is there so far
+      world.deletions.begin("acme"); // when the bytes are at rest
       return response(500);
     };
-    await consume(world, "normal", [fresh("acme", "a")]);
-    expect(keptOf("acme")).not.toEqual([]);
+    const batch = [fresh("acme", "a")];
+    expect(await consume(world, "normal", batch)).toEqual([expect.any(Number)]);
+    expect(world.log.of("settle-refused")).toHaveLength(1);
+    expect(world.ledger.deliveries.size).toBe(0);
+    expect(world.archive.objects.size).toBe(1);
     const [job = ""] = world.deletions.jobs.keys();
-    expect(world.deletions.jobs.get(job)?.isDone).toBe(false);
     await settled(job);
+    expect(keptOf("acme")).toEqual([expect.stringMatching(/^evt_/)]);
+    expect(await consume(world, "normal", [messageOf(batch[0]?.body ?? new Uint8Array())])).toEqual(
+      ["ack"],
+    );
+  });
+
+  it("gets no row from a consumer that stood still until after the job was done", async () => {
+    world.transport.answer = async () => {
+      world.deletions.begin("acme");
+      await world.clock.timer(DELETION_SETTLES_MS + 1).elapsed;
+      await sweep("overdue", createIsolate(world).deliver);
+      expect([...world.deletions.jobs.values()]).toMatchObject([{ isDone: true }]);
+      return response(200);
+    };
+    await consume(world, "normal", [fresh("acme", "a")]);
+    expect(world.transport.sent).toHaveLength(1);
+    expect(world.ledger.deliveries.size).toBe(0);
+  });
+
+  it("leaves no row that is dated in the future, by a Worker whose clock is ahead", async () => {
+    const receivedAtMs = world.clock.nowMs() + 3_600_000;
+    await consume(world, "normal", [messageWith({ ...sketchOf("acme", "a"), receivedAtMs })]);
+    expect(world.ledger.deliveries.size).toBe(1);
+    await settled(await deleteTenant());
     expect(keptOf("acme")).toEqual([]);
+  });
+
+  it("is told to its limiter by the job, which is not done before, if its deletion failed to", async () => {
+    const known = world.tenants.revision("acme") ?? 0;
+    const job = await deleteTenant();
+    await world.clock.advance(DELETION_SETTLES_MS);
+    const limiter = { ...world.limiter, announce: () => Promise.reject(new Error("down")) };
+    expect(await pass({ limiter })).toMatchObject({ complete: false });
+    expect(world.deletions.jobs.get(job)?.isDone).toBe(false);
+    await pass();
+    expect(world.deletions.jobs.get(job)?.isDone).toBe(true);
+    expect(world.limiter.revisions.get("acme")).toBeGreaterThan(known);
   });
 
   it("is not tried again: a retry that waits finds nothing, whether its row went before or not", async () => {
@@ -246,6 +283,19 @@ describe("a tenant that was made anew under the same name", () => {
     await settled(job);
     expect(keptOf("acme").sort()).toEqual(own.sort());
     expect(world.limiter.revisions.get("acme")).toBeUndefined();
+  });
+
+  it("keeps what a Worker whose clock is behind accepted, and nothing before from one that is ahead", async () => {
+    const shifted = (key: string, ms: number): RecordSketch => {
+      return { ...sketchOf("acme", key), receivedAtMs: world.clock.nowMs() + ms };
+    };
+    await consume(world, "normal", [messageWith(shifted("old", 3_600_000))]);
+    const job = await recreate();
+    const own = shifted("new", -3_600_000);
+    await consume(world, "normal", [messageWith(own)]);
+    await settled(job);
+    expect(rowOf(world, own, "pager")).toMatchObject({ state: "delivered" });
+    expect([world.ledger.events.size, world.ledger.deliveries.size]).toEqual([1, 1]);
   });
 
   it("is sent nothing that the life before had accepted, neither first nor again", async () => {

@@ -1,6 +1,7 @@
 /** Checks of what is left when all is quiet: nothing promised is missing, and nothing ended without a reason. */
 import { prefixesOf } from "../../src/core/archive-keys.ts";
 import { type DeliveryResult, keyOf } from "../../src/ports/ledger.ts";
+import type { DeletionJob } from "../support/memory-deletions.ts";
 import type { DeliveryRow } from "../support/memory-ledger.ts";
 import { subscriptionOf } from "./names.ts";
 import type { Scenario } from "./scenario.ts";
@@ -12,7 +13,7 @@ const ENDED: readonly DeliveryResult["state"][] = [
 ];
 
 export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): void {
-  const { acceptance, ledger, archive, deletions, violations } = stores;
+  const { acceptance, ledger, archive, deletions, removals, violations } = stores;
   for (const receipt of acceptance.promised) {
     const record = acceptance.records.get(receipt);
     if (record === undefined || isDeleted(record.tenant)) continue;
@@ -32,7 +33,7 @@ export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): 
   for (const row of ledger.deliveries.values()) {
     if (!isDeleted(row.tenant)) checkRow(stores, scenario, row);
   }
-  for (const { tenant, isDone } of deletions.jobs.values()) if (isDone) checkRemoved(tenant);
+  for (const job of deletions.jobs.values()) if (job.isDone) checkRemoved(job);
   // A queue that forgets may have forgotten it.
   const mayForget = stores.weather.mode === "always";
   if (!mayForget && archive.poison.size < poisoned)
@@ -42,10 +43,14 @@ export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): 
     return scenario.tenants.get(tenant)?.isDeleted === true;
   }
 
-  function checkRemoved(tenant: string): void {
+  function checkRemoved(job: DeletionJob): void {
+    const { tenant } = job;
     const rows = [...ledger.deliveries.values()].filter((row) => row.tenant === tenant);
     const objects = prefixesOf(tenant).flatMap((prefix) =>
-      [...archive.objects.keys()].filter((key) => key.startsWith(prefix)),
+      [...archive.objects.keys()].filter((key) => {
+        const storedAtMs = archive.storedAtMs.get(key) ?? 0;
+        return key.startsWith(prefix) && !removals.isOfSleeper(key, storedAtMs, job);
+      }),
     );
     if (rows.length + objects.length === 0) return;
     violations.add(

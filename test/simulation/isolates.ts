@@ -111,7 +111,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     const named = { isolate: `${life.name}-`, log, meter: NO_METER, random: chance };
     const common = { ...named, clock, directory, ledgerProbe };
     const pure = { crypto: rememberingCrypto, text: platformText };
-    const archive = wiredArchive(stores, life);
+    const archive = wiredArchive(stores, life, (key) => stores.removals.storing(life, null, key));
     const limiter = wiredLimiter(stores, life);
     const queues = wiredQueues(stores, life, (packs) => acceptance.offered("queues", packs));
     const outbox = wiredOutbox(stores, life, (packs) => acceptance.offered("outbox", packs));
@@ -124,7 +124,9 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
       },
       deliver: (invocation, sweeps) => ({
         ...{ ...common, ...pure, clock: invocation.life.clock },
-        archive: wiredArchive(stores, invocation.life),
+        archive: wiredArchive(stores, invocation.life, (key) =>
+          stores.removals.storing(invocation.life, invocation.startedAtMs, key),
+        ),
         deletions: wiredDeletions(stores, invocation.life),
         ledger: wiredLedger(stores, invocation, sweeps?.putOff),
         limiter: wiredLimiter(stores, invocation.life),

@@ -13,9 +13,16 @@ import type { Reception } from "./receivers.ts";
 import type { Stores } from "./stores.ts";
 import type { WatchedAttempt } from "./watch-attempts.ts";
 
-export function wiredArchive({ wire, archive }: Stores, life: Life): Archive {
+export function wiredArchive(
+  { wire, archive }: Stores,
+  life: Life,
+  onPut: (key: string) => void = () => {},
+): Archive {
   return {
-    put: (key, bytes) => wire.call(life, "archive", "put", () => archive.put(key, bytes)),
+    put(key, bytes) {
+      onPut(key);
+      return wire.call(life, "archive", "put", () => archive.put(key, bytes));
+    },
     putPoison: (key, bytes, reason) =>
       wire.call(life, "archive", "putPoison", () => archive.putPoison(key, bytes, reason)),
     frame: (pointer) => wire.call(life, "archive", "frame", () => archive.frame(pointer)),

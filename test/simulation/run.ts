@@ -8,7 +8,7 @@ import { createIsolates, type Isolate, type Isolates } from "./isolates.ts";
 import { createLife } from "./life.ts";
 import { createOperators } from "./operators.ts";
 import { drawScenario } from "./scenario.ts";
-import { createScheduler } from "./scheduler.ts";
+import { createScheduler, type Planned } from "./scheduler.ts";
 import { createSenders } from "./senders.ts";
 import { createStores, type Stores } from "./stores.ts";
 import { writeDown } from "./tenants.ts";
@@ -115,6 +115,7 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
   for (const atMs of weather.restartsAtMs) scheduler.after(atMs, null, restart);
   for (const atMs of weather.clockJumpsAtMs) scheduler.after(atMs, null, isolates.jumpClocks);
 
+  let recovery: Planned | null = null;
   /** As `kill -9` of the local engine: its queues are gone, which it says before it works again. */
   function restart(): void {
     trace.note("world", "restarts");
@@ -123,7 +124,9 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
     if (weather.mode !== "always") return;
     broker.forget();
     isolates.isClosed = true;
-    scheduler.after(RESTART_MS, null, recover);
+    // An engine that was still starting is killed with the rest.
+    if (recovery !== null) recovery.cancelled = true;
+    recovery = scheduler.after(RESTART_MS, null, recover);
   }
 
   function recover(): void {

@@ -25,6 +25,7 @@ import type { Violations } from "./violations.ts";
 import { type AcceptanceWatch, createAcceptanceWatch } from "./watch-acceptance.ts";
 import { type AttemptWatch, createAttemptWatch } from "./watch-attempts.ts";
 import { type ClaimWatch, createClaimWatch } from "./watch-claims.ts";
+import { createRemovalWatch, type RemovalWatch } from "./watch-removals.ts";
 import type { Weather } from "./weather.ts";
 import { createWire, type Wire } from "./wire.ts";
 
@@ -41,6 +42,7 @@ export interface Stores {
   readonly acceptance: AcceptanceWatch;
   readonly attempts: AttemptWatch;
   readonly claims: ClaimWatch;
+  readonly removals: RemovalWatch;
   readonly violations: Violations;
   readonly scheduler: Scheduler;
   readonly weather: Weather;
@@ -104,6 +106,7 @@ export function createStores(options: StoresOptions): Stores {
     acceptance,
     ...{ violations, scheduler, weather, chance, trace },
     deletions: createMemoryDeletions(clock, tenants, ledger, listing),
+    removals: createRemovalWatch(clock.nowMs),
     ledger,
     limiter: createMemoryLimiter(clock),
     receivers: createReceivers(scenario, weather.endsAtMs, scheduler, chance),

@@ -3,11 +3,12 @@ import type { ArchiveListing } from "../../src/ports/archive.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Deletions, Remover } from "../../src/ports/deletions.ts";
 import { keyOf } from "../../src/ports/ledger.ts";
-import type { MemoryLedger } from "./memory-ledger.ts";
+import type { DeliveryRow, MemoryLedger } from "./memory-ledger.ts";
 import type { MemoryTenants } from "./memory-tenants.ts";
 
 export interface DeletionJob {
   readonly tenant: string;
+  readonly revision: number;
   readonly createdAtMs: number;
   removed: number;
   isDone: boolean;
@@ -28,10 +29,16 @@ export function createMemoryDeletions(
 ): MemoryDeletions {
   const jobs: MemoryDeletions["jobs"] = new Map();
 
+  /** It was claimed since: by the ledger's clock, as a Worker's may be off. */
+  const isOfPresentLife = ({ event, receivedAtMs }: DeliveryRow, beforeMs: number): boolean => {
+    const owner = ledger.events.get(event);
+    return owner?.receivedAtMs === receivedAtMs && owner.claimedAtMs >= beforeMs;
+  };
+
   const remover: Remover = {
     async rows({ tenant, beforeMs }, count) {
       const page = [...ledger.deliveries.values()]
-        .filter((row) => row.tenant === tenant && row.receivedAtMs < beforeMs)
+        .filter((row) => row.tenant === tenant && !isOfPresentLife(row, beforeMs))
         .sort((a, b) => a.receivedAtMs - b.receivedAtMs)
         .slice(0, count);
       for (const row of page) {
@@ -57,8 +64,9 @@ export function createMemoryDeletions(
   return {
     jobs,
     begin(tenant, job = `job_${jobs.size + 1}`) {
+      const revision = (tenants.revision(tenant) ?? 0) + 1;
       tenants.delete(tenant);
-      jobs.set(job, { tenant, createdAtMs: clock.nowMs(), removed: 0, isDone: false });
+      jobs.set(job, { tenant, revision, createdAtMs: clock.nowMs(), removed: 0, isDone: false });
       return job;
     },
     async running(count) {
@@ -66,12 +74,13 @@ export function createMemoryDeletions(
       return [...jobs]
         .filter(([, { isDone }]) => !isDone)
         .slice(0, count)
-        .map(([job, { tenant, createdAtMs }]) => {
+        .map(([job, { tenant, revision, createdAtMs }]) => {
           const bornAtMs = tenants.born(tenant)?.atMs;
           const existsAgain = bornAtMs !== undefined;
           return {
             job,
             tenant,
+            revision,
             ageMs: nowMs - createdAtMs,
             beforeMs: bornAtMs ?? nowMs,
             existsAgain,

@@ -100,6 +100,10 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
   function write(result: DeliveryResult, token: string): boolean {
     const { attempt, claimedBy, dueInMs, ...rest } = result;
     const row = deliveries.get(keyOf(result));
+    const owner = events.get(result.event);
+    // Of a tenant that was deleted since: nothing comes after what its deletion removed.
+    const born = tenants.born(result.tenant)?.revision ?? Number.POSITIVE_INFINITY;
+    if (claimedBy === "event" && owner !== undefined && born > owner.revision) return false;
     const isHeld =
       claimedBy === "event"
         ? events.get(result.event)?.token === token && (row === undefined || row.token === token)

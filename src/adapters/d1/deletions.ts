@@ -8,7 +8,7 @@ import { NOW } from "./statements.ts";
  * none, all that was stored up to now is of a life that ended.
  */
 export const RUNNING = `
-SELECT j.id, j.tenant, ${NOW} - j.created_at AS age, COALESCE(t.created_at, ${NOW}) AS before,
+SELECT j.id, j.tenant, j.created_at, ${NOW} - j.created_at AS age, COALESCE(t.created_at, ${NOW}) AS before,
        t.id IS NOT NULL AS again
 FROM jobs AS j INDEXED BY jobs_running LEFT JOIN tenants AS t ON t.id = j.tenant
 WHERE j.state = 'running' ORDER BY j.id LIMIT ?1`;
@@ -17,6 +17,8 @@ export async function runningDeletions(session: Session, count: number): Promise
   return (await session.rows("deletions", RUNNING, [count])).map((row) => ({
     job: text(row.id),
     tenant: text(row.tenant),
+    // Revisions count from the time of a tenant's creation, one for each change.
+    revision: number(row.created_at),
     ageMs: number(row.age),
     beforeMs: number(row.before),
     existsAgain: number(row.again) === 1,

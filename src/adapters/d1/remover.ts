@@ -9,11 +9,16 @@ import { number, type Session } from "./session.ts";
 import { acrossSlots, bySlot, deliveriesOf, duplicatesOf, eventsOf, perSlot } from "./slots.ts";
 import { NOW } from "./statements.ts";
 
-/** ?1 = tenant, ?2 = received before, ?3 = how many. */
+/**
+ * ?1 = tenant, ?2 = claimed before, ?3 = how many. Not by when they were received: that is by the clock of
+ * a Worker, which may be off.
+ */
 export const LEFT_BEHIND = `${acrossSlots(
   (slot) => `
-SELECT received_at, event, subscription FROM ${deliveriesOf(slot)}
-WHERE tenant = ?1 AND received_at < ?2`,
+SELECT received_at, event, subscription FROM ${deliveriesOf(slot)} AS d
+WHERE tenant = ?1 AND NOT EXISTS (
+  SELECT 1 FROM ${eventsOf(slot)} AS e
+  WHERE e.id = d.event AND e.received_at = d.received_at AND e.claimed_at >= ?2)`,
 )}
 ORDER BY received_at LIMIT ?3`;
 

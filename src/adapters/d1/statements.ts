@@ -108,7 +108,8 @@ const DUE_AT = `CASE WHEN ${IS_OPEN_AGAIN} THEN 0 ELSE ${NOW} + (value->>11) END
 
 /**
  * ?1 = [[tenant, receivedAt, event, subscription, rule, target, priority, source, type, state, attempts,
- * dueIn, lastStatus, lastError, attempt]], ?2 = token. Written only while the token holds the event.
+ * dueIn, lastStatus, lastError, attempt]], ?2 = token. Written only while the token holds the event, and
+ * while there is the tenant that it was claimed for: nothing comes after what its deletion removed.
  */
 export const SETTLE_BY_EVENT = perSlot(
   (slot) => `
@@ -119,6 +120,7 @@ SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->
        ${STATE}, value->>10, ${DUE_AT}, value->>12, value->>13, ${NOW},
        CASE WHEN value->14 = 'null' THEN '[]' ELSE json_array(json(value->14)) END, ?2
 FROM json_each(?1) AS j CROSS JOIN ${eventsOf(slot)} AS e ON e.id = j.value->>2 AND e.token = ?2
+CROSS JOIN tenants AS t ON t.id = e.tenant AND t.created_at <= e.claimed_at
 WHERE true
 ON CONFLICT (tenant, received_at, event, subscription) DO UPDATE SET
   state = excluded.state, attempts = excluded.attempts, due_at = excluded.due_at,
