@@ -53,6 +53,10 @@ beforeAll(async () => {
     ({ body }) => body.items.length === names.length,
   );
   expected["/admin/poison-messages"] = poison.body.items.map(({ id }: { id: string }) => id);
+  for (const _ of names) await admin.post("tenants/item-0/dead-letters/redrive", {});
+  const jobs = (await admin.get("jobs")).body.items.map(({ id }: { id: string }) => id);
+  expect(jobs).toHaveLength(names.length);
+  expected["/admin/jobs"] = jobs;
   lists = (await adminOperations(router.url))
     .filter(({ parameters }) => parameters.some(({ name }) => name === "cursor"))
     .map(({ path }) => path);

@@ -35,14 +35,15 @@ afterAll(async () => {
 
 /** Sends to a source that takes anything; answers what its target got of it, and the event. */
 async function through(body: RequestInit["body"], headers: Record<string, string> = {}) {
-  const { id } = await accepted(router.send("acme/open", { body: body ?? null, headers }));
+  const sending = router.send("acme/open", { body: body ?? null, headers });
+  const { id, deliveries } = await accepted(sending);
   const came = await eventually(
     async () => receiver.received.find((one) => one.headers["signalbox-event"] === id),
     (found) => found !== undefined,
   );
   const event = await eventually(
     () => router.admin.get(`tenants/acme/events/${id}`),
-    ({ body }) => body.archived === true,
+    ({ body }) => body.archived === true && body.deliveries.length === deliveries,
   );
   return { came, event: event.body.event, rules: rulesOf(event.body.deliveries) };
 }
