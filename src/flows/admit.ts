@@ -43,7 +43,16 @@ export interface Admission {
 }
 
 export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admission {
-  const stateOf = createHeldTenants();
+  let held = createHeldTenants();
+  let newestMs = 0;
+
+  function stateOf(tenant: Tenant): HeldTenant {
+    const now = clock.nowMs();
+    // By a clock that was set back, what is held or denied would last until it has caught up.
+    if (now < newestMs - LEASE_TTL_MS) held = createHeldTenants();
+    newestMs = now;
+    return held(tenant);
+  }
 
   /** Asks the limiter for what every waiting event needs; calls at one moment share the answer. */
   async function ask(

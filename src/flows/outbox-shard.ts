@@ -46,7 +46,7 @@ export function createOutboxShard(ports: OutboxShardPorts): OutboxShard {
   const { clock, log, queues, rows, text } = ports;
   /** Kept in memory so that most puts need not ask the storage. */
   let alarmAtMs: number | null = null;
-  let refusedUntilMs = 0;
+  let refusedAtMs = Number.NEGATIVE_INFINITY;
   /** What comes while a send is in flight goes with the next: fewer sends under load. */
   const waiting = new Map<Priority, KeptPack[]>();
   const sending = new Set<Priority>();
@@ -62,24 +62,31 @@ export function createOutboxShard(ports: OutboxShardPorts): OutboxShard {
     await rows.setAlarm(atMs);
   }
 
+  /** A clock that was set back must not keep it paused until it has caught up. */
+  function isPaused(): boolean {
+    const sinceMs = clock.nowMs() - refusedAtMs;
+    return sinceMs >= 0 && sinceMs < REFUSED_PAUSE_MS;
+  }
+
   /** To the queue; what it refuses comes back with an early alarm. */
   async function send(priority: Priority, kept: readonly KeptPack[]): Promise<boolean> {
     try {
-      if (clock.nowMs() < refusedUntilMs) throw new Retryable("the queue refused just now");
+      if (isPaused()) throw new Retryable("the queue refused just now");
       const packs = kept.map(({ pack, origin }) => withOrigin(pack, origin, text));
       const late = () => new Retryable("queue did not answer in time");
       await within(queues.send(priority, packs), QUEUE_SEND_TIMEOUT_MS, clock, late);
       return true;
     } catch (error) {
-      if (clock.nowMs() >= refusedUntilMs) {
+      if (!isPaused()) {
         log.warn("outbox-send-failed", { priority, packs: kept.length, error: errorText(error) });
-        refusedUntilMs = clock.nowMs() + REFUSED_PAUSE_MS;
+        refusedAtMs = clock.nowMs();
       }
+      const againAtMs = refusedAtMs + REFUSED_PAUSE_MS;
       rows.setDue(
         kept.map(({ origin }) => origin.row),
-        refusedUntilMs,
+        againAtMs,
       );
-      await arm(refusedUntilMs);
+      await arm(againAtMs);
       return false;
     }
   }
@@ -137,7 +144,7 @@ export function createOutboxShard(ports: OutboxShardPorts): OutboxShard {
 
     async recover() {
       rows.setDue("all", 0);
-      refusedUntilMs = 0;
+      refusedAtMs = Number.NEGATIVE_INFINITY;
       await relay();
     },
 

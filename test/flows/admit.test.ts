@@ -72,6 +72,29 @@ function scripted(): { limiter: Limiter; calls: PromiseWithResolvers<LeaseAnswer
   };
 }
 
+describe("a clock that is set back", () => {
+  it("keeps nobody refused until it has caught up", async () => {
+    let offsetMs = 0;
+    const wandering = { ...clock, nowMs: () => clock.nowMs() + offsetMs };
+    const { limiter: asked, calls } = scripted();
+    const slow = createAdmission(asked, wandering, log);
+    const { tenant, source } = acme({ tenant: perSecond(1) });
+    const answer = (granted: number) => {
+      const grants = [{ scope: "tenant", granted, retryAfterMs: granted === 0 ? 60_000 : 0 }];
+      calls.shift()?.resolve({ revision: 1, ttlMs: LEASE_TTL_MS, grants });
+    };
+    const admit = async (granted: number) => {
+      const admitting = slow.admit(tenant, source, 1);
+      await idle();
+      answer(granted);
+      return (await clock.run(admitting)).kind;
+    };
+    expect(await admit(0)).toBe("refused");
+    offsetMs = -3_600_000;
+    expect(await admit(1)).toBe("admitted");
+  });
+});
+
 describe("without a limit", () => {
   it("everything is admitted, and one call a lease's life tells the rules' revision", async () => {
     const here = acme();
