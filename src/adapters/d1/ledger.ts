@@ -1,19 +1,14 @@
 /** The ledger in D1: one statement per question, whole batches through `json_each`. */
 import { SLOTS, type Slot } from "../../core/generation.ts";
 import {
-  type AgainClaim,
-  type ClaimAnswer,
-  type ClaimRequest,
   type DeliveryKey,
   type DeliveryResult,
   type DueDelivery,
   type Duplicate,
-  type FirstClaim,
-  type FirstVerdict,
-  firstKey,
   keyOf,
   type Ledger,
 } from "../../ports/ledger.ts";
+import { type ClaimPart, claimParts, compactKey, readClaim } from "./claim.ts";
 import { expire } from "./expire.ts";
 import * as owed from "./owed-statements.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
@@ -130,96 +125,6 @@ const atKeys = (
   bySlot(keys).map(([slot, own]) => {
     return { sql: statements[slot], params: [JSON.stringify(own.map(compactKey)), parameter] };
   });
-
-interface ClaimPart extends Statement {
-  readonly part: "claim" | "others" | "done" | "agains" | "revisions";
-}
-
-function claimParts(request: ClaimRequest): ClaimPart[] {
-  const { token, firsts, agains, tenants } = request;
-  const leaseMs = request.leaseSeconds * 1_000;
-  const parts: ClaimPart[] = [];
-  for (const [slot, own] of bySlot(firsts)) {
-    const rows = compactFirsts(own);
-    parts.push({ part: "claim", sql: sql.CLAIM_EVENTS[slot], params: [rows, token, leaseMs] });
-    parts.push({ part: "done", sql: sql.DONE_DELIVERIES[slot], params: [rows] });
-  }
-  if (firsts.length > 0) {
-    // After all claims: what the batch itself has just claimed in another slot is owned, too.
-    const params = [compactFirsts(firsts), token];
-    parts.push({ part: "others", sql: sql.CLAIMED_BY_OTHERS, params });
-  }
-  for (const [slot, own] of bySlot(agains)) {
-    const rows = own.map((again: AgainClaim) => {
-      return [...compactKey(again), again.attempts, again.revision];
-    });
-    const params = [JSON.stringify(rows), token, leaseMs];
-    parts.push({ part: "agains", sql: sql.CLAIM_DELIVERIES[slot], params });
-  }
-  // Also those of the firsts: which of them are gone is told by the same rows.
-  const wanted = [...new Set([...tenants, ...firsts.map(({ tenant }) => tenant)])];
-  parts.push({ part: "revisions", sql: sql.REVISIONS, params: [JSON.stringify(wanted)] });
-  return parts;
-}
-
-const compactFirsts = (firsts: readonly FirstClaim[]): string =>
-  JSON.stringify(
-    firsts.map(({ id, receipt, tenant, source, type, receivedAtMs, revision, pointer }) => {
-      const { segment, offset, length } = pointer;
-      return [id, receipt, tenant, source, type, receivedAtMs, segment, offset, length, revision];
-    }),
-  );
-
-function readClaim(
-  request: ClaimRequest,
-  of: (part: ClaimPart["part"]) => readonly Row[],
-): ClaimAnswer {
-  const done = new Map<string, Set<string>>();
-  for (const row of of("done")) {
-    const event = text(row.event);
-    done.set(event, (done.get(event) ?? new Set()).add(text(row.subscription)));
-  }
-  const owned = new Set(
-    of("claim").map((row) => firstKey({ id: text(row.id), receipt: text(row.receipt) })),
-  );
-  const others = new Map(of("others").map((row) => [text(row.id), row]));
-  const createdAtMs = new Map(of("revisions").map((row) => [text(row.id), number(row.created_at)]));
-  const firsts = new Map<string, FirstVerdict>();
-  for (const first of request.firsts) {
-    if (!((createdAtMs.get(first.tenant) ?? Number.POSITIVE_INFINITY) <= first.revision)) {
-      firsts.set(firstKey(first), { kind: "gone" });
-      continue;
-    }
-    const doneHere = done.get(first.id) ?? new Set<string>();
-    const other = others.get(first.id);
-    const owner = text(other?.owner);
-    if (owned.has(firstKey(first))) {
-      firsts.set(firstKey(first), { kind: "claimed", done: doneHere });
-    } else if (owner === first.receipt) {
-      const remainingMs = number(other?.remaining);
-      firsts.set(firstKey(first), { kind: "leased", remainingMs, done: doneHere });
-    } else {
-      firsts.set(firstKey(first), { kind: "duplicate", owner });
-    }
-  }
-  return {
-    firsts,
-    agains: new Map(
-      of("agains").map((row) => [
-        `${text(row.event)} ${text(row.subscription)}`,
-        { attemptsBase: number(row.attempts_base) },
-      ]),
-    ),
-    revisions: new Map(of("revisions").map((row) => [text(row.id), number(row.revision)])),
-  };
-}
-
-const compactKey = (key: DeliveryKey): [string, number, string, string] => [
-  key.tenant,
-  key.receivedAtMs,
-  key.event,
-  key.subscription,
-];
 
 function settleStatement(
   statement: string,
