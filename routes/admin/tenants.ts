@@ -80,7 +80,8 @@ export const tenantOperations: readonly Operation[] = [
       const { clock, random } = app.deliver;
       const job = timeOrderedId("job_", clock.nowMs(), random.bytes(10));
       const result = written(await stores.config.deleteTenant(id, ifVersion, job), "tenant");
-      await announce(app, id, result.revision);
+      // Should nobody hear of it now, the job announces it with each of its passes.
+      await announce(app, id, result.revision).catch(() => {});
       defer(sweep("overdue", app.deliver));
       return { status: 204, location: `/admin/tenants/${id}/jobs/${job}` };
     },
