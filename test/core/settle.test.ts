@@ -68,10 +68,10 @@ describe("the results written together", () => {
   it.each([
     [0, 1],
     [1, 1],
-    [6, 1],
-    [7, 2],
-    [60, 10],
-    [192, SETTLE_GROUP_MAX],
+    [10, 1],
+    [11, 2],
+    [100, 10],
+    [320, SETTLE_GROUP_MAX],
     [100_000, SETTLE_GROUP_MAX],
   ])("of a batch of %i are at most %i", (results, most) => {
     expect(settleGroupMax(results)).toBe(most);
