@@ -15,6 +15,7 @@ import {
 import { Retryable } from "../core/errors.ts";
 import {
   COMMIT_GATHER_MS,
+  COMMIT_GATHER_TO_DISK_MS,
   COMMIT_STALL_MS,
   COMMITS_IN_FLIGHT_MAX,
   OUTBOX_PUT_TIMEOUT_MS,
@@ -56,7 +57,7 @@ export function createCommits(
       inFlightMax: COMMITS_IN_FLIGHT_MAX,
       stallMs: COMMIT_STALL_MS,
       abandonMs: QUEUE_SEND_TIMEOUT_MS + OUTBOX_PUT_TIMEOUT_MS + ABANDON_SLACK_MS,
-      gatherMs: COMMIT_GATHER_MS,
+      gatherMs: mode === "always" ? COMMIT_GATHER_TO_DISK_MS : COMMIT_GATHER_MS,
       nowMs: () => ports.clock.nowMs(),
       timer: (ms) => ports.clock.timer(ms),
     });

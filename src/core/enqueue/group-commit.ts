@@ -24,8 +24,8 @@ export interface GroupCommitOptions<Item> {
   /** A commit led by another that has not answered by then is given up: the item is committed alone. */
   readonly abandonMs: number;
   /**
-   * How long one who is called to lead waits for those just behind it; the next to come leads at once
-   * and takes it along. Only ever after another commit, so a lone item never pays it.
+   * How long one who is called to lead waits for those just behind it. Only ever after another commit, so
+   * a lone item never pays it.
    */
   readonly gatherMs?: number;
   readonly nowMs: () => number;
@@ -49,10 +49,14 @@ interface Waiter<Item> {
 export function createGroupCommit<Item>(options: GroupCommitOptions<Item>): GroupCommit<Item> {
   let waiting: Waiter<Item>[] = [];
   const inFlight = new Set<{ readonly startedAtMs: number }>();
+  /** Until then somebody gathers: who comes meanwhile is taken along. */
+  let gatheringUntilMs = 0;
 
   /** Whether a commit may start beside those in flight: there is none, or all of them are stalled. */
   function mayLead(): boolean {
     const now = options.nowMs();
+    const gathersForMs = gatheringUntilMs - now;
+    if (gathersForMs > 0 && gathersForMs <= (options.gatherMs ?? 0)) return false;
     for (const commit of inFlight) {
       // Its request has ended, or the commit would have: it must not hold its place for ever.
       if (now - commit.startedAtMs >= options.abandonMs) inFlight.delete(commit);
@@ -91,6 +95,7 @@ export function createGroupCommit<Item>(options: GroupCommitOptions<Item>): Grou
       inFlight.delete(commit);
       const next = waiting[0];
       if (next !== undefined) {
+        gatheringUntilMs = options.nowMs() + (options.gatherMs ?? 0);
         next.called = true;
         next.call.resolve();
       }

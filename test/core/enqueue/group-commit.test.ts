@@ -246,17 +246,30 @@ describe("with time to gather", () => {
     expect(itemsOf(calls)).toEqual(["a", "b"]);
   });
 
-  it("the next to come leads at once and takes along who waits", async () => {
+  it("who comes meanwhile is taken along, and commits nothing by itself", async () => {
     const { clock, calls, add, ended } = setUp({ gatherMs: GATHER_MS });
     add("a");
     add("b");
     calls[0]?.succeed();
     await clock.advance(1);
     add("c");
+    expect(itemsOf(calls)).toEqual(["a"]);
+    await clock.advance(GATHER_MS - 1);
     expect(itemsOf(calls)).toEqual(["a", "b,c"]);
     calls[1]?.succeed();
-    await clock.advance(GATHER_MS);
+    await idle();
     expect([...ended.keys()].toSorted()).toEqual(["a", "b", "c"]);
-    expect(calls).toHaveLength(2);
+  });
+
+  it("who comes after that time leads at once, whether or not the gatherer still lives", async () => {
+    const { clock, calls, add } = setUp({ gatherMs: GATHER_MS });
+    add("a");
+    add("b");
+    calls[0]?.succeed();
+    await clock.advance(GATHER_MS);
+    calls[1]?.succeed();
+    await idle();
+    add("c");
+    expect(itemsOf(calls)).toEqual(["a", "b", "c"]);
   });
 });
