@@ -124,7 +124,11 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
     try {
       for (;;) {
         const now = clock.nowMs();
-        if (now < state.openUntilMs) return { kind: "admitted", revision: tenant.revision };
+        if (now < state.openUntilMs) {
+          // A newer configuration that was heard of counts all the same: the tenant may be gone by it.
+          const revision = Math.max(tenant.revision, state.revision);
+          return { kind: "admitted", revision };
+        }
         const mayWait = now < state.freshUntilMs && state.secretsUsed.size === 0;
         const blocked = mayWait ? trySpend(state, limits, now, count) : "ask";
         if (blocked === null) return { kind: "admitted", revision: state.revision };

@@ -72,6 +72,20 @@ function scripted(): { limiter: Limiter; calls: PromiseWithResolvers<LeaseAnswer
   };
 }
 
+describe("a newer configuration that was heard of", () => {
+  it("is not forgotten while the limiter cannot be reached", async () => {
+    const { tenant, source } = acme({ tenant: perSecond(100) });
+    await limiter.announce("acme", 7);
+    expect(await admission.admit(tenant, source, 1)).toMatchObject({ revision: 7 });
+    await clock.advance(LEASE_TTL_MS);
+    limiter.lease = () => Promise.reject(new Error("down"));
+    expect(await clock.run(admission.admit(tenant, source, 1))).toEqual({
+      kind: "admitted",
+      revision: 7,
+    });
+  });
+});
+
 describe("a clock that is set back", () => {
   it("keeps nobody refused until it has caught up", async () => {
     let offsetMs = 0;
