@@ -123,6 +123,7 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
     stores.outbox.kill();
     if (weather.mode !== "always") return;
     broker.forget();
+    stores.wire.endEngine();
     isolates.isClosed = true;
     // An engine that was still starting is killed with the rest.
     if (recovery !== null) recovery.cancelled = true;

@@ -22,6 +22,8 @@ export interface Wire {
   troubledAtMs(life: Life, services: readonly Service[]): number;
   /** Whether nothing goes wrong any more. */
   isCalm(): boolean;
+  /** The local engine dies, and with it whatever was under way in it. */
+  endEngine(): void;
   /** An isolate dies or stands still, as a fault of this call. */
   onCrash: (life: Life) => void;
   onStall: (life: Life) => void;
@@ -80,6 +82,7 @@ export function createWire(
       cause: new Error(chance.pick(ERROR_TEXTS[service])),
     });
 
+  let engine = 0;
   const troubles = new Map<Life, Map<Service, number>>();
   function note({ isolate }: Life, service: Service, fate: Fate): void {
     const own = troubles.get(isolate) ?? new Map<Service, number>();
@@ -92,6 +95,9 @@ export function createWire(
     troubledAtMs(life, services) {
       const own = troubles.get(life.isolate);
       return Math.max(...services.map((service) => own?.get(service) ?? Number.NEGATIVE_INFINITY));
+    },
+    endEngine() {
+      engine += 1;
     },
     onCrash: (life) => life.kill(),
     onStall: () => {},
@@ -111,8 +117,9 @@ export function createWire(
       if (fate !== "fine") note(life, service, fate);
       const { promise, resolve, reject } = Promise.withResolvers<T>();
 
-      /** A dead caller's call may still be under way, or not. */
-      const reaches = (): boolean => life.isAlive() || chance.happens(0.5);
+      const since = engine;
+      /** A dead caller's call may still be under way, or not; with its engine every call ends. */
+      const reaches = (): boolean => since === engine && (life.isAlive() || chance.happens(0.5));
       const answer = (settle: () => void): void => {
         scheduler.after(latency(life), life, () => {
           trace.note(life.name, `${name} answered`);
