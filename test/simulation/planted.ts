@@ -260,7 +260,7 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     "parked deliveries are not released",
     LEDGER,
-    'change(key, () => ({ state: "pending", dueAtMs: 0, lastError: null }));',
-    "change(key, () => ({}));",
+    '? { state: "pending", dueAtMs: 0, lastError: null }',
+    "? {}",
   ),
 ];

@@ -1,5 +1,6 @@
 /** The short form of the simulation: some seeds, the same run twice, and a few of the planted bugs. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readText } from "../tidy/tree.ts";
 import { PLANTED } from "./planted.ts";
 import { huntPlanted } from "./pool.ts";
 import { type Outcome, run } from "./run.ts";
@@ -71,4 +72,16 @@ describe("planted bugs", () => {
   it("that have no place in the source fail instead of being passed over", async () => {
     await expect(huntPlanted(["no such bug"])).rejects.toThrow("ended with 1");
   }, 60_000);
+});
+
+describe("every planted bug", () => {
+  it("has its places in the source, each exactly once", () => {
+    const lost = PLANTED.flatMap(({ name, edits }) =>
+      edits
+        .filter(({ file, find }) => readText(file).split(find).length !== 2)
+        .map(({ file }) => `${name}: ${file}`),
+    );
+    expect(PLANTED.length).toBeGreaterThan(20);
+    expect(lost).toEqual([]);
+  });
 });
