@@ -131,6 +131,6 @@ function textOf(measured: readonly Measured[]): string[] {
         [`${name(one)}, ${STEADY_PER_SECOND}/s`, ...counterCells(one.steady)],
       ]),
     ),
-    "From /admin/counters. What an outbox hands to a queue by itself is an outbox row here, no queue message.",
+    "From /admin/counters, which count what an outbox hands to a queue by itself, too.",
   ];
 }

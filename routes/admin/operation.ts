@@ -7,6 +7,7 @@ import type { App } from "../../src/compose.ts";
 import type { Json } from "../../src/core/json.ts";
 import type { Fault, Problem } from "../../src/core/problem.ts";
 import type { AdminStores } from "../../src/ports/admin.ts";
+import type { IfVersion } from "../../src/ports/config.ts";
 
 export interface Call<Body, Query> {
   readonly app: App;
@@ -16,8 +17,8 @@ export interface Call<Body, Query> {
   /** The body as it was sent: its numbers keep their spelling, which a schema's output may not. */
   readonly sent: Json;
   readonly query: Query;
-  /** The version that `If-Match` names. */
-  readonly ifVersion: number | null;
+  /** What `If-Match` asks for. */
+  readonly ifVersion: IfVersion;
   /** Runs on after the answer. */
   defer(work: Promise<unknown>): void;
 }

@@ -80,7 +80,7 @@ export const reconcileOperations: readonly Operation[] = [
       if (tenant !== null) await requireTenant(stores.config, tenant);
       const range = { fromMs: Date.parse(from), untilMs: Date.parse(to) };
       const { archive: listing, audit, config } = stores;
-      const ports = { ...app.deliver, listing, audit, config };
+      const ports = { ...app.accept, listing, audit, config };
       const result = await reconcile({ tenant, range, mend, cursor }, ports);
       return { status: 200, body: answerOf(result) };
     },

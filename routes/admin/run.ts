@@ -12,6 +12,7 @@ import {
 import { ADMIN_BODY_BYTES_MAX } from "../../src/core/limits.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import type { AdminStores } from "../../src/ports/admin.ts";
+import type { IfVersion } from "../../src/ports/config.ts";
 import { readBody } from "../ingest.ts";
 import { problemResponse } from "../problems.ts";
 import { invalid, type Operation, Refusal, type Reply } from "./operation.ts";
@@ -50,10 +51,11 @@ export async function run(
   }
 }
 
-/** `If-Match: "7"`; `*` and an absent header ask for nothing. */
-function ifVersionOf(context: Context): number | null {
+/** `If-Match: "7"`, or `*` for whatever is there (RFC 9110 §13.1.1); an absent header asks for nothing. */
+function ifVersionOf(context: Context): IfVersion {
   const header = context.req.header("if-match")?.trim();
-  if (header === undefined || header === "*") return null;
+  if (header === undefined) return null;
+  if (header === "*") return "any";
   const version = /^"(\d{1,15})"$/.exec(header)?.[1];
   // A tag that was never given out matches no version.
   return version === undefined ? -1 : Number(version);

@@ -4,8 +4,8 @@ import type { EventRecord, Frame, Pointer } from "../core/enqueue/record.ts";
 import { expiryAt } from "../core/generation.ts";
 import { subscriptionHash } from "../core/ids.ts";
 import { RECONCILE_BIG_GRACE_MS } from "../core/limits.ts";
-import { PRIORITIES } from "../core/priority.ts";
 import type { KnownEvent, Repointing } from "../ports/audit.ts";
+import { errorText } from "../ports/log.ts";
 import {
   isPresent,
   type Mismatch,
@@ -15,7 +15,6 @@ import {
   type Pass,
   type ReconcilePorts,
 } from "./reconcile-pass.ts";
-import { sendPacks } from "./send-again.ts";
 
 /** A frame in the archive; its bytes in memory unless it is big. */
 export interface Archived {
@@ -33,7 +32,7 @@ export async function compare(tenant: string, archived: Archived[], pass: Pass):
   const known = await ports.audit.known(tenant, [...ids]);
   // Of copies that nobody knows the first one counts, as it did when they came.
   archived.sort((a, b) => a.record.receivedAtMs - b.record.receivedAtMs);
-  const sending: { archived: Archived; mismatch: Mismatch }[] = [];
+  const sending: Sending[] = [];
   const repointing: { change: Repointing; mismatch: Mismatch }[] = [];
   for (const each of archived) {
     const row = known.get(each.record.id);
@@ -65,11 +64,30 @@ export async function compare(tenant: string, archived: Archived[], pass: Pass):
     const done = await ports.audit.repoint(repointing.map(({ change }) => change));
     for (const { mismatch } of repointing) if (done.has(mismatch.event)) mended(mismatch, pass);
   }
-  for (const priority of PRIORITIES) {
-    const going = sending.filter(({ archived }) => archived.record.priority === priority);
-    const items = going.map(({ archived }) => itemOf(archived));
-    if (items.length === 0 || !(await sendPacks(items, priority, 0, ports))) continue;
-    for (const { mismatch } of going) mended(mismatch, pass);
+  if (sending.length > 0) await enqueueAgain(tenant, sending, pass);
+}
+
+interface Sending {
+  readonly archived: Archived;
+  readonly mismatch: Mismatch;
+}
+
+/** As durable as when they were accepted: the ledger knows nothing of them that a sweep could find. */
+async function enqueueAgain(tenant: string, sending: readonly Sending[], pass: Pass) {
+  const { commits, log } = pass.ports;
+  const failures: unknown[] = [];
+  await Promise.all(
+    sending.map(async ({ archived, mismatch }) => {
+      try {
+        await commits[archived.record.priority].add(itemOf(archived));
+        mended(mismatch, pass);
+      } catch (error) {
+        failures.push(error);
+      }
+    }),
+  );
+  if (failures.length > 0) {
+    log.error("enqueue-failed", { tenant, events: failures.length, error: errorText(failures[0]) });
   }
 }
 

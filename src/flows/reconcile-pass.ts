@@ -9,7 +9,7 @@ import {
 import type { ArchiveListing } from "../ports/archive.ts";
 import type { Audit } from "../ports/audit.ts";
 import type { ConfigStore } from "../ports/config.ts";
-import type { DeliverPorts } from "./ports.ts";
+import type { AcceptPorts } from "./accept-event.ts";
 
 export const MISMATCHES = [
   /** Archived, and the ledger has never heard of it: sent as on its first way. */
@@ -66,7 +66,7 @@ export interface Reconciled {
 }
 
 export interface ReconcilePorts
-  extends Pick<DeliverPorts, "archive" | "clock" | "crypto" | "log" | "queues" | "text"> {
+  extends Pick<AcceptPorts, "archive" | "clock" | "commits" | "crypto" | "log" | "text"> {
   readonly listing: ArchiveListing;
   readonly audit: Audit;
   readonly config: Pick<ConfigStore, "tenants">;

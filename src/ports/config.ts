@@ -26,6 +26,9 @@ export interface StoredResource {
   readonly updatedAtMs: number;
 }
 
+/** The version a change asks for: one, "any" for whatever is there, or null for no condition. */
+export type IfVersion = number | "any" | null;
+
 export type Written =
   | { readonly kind: "written"; readonly created: boolean; readonly revision: number }
   /** `If-Match` named another version, or one of a resource that does not exist. */
@@ -41,9 +44,9 @@ export interface Page<Item> {
 export interface ConfigStore {
   tenant(id: string): Promise<StoredTenant | null>;
   tenants(after: string, count: number): Promise<Page<StoredTenant>>;
-  putTenant(id: string, doc: string, ifVersion: number | null): Promise<Written>;
+  putTenant(id: string, doc: string, ifVersion: IfVersion): Promise<Written>;
   /** Deletes the tenant with its configuration, and begins the job that removes all else of it. */
-  deleteTenant(id: string, ifVersion: number | null, job: string): Promise<Written>;
+  deleteTenant(id: string, ifVersion: IfVersion, job: string): Promise<Written>;
   resource(tenant: string, kind: ResourceKind, id: string): Promise<StoredResource | null>;
   resources(
     tenant: string,
@@ -57,12 +60,12 @@ export interface ConfigStore {
     kind: ResourceKind,
     id: string,
     value: { doc: string; secrets: Secrets | null | undefined },
-    ifVersion: number | null,
+    ifVersion: IfVersion,
   ): Promise<Written>;
   deleteResource(
     tenant: string,
     kind: ResourceKind,
     id: string,
-    ifVersion: number | null,
+    ifVersion: IfVersion,
   ): Promise<Written | { readonly kind: "absent" }>;
 }

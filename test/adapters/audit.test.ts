@@ -7,7 +7,7 @@ import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { createAudit } from "../../src/adapters/d1/audit.ts";
 import { consoleLog, systemClock } from "../../src/adapters/system.ts";
 import { segmentKey } from "../../src/core/archive-keys.ts";
-import { decodePack } from "../../src/core/enqueue/pack.ts";
+import type { PackItem } from "../../src/core/enqueue/pack.ts";
 import { subscriptionHash } from "../../src/core/ids.ts";
 import { reconcile } from "../../src/flows/reconcile.ts";
 import type { Audit } from "../../src/ports/audit.ts";
@@ -168,15 +168,13 @@ describe("a reconciliation over D1 and R2", () => {
     await settledOnce(real.ledger, {}, firstOf({ tenant, receivedAtMs, revision, pointer: gone }));
     await real.ledger.recover("me-");
 
-    const sent: Uint8Array[] = [];
+    const sent: PackItem[] = [];
+    const commit = { add: async (item: PackItem) => void sent.push(item) };
     const ports = {
       ...{ archive, clock: systemClock, crypto: platformCrypto, text: platformText },
       ...{ log: consoleLog, audit: createAudit(session), config },
       listing: createArchiveListing(env.ARCHIVE, platformText, meter),
-      queues: {
-        send: async (_: string, packs: readonly Uint8Array[]) => void sent.push(...packs),
-        metrics: () => Promise.reject(new Error("not asked")),
-      },
+      commits: { critical: commit, normal: commit, bulk: commit },
     };
     const range = { fromMs: receivedAtMs, untilMs: receivedAtMs + 1 };
     const pass = () => reconcile({ tenant, range, mend: true, cursor: null }, ports);
@@ -191,11 +189,7 @@ describe("a reconciliation over D1 and R2", () => {
         ...{ "bytes-elsewhere": 1, "bytes-missing": 0 },
       },
     });
-    const items = sent.flatMap((bytes) => {
-      const decoded = decodePack(bytes, platformText);
-      return decoded.ok ? decoded.pack.items : [];
-    });
-    expect(items.map(({ content }) => "record" in content && content.record.id)).toEqual([
+    expect(sent.map(({ content }) => "record" in content && content.record.id)).toEqual([
       unheard.id,
       undelivered.id,
     ]);

@@ -268,6 +268,22 @@ describe("jobs in D1", () => {
     expect(await jobs.job(tenant, "job_zz2")).toMatchObject({ id: "job_zz2" });
   });
 
+  it("that redrive are there although their process ended before it had redriven all", async () => {
+    const tenant = freshTenant();
+    const revision = await SUBJECTS[0]?.prepare(tenant);
+    const [first, token] = [firstOf({ tenant, revision: revision ?? 0 }), freshToken()];
+    await verdictOf(ledger, first, token);
+    await ledger.settle(token, [resultOf(first, { state: "dead" })], []);
+    const cut = { ...session, batch: () => Promise.reject(new Error("cut off")) };
+    const redriving = createHistory(cut).redriveAll(tenant, "job_cut", RANGE, null);
+    await expect(redriving).rejects.toThrow("cut off");
+    expect(await jobs.job(tenant, "job_cut")).toMatchObject({
+      total: 0,
+      state: "done",
+      states: {},
+    });
+  });
+
   it("that redrive run as long as one of their deliveries is under way", async () => {
     const tenant = freshTenant();
     const revision = await SUBJECTS[0]?.prepare(tenant);

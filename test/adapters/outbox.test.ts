@@ -80,7 +80,7 @@ describe("a shard", () => {
   });
 
   it("forgets what is settled, and only that", async () => {
-    const { stub, put, rows, alarmAt } = freshShard();
+    const { stub, put, rows } = freshShard();
     await put(3);
     await sentRows();
     await stub.settled([1, 3, 99]);

@@ -12,6 +12,7 @@ import {
   RECONCILE_SHOWN_MAX,
 } from "../../src/core/limits.ts";
 import { PRIORITIES } from "../../src/core/priority.ts";
+import type { OutboxMode } from "../../src/flows/enqueue.ts";
 import { reconcile } from "../../src/flows/reconcile.ts";
 import type {
   Reconciled,
@@ -26,9 +27,11 @@ import { response } from "../support/memory-transport.ts";
 import { consume, messageOf, messageWith, rowOf, statesOf } from "./consumer.ts";
 
 let world: World;
+let outbox: OutboxMode;
 
 beforeEach(() => {
   world = createWorld();
+  outbox = "on-failure";
   for (const tenant of ["acme", "other"]) {
     world.tenants.put(tenant, { targets: { pager: {}, mail: {} } });
   }
@@ -53,7 +56,7 @@ function reconciling(
 ): Promise<Reconciled> {
   const ids = ["acme", "other"];
   const ports: ReconcilePorts = {
-    ...createIsolate(world).deliver,
+    ...createIsolate(world, { outbox }).accept,
     listing: createMemoryListing(world.archive, platformText),
     audit: createMemoryAudit(world.ledger, world.clock),
     config: {
@@ -171,15 +174,26 @@ describe("an event without a row", () => {
     expect(world.queues.kept.normal.size).toBe(0);
   });
 
-  it("is not called mended when the queue does not take it", async () => {
+  it("rests in the outbox first where a queue forgets", async () => {
+    outbox = "always";
     await delivered({ key: "a" });
     forget("a");
-    world.queues.refuses = true;
-    expect(await reconciling()).toMatchObject({
+    expect((await reconciling()).mended["event-missing"]).toBe(1);
+    expect(world.outbox.rows.size).toBe(1); // until its consumer has settled it
+  });
+
+  it("is not called mended when no store takes it", async () => {
+    await delivered({ key: "a" });
+    forget("a");
+    const down = () => Promise.reject(new Error("down"));
+    const { accept } = createIsolate(world, {
+      broken: { queues: { ...world.queues, send: down }, outbox: { ...world.outbox, put: down } },
+    });
+    expect(await reconciling({}, { commits: accept.commits })).toMatchObject({
       mended: { "event-missing": 0 },
       mismatches: [{ mended: false }],
     });
-    world.queues.refuses = false;
+    expect(world.log.of("enqueue-failed")).toMatchObject([{ tenant: "acme", events: 1 }]);
     expect((await reconciling()).mended["event-missing"]).toBe(1);
   });
 

@@ -22,13 +22,13 @@ export const RESOURCES = `
 SELECT * FROM resources WHERE tenant = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT ?4`;
 
 /**
- * ?1 = tenant, ?2 = document, ?3 = version it must have, or null. The first revision is the time, so that
+ * ?1 = tenant, ?2 = document, ?3 = version it must have, 'any' or null. The first revision is the time, so that
  * a tenant made anew never repeats an old revision; the database's, as all that it is compared with.
  */
 export const PUT_TENANT = `
 INSERT INTO tenants (id, doc, revision, version, created_at, updated_at)
 SELECT ?1, ?2, ${NOW}, ${NOW}, ${NOW}, ${NOW}
-WHERE ?3 IS NULL OR EXISTS (SELECT 1 FROM tenants WHERE id = ?1 AND version = ?3)
+WHERE ?3 IS NULL OR EXISTS (SELECT 1 FROM tenants WHERE id = ?1 AND ?3 IN (version, 'any'))
 ON CONFLICT (id) DO UPDATE SET
   doc = excluded.doc, revision = tenants.revision + 1, version = tenants.revision + 1,
   updated_at = excluded.updated_at
@@ -39,15 +39,16 @@ export const PUT_RESOURCE = `
 INSERT INTO resources (tenant, kind, id, doc, sealed, version, created_at, updated_at)
 SELECT ?1, ?2, ?3, ?4, ?5, t.revision, t.updated_at, t.updated_at FROM tenants AS t
 WHERE t.id = ?1 AND (?7 IS NULL OR EXISTS (
-  SELECT 1 FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND version = ?7))
+  SELECT 1 FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND ?7 IN (version, 'any')))
 ON CONFLICT (tenant, kind, id) DO UPDATE SET
   doc = excluded.doc, version = excluded.version, updated_at = excluded.updated_at,
   sealed = CASE WHEN ?6 THEN resources.sealed ELSE excluded.sealed END
 RETURNING version`;
 
-/** ?1 = tenant, ?2 = kind, ?3 = id, ?4 = version it must have, or null. */
+/** ?1 = tenant, ?2 = kind, ?3 = id, ?4 = version it must have, 'any' or null. */
 export const DELETE_RESOURCE = `
-DELETE FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND (?4 IS NULL OR version = ?4)
+DELETE FROM resources
+WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND (?4 IS NULL OR ?4 IN (version, 'any'))
 RETURNING id`;
 
 /**
@@ -62,11 +63,11 @@ WHERE id = ?1 AND NOT EXISTS (
     AND (doc->>'$.paused' IS 1 OR doc->'$.disabled' IS NOT NULL))
 ON CONFLICT (tenant, target) DO UPDATE SET version = excluded.version`;
 
-/** ?1 = tenant, ?2 = job, ?3 = version it must have, or null. */
+/** ?1 = tenant, ?2 = job, ?3 = version it must have, 'any' or null. */
 export const BEGIN_DELETION = `
 INSERT INTO jobs (id, tenant, kind, query, total, state, created_at, updated_at)
 SELECT ?2, id, 'delete-tenant', '{}', 0, 'running', ${NOW}, ${NOW} FROM tenants
-WHERE id = ?1 AND (?3 IS NULL OR version = ?3)
+WHERE id = ?1 AND (?3 IS NULL OR ?3 IN (version, 'any'))
 RETURNING id`;
 /** ?1 = tenant, ?2 = job: only if it has begun. */
 export const DELETE_RESOURCES = `

@@ -7,7 +7,7 @@ import { SWEEP_GRACE_MS } from "../../core/limits.ts";
 import type { DeadLetterSelection, History } from "../../ports/history.ts";
 import { JOB, readJobs } from "./jobs.ts";
 import { OPEN } from "./owed-statements.ts";
-import { number, type Row, type Session, text } from "./session.ts";
+import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { acrossSlots, bySlot, deliveriesOf, openDeliveriesOf, perSlot } from "./slots.ts";
 import { AT_KEY, NOW } from "./statements.ts";
 
@@ -66,10 +66,13 @@ WHERE ${AT_KEY} AND deliveries.state = 'dead'
 RETURNING event`,
 );
 
-/** ?1 = tenant, ?2 = job, ?3 = query, ?4 = total. */
+/** ?1 = tenant, ?2 = job, ?3 = query. */
 export const ADD_REDRIVE = `
 INSERT INTO jobs (tenant, id, kind, query, total, state, created_at, updated_at)
-VALUES (?1, ?2, 'redrive', ?3, ?4, 'done', ${NOW}, ${NOW})`;
+VALUES (?1, ?2, 'redrive', ?3, 0, 'done', ${NOW}, ${NOW})`;
+
+/** ?1 = job. Right after each statement of a page, in its transaction: the total is what the job has taken. */
+export const COUNT_REDRIVEN = "UPDATE jobs SET total = total + changes() WHERE id = ?1";
 
 export function createRedrive(
   session: Session,
@@ -92,7 +95,7 @@ export function createRedrive(
 
   /**
    * Changes all dead letters of a selection, page by page: what a statement changed is in no later page.
-   * `extraOf` is what it takes for each beside its key, by how many came before.
+   * `extraOf` is what it takes for each beside its key, by how many came before; `then` follows each.
    */
   async function changeAll(
     operation: string,
@@ -101,6 +104,7 @@ export function createRedrive(
     filter: DeadLetterSelection,
     param: string,
     extraOf: (position: number) => number[],
+    then: readonly Statement[] = [],
   ): Promise<number> {
     const { target = null, rule = null, fromMs, toMs } = filter;
     const params = [tenant, target, rule, fromMs, toMs, DEAD_LETTERS_PAGE];
@@ -110,9 +114,9 @@ export function createRedrive(
         receivedAtMs: number(row.received_at),
         rest: [row.event, row.subscription, ...extraOf(total + at)],
       }));
-      const writes = bySlot(keys).map(([slot, own]) => {
+      const writes = bySlot(keys).flatMap(([slot, own]) => {
         const rows = own.map(({ receivedAtMs, rest }) => [tenant, receivedAtMs, ...rest]);
-        return { sql: statements[slot], params: [JSON.stringify(rows), param] };
+        return [{ sql: statements[slot], params: [JSON.stringify(rows), param] }, ...then];
       });
       total += (await session.batch(operation, writes)).flat().length;
       if (page.length < DEAD_LETTERS_PAGE) return total;
@@ -125,11 +129,12 @@ export function createRedrive(
     async redriveAll(tenant, id, filter, perSecond) {
       const pauseMs = perSecond === null ? 0 : 1_000 / perSecond;
       const firstInMs = perSecond === null ? -SWEEP_GRACE_MS : 0;
-      const total = await changeAll("redrive-all", REDRIVE_ALL, tenant, filter, id, (position) => [
-        Math.floor(firstInMs + position * pauseMs),
-      ]);
+      const dueIn = (position: number) => [Math.floor(firstInMs + position * pauseMs)];
+      // The job first: should this process end between two pages, what it had begun is seen to be under way.
       const query = JSON.stringify({ ...filter, perSecond });
-      await session.rows("redrive-all", ADD_REDRIVE, [tenant, id, query, total]);
+      await session.rows("redrive-all", ADD_REDRIVE, [tenant, id, query]);
+      const count = { sql: COUNT_REDRIVEN, params: [id] };
+      await changeAll("redrive-all", REDRIVE_ALL, tenant, filter, id, dueIn, [count]);
       const [job] = await readJobs(session, JOB, [id, tenant]);
       if (job === undefined) throw new Error("the job that was just written is not there");
       return job;
