@@ -42,8 +42,8 @@ export const ARCHIVE_PUT_TIMEOUT_MS = 10_000;
 export const COMMIT_STALL_MS = 100;
 /** Under load the next commit waits this long for those just behind it; messages are a third fewer. */
 export const COMMIT_GATHER_MS = 1;
-/** … and this long where a commit waits for a disk: as long again makes it carry twice as much. */
-export const COMMIT_GATHER_TO_DISK_MS = 4;
+/** … and this long where a commit waits for a disk: of 1, 2, 4 and 7 ms the best for 16 senders at once. */
+export const COMMIT_GATHER_TO_DISK_MS = 2;
 /** Commits of one priority in flight at once in one isolate. */
 export const COMMITS_IN_FLIGHT_MAX = 8;
 
