@@ -7,12 +7,14 @@ import { problemResponse } from "../problems.ts";
 import { deadLetterOperations } from "./dead-letters.ts";
 import { deliveryOperations } from "./deliveries.ts";
 import { eventOperations } from "./events.ts";
+import { explainOperations } from "./explain.ts";
 import { jobOperations } from "./jobs.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
 import { poisonOperations } from "./poison-messages.ts";
 import { queueOperations } from "./queues.ts";
 import { reconcileOperations } from "./reconcile.ts";
+import { ruleTestOperations } from "./rule-test.ts";
 import { ruleOperations } from "./rules.ts";
 import { run } from "./run.ts";
 import { sourceOperations } from "./sources.ts";
@@ -23,8 +25,10 @@ export const OPERATIONS: readonly Operation[] = [
   ...tenantOperations,
   ...sourceOperations,
   ...targetOperations,
+  ...ruleTestOperations,
   ...ruleOperations,
   ...eventOperations,
+  ...explainOperations,
   ...deadLetterOperations,
   ...deliveryOperations,
   ...jobOperations,

@@ -122,7 +122,7 @@ function validate(
 /** Of two equal keys one would be lost silently; in an event to try things on, the last one counts. */
 const duplicateFaults = (pointers: readonly string[]): Fault[] =>
   pointers
-    .filter((pointer) => !pointer.startsWith("/event/"))
+    .filter((pointer) => !/^(\/cases\/\d+)?\/event\//.test(pointer))
     .map((pointer) => {
       return { pointer, code: "duplicate-key", detail: "This key stands twice in its object." };
     });

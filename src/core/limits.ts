@@ -149,3 +149,8 @@ export const RECONCILE_PAGE = 100;
 export const RECONCILE_SHOWN_MAX = 100;
 /** A big body younger than this may still wait in its queue. */
 export const RECONCILE_BIG_GRACE_MS = 600_000;
+
+/** Rules that are explained beside one event, each in some microseconds. */
+export const EXPLAINED_RULES_MAX = 10_000;
+/** Events that a pattern is tried on in one call. */
+export const RULE_TEST_CASES_MAX = 100;

@@ -76,6 +76,14 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
       pattern: { data: { n: [{ numeric: [">", 1] }], m: [1], a: [{ exists: true }] } },
       event: { data: { n: "2", m: 1 } },
     },
+    { pattern: { data: { n: [1] } }, eventId: named["event"] },
+    {
+      pattern: { data: { n: [1] } },
+      cases: [
+        { event: { data: { n: 1 } }, matches: true },
+        { eventId: named["event"], matches: false },
+      ],
+    },
   ],
   [`post ${TENANT}/deliveries/{delivery}/discard`]: [{ reason: "of no use" }],
   [`post ${TENANT}/deliveries/{delivery}/resend`]: [

@@ -33,6 +33,7 @@ const CONTRACT = [
   `get ${TENANT}/events`,
   `get ${TENANT}/events/{event}`,
   `get ${TENANT}/events/{event}/body`,
+  `get ${TENANT}/events/{event}/explain`,
   `get ${TENANT}/deliveries`,
   `get ${TENANT}/deliveries/{delivery}`,
   `post ${TENANT}/deliveries/{delivery}/redrive`,

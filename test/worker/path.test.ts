@@ -57,4 +57,43 @@ describe("a webhook", () => {
     );
     expect(listed.body.items).toMatchObject([{ id: accepted.id, outcome: "unmatched" }]);
   });
+
+  it("is explained for every rule of now: what matches, then the nearest misses", async () => {
+    const { admin } = router;
+    const rule = { priority: "bulk", targets: ["sink"] };
+    const near = { type: ["webhook"], data: { kind: ["order"], total: [{ numeric: [">", 50] }] } };
+    await admin.put("tenants/acme/rules/near", { ...rule, pattern: near });
+    await admin.put("tenants/acme/rules/far", {
+      ...rule,
+      pattern: { type: ["a"], subject: ["b"] },
+    });
+    const body = '{"kind":"order","total":5}';
+    const accepted = (await (await router.send("acme/open", { body })).json()) as { id: string };
+    await admin.put("tenants/acme/rules/later", {
+      ...rule,
+      enabled: false,
+      pattern: { data: { total: [5] } },
+    });
+    const path = `tenants/acme/events/${accepted.id}/explain`;
+    const { body: explained } = await eventually(
+      () => admin.get(path),
+      ({ status }) => status === 200,
+    );
+    expect(explained).toMatchObject({
+      event: { id: accepted.id, data: { total: 5 } },
+      rules: [
+        { rule: "later", matched: true, enabled: false, chosen: false },
+        { rule: "orders", matched: true, enabled: true, chosen: true },
+        { rule: "near", matched: false },
+        { rule: "far", matched: false, explanation: [{ ok: false }, { ok: false }] },
+      ],
+      total: 4,
+      complete: true,
+    });
+    const misses = explained.rules[2].explanation.filter(({ ok }: { ok: boolean }) => !ok);
+    expect(misses).toMatchObject([{ path: "/data/total", operator: "numeric", actual: 5 }]);
+    expect((await admin.get(`${path}?limit=1`)).body.rules).toHaveLength(1);
+    await admin.put("tenants/other", {});
+    expect((await admin.get(path.replace("acme", "other"))).status).toBe(404);
+  });
 });

@@ -1,0 +1,89 @@
+/** Trying a pattern: on one event, sent along or stored, or on several that must match, or must not. */
+import * as z from "zod";
+import { assert } from "../../src/core/errors.ts";
+import { isJsonArray, isJsonObject, type Json } from "../../src/core/json.ts";
+import { explainPattern, matchesPattern, parsePattern } from "../../src/core/pattern/index.ts";
+import type { Fault } from "../../src/core/problem.ts";
+import { archivedEvent } from "../../src/flows/event-view.ts";
+import { requireTenant } from "./change.ts";
+import { type Call, notFound, type Operation, operation } from "./operation.ts";
+import { memberOf, patternFaults } from "./rules.ts";
+import { RuleTestBody, Verdict } from "./schemas.ts";
+
+const Tried = z.object({ matched: z.boolean(), explanation: z.array(Verdict) });
+
+/** Faults of a body, or of one of its cases, at `at`: it names one event. */
+function eventFaults(sent: Json, at: string): Fault[] {
+  const [event, id] = [memberOf(sent, "event"), memberOf(sent, "eventId")];
+  if (event !== null && id !== null) {
+    const detail = "An event or the id of a stored one, not both.";
+    return [{ pointer: `${at}/eventId`, code: "several-forms", detail }];
+  }
+  if (id !== null || isJsonObject(event)) return [];
+  return [{ pointer: `${at}/event`, code: "not-an-object", detail: "An event is a JSON object." }];
+}
+
+function casesFaults(sent: Json): Fault[] {
+  const cases = memberOf(sent, "cases");
+  if (!isJsonArray(cases)) return eventFaults(sent, "");
+  const faults = cases.flatMap((each, index) => eventFaults(each, `/cases/${index}`));
+  if (memberOf(sent, "event") === null && memberOf(sent, "eventId") === null) return faults;
+  const detail = "Either one event, or cases, not both.";
+  return [...faults, { pointer: "/cases", code: "several-forms", detail }];
+}
+
+type TestCall = Pick<Call<unknown, unknown>, "app" | "stores" | "params">;
+
+/** The event that a body or case names, as rules see it. */
+async function eventOf(sent: Json, { app, stores, params }: TestCall): Promise<Json> {
+  const event = memberOf(sent, "event");
+  if (event !== null) return event;
+  const stored = await stores.history.event(params.tenant ?? "", String(memberOf(sent, "eventId")));
+  const archived = stored === null ? null : await archivedEvent(stored.pointer, app.deliver);
+  if (archived === null) throw notFound("event");
+  return archived.event;
+}
+
+export const ruleTestOperations: readonly Operation[] = [
+  operation({
+    method: "post",
+    path: "/admin/tenants/{tenant}/rules/test",
+    summary:
+      "Tries a pattern on an event, or on several that must or must not match, and explains each verdict field by field.",
+    body: RuleTestBody,
+    responses: {
+      200: "Whether it matches, and why; of cases, whether each is as it must be.",
+      404: "No such tenant, or no such stored event.",
+      422: "The pattern cannot be parsed; every fault is named.",
+    },
+    answer: z.union([
+      Tried,
+      z.object({
+        passed: z.boolean().describe("Whether every case is as it must be."),
+        cases: z.array(Tried.extend({ ok: z.boolean() })),
+      }),
+    ]),
+    faults: async (sent) => [...patternFaults(sent), ...casesFaults(sent)],
+    async handle(call) {
+      const { stores, params, sent } = call;
+      await requireTenant(stores.config, params.tenant ?? "");
+      const parsed = parsePattern(memberOf(sent, "pattern"));
+      assert(parsed.ok, "a pattern without faults can be parsed");
+      const { pattern } = parsed;
+      const tried = async (one: Json) => {
+        const event = await eventOf(one, call);
+        const explanation = explainPattern(pattern, event) as unknown as Json;
+        return { matched: matchesPattern(pattern, event), explanation };
+      };
+      const asked = memberOf(sent, "cases");
+      if (!isJsonArray(asked)) return { status: 200, body: await tried(sent) };
+      const cases = [];
+      // One after the other: a stored event may be a big one.
+      for (const each of asked) {
+        const verdict = await tried(each);
+        cases.push({ ...verdict, ok: verdict.matched === memberOf(each, "matches") });
+      }
+      return { status: 200, body: { passed: cases.every(({ ok }) => ok), cases } };
+    },
+  }),
+];
