@@ -110,31 +110,42 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
       tryAgainLater(event.open);
     }
   }
+  // What was delivered is written down all the same; its bytes come once more, until they are kept.
+  const unkept = (await archived) ? [] : claimed.segments.flatMap(({ events }) => events);
   const written = settled.filter(({ result }) => !unwritten.has(keyOf(result)));
-  await giveBack(claimed, new Set(written.map(({ result }) => keyOf(result))), ports);
+  const writtenKeys = new Set(written.map(({ result }) => keyOf(result)));
+  const isGivenBack = await giveBack(claimed, writtenKeys, unkept, ports);
+  for (const { open } of unkept) {
+    if (isGivenBack) tryAgainLater(open);
+    else retryLater(open, LEASE_SECONDS + 1);
+  }
   await sendAgain(written, ports);
 }
 
 /** What comes of a message that is given back needs no lease to end first. */
 const GIVEN_BACK_RETRY_SECONDS = 1;
 
-/** A failure only means that the next consumer waits for the lease's end. */
+/** Whether nothing is held any more; a failure only means that the next consumer waits for the lease's end. */
 async function giveBack(
   { token, duties, unmatched }: Claimed,
   written: ReadonlySet<string>,
+  unkept: readonly HeldEvent[],
   ports: DeliverPorts,
-): Promise<void> {
+): Promise<boolean> {
   const claims = [...duties, ...unmatched.map(({ record }) => unmatchedResult(record))];
-  const unfinished = claims
-    .filter((claim) => !written.has(keyOf(claim)))
-    .map(({ tenant, receivedAtMs, event, subscription, claimedBy }) => {
+  const owed = claims.filter((claim) => !written.has(keyOf(claim)));
+  const unfinished = [...owed, ...unkept.map(({ record }) => unmatchedResult(record))].map(
+    ({ tenant, receivedAtMs, event, subscription, claimedBy }) => {
       return { tenant, receivedAtMs, event, subscription, claimedBy };
-    });
-  if (unfinished.length === 0) return;
+    },
+  );
+  if (unfinished.length === 0) return true;
   try {
     await ports.ledger.giveBack(token, unfinished);
+    return true;
   } catch (error) {
     ports.log.warn("lease-kept", { deliveries: unfinished.length, error: errorText(error) });
+    return false;
   }
 }
 

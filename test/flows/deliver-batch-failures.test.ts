@@ -158,14 +158,21 @@ describe("with a claim that is no longer held", () => {
 describe("without the archive", () => {
   const broken = () => ({ archive: { ...world.archive, put: down } });
 
-  it("what is delivered is settled and acknowledged", async () => {
-    expect(await consume(world, "normal", twoEvents(), broken())).toEqual(["ack", "ack"]);
-    expect(statesOf(world)).toEqual({ pager: "delivered", mail: "delivered" });
+  it("what is delivered is settled, and its message comes again until its bytes are kept", async () => {
+    for (const archive of [broken(), broken()]) {
+      expect(await consume(world, "normal", twoEvents(), archive)).toEqual([5, 5]);
+      expect(statesOf(world)).toEqual({ pager: "delivered", mail: "delivered" });
+    }
+    expect(await consume(world, "normal", twoEvents())).toEqual(["ack", "ack"]);
+    expect(world.transport.sent).toHaveLength(2);
+    for (const { pointer } of world.ledger.events.values()) {
+      expect(await world.archive.frame(pointer)).not.toBeNull();
+    }
   });
 
   it("what must be tried again is not promised by the ledger: its message comes again", async () => {
     world.transport.answer = ({ url }) => response(url.includes("mail") ? 500 : 200);
-    expect(await consume(world, "normal", twoEvents(), broken())).toEqual(["ack", 5]);
+    expect(await consume(world, "normal", twoEvents(), broken())).toEqual([5, 5]);
     expect(statesOf(world)).toEqual({ pager: "delivered" });
     expect(world.queues.kept.normal.size).toBe(0);
   });
@@ -187,7 +194,7 @@ describe("without the archive", () => {
     const batch = () => [messageWith({ to: ["pager"] })];
     await consume(world, "normal", batch());
     await world.clock.advance((LEASE_SECONDS + 1) * 1_000);
-    expect(await consume(world, "normal", batch(), broken())).toEqual(["ack"]);
+    await consume(world, "normal", batch(), broken());
     const [due] = await world.ledger.due(3_600_000, 1);
     if (due === undefined) throw new Error("nothing is owed");
     expect(await world.archive.frame(due.pointer)).not.toBeNull();
