@@ -59,6 +59,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   guardEngines();
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
   const { modulesRules: _, ...bindings } = workerOptions; // for sources; what runs here is built
+  await migrate(bindings.d1Databases, options.stateDirectory);
   const recover = async () => {
     options.onProcesses?.(childProcesses());
     await runScheduled(miniflare, RECOVER_CRON);
@@ -85,7 +86,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     } as unknown as Parameters<typeof convertV4MiniflareOptions>[0]),
   );
   const url = await miniflare.ready;
-  await migrate(miniflare, options.stateDirectory);
   await recover();
   const sweep = () => runScheduled(miniflare, "* * * * *");
   const timer = setInterval(() => void sweep().catch(() => {}), SWEEP_EVERY_MS);
@@ -133,11 +133,10 @@ async function runScheduled(miniflare: Miniflare, cron: string): Promise<void> {
 }
 
 /**
- * Applies the migrations that this state has not seen, in the table wrangler uses for them. Asking the
- * database blocks this process, so a file beside it says when there is nothing to ask: an engine that
- * starts with much to catch up on writes a log that must be read (see runScheduled).
+ * Applies the migrations that this state has not seen, in the table wrangler uses for them, before the router
+ * takes its port: whoever hears of it finds it ready. A file beside the database says when there is nothing to do.
  */
-async function migrate(miniflare: Miniflare, stateDirectory: string): Promise<void> {
+async function migrate(d1Databases: unknown, stateDirectory: string): Promise<void> {
   const directory = join(ROOT, "migrations");
   const names = readdirSync(directory)
     .filter((file) => file.endsWith(".sql"))
@@ -145,7 +144,26 @@ async function migrate(miniflare: Miniflare, stateDirectory: string): Promise<vo
   const stamp = join(stateDirectory, "d1", "migrations-applied");
   const all = `${names.join("\n")}\n`;
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === all) return;
-  const db = await miniflare.getD1Database("DB");
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      ...{ name: "migrations", modules: true, script: "export default {}", d1Databases },
+      ...{ host: "127.0.0.1", port: 0, cf: false, log: new Log(LogLevel.NONE) },
+      resourcePersistencePath: stateDirectory,
+    } as unknown as Parameters<typeof convertV4MiniflareOptions>[0]),
+  );
+  try {
+    await applyMigrations(await miniflare.getD1Database("DB"), directory, names);
+  } finally {
+    await miniflare.dispose();
+  }
+  writeFileSync(stamp, all);
+}
+
+async function applyMigrations(
+  db: Awaited<ReturnType<Miniflare["getD1Database"]>>,
+  directory: string,
+  names: readonly string[],
+): Promise<void> {
   await db
     .prepare(
       `CREATE TABLE IF NOT EXISTS d1_migrations (
@@ -165,5 +183,4 @@ async function migrate(miniflare: Miniflare, stateDirectory: string): Promise<vo
       db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name),
     ]);
   }
-  writeFileSync(stamp, all);
 }
