@@ -5,6 +5,7 @@
 import { mapWithin } from "../core/deliver/schedule.ts";
 import { Retryable } from "../core/errors.ts";
 import {
+  ARCHIVE_WAIT_MS,
   CONNECTIONS_MAX,
   CONNECTIONS_PER_TARGET_MAX,
   LEASE_MARGIN_MS,
@@ -13,6 +14,7 @@ import {
 import type { Priority } from "../core/priority.ts";
 import { settleGroupMax } from "../core/settle.ts";
 import type { Target, Tenant } from "../core/tenant.ts";
+import { within } from "../ports/clock.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import { answerMessages } from "./answer-messages.ts";
@@ -111,7 +113,9 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     }
   }
   // What was delivered is written down all the same; its bytes come once more, until they are kept.
-  const unkept = (await archived) ? [] : claimed.segments.flatMap(({ events }) => events);
+  const late = () => new Retryable("the archive did not answer in time");
+  const isKept = within(archived, ARCHIVE_WAIT_MS, ports.clock, late).catch(() => false);
+  const unkept = (await isKept) ? [] : claimed.segments.flatMap(({ events }) => events);
   const written = settled.filter(({ result }) => !unwritten.has(keyOf(result)));
   const writtenKeys = new Set(written.map(({ result }) => keyOf(result)));
   const isGivenBack = await giveBack(claimed, writtenKeys, unkept, ports);

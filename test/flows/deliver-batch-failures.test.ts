@@ -1,6 +1,7 @@
 /** A batch while something fails: what is not written down is not acknowledged, nor lost. */
 import { beforeEach, describe, expect, it } from "vitest";
 import {
+  ARCHIVE_WAIT_MS,
   BACKOFF_SECONDS_MAX,
   LEASE_SECONDS,
   MESSAGE_ATTEMPTS_MAX,
@@ -170,6 +171,29 @@ describe("without the archive", () => {
     }
   });
 
+  it("the message of what was delivered waits for the lease's end when that cannot be given back", async () => {
+    const ledger = { ...world.ledger, giveBack: down };
+    expect(await consume(world, "normal", twoEvents(), { ...broken(), ledger })).toEqual([
+      ...[LEASE_SECONDS + 1, LEASE_SECONDS + 1],
+    ]);
+    expect(world.log.of("lease-kept")).toHaveLength(1);
+    await world.clock.advance((LEASE_SECONDS + 1) * 1_000);
+    expect(await consume(world, "normal", twoEvents())).toEqual(["ack", "ack"]);
+    expect(world.transport.sent).toHaveLength(2);
+    for (const { pointer } of world.ledger.events.values()) {
+      expect(await world.archive.frame(pointer)).not.toBeNull();
+    }
+  });
+
+  it("that hangs, what is delivered waits a moment for its bytes, not for every try", async () => {
+    const startedAtMs = world.clock.nowMs();
+    const put = (): Promise<void> => new Promise(() => {});
+    const archive = { ...world.archive, put };
+    expect(await consume(world, "normal", twoEvents(), { archive })).toEqual([5, 5]);
+    expect(statesOf(world)).toEqual({ pager: "delivered", mail: "delivered" });
+    expect(world.clock.nowMs() - startedAtMs).toBeLessThan(2 * ARCHIVE_WAIT_MS);
+  });
+
   it("what must be tried again is not promised by the ledger: its message comes again", async () => {
     world.transport.answer = ({ url }) => response(url.includes("mail") ? 500 : 200);
     expect(await consume(world, "normal", twoEvents(), broken())).toEqual([5, 5]);
@@ -194,7 +218,7 @@ describe("without the archive", () => {
     const batch = () => [messageWith({ to: ["pager"] })];
     await consume(world, "normal", batch());
     await world.clock.advance((LEASE_SECONDS + 1) * 1_000);
-    await consume(world, "normal", batch(), broken());
+    expect(await consume(world, "normal", batch(), broken())).toEqual([5]);
     const [due] = await world.ledger.due(3_600_000, 1);
     if (due === undefined) throw new Error("nothing is owed");
     expect(await world.archive.frame(due.pointer)).not.toBeNull();
