@@ -2,11 +2,11 @@
 import * as z from "zod";
 import type { EventRecord } from "../../src/core/enqueue/record.ts";
 import type { Json } from "../../src/core/json.ts";
-import { archivedEvent } from "../../src/flows/event-view.ts";
+import { type ArchivedEvent, archivedEvent } from "../../src/flows/event-view.ts";
 import type { StoredEvent } from "../../src/ports/history.ts";
 import { iso, requireTenant } from "./change.ts";
 import { Delivery, deliveryView, States } from "./deliveries.ts";
-import { notFound, type Operation, operation } from "./operation.ts";
+import { type Call, notFound, type Operation, operation } from "./operation.ts";
 import {
   decodeCursor,
   encodeCursor,
@@ -59,6 +59,17 @@ const EventAnswer = EventSummary.extend({
   deliveries: z.array(Delivery),
   timeline: z.array(z.object({ at: Time, hop: z.string(), detail: z.string() })),
 });
+
+/** A stored event as its rules saw it; refused when its bytes are not, or no longer, kept. */
+export async function requireArchived(
+  { app, stores, params }: Pick<Call<unknown, unknown>, "app" | "stores" | "params">,
+  id: string,
+): Promise<ArchivedEvent> {
+  const stored = await stores.history.event(params.tenant ?? "", id);
+  const archived = stored === null ? null : await archivedEvent(stored.pointer, app.deliver);
+  if (archived === null) throw notFound("event");
+  return archived;
+}
 
 export const eventOperations: readonly Operation[] = [
   operation({

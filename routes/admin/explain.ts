@@ -1,11 +1,12 @@
 /** Why an event went where it went, or nowhere. */
 import * as z from "zod";
 import type { Json } from "../../src/core/json.ts";
-import { archivedEvent } from "../../src/flows/event-view.ts";
 import { explainEvent } from "../../src/flows/explain-event.ts";
-import { notFound, type Operation, operation } from "./operation.ts";
+import { requireArchived } from "./events.ts";
+import { type Operation, operation } from "./operation.ts";
 import { PageQuery } from "./page.ts";
-import { Count, Verdict } from "./schemas.ts";
+import { Verdict } from "./rule-test.ts";
+import { Count } from "./schemas.ts";
 
 const ExplainAnswer = z.object({
   event: z.custom<Json>().describe("As the rules saw it."),
@@ -34,17 +35,15 @@ export const explainOperations: readonly Operation[] = [
     query: PageQuery.pick({ limit: true }),
     responses: { 200: "The rules.", 404: "No such event, or its bytes are no longer kept." },
     answer: ExplainAnswer,
-    async handle({ app, stores, params, query }) {
+    async handle(call) {
+      const { stores, params, query } = call;
+      const { event, record } = await requireArchived(call, params.event ?? "");
       const tenant = params.tenant ?? "";
-      const stored = await stores.history.event(tenant, params.event ?? "");
-      const archived = stored === null ? null : await archivedEvent(stored.pointer, app.deliver);
-      if (archived === null) throw notFound("event");
-      const { event, record } = archived;
       const then = new Set(record.subscriptions.map(({ rule }) => rule));
       const { rules, ...rest } = await explainEvent(tenant, event, query.limit, stores.config);
-      const shown = rules.map(({ id: rule, explanation, ...each }) => {
-        const verdicts = explanation as unknown as Json;
-        return { rule, ...each, chosen: then.has(rule), explanation: verdicts };
+      const shown = rules.map(({ id: rule, faults, enabled, explanation: verdicts }) => {
+        const explanation = verdicts as unknown as Json;
+        return { rule, matched: faults === 0, enabled, chosen: then.has(rule), explanation };
       });
       return { status: 200, body: { event, rules: shown, ...rest } };
     },

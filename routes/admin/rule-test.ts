@@ -2,19 +2,46 @@
 import * as z from "zod";
 import { assert } from "../../src/core/errors.ts";
 import { isJsonArray, isJsonObject, type Json } from "../../src/core/json.ts";
+import { RULE_TEST_CASES_MAX } from "../../src/core/limits.ts";
 import { explainPattern, matchesPattern, parsePattern } from "../../src/core/pattern/index.ts";
 import type { Fault } from "../../src/core/problem.ts";
-import { archivedEvent } from "../../src/flows/event-view.ts";
 import { requireTenant } from "./change.ts";
-import { type Call, notFound, type Operation, operation } from "./operation.ts";
-import { memberOf, patternFaults } from "./rules.ts";
-import { RuleTestBody, Verdict } from "./schemas.ts";
+import { requireArchived } from "./events.ts";
+import { type Call, type Operation, operation } from "./operation.ts";
+import { patternFaults, sentMember } from "./rules.ts";
+
+/** The event a pattern is tried on: one that is sent along, or one that came before. */
+const TriedOn = {
+  event: z.unknown().meta({ type: "object" }).optional(),
+  eventId: z.string().max(63).optional(),
+};
+
+const RuleTestBody = z.strictObject({
+  pattern: z.unknown().meta({ type: "object" }),
+  ...TriedOn,
+  cases: z
+    .array(z.strictObject({ ...TriedOn, matches: z.boolean() }))
+    .min(1)
+    .max(RULE_TEST_CASES_MAX)
+    .optional()
+    .describe("Several events at once, in place of `event` and `eventId`."),
+});
+
+/** What one field of a pattern says of an event. */
+export const Verdict = z.object({
+  path: z.string(),
+  operator: z.string(),
+  expected: z.unknown(),
+  actual: z.unknown().optional().describe("Missing when the event has no value there."),
+  ok: z.boolean(),
+  reason: z.string(),
+});
 
 const Tried = z.object({ matched: z.boolean(), explanation: z.array(Verdict) });
 
 /** Faults of a body, or of one of its cases, at `at`: it names one event. */
 function eventFaults(sent: Json, at: string): Fault[] {
-  const [event, id] = [memberOf(sent, "event"), memberOf(sent, "eventId")];
+  const [event, id] = [sentMember(sent, "event"), sentMember(sent, "eventId")];
   if (event !== null && id !== null) {
     const detail = "An event or the id of a stored one, not both.";
     return [{ pointer: `${at}/eventId`, code: "several-forms", detail }];
@@ -24,10 +51,11 @@ function eventFaults(sent: Json, at: string): Fault[] {
 }
 
 function casesFaults(sent: Json): Fault[] {
-  const cases = memberOf(sent, "cases");
-  if (!isJsonArray(cases)) return eventFaults(sent, "");
+  const cases = sentMember(sent, "cases");
+  if (cases === null) return eventFaults(sent, "");
+  if (!isJsonArray(cases)) return []; // which the schema says
   const faults = cases.flatMap((each, index) => eventFaults(each, `/cases/${index}`));
-  if (memberOf(sent, "event") === null && memberOf(sent, "eventId") === null) return faults;
+  if (sentMember(sent, "event") === null && sentMember(sent, "eventId") === null) return faults;
   const detail = "Either one event, or cases, not both.";
   return [...faults, { pointer: "/cases", code: "several-forms", detail }];
 }
@@ -35,13 +63,9 @@ function casesFaults(sent: Json): Fault[] {
 type TestCall = Pick<Call<unknown, unknown>, "app" | "stores" | "params">;
 
 /** The event that a body or case names, as rules see it. */
-async function eventOf(sent: Json, { app, stores, params }: TestCall): Promise<Json> {
-  const event = memberOf(sent, "event");
-  if (event !== null) return event;
-  const stored = await stores.history.event(params.tenant ?? "", String(memberOf(sent, "eventId")));
-  const archived = stored === null ? null : await archivedEvent(stored.pointer, app.deliver);
-  if (archived === null) throw notFound("event");
-  return archived.event;
+async function eventOf(sent: Json, call: TestCall): Promise<Json> {
+  const event = sentMember(sent, "event");
+  return event ?? (await requireArchived(call, String(sentMember(sent, "eventId")))).event;
 }
 
 export const ruleTestOperations: readonly Operation[] = [
@@ -67,7 +91,7 @@ export const ruleTestOperations: readonly Operation[] = [
     async handle(call) {
       const { stores, params, sent } = call;
       await requireTenant(stores.config, params.tenant ?? "");
-      const parsed = parsePattern(memberOf(sent, "pattern"));
+      const parsed = parsePattern(sentMember(sent, "pattern"));
       assert(parsed.ok, "a pattern without faults can be parsed");
       const { pattern } = parsed;
       const tried = async (one: Json) => {
@@ -75,13 +99,13 @@ export const ruleTestOperations: readonly Operation[] = [
         const explanation = explainPattern(pattern, event) as unknown as Json;
         return { matched: matchesPattern(pattern, event), explanation };
       };
-      const asked = memberOf(sent, "cases");
+      const asked = sentMember(sent, "cases");
       if (!isJsonArray(asked)) return { status: 200, body: await tried(sent) };
       const cases = [];
       // One after the other: a stored event may be a big one.
       for (const each of asked) {
         const verdict = await tried(each);
-        cases.push({ ...verdict, ok: verdict.matched === memberOf(each, "matches") });
+        cases.push({ ...verdict, ok: verdict.matched === sentMember(each, "matches") });
       }
       return { status: 200, body: { passed: cases.every(({ ok }) => ok), cases } };
     },

@@ -11,12 +11,12 @@ import { resourceOperations } from "./resource.ts";
 import { RuleBody, stored } from "./schemas.ts";
 
 /** Of what was sent, whatever it is; null when it is not there. */
-export const memberOf = (sent: Json, name: string): Json =>
+export const sentMember = (sent: Json, name: string): Json =>
   isJsonObject(sent) ? (sent[name] ?? null) : null;
 
 /** The faults of a body's pattern, at their place in the body. */
 export function patternFaults(sent: Json): Fault[] {
-  const parsed = parsePattern(memberOf(sent, "pattern"));
+  const parsed = parsePattern(sentMember(sent, "pattern"));
   if (parsed.ok) return [];
   return parsed.issues.map(({ pointer, code, detail }) => {
     return { pointer: `/pattern${pointer}`, code, detail };
@@ -24,7 +24,7 @@ export function patternFaults(sent: Json): Fault[] {
 }
 
 async function targetFaults(sent: Json, config: ConfigStore, tenant: string): Promise<Fault[]> {
-  const targets = memberOf(sent, "targets");
+  const targets = sentMember(sent, "targets");
   if (!isJsonArray(targets) || targets.length > TARGETS_PER_RULE_MAX) return [];
   const faults = await Promise.all(
     targets.map(async (id, index): Promise<Fault[]> => {
@@ -48,7 +48,7 @@ export const ruleOperations: readonly Operation[] = resourceOperations<z.infer<t
   },
   // The pattern as it was sent: its numbers keep their spelling.
   async store({ body, sent }) {
-    const doc = { ...(body as Record<string, Json>), pattern: memberOf(sent, "pattern") };
+    const doc = { ...(body as Record<string, Json>), pattern: sentMember(sent, "pattern") };
     return { doc, secrets: null };
   },
 });

@@ -7,7 +7,6 @@ import { SLUG } from "../../src/core/ids.ts";
 import {
   ATTEMPT_TIMEOUT_MS_MAX,
   BODY_BYTES_HARD_MAX,
-  RULE_TEST_CASES_MAX,
   SECRETS_MAX,
   TARGETS_PER_RULE_MAX,
 } from "../../src/core/limits.ts";
@@ -188,23 +187,6 @@ export const RuleBody = z.strictObject({
   description: z.string().max(1_000).optional(),
 });
 
-/** The event a pattern is tried on: one that is sent along, or one that came before. */
-const TriedOn = {
-  event: z.unknown().meta({ type: "object" }).optional(),
-  eventId: z.string().max(63).optional(),
-};
-
-export const RuleTestBody = z.strictObject({
-  pattern: z.unknown().meta({ type: "object" }),
-  ...TriedOn,
-  cases: z
-    .array(z.strictObject({ ...TriedOn, matches: z.boolean() }))
-    .min(1)
-    .max(RULE_TEST_CASES_MAX)
-    .optional()
-    .describe("Several events at once, in place of `event` and `eventId`."),
-});
-
 const DeadLetters = z.strictObject({
   target: Slug.optional(),
   rule: Slug.optional(),
@@ -260,13 +242,3 @@ export const Accepted = z
     priorities: z.array(z.enum(PRIORITIES)),
   })
   .meta({ id: "Accepted" });
-
-/** What one field of a pattern says of an event. */
-export const Verdict = z.object({
-  path: z.string(),
-  operator: z.string(),
-  expected: z.unknown(),
-  actual: z.unknown().optional().describe("Missing when the event has no value there."),
-  ok: z.boolean(),
-  reason: z.string(),
-});

@@ -3,11 +3,11 @@ import { isJsonObject, type Json, parseJsonDocument } from "../core/json.ts";
 import { EXPLAINED_RULES_MAX, LIST_LIMIT_MAX } from "../core/limits.ts";
 import {
   type ExplainedRule,
-  explainRules,
-  type Pattern,
+  explainRule,
+  nearestFirst,
   parsePattern,
 } from "../core/pattern/index.ts";
-import type { ConfigStore } from "../ports/config.ts";
+import type { ConfigStore, Page, StoredResource } from "../ports/config.ts";
 
 export interface RuleOfNow extends ExplainedRule {
   readonly enabled: boolean;
@@ -21,45 +21,37 @@ export interface ExplainedEvent {
   readonly complete: boolean;
 }
 
-interface ReadRule {
-  readonly id: string;
-  readonly enabled: boolean;
-  readonly pattern: Pattern;
-}
-
+/** Page by page: no more is held than a page of rules and what is shown. */
 export async function explainEvent(
   tenant: string,
   event: Json,
   count: number,
   config: Pick<ConfigStore, "resources">,
 ): Promise<ExplainedEvent> {
-  const rules = new Map<string, ReadRule>();
+  let rules: RuleOfNow[] = [];
+  let total = 0;
   let after: string | null = "";
-  while (after !== null && rules.size < EXPLAINED_RULES_MAX) {
-    const page: Awaited<ReturnType<ConfigStore["resources"]>> = await config.resources(
+  while (after !== null && total < EXPLAINED_RULES_MAX) {
+    const page: Page<StoredResource> = await config.resources(
       tenant,
       "rule",
       after,
       LIST_LIMIT_MAX,
     );
-    for (const { id, doc } of page.items) {
-      const rule = readRule(id, doc);
-      if (rule !== null) rules.set(id, rule);
-    }
+    const explained = page.items.flatMap(({ id, doc }) => explainedNow(id, doc, event));
+    rules = nearestFirst([...rules, ...explained], count);
+    total += explained.length;
     after = page.after;
   }
-  const explained = explainRules(rules.values(), event, count);
-  return {
-    rules: explained.map((rule) => ({ ...rule, enabled: rules.get(rule.id)?.enabled !== false })),
-    total: rules.size,
-    complete: after === null,
-  };
+  return { rules, total, complete: after === null };
 }
 
-/** Null for one that cannot be read, which matches nothing. */
-function readRule(id: string, doc: string): ReadRule | null {
+/** None for one that cannot be read, which matches nothing. */
+function explainedNow(id: string, doc: string, event: Json): RuleOfNow[] {
   const read = parseJsonDocument(doc);
-  if (!read.ok || !isJsonObject(read.value)) return null;
-  const parsed = parsePattern(read.value.pattern ?? null);
-  return parsed.ok ? { id, enabled: read.value.enabled !== false, pattern: parsed.pattern } : null;
+  if (!read.ok || !isJsonObject(read.value)) return [];
+  const { pattern = null, enabled } = read.value;
+  const parsed = parsePattern(pattern);
+  if (!parsed.ok) return [];
+  return [{ ...explainRule(id, parsed.pattern, event), enabled: enabled !== false }];
 }

@@ -34,10 +34,10 @@ describe("an event beside its tenant's rules", () => {
     });
     const explained = await explainEvent("acme", { type: "y" }, 100, store);
     expect(explained).toMatchObject({ total: 3, complete: true });
-    expect(explained.rules.map(({ id, matched, enabled }) => [id, matched, enabled])).toEqual([
-      ["c", true, false],
-      ["b", false, true],
-      ["a", false, true],
+    expect(explained.rules.map(({ id, faults, enabled }) => [id, faults, enabled])).toEqual([
+      ["c", 0, false],
+      ["b", 1, true],
+      ["a", 1, true],
     ]);
   });
 

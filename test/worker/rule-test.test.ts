@@ -66,6 +66,7 @@ describe("a pattern", () => {
       { event: {}, cases: [{ event: {}, matches: true }] },
       ["/cases"],
     ],
+    ["on what is no list of cases", { cases: "all" }, ["/cases"]],
     ["on no cases", { cases: [] }, ["/cases"]],
     ["on a case without an event", { cases: [{ matches: true }] }, ["/cases/0/event"]],
     ["on a case without a wish", { cases: [{ event: {} }] }, ["/cases/0/matches"]],

@@ -2,7 +2,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Json } from "../../../src/core/json.ts";
-import { explainRules, matchesPattern, parsePattern } from "../../../src/core/pattern/index.ts";
+import {
+  explainRule,
+  matchesPattern,
+  nearestFirst,
+  parsePattern,
+} from "../../../src/core/pattern/index.ts";
 
 function rulesOf(patterns: Readonly<Record<string, Json>>) {
   return Object.entries(patterns).map(([id, json]) => {
@@ -12,8 +17,11 @@ function rulesOf(patterns: Readonly<Record<string, Json>>) {
   });
 }
 
+const explained = (patterns: Readonly<Record<string, Json>>, event: Json) =>
+  rulesOf(patterns).map(({ id, pattern }) => explainRule(id, pattern, event));
+
 const ids = (patterns: Readonly<Record<string, Json>>, event: Json, count = 100) =>
-  explainRules(rulesOf(patterns), event, count).map(({ id }) => id);
+  nearestFirst(explained(patterns, event), count).map(({ id }) => id);
 
 describe("rules beside an event", () => {
   it("come as they were given when they match, however many fields they have", () => {
@@ -33,25 +41,36 @@ describe("rules beside an event", () => {
     expect(ids({ far: { a: [0], b: [0] }, near: { a: [0] } }, { a: 1, b: 1 }, 1)).toEqual(["near"]);
   });
 
-  it("are called matched exactly when they match", () => {
-    const value = fc.integer({ min: 0, max: 2 });
-    const record = fc.dictionary(fc.constantFrom("a", "b", "c"), value, { minKeys: 1 });
+  const value = fc.integer({ min: 0, max: 2 });
+  const event = fc.dictionary(fc.constantFrom("a", "b", "c"), value, { minKeys: 1 });
+  const patterns = fc
+    .array(event, { maxLength: 8 })
+    .map((wanted) =>
+      Object.fromEntries(
+        wanted.map((fields, at) => [
+          `rule-${at}`,
+          Object.fromEntries(Object.entries(fields).map(([name, each]) => [name, [each]])),
+        ]),
+      ),
+    );
+
+  it("are without fault exactly when they match", () => {
     fc.assert(
-      fc.property(fc.array(record, { maxLength: 8 }), record, (wanted, event) => {
-        const rules = rulesOf(
-          Object.fromEntries(
-            wanted.map((fields, at) => [
-              `rule-${at}`,
-              Object.fromEntries(Object.entries(fields).map(([name, each]) => [name, [each]])),
-            ]),
-          ),
-        );
-        const explained = explainRules(rules, { ...event }, rules.length);
-        const matched = rules.filter(({ pattern }) => matchesPattern(pattern, { ...event }));
-        expect(explained).toHaveLength(rules.length);
-        expect(explained.filter(({ matched: it }) => it).map(({ id }) => id)).toEqual(
-          matched.map(({ id }) => id),
-        );
+      fc.property(patterns, event, (wanted, came) => {
+        const matched = rulesOf(wanted).filter(({ pattern }) => matchesPattern(pattern, came));
+        const faultless = nearestFirst(explained(wanted, came), 8).filter((it) => it.faults === 0);
+        expect(faultless.map(({ id }) => id)).toEqual(matched.map(({ id }) => id));
+      }),
+    );
+  });
+
+  it("are the same whether all are ranked at once or part by part", () => {
+    const split = fc.nat({ max: 8 });
+    fc.assert(
+      fc.property(patterns, event, split, fc.nat({ max: 8 }), (wanted, came, at, count) => {
+        const all = explained(wanted, came);
+        const first = nearestFirst(all.slice(0, at), count);
+        expect(nearestFirst([...first, ...all.slice(at)], count)).toEqual(nearestFirst(all, count));
       }),
     );
   });
