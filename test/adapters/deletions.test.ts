@@ -7,6 +7,7 @@ import type { Deletion } from "../../src/ports/deletions.ts";
 import { type FirstClaim, firstKey, keyOf, type Ledger } from "../../src/ports/ledger.ts";
 import {
   againOf,
+  claimFirsts,
   config,
   dueOf,
   firstOf,
@@ -236,6 +237,16 @@ describe("jobs in D1", () => {
   const RANGE = { fromMs: 0, toMs: 2 ** 52 };
   const [{ ledger }] = SUBJECTS as [Subject];
 
+  /** Events of one delivery each, which is dead. */
+  async function deadLetters(tenant: string, count: number): Promise<FirstClaim[]> {
+    const token = freshToken();
+    const firsts = Array.from({ length: count }, () => firstOf({ tenant }));
+    await claimFirsts(ledger, token, firsts);
+    const results = firsts.map((first) => resultOf(first, { state: "dead" }));
+    expect(await ledger.settle(token, results, [])).toEqual(new Set());
+    return firsts;
+  }
+
   it("are not begun by a deletion that is refused, or of a tenant that there is not", async () => {
     const tenant = freshTenant();
     await config.putTenant(tenant, "{}", null);
@@ -268,28 +279,30 @@ describe("jobs in D1", () => {
     expect(await jobs.job(tenant, "job_zz2")).toMatchObject({ id: "job_zz2" });
   });
 
-  it("that redrive are there although their process ended before it had redriven all", async () => {
+  it("that redrive tell what they took although their process ended between two pages", async () => {
     const tenant = freshTenant();
-    const revision = await SUBJECTS[0]?.prepare(tenant);
-    const [first, token] = [firstOf({ tenant, revision: revision ?? 0 }), freshToken()];
-    await verdictOf(ledger, first, token);
-    await ledger.settle(token, [resultOf(first, { state: "dead" })], []);
-    const cut = { ...session, batch: () => Promise.reject(new Error("cut off")) };
-    const redriving = createHistory(cut).redriveAll(tenant, "job_cut", RANGE, null);
+    await deadLetters(tenant, 501);
+    let pages = 0;
+    const batch: typeof session.batch = (...asked) => {
+      pages += 1;
+      return pages === 1 ? session.batch(...asked) : Promise.reject(new Error("cut off"));
+    };
+    const redriving = createHistory({ ...session, batch }).redriveAll(
+      tenant,
+      "job_cut",
+      RANGE,
+      null,
+    );
     await expect(redriving).rejects.toThrow("cut off");
     expect(await jobs.job(tenant, "job_cut")).toMatchObject({
-      total: 0,
-      state: "done",
-      states: {},
+      ...{ total: 500, state: "running", states: { pending: 500 } },
     });
   });
 
   it("that redrive run as long as one of their deliveries is under way", async () => {
     const tenant = freshTenant();
-    const revision = await SUBJECTS[0]?.prepare(tenant);
-    const [first, token] = [firstOf({ tenant, revision: revision ?? 0 }), freshToken()];
-    await verdictOf(ledger, first, token);
-    await ledger.settle(token, [resultOf(first, { state: "dead" })], []);
+    const [first] = await deadLetters(tenant, 1);
+    if (first === undefined) throw new Error("there is no dead letter");
     const job = await history.redriveAll(tenant, "job_zz0", RANGE, null);
     expect(job).toMatchObject({ total: 1, state: "running", states: { pending: 1 } });
     await ledger.bury([againOf(first)], "given up");

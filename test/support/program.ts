@@ -29,10 +29,13 @@ export interface Program extends Starting {
   send(path: string, init?: RequestInit): Promise<Response>;
 }
 
+/** What opens the admin routes of every program that is started here. */
+export const adminToken = (): string => readOrCreateVars(join(ROOT, ".dev.vars")).ADMIN_TOKEN ?? "";
+
 export const startProgram = (stateDirectory: string): Promise<Program> =>
   spawnProgram(stateDirectory).ready();
 
-export function spawnProgram(stateDirectory: string): Starting {
+export function spawnProgram(stateDirectory: string, port = 0): Starting {
   // What it leaves behind when it is killed goes with the state.
   const temporary = join(stateDirectory, "tmp");
   mkdirSync(temporary, { recursive: true });
@@ -40,7 +43,7 @@ export function spawnProgram(stateDirectory: string): Starting {
   const child = spawn(process.execPath, [join(ROOT, "src/local/run.mjs"), "start"], {
     cwd: ROOT,
     detached: true,
-    env: { ...process.env, PORT: "0", SIGNALBOX_STATE: stateDirectory, TMPDIR: temporary },
+    env: { ...process.env, PORT: `${port}`, SIGNALBOX_STATE: stateDirectory, TMPDIR: temporary },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const processes = () => processesOf(child.pid ?? 0);
@@ -68,12 +71,11 @@ export function spawnProgram(stateDirectory: string): Starting {
       await kill();
       throw error;
     });
-    const token = readOrCreateVars(join(ROOT, ".dev.vars")).ADMIN_TOKEN ?? "";
     return {
       ...starting,
       ready,
       url,
-      admin: createAdmin(url, token),
+      admin: createAdmin(url, adminToken()),
       send: (path, init) => fetch(`${url}/in/${path}`, { method: "POST", ...init }),
     };
   }

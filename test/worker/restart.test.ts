@@ -3,10 +3,17 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createAdmin } from "../../src/local/admin.ts";
 import { hangUp, never, receiverHere, status } from "../support/answers.ts";
 import { accepted } from "../support/ingest-answer.ts";
-import { type Program, type Starting, spawnProgram, startProgram } from "../support/program.ts";
-import type { Answer, Receiver } from "../support/receiver.ts";
+import {
+  adminToken,
+  type Program,
+  type Starting,
+  spawnProgram,
+  startProgram,
+} from "../support/program.ts";
+import { type Answer, type Receiver, startReceiver } from "../support/receiver.ts";
 import { prepareTenant } from "../support/tenant.ts";
 import { eventually } from "../support/wait.ts";
 
@@ -113,6 +120,24 @@ describe("killed without warning", () => {
     const ids = await sendUntil(() => program.kill("workerd"), 20, program, ["down"]);
     recover();
     await expectAll(receiver, ids);
+  });
+});
+
+describe("started on a new state", () => {
+  it("it is ready when it first answers: its tables are there", {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const place = await startReceiver();
+    await place.stop(); // whose port is free now
+    const program = spawnProgram(stateDirectory, Number(new URL(place.url).port));
+    started.push(program);
+    const admin = createAdmin(place.url, adminToken());
+    const answer = await eventually(
+      () => admin.request("PUT", "tenants/first", {}).catch(() => null),
+      (heard) => heard !== null,
+      40_000,
+    );
+    expect(answer?.status).toBe(201);
   });
 });
 
