@@ -12,7 +12,7 @@ import {
   signalboxItems,
 } from "./cost-model.ts";
 
-/** For one target at 1 KB, under load; what is kept afterwards comes on top, as it would elsewhere. */
+/** For one target at 1 KB, under load, by the counters; what is kept afterwards has no goal of its own. */
 const USD_MAX = 2.75;
 /** What the router's own counters may come to by event, under load. */
 const COUNTS_MAX = [
@@ -49,7 +49,7 @@ export function costReport(costed: readonly Costed[]): Pick<Report, "text" | "da
 
 function verdictText(sum: { outbox: string; usd: number; keptUsd: number; goalUsd: number }) {
   const { outbox, usd, keptUsd, goalUsd } = sum;
-  const kept = `with what is kept $${figure(usd + keptUsd, 2)}`;
+  const kept = `with what is kept $${figure(usd + keptUsd, 2)}, which no goal covers`;
   return `outbox ${outbox}: $${figure(usd, 2)} (goal ≤ $${goalUsd}: ${met(usd, goalUsd)}); ${kept}.`;
 }
 
