@@ -36,10 +36,12 @@ export const DELAYED_MESSAGES_MAX = 5_000;
 export const QUEUE_SEND_TIMEOUT_MS = 2_000;
 /** The second durable store gets this long; both together stay below what senders wait. */
 export const OUTBOX_PUT_TIMEOUT_MS = 1_500;
-/** One write to the archive; a big body goes there before its sender is answered. */
+/** A big body's write to the archive, before its sender is answered. */
 export const ARCHIVE_PUT_TIMEOUT_MS = 10_000;
-/** What is delivered waits this long for its bytes: an archive that hangs holds up no batch for its tries. */
+/** Results wait this long for their segment: an archive that hangs holds up no batch for its tries … */
 export const ARCHIVE_WAIT_MS = 2_000;
+/** … and longer by what a slow one needs for so many bytes: a megabyte a second. */
+export const ARCHIVE_BYTES_PER_MS = 1_000;
 /** A commit in flight for longer no longer holds up those who wait behind it. */
 export const COMMIT_STALL_MS = 100;
 /** Under load the next commit waits this long for those just behind it; messages are a third fewer. */

@@ -37,15 +37,27 @@ export interface Claimed {
   /** Events that no rule wanted: only recorded. */
   readonly unmatched: HeldEvent[];
   readonly duplicates: Duplicate[];
-  readonly segments: Segment[];
+  /** Events whose bytes do not rest yet, with their places in segments. */
+  readonly unarchived: Unarchived[];
   readonly revisions: ReadonlyMap<string, number>;
 }
 
 /** Frames of one tenant, revision and hour that go to the archive together. */
 export interface Segment {
   readonly key: string;
-  readonly events: HeldEvent[];
+  readonly parts: Uint8Array[];
   bytes: number;
+}
+
+interface Place {
+  readonly segment: Segment;
+  readonly pointer: Pointer;
+}
+
+export interface Unarchived extends Place {
+  readonly held: HeldEvent;
+  /** The ledger waits to be told the place; of others the claim has written it. */
+  readonly isUnplaced: boolean;
 }
 
 /** Claims a batch. Throws when the ledger does not answer; nothing is owned then. */
@@ -53,14 +65,14 @@ export async function claimBatch(batch: OpenedBatch, ports: DeliverPorts): Promi
   const token = timeOrderedId(ports.isolate, ports.clock.nowMs(), ports.random.bytes(10));
   const firsts = uniqueFirsts(batch.events);
   const agains = batch.events.filter((event) => event.again !== null);
-  const { segments, pointers } = layOut(firsts, ports);
+  const places = layOut(firsts, ports);
   const againDuties = newest(agains.flatMap((event) => againDutiesOf(event, ports)));
   const claiming = ports.ledger.claim({
     token,
     leaseSeconds: LEASE_SECONDS,
     firsts: firsts.map((event) => {
       const { id, receipt, tenant, source, type, receivedAtMs, revision } = event.record;
-      const pointer = pointers.get(event) ?? nowhere();
+      const pointer = event.pointer ?? places.get(event)?.pointer ?? nowhere();
       return { id, receipt, tenant, source, type, receivedAtMs, revision, pointer };
     }),
     agains: againDuties.map((duty): AgainClaim => {
@@ -70,7 +82,7 @@ export async function claimBatch(batch: OpenedBatch, ports: DeliverPorts): Promi
   });
   const late = () => new Retryable("the ledger did not answer in time");
   const answer = await within(claiming, LEDGER_TIMEOUT_MS, ports.clock, late);
-  return sort(token, firsts, againDuties, segments, answer, ports);
+  return sort(token, firsts, againDuties, places, answer, ports);
 }
 
 /** One holder per event and receipt: a copy in another message comes back when this one is done. */
@@ -86,17 +98,11 @@ function uniqueFirsts(events: readonly HeldEvent[]): HeldEvent[] {
 }
 
 /** Decides where each frame will rest, before the claim that writes it down. */
-function layOut(
-  firsts: readonly HeldEvent[],
-  ports: DeliverPorts,
-): { segments: Segment[]; pointers: Map<HeldEvent, Pointer> } {
+function layOut(firsts: readonly HeldEvent[], ports: DeliverPorts): Map<HeldEvent, Place> {
   const alike = new Map<string, Segment>();
-  const pointers = new Map<HeldEvent, Pointer>();
+  const places = new Map<HeldEvent, Place>();
   for (const event of firsts) {
-    if (event.pointer !== null) {
-      pointers.set(event, event.pointer);
-      continue;
-    }
+    if (event.frame === null) continue; // it rests in the archive already
     const { tenant, revision, receivedAtMs } = event.record;
     // By revision, too: a tenant that was made anew keeps nothing of the one that was deleted.
     const group = `${tenant}/${revision}/${hourOf(receivedAtMs)}`;
@@ -104,15 +110,16 @@ function layOut(
     if (segment === undefined) {
       const random = ports.random.bytes(10);
       const key = segmentKey(tenant, receivedAtMs, ports.clock.nowMs(), random);
-      segment = { key, events: [], bytes: 0 };
+      segment = { key, parts: [], bytes: 0 };
       alike.set(group, segment);
     }
-    const length = event.frame?.bytes.length ?? 0;
-    pointers.set(event, { segment: segment.key, offset: segment.bytes, length });
-    segment.events.push(event);
-    segment.bytes += length;
+    const { bytes } = event.frame;
+    const pointer = { segment: segment.key, offset: segment.bytes, length: bytes.length };
+    places.set(event, { segment, pointer });
+    segment.parts.push(bytes);
+    segment.bytes += bytes.length;
   }
-  return { segments: [...alike.values()], pointers };
+  return places;
 }
 
 const nowhere = (): Pointer => ({ segment: "", offset: 0, length: 0 });
@@ -170,7 +177,7 @@ function sort(
   token: string,
   firsts: readonly HeldEvent[],
   againDuties: readonly Duty[],
-  segments: Segment[],
+  places: ReadonlyMap<HeldEvent, Place>,
   answer: ClaimAnswer,
   ports: DeliverPorts,
 ): Claimed {
@@ -183,10 +190,9 @@ function sort(
     }),
     unmatched: [],
     duplicates: [],
-    segments: [],
+    unarchived: [],
     revisions: answer.revisions,
   };
-  const owned = new Set<HeldEvent>();
   let gone = 0;
   for (const event of firsts) {
     const verdict = answer.firsts.get(firstKey(event.record));
@@ -202,18 +208,21 @@ function sort(
       .map((subscription) => dutyOf(event, subscription, 0, "event", ports))
       .filter((duty) => !verdict.done.has(duty.subscription));
     const unrecorded = event.record.subscriptions.length === 0 && !verdict.done.has("");
+    const { done, isUnplaced } = verdict;
     if (verdict.kind === "leased") {
-      const unfinished = duties.length > 0 || unrecorded;
+      const unfinished = duties.length > 0 || unrecorded || isUnplaced;
       if (unfinished) retryLater(event.open, Math.ceil(verdict.remainingMs / 1_000) + 1);
       continue;
     }
-    owned.add(event);
     claimed.duties.push(...duties);
     if (unrecorded) claimed.unmatched.push(event);
+    const place = places.get(event);
+    const rests = done.size > 0 && !isUnplaced;
+    if (place !== undefined && !rests) {
+      claimed.unarchived.push({ ...place, held: event, isUnplaced });
+    }
   }
   if (gone > 0) ports.log.info("tenant-gone", { events: gone });
-  const isNeeded = (segment: Segment) => segment.events.some((event) => owned.has(event));
-  claimed.segments.push(...segments.filter(isNeeded));
   return claimed;
 }
 

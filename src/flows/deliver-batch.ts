@@ -5,7 +5,6 @@
 import { mapWithin } from "../core/deliver/schedule.ts";
 import { Retryable } from "../core/errors.ts";
 import {
-  ARCHIVE_WAIT_MS,
   CONNECTIONS_MAX,
   CONNECTIONS_PER_TARGET_MAX,
   LEASE_MARGIN_MS,
@@ -14,13 +13,12 @@ import {
 import type { Priority } from "../core/priority.ts";
 import { settleGroupMax } from "../core/settle.ts";
 import type { Target, Tenant } from "../core/tenant.ts";
-import { within } from "../ports/clock.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import { answerMessages } from "./answer-messages.ts";
 import { type Claimed, claimBatch, type Duty } from "./claim.ts";
 import { attempt, recorded } from "./deliver.ts";
-import { keepSegments } from "./keep-segments.ts";
+import { type KeptOf, keepSegments } from "./keep-segments.ts";
 import {
   backoffSeconds,
   type HeldEvent,
@@ -64,21 +62,26 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
   ports.ledgerProbe.answered();
   ports.meter.add("events_duplicate", claimed.duplicates.length);
   const tenants = await tenantsOf(opened, claimed, ports);
-  const archived = keepSegments(claimed, ports);
+  const keptOf = keepSegments(claimed, ports);
   const results = claimed.duties.length + claimed.unmatched.length;
   const settler = createSettler(claimed.token, settleGroupMax(results), ports);
   const settled: Settled[] = [];
   const closed = new Set<string>();
 
-  /** What is not finished needs its bytes at rest before the ledger may promise it. */
+  /**
+   * The ledger promises nothing whose bytes do not rest. What was delivered is written down all the same,
+   * and that the bytes are still to come.
+   */
   async function settle(held: HeldEvent, result: DeliveryResult, last: boolean): Promise<void> {
-    if (result.state !== "delivered" && !(await archived)) return tryAgainLater(held.open);
+    const isKept = await keptOf(held);
+    if (!isKept && result.state !== "delivered") return;
     settled.push({ held, result });
-    settler.add(result, last);
+    settler.add(isKept ? result : { ...result, isUnplaced: true }, last);
   }
 
   /** Not awaited one by one: no delivery waits until the archive has another's bytes. */
   const settling: Promise<void>[] = [];
+  const delivered = new Set<Promise<void>>();
   const immediate: { duty: Duty; target: Target }[] = [];
   for (const duty of claimed.duties) {
     const decided = withoutAttempt(duty, role, tenants);
@@ -95,16 +98,20 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     { total: CONNECTIONS_MAX, perKey: CONNECTIONS_PER_TARGET_MAX },
     ({ duty }) => `${duty.tenant}/${duty.target}`,
     async ({ duty, target }) => {
-      await settler.room();
+      await settler.room(delivered);
       const inTime = ports.clock.nowMs() + target.timeoutMs <= deadlineMs;
       const result = inTime ? await attemptUnlessClosed(duty, target, closed, ports) : null;
       underWay -= 1;
       if (!inTime) retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
       else if (result === null) tryAgainLater(duty.held.open);
-      else settling.push(settle(duty.held, result, underWay === 0));
+      else {
+        const coming = settle(duty.held, result, underWay === 0);
+        delivered.add(coming);
+        void coming.finally(() => delivered.delete(coming));
+      }
     },
   );
-  await Promise.all(settling);
+  await Promise.all([...settling, ...delivered]);
 
   const unwritten = await settler.finish(claimed.duplicates);
   for (const event of opened.events) {
@@ -112,10 +119,7 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
       tryAgainLater(event.open);
     }
   }
-  // What was delivered is written down all the same; its bytes come once more, until they are kept.
-  const late = () => new Retryable("the archive did not answer in time");
-  const isKept = within(archived, ARCHIVE_WAIT_MS, ports.clock, late).catch(() => false);
-  const unkept = (await isKept) ? [] : claimed.segments.flatMap(({ events }) => events);
+  const unkept = await unkeptOf(claimed, keptOf);
   const written = settled.filter(({ result }) => !unwritten.has(keyOf(result)));
   const writtenKeys = new Set(written.map(({ result }) => keyOf(result)));
   const isGivenBack = await giveBack(claimed, writtenKeys, unkept, ports);
@@ -124,6 +128,12 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     else retryLater(open, LEASE_SECONDS + 1);
   }
   await sendAgain(written, ports);
+}
+
+/** Events whose bytes come once more, until they rest. */
+async function unkeptOf({ unarchived }: Claimed, keptOf: KeptOf): Promise<HeldEvent[]> {
+  const kept = await Promise.all(unarchived.map(({ held }) => keptOf(held)));
+  return unarchived.flatMap(({ held }, at) => (kept[at] ? [] : [held]));
 }
 
 /** What comes of a message that is given back needs no lease to end first. */

@@ -18,8 +18,11 @@ const late = () => new Retryable("the ledger did not answer in time");
 export interface Settler {
   /** Takes a result. `last` says that nothing further is under way now. */
   add(result: DeliveryResult, last: boolean): void;
-  /** Resolves when another result may come: what is not written yet is what a crash repeats. */
-  room(): Promise<void>;
+  /**
+   * Resolves when another result may come: what is not written yet is what a crash repeats. `coming` are
+   * results that are waited for on their way here.
+   */
+  room(coming: ReadonlySet<Promise<void>>): Promise<void>;
   /** Resolves when all results are written or given up; answers the keys that are not written. */
   finish(duplicates: readonly Duplicate[]): Promise<ReadonlySet<string>>;
 }
@@ -82,9 +85,11 @@ export function createSettler(token: string, groupMax: number, ports: DeliverPor
         void linger.elapsed.then(() => flush());
       }
     },
-    async room() {
+    async room(coming) {
       const unwrittenMax = groupMax + Math.min(groupMax, CONNECTIONS_MAX);
-      while (waiting.length + underWay >= unwrittenMax) await Promise.race(writes);
+      while (waiting.length + underWay + coming.size >= unwrittenMax) {
+        await Promise.race([...writes, ...coming]);
+      }
     },
     async finish(duplicates) {
       flush(duplicates);

@@ -47,13 +47,21 @@ export interface ClaimRequest {
   readonly tenants: readonly string[];
 }
 
+/** What the ledger knows of an event that is asked for again. */
+export interface Known {
+  /** Subscriptions that have a row. */
+  readonly done: ReadonlySet<string>;
+  /** Its row names no place: something of it is settled, and its bytes are not known to rest anywhere. */
+  readonly isUnplaced: boolean;
+}
+
 export type FirstVerdict =
   /** Owned: deliver what is not in `done`. */
-  | { readonly kind: "claimed"; readonly done: ReadonlySet<string> }
+  | ({ readonly kind: "claimed" } & Known)
   /** Another receipt owns the event: this copy is suppressed. */
   | { readonly kind: "duplicate"; readonly owner: string }
-  /** The same receipt is being worked on: come back when its lease ends, unless all is done. */
-  | { readonly kind: "leased"; readonly remainingMs: number; readonly done: ReadonlySet<string> }
+  /** The same receipt is being worked on: come back when its lease ends, unless all is done and placed. */
+  | ({ readonly kind: "leased"; readonly remainingMs: number } & Known)
   /** Its tenant was deleted, and perhaps made anew since: nothing is owed, and nothing is written. */
   | { readonly kind: "gone" };
 
@@ -93,6 +101,15 @@ export interface DeliveryResult extends DeliveryKey {
   readonly attempt: AttemptRecord | null;
   /** How it was claimed: with its event, or by its own row. */
   readonly claimedBy: "event" | "row";
+  /** Its event's bytes do not rest where the claim said: with this result, the event's row names no place. */
+  readonly isUnplaced?: true;
+}
+
+/** Where an event's bytes have come to rest. */
+export interface Placement {
+  readonly event: string;
+  readonly receivedAtMs: number;
+  readonly pointer: Pointer;
 }
 
 export interface Duplicate {
@@ -122,7 +139,13 @@ export interface Expired {
 }
 
 export interface Ledger {
+  /**
+   * The place that a first claim brings is written down while nothing of the event is settled. From then on
+   * its row names where the bytes rest, or nothing: what a claim brings may never reach the archive.
+   */
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
+  /** Writes down where the bytes of events rest that are unplaced and that the token holds. */
+  place(token: string, placements: readonly Placement[]): Promise<void>;
   /** Writes results; answers the keys that were refused because the claim is no longer held. */
   settle(
     token: string,

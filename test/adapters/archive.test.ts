@@ -95,12 +95,15 @@ describe.each<[string, Archive]>([
     expect(frame?.record).toEqual(frames[0]?.record);
   });
 
-  it("what is not there is null, whichever way it is asked for", async () => {
-    const nowhere = { segment: "segments/acme/2026-01-01T00/none", offset: 0, length: 10 };
-    expect(await archive.frame(nowhere)).toBeNull();
-    expect(await archive.meta(nowhere)).toBeNull();
-    expect(await archive.stream(nowhere.segment, 0, 10)).toBeNull();
-  });
+  it.each(["segments/acme/2026-01-01T00/none", ""])(
+    "what is not there is null, whichever way it is asked for: '%s'",
+    async (segment) => {
+      const nowhere = { segment, offset: 0, length: 10 };
+      expect(await archive.frame(nowhere)).toBeNull();
+      expect(await archive.meta(nowhere)).toBeNull();
+      expect(await archive.stream(nowhere.segment, 0, 10)).toBeNull();
+    },
+  );
 
   it("other bytes in its place are refused as a frame", async () => {
     const bytes = platformText.encode("certainly not a frame of ours");

@@ -97,7 +97,11 @@ describe.each(SUBJECTS)("an event in $name", (subject) => {
       const revision = await subject.prepare(tenant);
       const receivedAtMs = old.receivedAtMs + laterMs;
       const first = firstOf({ id: old.id, tenant, revision, receivedAtMs });
-      expect(await verdictOf(ledger, first)).toEqual({ kind: "claimed", done: new Set() });
+      expect(await verdictOf(ledger, first)).toEqual({
+        kind: "claimed",
+        done: new Set(),
+        isUnplaced: false,
+      });
       expect(await verdictOf(ledger, first)).toMatchObject({ kind: "leased" });
       const copy = firstOf({ id: old.id, tenant, revision, receivedAtMs });
       expect(await verdictOf(ledger, copy)).toEqual({ kind: "duplicate", owner: first.receipt });
@@ -191,7 +195,11 @@ describe.each(SUBJECTS)("a removal in $name", (subject) => {
     if (first === undefined) throw new Error("nothing was removed");
     await subject.prepare(tenant);
     const again = firstOf({ id: first.id, tenant });
-    expect(await verdictOf(ledger, again)).toEqual({ kind: "claimed", done: new Set() });
+    expect(await verdictOf(ledger, again)).toEqual({
+      kind: "claimed",
+      done: new Set(),
+      isUnplaced: false,
+    });
   });
 
   it("leaves all of a tenant that exists again, and takes what its life before left, whatever they are dated", async () => {

@@ -163,6 +163,7 @@ describe.each(SUBJECTS)("a claim that is given back in $name", ({ ledger }) => {
     expect(answer.firsts.get(firstKey(first))).toEqual({
       kind: "claimed",
       done: new Set(["done"]),
+      isUnplaced: false,
     });
   });
 

@@ -20,7 +20,11 @@ describe.each(SUBJECTS)("a claim in $name", ({ ledger, prepare }) => {
   it("of a new event is won, with nothing done yet", async () => {
     const first = firstOf();
     const { firsts } = await claim(ledger, freshToken(), { firsts: [first] });
-    expect(firsts.get(firstKey(first))).toEqual({ kind: "claimed", done: new Set() });
+    expect(firsts.get(firstKey(first))).toEqual({
+      kind: "claimed",
+      done: new Set(),
+      isUnplaced: false,
+    });
   });
 
   it("of the same events by many at once is won by one of them each, and refused to the others", async () => {
@@ -82,7 +86,11 @@ describe.each(SUBJECTS)("a claim in $name", ({ ledger, prepare }) => {
     await claimFirsts(ledger, token, [first], ENDED);
     await ledger.settle(token, [resultOf(first, { subscription: "s2" })], []);
     const { firsts } = await claim(ledger, freshToken(), { firsts: [first] });
-    expect(firsts.get(firstKey(first))).toEqual({ kind: "claimed", done: new Set(["s2"]) });
+    expect(firsts.get(firstKey(first))).toEqual({
+      kind: "claimed",
+      done: new Set(["s2"]),
+      isUnplaced: false,
+    });
   });
 
   it("of another receipt is a duplicate also after the lease's end", async () => {

@@ -146,9 +146,9 @@ describe("while results are being written", () => {
     const { settling, write } = slowSettler();
     let hasRoom = false;
     for (const target of ["a", "b", "c"]) settling.add(resultTo(target), false);
-    await settling.room();
+    await settling.room(new Set());
     settling.add(resultTo("d"), false);
-    void settling.room().then(() => (hasRoom = true));
+    void settling.room(new Set()).then(() => (hasRoom = true));
     await idle();
     expect(hasRoom).toBe(false);
     write();

@@ -1,8 +1,10 @@
 /** Checks of what is left when all is quiet: nothing promised is missing, and nothing ended without a reason. */
+import { platformText } from "../../src/adapters/crypto.ts";
 import { prefixesOf } from "../../src/core/archive-keys.ts";
+import { decodeFrame } from "../../src/core/enqueue/record.ts";
 import { type DeliveryResult, keyOf } from "../../src/ports/ledger.ts";
 import type { DeletionJob } from "../support/memory-deletions.ts";
-import type { DeliveryRow } from "../support/memory-ledger.ts";
+import type { DeliveryRow, EventRow } from "../support/memory-ledger.ts";
 import { subscriptionOf } from "./names.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Stores } from "./stores.ts";
@@ -28,7 +30,9 @@ export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): 
     }
   }
   for (const event of ledger.events.values()) {
-    if (!isDeleted(event.tenant)) checkEvent(event.id, event.receipt);
+    if (isDeleted(event.tenant)) continue;
+    checkEvent(event.id, event.receipt);
+    checkBytes(event);
   }
   for (const row of ledger.deliveries.values()) {
     if (!isDeleted(row.tenant)) checkRow(stores, scenario, row);
@@ -56,6 +60,13 @@ export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): 
     violations.add(
       `${tenant} was removed, and ${rows.length} rows, ${objects.length} objects are left`,
     );
+  }
+
+  /** The bytes of an event rest where its row says. */
+  function checkBytes({ id, receipt, pointer: { segment, offset, length } }: EventRow): void {
+    const bytes = archive.objects.get(segment)?.subarray(offset, offset + length);
+    const frame = bytes === undefined ? null : decodeFrame(bytes, 0, platformText);
+    if (frame?.record.receipt !== receipt) violations.add(`${id} is not where its row says`, id);
   }
 
   /** Every delivery of an event that is known has a row. */

@@ -164,8 +164,38 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     "a retry is written before its bytes rest in the archive",
     BATCH,
-    'if (result.state !== "delivered" && !(await archived)) return tryAgainLater(held.open);',
+    'if (!isKept && result.state !== "delivered") return;',
     "",
+  ),
+  bug(
+    "what is delivered counts as archived",
+    BATCH,
+    "settler.add(isKept ? result : { ...result, isUnplaced: true }, last);",
+    "settler.add(result, last);",
+  ),
+  bug(
+    "what is delivered is acknowledged before its bytes rest",
+    BATCH,
+    "(kept[at] ? [] : [held])",
+    "(kept.length > at ? [] : [held])",
+  ),
+  bug(
+    "all is done of an event that another works on, and its bytes rest nowhere",
+    CLAIM,
+    "|| unrecorded || isUnplaced;",
+    "|| unrecorded;",
+  ),
+  bug(
+    "a claim moves what is settled to a place that it may never fill",
+    LEDGER,
+    "const pointer = done.size === 0 ? first.pointer : row.pointer;",
+    "const { pointer } = first;",
+  ),
+  bug(
+    "where unplaced bytes rest is not written down",
+    "src/flows/keep-segments.ts",
+    "if (unplaced.length === 0) return;",
+    "if (unplaced.length >= 0) return;",
   ),
   bug(
     "a failure of the archive counts as an attempt",

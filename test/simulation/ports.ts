@@ -157,6 +157,7 @@ export function wiredLedger(
         detail,
       );
     },
+    place: (token, placements) => call("place", () => ledger.place(token, placements)),
     giveBack: (token, unfinished) =>
       call("giveBack", async () => {
         await ledger.giveBack(token, unfinished);

@@ -15,14 +15,16 @@ import {
 } from "../../src/ports/ledger.ts";
 import type { MemoryTenants } from "./memory-tenants.ts";
 
-export interface EventRow extends FirstClaim {
+export interface EventRow extends Omit<FirstClaim, "pointer"> {
   readonly claimedAtMs: number;
+  pointer: FirstClaim["pointer"];
   token: string;
   leaseUntilMs: number;
 }
 
 /** `attempt` of the result that wrote it is in `log`. */
-export interface DeliveryRow extends Omit<DeliveryResult, "attempt" | "claimedBy" | "dueInMs"> {
+export interface DeliveryRow
+  extends Omit<DeliveryResult, "attempt" | "claimedBy" | "dueInMs" | "isUnplaced"> {
   readonly attemptsBase: number;
   readonly dueAtMs: number | null;
   readonly settledAtMs: number | null;
@@ -60,24 +62,22 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     }
     const row = isOfLifeBefore ? undefined : found;
     const done = new Set<string>();
-    let isDelivered = true;
-    for (const { event, subscription, state } of deliveries.values()) {
-      if (event !== first.id) continue;
-      done.add(subscription);
-      isDelivered &&= state === "delivered";
+    for (const { event, subscription } of deliveries.values()) {
+      if (event === first.id) done.add(subscription);
     }
     if (row === undefined) {
       events.set(first.id, { ...first, claimedAtMs: now, token, leaseUntilMs: now + leaseMs });
-      return { kind: "claimed", done };
+      return { kind: "claimed", done, isUnplaced: false };
     }
     if (row.receipt !== first.receipt) return { kind: "duplicate", owner: row.receipt };
     if (row.leaseUntilMs >= now && row.token !== token) {
-      return { kind: "leased", remainingMs: row.leaseUntilMs - now, done };
+      const isUnplaced = row.pointer.segment === "";
+      return { kind: "leased", remainingMs: row.leaseUntilMs - now, done, isUnplaced };
     }
-    // Whatever is not delivered relies on the place that its event's row names.
-    const pointer = isDelivered ? first.pointer : row.pointer;
+    // Once something is settled, the row names where the bytes rest, or nothing.
+    const pointer = done.size === 0 ? first.pointer : row.pointer;
     events.set(first.id, { ...row, pointer, token, leaseUntilMs: now + leaseMs });
-    return { kind: "claimed", done };
+    return { kind: "claimed", done, isUnplaced: pointer.segment === "" };
   }
 
   function claimAgain(again: AgainClaim, token: string, leaseMs: number): DeliveryRow | null {
@@ -98,7 +98,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
 
   /** False when the claim that the result rests on is no longer held. */
   function write(result: DeliveryResult, token: string): boolean {
-    const { attempt, claimedBy, dueInMs, ...rest } = result;
+    const { attempt, claimedBy, dueInMs, isUnplaced, ...rest } = result;
     const row = deliveries.get(keyOf(result));
     const owner = events.get(result.event);
     // Of a tenant that was deleted since: nothing comes after what its deletion removed.
@@ -109,6 +109,9 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
         ? events.get(result.event)?.token === token && (row === undefined || row.token === token)
         : row?.token === token && (row.state === "delivering" || isRepeat(row, result));
     if (!isHeld) return false;
+    if (isUnplaced && owner !== undefined && claimedBy === "event") {
+      owner.pointer = { ...owner.pointer, segment: "" };
+    }
     const now = clock.nowMs();
     const before = claimedBy === "event" ? [] : (row?.log ?? []);
     // A target that was opened meanwhile has released what was parked: this one would wait for ever.
@@ -165,6 +168,13 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
         if (!duplicates.has(key)) duplicates.set(key, copy);
       }
       return new Set(refused);
+    },
+
+    async place(token, placements) {
+      for (const { event, pointer } of placements) {
+        const row = events.get(event);
+        if (row?.token === token && row.pointer.segment === "") row.pointer = pointer;
+      }
     },
 
     async giveBack(token, unfinished) {

@@ -62,8 +62,8 @@ export function readClaim(
     const event = text(row.event);
     done.set(event, (done.get(event) ?? new Set()).add(text(row.subscription)));
   }
-  const owned = new Set(
-    of("claim").map((row) => firstKey({ id: text(row.id), receipt: text(row.receipt) })),
+  const owned = new Map(
+    of("claim").map((row) => [firstKey({ id: text(row.id), receipt: text(row.receipt) }), row]),
   );
   const others = new Map(of("others").map((row) => [text(row.id), row]));
   const createdAtMs = new Map(of("revisions").map((row) => [text(row.id), number(row.created_at)]));
@@ -76,11 +76,13 @@ export function readClaim(
     const doneHere = done.get(first.id) ?? new Set<string>();
     const other = others.get(first.id);
     const owner = text(other?.owner);
-    if (owned.has(firstKey(first))) {
-      firsts.set(firstKey(first), { kind: "claimed", done: doneHere });
+    const own = owned.get(firstKey(first));
+    const known = { done: doneHere, isUnplaced: number((own ?? other)?.unplaced) === 1 };
+    if (own !== undefined) {
+      firsts.set(firstKey(first), { kind: "claimed", ...known });
     } else if (owner === first.receipt) {
       const remainingMs = number(other?.remaining);
-      firsts.set(firstKey(first), { kind: "leased", remainingMs, done: doneHere });
+      firsts.set(firstKey(first), { kind: "leased", remainingMs, ...known });
     } else {
       firsts.set(firstKey(first), { kind: "duplicate", owner });
     }

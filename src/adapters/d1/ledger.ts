@@ -36,6 +36,9 @@ export function createLedger(session: Session): Ledger {
           settleStatement(sql.SETTLE_BY_EVENT[slot], token, own),
         ),
         ...ofKind("row").map(([slot, own]) => settleStatement(sql.SETTLE_BY_ROW[slot], token, own)),
+        ...bySlot(results.filter(({ isUnplaced }) => isUnplaced)).map(
+          ([slot, own]): Statement => ({ sql: sql.UNPLACE[slot], params: [idsOf(own), token] }),
+        ),
         ...bySlot(duplicates).map(duplicatesStatement),
       ];
       const written = new Set(
@@ -46,12 +49,21 @@ export function createLedger(session: Session): Ledger {
       return new Set(results.map(keyOf).filter((key) => !written.has(key)));
     },
 
+    async place(token, placements) {
+      const statements = bySlot(placements).map(([slot, own]): Statement => {
+        const rows = own.map(({ event, pointer: { segment, offset, length } }) => {
+          return [event, segment, offset, length];
+        });
+        return { sql: sql.PLACE[slot], params: [JSON.stringify(rows), token] };
+      });
+      await session.batch("place", statements);
+    },
+
     async giveBack(token, unfinished) {
       const ofKind = (kind: DeliveryResult["claimedBy"]) =>
         unfinished.filter(({ claimedBy }) => claimedBy === kind);
       const statements = bySlot(ofKind("event")).map(([slot, own]): Statement => {
-        const ids = JSON.stringify([...new Set(own.map(({ event }) => event))]);
-        return { sql: owed.GIVE_BACK_EVENTS[slot], params: [ids, token] };
+        return { sql: owed.GIVE_BACK_EVENTS[slot], params: [idsOf(own), token] };
       });
       await session.batch("give-back", [
         ...statements,
@@ -111,6 +123,9 @@ export function createLedger(session: Session): Ledger {
     },
   };
 }
+
+const idsOf = (events: readonly { readonly event: string }[]): string =>
+  JSON.stringify([...new Set(events.map(({ event }) => event))]);
 
 type Statements = Readonly<Record<Slot, string>>;
 

@@ -11,13 +11,12 @@ import { acrossSlots, deliveriesOf, duplicatesOf, eventsOf, perSlot } from "./sl
 export const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 /**
- * Whether an event's bytes are known to rest where its row says: only then is anything but "delivered"
- * written. Such a place is kept, because what the new claim brings may never reach the archive.
+ * Whether something of the event is settled. Then its row names where the bytes rest, or nothing, and it is
+ * kept: what the new claim brings may never reach the archive.
  */
-const reliedOn = (slot: Slot) => `events.receipt = excluded.receipt AND EXISTS (
+const isSettled = (slot: Slot) => `events.receipt = excluded.receipt AND EXISTS (
     SELECT 1 FROM ${deliveriesOf(slot)} AS d
-    WHERE d.tenant = events.tenant AND d.received_at = events.received_at AND d.event = events.id
-      AND d.state <> 'delivered')`;
+    WHERE d.tenant = events.tenant AND d.received_at = events.received_at AND d.event = events.id)`;
 
 /**
  * An event that another generation holds has an owner there: this is a copy. Unless the tenant was made
@@ -51,19 +50,19 @@ ON CONFLICT (id) DO UPDATE SET
   token = excluded.token, lease_until = excluded.lease_until,
   receipt = excluded.receipt, received_at = excluded.received_at,
   claimed_at = CASE WHEN ${IS_OF_LIFE_BEFORE} THEN excluded.claimed_at ELSE events.claimed_at END,
-  segment = CASE WHEN ${reliedOn(slot)} THEN events.segment ELSE excluded.segment END,
-  "offset" = CASE WHEN ${reliedOn(slot)} THEN events."offset" ELSE excluded."offset" END,
-  length = CASE WHEN ${reliedOn(slot)} THEN events.length ELSE excluded.length END
+  segment = CASE WHEN ${isSettled(slot)} THEN events.segment ELSE excluded.segment END,
+  "offset" = CASE WHEN ${isSettled(slot)} THEN events."offset" ELSE excluded."offset" END,
+  length = CASE WHEN ${isSettled(slot)} THEN events.length ELSE excluded.length END
 WHERE (events.receipt = excluded.receipt
        AND (events.lease_until < ${NOW} OR events.token = excluded.token))
   OR ${IS_OF_LIFE_BEFORE}
-RETURNING id, receipt`,
+RETURNING id, receipt, segment = '' AS unplaced`,
 );
 
 /** Owners of events in ?1, of any slot, that the token ?2 does not hold for the receipt it asked with. */
 export const CLAIMED_BY_OTHERS = acrossSlots(
   (slot) => `
-SELECT e.id, e.receipt AS owner, e.lease_until - ${NOW} AS remaining
+SELECT e.id, e.receipt AS owner, e.lease_until - ${NOW} AS remaining, e.segment = '' AS unplaced
 FROM json_each(?1) AS j CROSS JOIN ${eventsOf(slot)} AS e ON e.id = j.value->>0
 CROSS JOIN tenants AS t ON t.id = e.tenant AND t.created_at <= e.claimed_at
 WHERE e.token <> ?2 OR e.receipt <> j.value->>1`,
@@ -148,6 +147,22 @@ WHERE ${AT_KEY}
   AND (deliveries.state = 'delivering'
        OR (deliveries.state = value->>9 AND deliveries.attempts = value->>10))
 RETURNING event, subscription`,
+);
+
+/** ?1 = [id], ?2 = token. In the transaction that settles something of them whose bytes do not rest. */
+export const UNPLACE = perSlot(
+  (slot) => `
+UPDATE ${eventsOf(slot)} SET segment = ''
+WHERE token = ?2 AND id IN (SELECT value FROM json_each(?1))`,
+);
+
+/** ?1 = [[id, segment, offset, length]], ?2 = token. */
+export const PLACE = perSlot(
+  (slot) => `
+UPDATE ${eventsOf(slot)} AS events SET
+  segment = value->>1, "offset" = value->>2, length = value->>3
+FROM json_each(?1) AS j
+WHERE events.id = j.value->>0 AND events.token = ?2 AND events.segment = ''`,
 );
 
 /** ?1 = [[event, receipt, receivedAt, reason]]. */

@@ -39,7 +39,7 @@ export interface EventRecord {
   readonly cloudevent?: Readonly<Record<string, string>>;
 }
 
-/** Where a frame rests in the archive. */
+/** Where a frame rests in the archive; nowhere if the segment is empty. */
 export interface Pointer {
   readonly segment: string;
   readonly offset: number;
