@@ -3,12 +3,14 @@ import { createArchive } from "./adapters/archive.ts";
 import { platformCrypto, platformText } from "./adapters/crypto.ts";
 import { runningDeletions } from "./adapters/d1/deletions.ts";
 import { createLedger } from "./adapters/d1/ledger.ts";
+import { createSagaDirectory } from "./adapters/d1/saga-index.ts";
 import { createSession } from "./adapters/d1/session.ts";
 import { createTenantStore } from "./adapters/d1/tenant-store.ts";
 import { createTransport } from "./adapters/http-transport.ts";
 import { createLimiter } from "./adapters/limiter.ts";
 import { createOutbox } from "./adapters/outbox.ts";
 import { createQueues } from "./adapters/queues.ts";
+import { createSagas } from "./adapters/sagas.ts";
 import { createVault } from "./adapters/secrets.ts";
 import { consoleLog, createMeter, systemClock, systemRandom } from "./adapters/system.ts";
 import type { Text } from "./core/crypto.ts";
@@ -16,6 +18,7 @@ import { base32 } from "./core/ids.ts";
 import { type Config, type Env, parseConfig } from "./env.ts";
 import type { AcceptPorts } from "./flows/accept-event.ts";
 import { createAdmission } from "./flows/admit.ts";
+import type { SagaPorts } from "./flows/advance-saga.ts";
 import { createDirectory } from "./flows/directory.ts";
 import { createCommits } from "./flows/enqueue.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
@@ -91,6 +94,8 @@ function composeApp(env: Env, config: Config): App {
       ledger: createLedger(session),
       isolate: base32(systemRandom.bytes(5)),
       ledgerProbe: createProbe(systemClock),
+      sagaIndex: createSagaDirectory(session),
+      sagas: createSagas(env.SAGA, meter),
       transport: createTransport(config, systemClock),
     },
     async adminStores() {
@@ -120,5 +125,18 @@ export function composeOutbox(env: Env): OutboxParts {
     queues: createQueues(queuesOf(env), meter),
     text: platformText,
     log: consoleLog,
+  };
+}
+
+/** What an instance of a saga needs; it goes on even when a variable is bad, because people wait for it. */
+export function composeSaga(env: Env): Omit<SagaPorts, "journal" | "defer"> {
+  const allowPrivateTargets = env.ALLOW_PRIVATE_TARGETS === "true";
+  return {
+    clock: systemClock,
+    index: createSagaDirectory(createSession(env.DB, meter)),
+    log: consoleLog,
+    random: systemRandom,
+    text: platformText,
+    transport: createTransport({ allowPrivateTargets }, systemClock),
   };
 }

@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import type { TenantLimiterRpc } from "./adapters/limiter.ts";
 import type { OutboxRpc } from "./adapters/outbox.ts";
+import type { SagaRpc } from "./adapters/sagas.ts";
 import { decodeBase64 } from "./core/bytes.ts";
 
 export interface Env {
@@ -12,6 +13,7 @@ export interface Env {
   readonly QUEUE_BULK: Queue<Uint8Array>;
   readonly TENANT_LIMITER: DurableObjectNamespace<TenantLimiterRpc>;
   readonly OUTBOX_SHARD: DurableObjectNamespace<OutboxRpc>;
+  readonly SAGA: DurableObjectNamespace<SagaRpc>;
   readonly ADMIN_TOKEN?: string;
   readonly ENCRYPTION_KEY?: string;
   readonly ALLOW_PRIVATE_TARGETS?: string;

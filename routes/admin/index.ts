@@ -17,6 +17,8 @@ import { reconcileOperations } from "./reconcile.ts";
 import { ruleTestOperations } from "./rule-test.ts";
 import { ruleOperations } from "./rules.ts";
 import { run } from "./run.ts";
+import { sagaInstanceOperations } from "./saga-instances.ts";
+import { sagaOperations } from "./sagas.ts";
 import { sourceOperations } from "./sources.ts";
 import { targetOperations } from "./targets.ts";
 import { tenantOperations } from "./tenants.ts";
@@ -27,6 +29,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...targetOperations,
   ...ruleTestOperations,
   ...ruleOperations,
+  ...sagaOperations,
+  ...sagaInstanceOperations,
   ...eventOperations,
   ...explainOperations,
   ...deadLetterOperations,

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { PROBLEMS, type ProblemSlug } from "../../src/core/problem.ts";
 import { VERSION } from "../../src/core/version.ts";
 import type { Operation } from "./operation.ts";
-import { Accepted, Count, targetBody } from "./schemas.ts";
+import { Accepted, Count } from "./schemas.ts";
 
 /** JSON Schema in the dialect of OpenAPI 3.1; what has an id stands once, in `named`. */
 function schemaOf(schema: z.ZodType, named: Record<string, object>): object {
@@ -43,7 +43,10 @@ export function openApiDocument(operations: readonly Operation[], origin: string
 function describe(operation: Operation, named: Record<string, object>): object {
   const { answer, bodyOptional, method, path, summary } = operation;
   // The address rule depends on the deployment; the schema is that of production.
-  const body = typeof operation.body === "function" ? targetBody(false) : operation.body;
+  const body =
+    typeof operation.body === "function"
+      ? operation.body({ allowPrivateTargets: false })
+      : operation.body;
   const written = method === "put" || (method === "delete" && operation.versioned !== false);
   const problems: ProblemSlug[] = [
     ...(operation.query === undefined ? [] : (["malformed-request"] as const)),

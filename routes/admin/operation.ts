@@ -33,14 +33,19 @@ export interface Reply {
   readonly location?: string;
 }
 
+/** A schema, or what makes one for a deployment. */
+export type BodySchema<Body> = z.ZodType<Body> | ((deployment: Deployment) => z.ZodType<Body>);
+export interface Deployment {
+  readonly allowPrivateTargets: boolean;
+}
+
 export interface OperationSpec<Body, Query> {
   readonly method: "get" | "put" | "post" | "delete";
   /** With `{name}` for each parameter. */
   readonly path: string;
   readonly summary: string;
   readonly query?: z.ZodType<Query>;
-  /** A schema, or what makes one from the configuration. */
-  readonly body?: z.ZodType<Body> | ((app: App) => z.ZodType<Body>);
+  readonly body?: BodySchema<Body>;
   /** A body may be left out. */
   readonly bodyOptional?: boolean;
   /** Completes the body as sent before it is validated. */

@@ -5,7 +5,7 @@ import { type Json, parseJsonDocument, stringifyJson } from "../../src/core/json
 import type { ResourceKind, Secrets } from "../../src/core/resources.ts";
 import type { StoredResource } from "../../src/ports/config.ts";
 import { announce, iso, requireTenant, written } from "./change.ts";
-import { type Call, notFound, type Operation, operation } from "./operation.ts";
+import { type BodySchema, type Call, notFound, type Operation, operation } from "./operation.ts";
 import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
 import { Slug } from "./schemas.ts";
 import { requireSlug } from "./slug.ts";
@@ -14,7 +14,7 @@ export interface ResourceSpec<Body> {
   readonly kind: ResourceKind;
   /** What is answered: the body that was PUT, as far as it may be read, and what `show` adds. */
   readonly answer: z.ZodType;
-  readonly body: z.ZodType<Body> | ((app: App) => z.ZodType<Body>);
+  readonly body: BodySchema<Body>;
   /** Completes the body as sent from what is stored, before it is validated. */
   readonly complete?: (sent: Json, stored: StoredResource | null) => Json;
   /** Faults that a schema cannot name. */

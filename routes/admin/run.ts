@@ -109,7 +109,7 @@ function validate(
   sent: Json,
 ): { body: unknown; faults: readonly Fault[] } {
   if (operation.body === undefined) return { body: undefined, faults: [] };
-  const schema = typeof operation.body === "function" ? operation.body(app) : operation.body;
+  const schema = typeof operation.body === "function" ? operation.body(app.config) : operation.body;
   const isCopy = operation.method === "put" && isJsonObject(sent);
   const own = isCopy
     ? Object.fromEntries(Object.entries(sent).filter(([name]) => !READ_ONLY.has(name)))

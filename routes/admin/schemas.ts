@@ -111,7 +111,7 @@ export const SourceBody = z.strictObject({
   bytesMax: z.number().int().min(1).max(BODY_BYTES_HARD_MAX).optional(),
 });
 
-const Retry = z.union([
+export const Retry = z.union([
   z.strictObject({ delaysSeconds: z.array(z.number().min(0).max(604_800)).max(50) }),
   z.strictObject({
     maxAttempts: z.number().int().min(1).max(50),
@@ -125,7 +125,17 @@ const Retry = z.union([
 const RESERVED_HEADER =
   /^(host|content-length|content-type|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect|traceparent|webhook-.*|signalbox-.*|ce-.*|cf-.*)$/;
 
+export const SagaTargetBody = z.strictObject({
+  kind: z.literal("saga"),
+  saga: Slug,
+  retry: Retry.optional(),
+  paused: z.boolean().optional(),
+});
+
 export const targetBody = (allowPrivateTargets: boolean) =>
+  z.discriminatedUnion("kind", [httpTargetBody(allowPrivateTargets), SagaTargetBody]);
+
+export const httpTargetBody = (allowPrivateTargets: boolean) =>
   z.strictObject({
     kind: z.literal("http"),
     url: z

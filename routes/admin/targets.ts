@@ -8,25 +8,57 @@ import { sweep } from "../../src/flows/sweep.ts";
 import { announce, written } from "./change.ts";
 import { type Call, notFound, type Operation, operation } from "./operation.ts";
 import { resourceOperations } from "./resource.ts";
-import { Count, Slug, stored, Time, targetBody } from "./schemas.ts";
+import { sentMember } from "./rules.ts";
+import {
+  Count,
+  httpTargetBody,
+  SagaTargetBody,
+  Slug,
+  stored,
+  Time,
+  targetBody,
+} from "./schemas.ts";
 
 const PATH = "/admin/tenants/{tenant}/targets/{target}";
 
-const Target = stored({
-  ...targetBody(true).shape,
-  secrets: z.object({ count: Count }),
-  sealedHeaders: z.array(z.string()).optional().describe("Headers whose values are never shown."),
-  disabled: z.object({ reason: z.string(), at: Time }).optional(),
-}).meta({ id: "Target" });
+const disabled = z.object({ reason: z.string(), at: Time }).optional();
+const Target = z
+  .discriminatedUnion("kind", [
+    stored({
+      ...httpTargetBody(true).shape,
+      secrets: z.object({ count: Count }),
+      sealedHeaders: z
+        .array(z.string())
+        .optional()
+        .describe("Headers whose values are never shown."),
+      disabled,
+    }),
+    stored({ ...SagaTargetBody.shape, disabled }),
+  ])
+  .meta({ id: "Target" });
 
 const crud = resourceOperations<TargetBody>({
   kind: "target",
   answer: Target,
-  body: (app) => targetBody(app.config.allowPrivateTargets),
+  body: ({ allowPrivateTargets }) => targetBody(allowPrivateTargets),
+
+  async faults(sent, { stores, params }) {
+    const saga = sentMember(sent, "saga");
+    if (sentMember(sent, "kind") !== "saga" || typeof saga !== "string") return [];
+    if ((await stores.config.resource(params.tenant ?? "", "saga", saga)) !== null) return [];
+    return [
+      {
+        pointer: "/saga",
+        code: "unknown-saga",
+        detail: `There is no saga "${saga}"; create it first.`,
+      },
+    ];
+  },
 
   /** Secrets that a PUT leaves out stay as they are: they cannot be read back. */
   async store({ body, stores, params }) {
     const { doc, secrets } = storeTarget(body);
+    if (body.kind === "saga") return { doc: doc as unknown as Json, secrets };
     const stored = await stores.config.resource(params.tenant ?? "", "target", params.target ?? "");
     return {
       doc: doc as unknown as Json,
@@ -43,6 +75,7 @@ const crud = resourceOperations<TargetBody>({
   },
 
   show(doc, { secrets }) {
+    if (doc.kind === "saga") return doc;
     const sealed = Object.keys(secrets?.headers ?? {});
     return {
       ...doc,

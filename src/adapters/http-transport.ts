@@ -11,23 +11,23 @@ export function createTransport(
   clock: Clock,
 ): Transport {
   return {
-    async send({ url, headers, body, timeoutMs }): Promise<Answer> {
+    async send({ method = "POST", url, headers, body, ...limits }): Promise<Answer> {
       const refused = refusedAddress(parsedUrl(url), options.allowPrivateTargets);
       if (refused !== null) return { kind: "refused", detail: refused };
-      const signal = AbortSignal.timeout(timeoutMs);
+      const signal = AbortSignal.timeout(limits.timeoutMs);
       try {
         const response = await fetch(url, {
-          method: "POST",
+          method,
           redirect: "manual",
           headers: Object.fromEntries(headers),
-          body: body instanceof Uint8Array ? body : fixedLength(body),
+          body: body instanceof Uint8Array ? someOrNone(body) : fixedLength(body),
           signal,
         });
         return {
           kind: "response",
           status: response.status,
           retryAfterMs: parseRetryAfter(response.headers.get("retry-after"), clock.nowMs()),
-          body: await firstText(response),
+          body: await firstText(response, limits.answerBytesMax ?? ANSWER_BYTES_MAX),
         };
       } catch (error) {
         if (signal.aborted) return { kind: "timeout" };
@@ -42,6 +42,9 @@ export function parsedUrl(url: string): URL | null {
   return URL.canParse(url) ? new URL(url) : null;
 }
 
+/** A GET has no body, not even an empty one. */
+const someOrNone = (body: Uint8Array): Uint8Array | null => (body.length === 0 ? null : body);
+
 /** A known length, so that the receiver sees Content-Length instead of chunks. */
 function fixedLength(body: { stream: ReadableStream<Uint8Array>; bytes: number }): ReadableStream {
   const { readable, writable } = new FixedLengthStream(body.bytes);
@@ -50,16 +53,16 @@ function fixedLength(body: { stream: ReadableStream<Uint8Array>; bytes: number }
 }
 
 /** The first bytes of the answer as text; the rest is not read. */
-async function firstText(response: Response): Promise<string> {
+async function firstText(response: Response, bytesMax: number): Promise<string> {
   if (response.body === null) return "";
   const { headers } = response;
   const declared = Number(headers.get("content-length") ?? Number.NaN);
   // A compressed body may be any length once it is read.
-  if (declared <= ANSWER_BYTES_MAX && !headers.has("content-encoding")) return response.text();
+  if (declared <= bytesMax && !headers.has("content-encoding")) return response.text();
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
   let text = "";
-  for (let left = ANSWER_BYTES_MAX; left > 0; ) {
+  for (let left = bytesMax; left > 0; ) {
     const { done, value } = await reader.read();
     if (done) break;
     text += decoder.decode(value.subarray(0, left), { stream: true });

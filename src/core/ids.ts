@@ -60,6 +60,16 @@ export function deliveryId(event: string, subscription: string): string {
   return `dlv_${event.slice(4)}${subscription}`;
 }
 
+/** `sga_` and the first 16 bytes of SHA-256(tenant, saga, key): the same key is the same instance. */
+export function sagaId(
+  identity: { tenant: string; saga: string; key: string },
+  crypto: Crypto,
+  text: Text,
+): string {
+  const hash = hashOf([identity.tenant, identity.saga, identity.key], crypto, text);
+  return `sga_${base32(hash.subarray(0, 16))}`;
+}
+
 const DELIVERY_ID = /^dlv_([0-9a-z]{26})([0-9a-z]{13})$/;
 
 /** The event and the subscription's hash of a delivery id, or null if it is none. */

@@ -158,3 +158,27 @@ export const RECONCILE_BIG_GRACE_MS = 600_000;
 export const EXPLAINED_RULES_MAX = 10_000;
 /** Events that a pattern is tried on in one call. */
 export const RULE_TEST_CASES_MAX = 100;
+
+/** Steps of a saga, those of its branches included; with retries and a person's commands within 10,000 entries. */
+export const SAGA_STEPS_MAX = 200;
+/** A request's body as a template, in characters; what is rendered may have as many bytes. */
+export const SAGA_BODY_BYTES_MAX = 262_144;
+/** What starts an instance, as JSON: it is kept in one row of its object (2 MB). */
+export const SAGA_INPUT_BYTES_MAX = 1_000_000;
+/** Of a step's answer that later steps may refer to; a longer one is not kept. */
+export const SAGA_OUTPUT_BYTES_MAX = 65_536;
+export const SAGA_TIMEOUT_SECONDS_DEFAULT = 10;
+/** Rows of one instance's journal: a saga of 200 steps with all its retries has fewer. */
+export const SAGA_JOURNAL_ROWS_MAX = 10_000;
+/** An alarm this far ahead stands behind every drive; what a dead process left is taken up then. */
+export const SAGA_WATCHDOG_MS = 10_000;
+/** An index that did not answer is told again after this time. */
+export const SAGA_INDEX_RETRY_MS = 30_000;
+/** An instance that is in the index but has not begun is asked after this time. */
+export const SAGA_STARTING_MS = 60_000;
+/** Instances that one event ends waits of. */
+export const SAGA_CORRELATED_MAX = 100;
+/** Instances that one sweep looks at. */
+export const SAGA_SWEEP_PAGE = 100;
+/** What is in the index and never began is forgotten after this time: nobody is told of it any more. */
+export const SAGA_NEVER_BEGUN_MS = 86_400_000;

@@ -10,10 +10,10 @@ import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/identity.ts";
 import type { Json } from "./json.ts";
 import { ATTEMPT_TIMEOUT_MS_DEFAULT, BODY_BYTES_DEFAULT_MAX, CONNECTIONS_MAX } from "./limits.ts";
 import type { Priority } from "./priority.ts";
-import type { Limit, Source, Target } from "./tenant.ts";
+import type { Limit, SagaDefinition, Source, Target } from "./tenant.ts";
 import type { VerifyConfig } from "./verify/config.ts";
 
-export const RESOURCE_KINDS = ["source", "target", "rule"] as const;
+export const RESOURCE_KINDS = ["source", "target", "rule", "saga"] as const;
 export type ResourceKind = (typeof RESOURCE_KINDS)[number];
 
 export interface LimitBody {
@@ -36,7 +36,16 @@ export interface SourceBody {
   readonly bytesMax?: number | undefined;
 }
 
-export interface TargetBody {
+export type TargetBody = HttpTargetBody | SagaTargetBody;
+
+export interface SagaTargetBody {
+  readonly kind: "saga";
+  readonly saga: string;
+  readonly retry?: RetryPolicy | undefined;
+  readonly paused?: boolean | undefined;
+}
+
+export interface HttpTargetBody {
   readonly kind: "http";
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -77,7 +86,7 @@ export interface Stored<Doc> {
 export type SourceDoc = Omit<SourceBody, "verify"> & {
   readonly verify: Readonly<Record<string, string | number>>;
 };
-export type TargetDoc = Omit<TargetBody, "secrets"> & {
+export type TargetDoc = (Omit<HttpTargetBody, "secrets"> | SagaTargetBody) & {
   /** Set by the router when the receiver said that it is gone; a PUT or a resume clears it. */
   readonly disabled?: { readonly reason: string; readonly at: string };
 };
@@ -147,6 +156,7 @@ function verifyOf(open: SourceDoc["verify"], values: readonly string[]): VerifyC
 
 /** Takes the secrets and the credential headers out of a target. */
 export function storeTarget(body: TargetBody): Stored<TargetDoc> {
+  if (body.kind === "saga") return { doc: body, secrets: null };
   const { secrets, headers, ...rest } = body;
   const entries = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
   const credentials = entries.filter(([name]) => isCredentialHeader(name ?? ""));
@@ -161,19 +171,35 @@ export function storeTarget(body: TargetBody): Stored<TargetDoc> {
 }
 
 /** The target that the hot path uses; the opposite of `storeTarget`. */
-export function targetOf(id: string, { doc, secrets }: Stored<TargetDoc>): Target {
-  return {
+export function targetOf(
+  id: string,
+  { doc, secrets }: Stored<TargetDoc>,
+  definitionOf: (saga: string) => SagaDefinition | null,
+): Target {
+  const common = {
     id,
+    retry: doc.retry ?? STANDARD_LADDER,
+    closed: doc.disabled !== undefined ? "disabled" : doc.paused === true ? "paused" : null,
+  } as const;
+  if (doc.kind === "saga") {
+    return {
+      ...common,
+      ...{ url: "", headers: {}, signingKeys: [], timeoutMs: ATTEMPT_TIMEOUT_MS_DEFAULT },
+      gate: { concurrency: CONNECTIONS_MAX, perSecond: null },
+      saga: { name: doc.saga, definition: definitionOf(doc.saga) },
+    };
+  }
+  return {
+    ...common,
     url: doc.url,
     headers: { ...doc.headers, ...secrets?.headers },
     signingKeys: (secrets?.values ?? []).flatMap((secret) => signingKey(secret) ?? []),
     timeoutMs: doc.timeoutMs ?? ATTEMPT_TIMEOUT_MS_DEFAULT,
-    retry: doc.retry ?? STANDARD_LADDER,
     gate: {
       concurrency: doc.gate?.concurrency ?? CONNECTIONS_MAX,
       perSecond: doc.gate?.perSecond ?? null,
     },
-    closed: doc.disabled !== undefined ? "disabled" : doc.paused === true ? "paused" : null,
+    saga: null,
   };
 }
 

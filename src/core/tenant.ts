@@ -4,6 +4,7 @@ import type { RetryPolicy } from "./deliver/retry.ts";
 import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/events.ts";
 import type { RuleSet } from "./pattern/index.ts";
 import type { Priority } from "./priority.ts";
+import type { SagaDoc } from "./saga/definition.ts";
 import type { VerifyConfig } from "./verify/verify.ts";
 
 export interface Limit extends Rate {
@@ -31,8 +32,22 @@ export interface Target {
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
   readonly gate: Gate;
+  /** Null for one that is called over HTTP. */
+  readonly saga: SagaTarget | null;
   /** Why nothing is sent to it now: an operator paused it, or it answered 410. */
   readonly closed: "paused" | "disabled" | null;
+}
+
+/** Each event starts an instance of a saga, or ends a wait of one. */
+export interface SagaTarget {
+  readonly name: string;
+  /** Null when there is no such saga any more. */
+  readonly definition: SagaDefinition | null;
+}
+
+export interface SagaDefinition {
+  readonly version: number;
+  readonly doc: SagaDoc;
 }
 
 export interface Gate {

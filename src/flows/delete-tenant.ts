@@ -40,7 +40,8 @@ async function removeOne(
   const { job, tenant, revision, ageMs, existsAgain } = deletion;
   // Who deleted it may have failed to: an isolate that still knows it would go on accepting for it.
   if (!existsAgain) await ports.limiter.announce(tenant, revision);
-  let removed = 0;
+  const sagas = await eraseSagas(deletion, ports);
+  let removed = sagas;
   for (let page = 0; ; page += 1) {
     // Rows first: one that is owed must not be found without its bytes.
     const rows = await remover.rows(deletion, REMOVE_PAGE);
@@ -49,12 +50,22 @@ async function removeOne(
     removed += rows.removed + objects.removed;
     // Only what looked for everything after the last consumer had to stop has seen everything: the ledger
     // refuses the results of one that comes later, the archive asks nobody for a token.
-    const isDone = !more && (isQuiet || ageMs >= DELETION_SETTLES_MS);
+    const isDone = !more && sagas < REMOVE_PAGE && (isQuiet || ageMs >= DELETION_SETTLES_MS);
     if (isDone && !existsAgain) await ports.limiter.forget(tenant);
     await remover.note(job, rows.removed + objects.removed, isDone);
     if (isDone) ports.log.info("tenant-removed", { tenant, job });
     if (!more || page + 1 >= REMOVE_PAGES_MAX) return { removed, more };
   }
+}
+
+/** A page of the instances of the tenant's sagas, wherever they stand; answers how many. */
+async function eraseSagas({ tenant, beforeMs }: Deletion, ports: DeliverPorts): Promise<number> {
+  const ids = await ports.sagaIndex.ofTenant(tenant, beforeMs, REMOVE_PAGE);
+  for (const id of ids) {
+    await ports.sagas.erase(id);
+    await ports.sagaIndex.forget(tenant, id);
+  }
+  return ids.length;
 }
 
 const NOT_YET: Removed = { removed: 0, more: true };

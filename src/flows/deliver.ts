@@ -9,6 +9,7 @@ import type { AttemptRecord, DeliveryResult } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import type { OutgoingRequest } from "../ports/transport.ts";
 import type { Duty } from "./claim.ts";
+import { deliverToSaga } from "./deliver-to-saga.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
 
@@ -28,7 +29,11 @@ export async function attempt(
   ports: DeliverPorts,
 ): Promise<Attempted | null> {
   const startedAtMs = ports.clock.nowMs();
-  const answer = await sendOnce(duty, target, startedAtMs, ports).catch((error: unknown) => {
+  const sending =
+    target.saga === null
+      ? sendOnce(duty, target, startedAtMs, ports)
+      : deliverToSaga(duty.held, target.saga, ports);
+  const answer = await sending.catch((error: unknown) => {
     ports.log.warn("attempt-not-made", { delivery: duty.id, error: errorText(error) });
     return null;
   });

@@ -2,7 +2,13 @@
  * The sweeper: what the ledger still owes and no message carries any more is sent again. Messages and
  * alarms are hints; this pass over the ledger is the guarantee.
  */
-import { DELETIONS_MAX, OPENINGS_MAX } from "../core/limits.ts";
+import {
+  DELETIONS_MAX,
+  OPENINGS_MAX,
+  SAGA_NEVER_BEGUN_MS,
+  SAGA_SWEEP_PAGE,
+  SWEEP_GRACE_MS,
+} from "../core/limits.ts";
 import { errorText } from "../ports/log.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { type Revived, revive } from "./revive.ts";
@@ -15,6 +21,8 @@ export interface Swept extends Readonly<Revived> {
   readonly relayed: number;
   /** Parked deliveries whose target was opened or deleted, and whose release was not finished. */
   readonly released: number;
+  /** Instances of sagas that had not woken by themselves. */
+  readonly sagas: number;
   /** Rows of an expired generation that went, and those kept because something is still owed. */
   readonly dropped: number;
   readonly carried: number;
@@ -31,7 +39,16 @@ export type SweepScope =
 /** One bounded pass. Never rejects: a part that fails is logged, and the others have their turn. */
 export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swept> {
   const swept = {
-    ...{ relayed: 0, released: 0, revived: 0, unreadable: 0, dropped: 0, carried: 0, removed: 0 },
+    ...{
+      relayed: 0,
+      released: 0,
+      revived: 0,
+      unreadable: 0,
+      sagas: 0,
+      dropped: 0,
+      carried: 0,
+      removed: 0,
+    },
     complete: true,
   };
   async function part(name: string, work: () => Promise<void>): Promise<void> {
@@ -51,6 +68,9 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     }
   });
   await part("due", () => revive(scope, swept, ports));
+  await part("sagas", async () => {
+    swept.sagas = await wakeSagas(scope, ports);
+  });
   await part("generations", async () => {
     // Once a generation it does something; otherwise it costs one read.
     const expired = await ports.ledger.expire(ports.clock.nowMs());
@@ -69,6 +89,22 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
   if (Object.values(counts).some((count) => count > 0))
     ports.log.info("swept", { scope, ...swept });
   return swept;
+}
+
+/** Instances that their alarm should have woken; what never began is asked, and forgotten in the end. */
+async function wakeSagas(scope: SweepScope, ports: DeliverPorts): Promise<number> {
+  const nowMs = ports.clock.nowMs();
+  const graceMs = scope === "overdue" ? SWEEP_GRACE_MS : 0;
+  const overdue = await ports.sagaIndex.overdue(nowMs - graceMs, SAGA_SWEEP_PAGE);
+  const woken = await Promise.all(
+    overdue.map(async ({ tenant, id, isStarting, startedAtMs }) => {
+      const isThere = await ports.sagas.wake(id);
+      const isForgotten = !isThere && isStarting && startedAtMs < nowMs - SAGA_NEVER_BEGUN_MS;
+      if (isForgotten) await ports.sagaIndex.forget(tenant, id);
+      return isThere;
+    }),
+  );
+  return woken.filter((isThere) => isThere).length;
 }
 
 /**

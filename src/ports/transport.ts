@@ -2,12 +2,17 @@
 import type { Answer } from "../core/deliver/outcome.ts";
 
 export interface OutgoingRequest {
+  /** POST if it is left out. */
+  readonly method?: string;
   readonly url: string;
   readonly headers: ReadonlyMap<string, string>;
+  /** Of no bytes: none. */
   readonly body:
     | Uint8Array
     | { readonly stream: ReadableStream<Uint8Array>; readonly bytes: number };
   readonly timeoutMs: number;
+  /** Of the answer, if more or less than a delivery keeps. */
+  readonly answerBytesMax?: number;
 }
 
 export interface Transport {

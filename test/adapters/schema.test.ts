@@ -68,7 +68,8 @@ describe("the migrated database", () => {
     );
     const expected = configs.flatMap(({ indexes }) => indexes.map((index) => index.config.name));
     expect(rows.map(({ name }) => name).sort()).toEqual(expected.sort());
-    // All of them are partial: what succeeds at once never touches them.
-    expect(rows.filter(({ sql }) => !/ WHERE /.test(sql))).toEqual([]);
+    // Those of events and deliveries are partial: what succeeds at once never touches them.
+    const whole = rows.filter(({ sql }) => !/ WHERE /.test(sql)).map(({ name }) => name);
+    expect(whole).toEqual(["saga_instances_time"]);
   });
 });

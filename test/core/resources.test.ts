@@ -4,12 +4,12 @@ import { describe, expect, it } from "vitest";
 import { encodeBase64 } from "../../src/core/bytes.ts";
 import { STANDARD_LADDER } from "../../src/core/deliver/retry.ts";
 import {
+  type HttpTargetBody,
   limitOf,
   type SourceBody,
   sourceOf,
   storeSource,
   storeTarget,
-  type TargetBody,
   targetOf,
 } from "../../src/core/resources.ts";
 import type { VerifyConfig } from "../../src/core/verify/config.ts";
@@ -59,7 +59,9 @@ const signing = fc
 const CREDENTIAL_HEADERS = ["Authorization", "X-Auth-Token", "x-api-key", "Cookie"];
 const OPEN_HEADERS = ["X-Region", "accept-language"];
 
-const target: fc.Arbitrary<TargetBody> = fc.record(
+const noSaga = () => null;
+
+const target: fc.Arbitrary<HttpTargetBody> = fc.record(
   {
     kind: fc.constant("http" as const),
     url: fc.constant("https://receiver.example.com/in"),
@@ -127,10 +129,11 @@ describe("a stored target", () => {
     fc.assert(
       fc.property(target, (body) => {
         const stored = storeTarget(body);
-        const { headers } = targetOf("pager", {
-          doc: read(stored.doc),
-          secrets: read(stored.secrets),
-        });
+        const { headers } = targetOf(
+          "pager",
+          { doc: read(stored.doc), secrets: read(stored.secrets) },
+          noSaga,
+        );
         const wanted = Object.entries(body.headers ?? {});
         expect(headers).toEqual(
           Object.fromEntries(wanted.map(([each, value]) => [each.toLowerCase(), value])),
@@ -152,15 +155,15 @@ describe("a stored target", () => {
   it("signs with every secret that was saved", () => {
     fc.assert(
       fc.property(target, (body) => {
-        const { signingKeys } = targetOf("pager", storeTarget(body));
+        const { signingKeys } = targetOf("pager", storeTarget(body), noSaga);
         expect(signingKeys.map((key) => `whsec_${encodeBase64(key)}`)).toEqual(body.secrets ?? []);
       }),
     );
   });
 
   it("without settings has the documented ones", () => {
-    const body: TargetBody = { kind: "http", url: "https://receiver.example.com/" };
-    expect(targetOf("pager", storeTarget(body))).toEqual({
+    const body: HttpTargetBody = { kind: "http", url: "https://receiver.example.com/" };
+    expect(targetOf("pager", storeTarget(body), noSaga)).toEqual({
       id: "pager",
       url: body.url,
       headers: {},
@@ -169,7 +172,18 @@ describe("a stored target", () => {
       retry: STANDARD_LADDER,
       gate: { concurrency: 6, perSecond: null },
       closed: null,
+      saga: null,
     });
+  });
+
+  it("of a saga knows its definition, and that there is none any more", () => {
+    const definition = { version: 3, doc: { steps: [] } };
+    const stored = storeTarget({ kind: "saga", saga: "order", paused: true });
+    expect(targetOf("orders", stored, () => definition)).toMatchObject({
+      saga: { name: "order", definition },
+      closed: "paused",
+    });
+    expect(targetOf("orders", stored, noSaga).saga).toEqual({ name: "order", definition: null });
   });
 
   it("is closed while it is paused, and disabled rather than paused when it is both", () => {
@@ -178,9 +192,11 @@ describe("a stored target", () => {
       url: "https://a.example",
       paused: true,
     });
-    expect(targetOf("pager", { doc, secrets: kept }).closed).toBe("paused");
+    expect(targetOf("pager", { doc, secrets: kept }, noSaga).closed).toBe("paused");
     const disabled = { reason: "410", at: "2026-01-01T00:00:00.000Z" };
-    expect(targetOf("pager", { doc: { ...doc, disabled }, secrets: kept }).closed).toBe("disabled");
+    expect(targetOf("pager", { doc: { ...doc, disabled }, secrets: kept }, noSaga).closed).toBe(
+      "disabled",
+    );
   });
 });
 

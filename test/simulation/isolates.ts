@@ -132,6 +132,8 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         limiter: wiredLimiter(stores, invocation.life),
         outbox: wiredOutbox(stores, invocation.life),
         queues: wiredQueues(stores, invocation.life, sweeps?.offered),
+        sagaIndex: stores.sagas.index,
+        sagas: stores.sagas,
         transport: wiredTransport(stores, invocation),
       }),
     };

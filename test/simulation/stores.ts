@@ -13,6 +13,7 @@ import { createMemoryDeletions, type MemoryDeletions } from "../support/memory-d
 import { createMemoryLedger, type MemoryLedger } from "../support/memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "../support/memory-limiter.ts";
 import { createMemoryQueues, type MemoryQueues } from "../support/memory-queues.ts";
+import { createMemorySagas, type MemorySagas } from "../support/memory-sagas.ts";
 import { createMemoryTenants, type MemoryTenants } from "../support/memory-tenants.ts";
 import type { Chance } from "./chance.ts";
 import { createLife } from "./life.ts";
@@ -36,6 +37,7 @@ export interface Stores {
   readonly limiter: MemoryLimiter;
   readonly outbox: SimulatedOutbox;
   readonly queues: MemoryQueues;
+  readonly sagas: MemorySagas;
   readonly tenants: MemoryTenants;
   readonly receivers: Receivers;
   readonly wire: Wire;
@@ -60,6 +62,10 @@ export interface StoresOptions {
   readonly onVisible: (role: QueueRole, atMs: number) => void;
   readonly onArmed: (atMs: number) => void;
 }
+
+const NOWHERE = {
+  send: (): Promise<never> => Promise.reject(new Error("no saga runs here")),
+};
 
 export function createStores(options: StoresOptions): Stores {
   const { scenario, scheduler, weather, chance, trace, violations } = options;
@@ -100,6 +106,7 @@ export function createStores(options: StoresOptions): Stores {
     archive,
     outbox,
     queues,
+    sagas: createMemorySagas({ clock, log: traceLog(trace, "saga"), transport: NOWHERE }),
     tenants,
     wire,
     claims,

@@ -15,6 +15,7 @@ import { createMemoryLedger, type MemoryLedger } from "./memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "./memory-limiter.ts";
 import { createMemoryOutbox, type MemoryOutbox } from "./memory-outbox.ts";
 import { createMemoryQueues, type MemoryQueues } from "./memory-queues.ts";
+import { createMemorySagas, type MemorySagas } from "./memory-sagas.ts";
 import { createMemoryLog, createSeededRandom, type MemoryLog } from "./memory-system.ts";
 import { createMemoryTenants, type MemoryTenants } from "./memory-tenants.ts";
 import { createMemoryTransport, type MemoryTransport } from "./memory-transport.ts";
@@ -29,6 +30,7 @@ export interface World {
   readonly log: MemoryLog;
   readonly outbox: MemoryOutbox;
   readonly queues: MemoryQueues;
+  readonly sagas: MemorySagas;
   readonly tenants: MemoryTenants;
   readonly transport: MemoryTransport;
 }
@@ -44,6 +46,7 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
   const ledger = createMemoryLedger(clock, tenants);
   const queues = createMemoryQueues(clock);
   const log = createMemoryLog();
+  const transport = createMemoryTransport(() => clock.nowMs());
   return {
     archive,
     clock,
@@ -58,8 +61,9 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
     log,
     outbox: createMemoryOutbox(clock, queues, platformText, log),
     queues,
+    sagas: createMemorySagas({ clock, log, transport }),
     tenants,
-    transport: createMemoryTransport(() => clock.nowMs()),
+    transport,
   };
 }
 
@@ -83,6 +87,7 @@ export function createIsolate(
     ledgerProbe: createProbe(world.clock),
     meter: createMeter(),
     random: createSeededRandom(options.seed ?? 1),
+    sagaIndex: world.sagas.index,
     text: platformText,
     ...options.broken,
   };

@@ -138,7 +138,7 @@ function targetOf(
     timeoutMs: 15_000,
     retry: { delaysSeconds: [5, 300] },
     gate: { concurrency: 6, perSecond: null },
-    closed: null,
+    ...{ closed: null, saga: null },
     ...more,
   };
 }

@@ -24,6 +24,11 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
     () => router.admin.get("poison-messages"),
     ({ body }) => body.items.length > 0,
   );
+  const steps = [{ name: "wait", approve: { timeoutSeconds: 3_600 } }];
+  await router.admin.put(`${tenant.path}/sagas/${id}-saga`, { steps });
+  const { body: instance } = await router.admin.post(`${tenant.path}/sagas/${id}-saga/instances`, {
+    input: {},
+  });
   return {
     tenant: id,
     source: `${id}-hooks`,
@@ -33,5 +38,8 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
     delivery,
     job: job.id,
     message: poison.items[0].id,
+    saga: `${id}-saga`,
+    instance: instance.id,
+    command: "pause",
   };
 }

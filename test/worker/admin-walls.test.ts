@@ -128,6 +128,9 @@ function bodyFor({ path }: Documented): unknown {
     test: { pattern: { source: ["open"] }, event: {} },
     discard: { reason: "of no use" },
     resend: { reason: "sent too early" },
+    saga: { steps: [{ name: "a", delay: { seconds: 60 } }] },
+    instances: { input: {} },
+    "{command}": { reason: "a look" },
   };
   return bodies[path.split("/").at(-1) ?? ""] ?? bodies[namesIn(path)[1] ?? ""];
 }

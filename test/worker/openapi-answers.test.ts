@@ -64,7 +64,39 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
       retry: { maxAttempts: 3, initialSeconds: 1, factor: 2, maxSeconds: 10 },
       gate: { concurrency: 2, perSecond: 10, adaptive: true },
     },
+    { kind: "saga", saga: named["saga"], retry: { delaysSeconds: [1] } },
   ],
+  [`put ${TENANT}/sagas/{saga}`]: [
+    {
+      ...{ key: "$.data.id", correlation: "$.data.id", deadlineSeconds: 60, description: "None." },
+      steps: [
+        {
+          ...{
+            name: "a",
+            when: { input: { data: { n: [1] } } },
+            optional: true,
+            timeoutSeconds: 5,
+          },
+          action: { http: { url: "https://x.example/{{$.input.id}}", method: "PUT", body: 1 } },
+          compensate: { http: { url: "https://x.example/", headers: { "x-a": "b" } } },
+          ...{ retry: { delaysSeconds: [1] }, settle: "hold" },
+        },
+        {
+          parallel: [
+            [{ name: "b", delay: { seconds: 1 } }],
+            [{ name: "c", delay: { seconds: 2 } }],
+          ],
+        },
+        { name: "d", wait: { event: { type: ["x"] }, correlation: "$.id", timeoutSeconds: 1 } },
+        { name: "e", pivot: true, approve: { timeoutSeconds: 1, onTimeout: "stuck" } },
+      ],
+    },
+  ],
+  [`post ${TENANT}/sagas/{saga}/instances`]: [
+    { input: { data: { id: 1 } }, key: "another", correlationId: "c" },
+    { input: null },
+  ],
+  [`post ${TENANT}/saga-instances/{instance}/{command}`]: [{ reason: "a look", expectedRev: 1 }],
   [`put ${TENANT}/rules/{rule}`]: [
     {
       pattern: { type: [{ prefix: "order." }] },

@@ -25,11 +25,15 @@ const CONTRACT = [
   "post /in/{tenant}/{source}",
   "get /admin/tenants",
   ...["get", "put", "delete"].map((method) => `${method} ${TENANT}`),
-  ...["source", "target", "rule"].flatMap((kind) => [
+  ...["source", "target", "rule", "saga"].flatMap((kind) => [
     `get ${TENANT}/${kind}s`,
     ...["get", "put", "delete"].map((method) => `${method} ${TENANT}/${kind}s/{${kind}}`),
   ]),
   `post ${TENANT}/rules/test`,
+  `post ${TENANT}/sagas/{saga}/instances`,
+  `get ${TENANT}/saga-instances`,
+  `get ${TENANT}/saga-instances/{instance}`,
+  `post ${TENANT}/saga-instances/{instance}/{command}`,
   `get ${TENANT}/events`,
   `get ${TENANT}/events/{event}`,
   `get ${TENANT}/events/{event}/body`,

@@ -23,7 +23,7 @@ export const resources = sqliteTable(
   "resources",
   {
     tenant: text().notNull(),
-    kind: text({ enum: ["source", "target", "rule"] }).notNull(),
+    kind: text({ enum: ["source", "target", "rule", "saga"] }).notNull(),
     id: text().notNull(),
     doc: text().notNull(),
     sealed: text(),
@@ -166,4 +166,35 @@ export const jobs = sqliteTable(
     updatedAt: integer("updated_at").notNull(),
   },
   (table) => [index("jobs_running").on(table.id).where(sql`state = 'running'`)],
+);
+
+/** Instances of sagas, as far as one is found by it: the truth is in its object. */
+export const sagaInstances = sqliteTable(
+  "saga_instances",
+  {
+    tenant: text().notNull(),
+    id: text().notNull(),
+    saga: text().notNull(),
+    /** Of the definition that it runs by. */
+    version: integer().notNull(),
+    key: text().notNull(),
+    correlationId: text("correlation_id"),
+    status: text().notNull(),
+    paused: integer().notNull(),
+    step: text(),
+    reason: text(),
+    rev: integer().notNull(),
+    /** By then its object wakes by itself; the sweeper looks for those that did not. */
+    dueAt: integer("due_at"),
+    startedAt: integer("started_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenant, table.id] }),
+    index("saga_instances_time").on(table.tenant, table.startedAt, table.id),
+    index("saga_instances_correlation")
+      .on(table.tenant, table.correlationId, table.startedAt, table.id)
+      .where(sql`correlation_id IS NOT NULL`),
+    index("saga_instances_due").on(table.dueAt).where(sql`due_at IS NOT NULL`),
+  ],
 );

@@ -12,7 +12,8 @@ import {
   type TenantBody,
   targetOf,
 } from "../../core/resources.ts";
-import type { Limit, Rule, Source, Target, Tenant } from "../../core/tenant.ts";
+import { unpack } from "../../core/saga/text.ts";
+import type { Limit, Rule, SagaDefinition, Source, Target, Tenant } from "../../core/tenant.ts";
 import type { TenantStore } from "../../ports/directory.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Vault } from "../../ports/vault.ts";
@@ -20,7 +21,7 @@ import { number, type Row, type Session, text } from "./session.ts";
 
 const TENANT = "SELECT doc, revision FROM tenants WHERE id = ?1";
 const RESOURCES = `
-SELECT kind, id, doc, sealed FROM resources WHERE tenant = ?1 ORDER BY kind, id`;
+SELECT kind, id, doc, sealed, version FROM resources WHERE tenant = ?1 ORDER BY kind, id`;
 
 export function createTenantStore(session: Session, vault: Vault, log: Log): TenantStore {
   return {
@@ -34,6 +35,7 @@ export function createTenantStore(session: Session, vault: Vault, log: Log): Ten
       const sources = new Map<string, Source>();
       const targets = new Map<string, Target>();
       const rules: RuleRow[] = [];
+      const sagas = new Map<string, SagaDefinition>();
       for (const resource of resourceRows ?? []) {
         const name = text(resource.id);
         const kind = text(resource.kind);
@@ -41,12 +43,20 @@ export function createTenantStore(session: Session, vault: Vault, log: Log): Ten
           rules.push({ id: name, doc: text(resource.doc) });
           continue;
         }
+        if (kind === "saga") {
+          // Before the targets that name it, by the order of the rows.
+          sagas.set(name, { version: number(resource.version), doc: unpack(text(resource.doc)) });
+          continue;
+        }
         const secrets = await open(vault, `${id}/${kind}/${name}`, resource);
         const doc = JSON.parse(text(resource.doc));
         if (kind === "source") {
           const fingerprint = (secret: string) => vault.fingerprint(`${id}/${name}`, secret);
           sources.set(name, sourceOf(name, { doc: doc as SourceDoc, secrets }, fingerprint));
-        } else targets.set(name, targetOf(name, { doc: doc as TargetDoc, secrets }));
+        } else {
+          const definitionOf = (saga: string) => sagas.get(saga) ?? null;
+          targets.set(name, targetOf(name, { doc: doc as TargetDoc, secrets }, definitionOf));
+        }
       }
       const limit = limitOf((JSON.parse(text(row.doc)) as TenantBody).limit);
       return assemble(id, number(row.revision), limit, sources, targets, rules, log);

@@ -1,0 +1,154 @@
+/** The shape of a saga and of what is shown of its instances. */
+import * as z from "zod";
+import { refusedAddress } from "../../src/core/deliver/target-url.ts";
+import { COMMANDS } from "../../src/core/saga/commands.ts";
+import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
+import { SAGA_STATUSES } from "../../src/core/saga/instance.ts";
+import { Count, Retry, Slug, Time } from "./schemas.ts";
+
+/** Names of steps stand in references: $.steps.reserve.output. */
+const StepName = z
+  .string()
+  .regex(/^[A-Za-z_][\w-]{0,62}$/, "letters, digits, _ and -; at most 63, not first a digit");
+const Seconds = z.number().positive().max(31_536_000);
+const Reference = z
+  .string()
+  .max(512)
+  .meta({ examples: ["$.data.orderId"] });
+
+const http = (allowPrivateTargets: boolean) =>
+  z.strictObject({
+    url: z
+      .string()
+      .max(2_048)
+      .check((context) => {
+        // Where a part comes from the event, the address is checked before each request, like every other.
+        const fixed = context.value.replace(/\{\{[^{}]*\}\}/g, "x");
+        const url = URL.canParse(fixed) ? new URL(fixed) : null;
+        const refused = refusedAddress(url, allowPrivateTargets);
+        if (refused === null) return;
+        context.issues.push({
+          code: "custom",
+          input: context.value,
+          message: refused,
+          params: { code: "target-refused" },
+        });
+      }),
+    method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).optional(),
+    headers: z
+      .record(z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,100}$/), z.string().max(4_096))
+      .optional(),
+    body: z.unknown().optional(),
+  });
+
+const step = (allowPrivateTargets: boolean) => {
+  const Http = http(allowPrivateTargets);
+  return z.strictObject({
+    name: StepName,
+    when: z.unknown().meta({ type: "object" }).optional(),
+    optional: z.boolean().optional(),
+    pivot: z.boolean().optional(),
+    action: z.strictObject({ http: Http }).optional(),
+    compensate: z.strictObject({ http: Http, retry: Retry.optional() }).optional(),
+    retry: Retry.optional(),
+    timeoutSeconds: z.number().positive().max(60).optional().describe("Of one attempt."),
+    settle: z.enum(SETTLES).optional(),
+    delay: z.strictObject({ seconds: Seconds }).optional(),
+    wait: z
+      .strictObject({
+        event: z.unknown().meta({ type: "object" }),
+        correlation: Reference.optional(),
+        timeoutSeconds: Seconds,
+        onTimeout: z.enum(ON_TIMEOUTS).optional(),
+      })
+      .optional(),
+    approve: z
+      .strictObject({ timeoutSeconds: Seconds, onTimeout: z.enum(ON_TIMEOUTS).optional() })
+      .optional(),
+  });
+};
+
+export const sagaBody = (allowPrivateTargets: boolean) => {
+  const Step = step(allowPrivateTargets);
+  const Parallel = z.strictObject({ parallel: z.array(z.array(Step).min(1)).min(2).max(20) });
+  return z.strictObject({
+    steps: z.array(z.union([Parallel, Step])).min(1),
+    key: Reference.optional().describe(
+      "The same key is the same instance; the event's id if left out.",
+    ),
+    correlation: Reference.optional(),
+    deadlineSeconds: Seconds.optional(),
+    description: z.string().max(1_000).optional(),
+  });
+};
+
+export const InstanceBody = z.strictObject({
+  input: z.unknown(),
+  key: z.string().min(1).max(256).optional(),
+  correlationId: z.string().min(1).max(256).optional(),
+});
+
+export const CommandBody = z.strictObject({
+  reason: z.string().regex(/\S/, "a reason is needed").max(500),
+  expectedRev: Count.optional().describe("Refused with 409 if the instance has changed since."),
+  step: StepName.optional(),
+  output: z.unknown().optional(),
+  approved: z.boolean().optional(),
+  seconds: Seconds.optional(),
+});
+
+export const CommandName = z.enum(COMMANDS);
+
+const Common = {
+  id: z.string(),
+  tenant: Slug,
+  saga: Slug,
+  version: Count,
+  key: z.string(),
+  correlationId: z.string().nullable(),
+  status: z.enum([...SAGA_STATUSES, "STARTING"]),
+  paused: z.boolean(),
+  reason: z.string().nullable(),
+  rev: Count,
+  startedAt: Time,
+  updatedAt: Time,
+};
+
+export const InstanceSummary = z
+  .object({ ...Common, step: z.string().nullable(), dueAt: Time.nullable() })
+  .meta({ id: "SagaInstanceSummary" });
+
+export const InstanceAnswer = z
+  .object({
+    ...Common,
+    inFlight: Count.describe("Requests under way; a paused instance with none is at rest."),
+    deadlineAt: Time.nullable(),
+    input: z.unknown(),
+    steps: z.array(
+      z.object({
+        name: z.string(),
+        kind: z.string(),
+        state: z.string(),
+        compensation: z.string(),
+        attempts: Count,
+        compensationAttempts: Count,
+        startOrder: Count.nullable(),
+        dueAt: Time.nullable(),
+        output: z.unknown(),
+        error: z.string().nullable(),
+      }),
+    ),
+    journal: z.array(
+      z.object({
+        rev: Count,
+        at: Time,
+        actor: z.object({
+          by: z.string(),
+          command: CommandName.optional(),
+          reason: z.string().optional(),
+        }),
+        entries: z.array(z.looseObject({ kind: z.string(), step: z.string().optional() })),
+      }),
+    ),
+  })
+  .meta({ id: "SagaInstance" });

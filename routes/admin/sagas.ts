@@ -1,0 +1,36 @@
+/** Sagas: their definitions. A change makes a new version; instances that run keep theirs. */
+import { isJsonObject, type Json } from "../../src/core/json.ts";
+import { hasSagaShape, sagaFaults } from "../../src/core/saga/check.ts";
+import type { SagaDoc } from "../../src/core/saga/definition.ts";
+import type { Operation } from "./operation.ts";
+import { resourceOperations } from "./resource.ts";
+import { sagaBody } from "./saga-schemas.ts";
+import { stored } from "./schemas.ts";
+
+export const sagaOperations: readonly Operation[] = resourceOperations<unknown>({
+  kind: "saga",
+  body: ({ allowPrivateTargets }) => sagaBody(allowPrivateTargets),
+  answer: stored(sagaBody(true).shape).meta({ id: "Saga" }),
+  async faults(sent, { app }) {
+    // What the schema refuses has no shape to be checked: it names the faults by itself.
+    if (!hasSagaShape(sent)) return [];
+    const isShaped = sagaBody(app.config.allowPrivateTargets).safeParse(
+      withoutReadOnly(sent),
+    ).success;
+    return isShaped ? sagaFaults(sent as unknown as SagaDoc) : [];
+  },
+  // As it was sent: numbers of its patterns and bodies keep their spelling.
+  store: async ({ sent }) => ({ doc: withoutReadOnly(sent), secrets: null }),
+});
+
+const OWN = ["steps", "key", "correlation", "deadlineSeconds", "description"];
+
+const withoutReadOnly = (sent: Json): Json =>
+  isJsonObject(sent)
+    ? Object.fromEntries(
+        Object.entries(sent).filter(([name]) => OWN.includes(name) || !READ_ONLY.has(name)),
+      )
+    : sent;
+
+/** Members of an answer that a PUT of a changed copy may bring back. */
+const READ_ONLY = new Set(["id", "version", "createdAt", "updatedAt"]);

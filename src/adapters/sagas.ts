@@ -1,0 +1,33 @@
+/** Instances of sagas: a Durable Object each, reached by RPC. What goes there and back is JSON text, exact. */
+import { stringifyJson } from "../core/json.ts";
+import { pack, unpack } from "../core/saga/text.ts";
+import type { Meter } from "../ports/meter.ts";
+import type { CommandAnswer, Sagas, SagaView } from "../ports/saga.ts";
+
+export interface SagaRpc extends Rpc.DurableObjectBranded {
+  start(start: string): Promise<string>;
+  view(): Promise<string | null>;
+  command(command: string, expectedRev: number | undefined): Promise<string>;
+  receive(eventId: string, event: string): Promise<boolean>;
+  wake(): Promise<boolean>;
+  erase(): Promise<void>;
+}
+
+export function createSagas(namespace: DurableObjectNamespace<SagaRpc>, meter: Meter): Sagas {
+  const object = (id: string) => {
+    meter.add("durable_object_calls");
+    return namespace.getByName(id);
+  };
+  return {
+    start: async (start) => unpack(await object(start.id).start(pack(start))),
+    async view(id) {
+      const view = await object(id).view();
+      return view === null ? null : unpack<SagaView>(view);
+    },
+    command: async (id, command, expectedRev) =>
+      unpack<CommandAnswer>(await object(id).command(pack(command), expectedRev)),
+    receive: (id, eventId, event) => object(id).receive(eventId, stringifyJson(event)),
+    wake: (id) => object(id).wake(),
+    erase: (id) => object(id).erase(),
+  };
+}

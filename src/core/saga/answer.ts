@@ -1,0 +1,48 @@
+/** What the answer to a request of a step means, and when it is made again. */
+import { type Answer, describe } from "../deliver/outcome.ts";
+import type { Json } from "../json.ts";
+import type { Entry, Instance, Outcome } from "./instance.ts";
+import type { Call } from "./plan.ts";
+import { retryDelayMs } from "./plan.ts";
+
+/** Statuses of 4xx that say nothing of the effect: it may be there already, or come later. */
+const UNKNOWN = new Set([408, 409, 425, 429]);
+
+/**
+ * 2xx has the effect, most of 4xx definitely has none, all else may have it: a timeout, a lost connection and
+ * 5xx say nothing. `output` is the body of a success, read.
+ */
+export function outcomeOf(answer: Answer, output: Json): Outcome {
+  const error = describe(answer);
+  if (answer.kind === "refused") return { kind: "rejected", error };
+  if (answer.kind !== "response") return { kind: "unknown", error };
+  const { status } = answer;
+  if (status >= 200 && status < 300) return { kind: "succeeded", output };
+  const isRejected = status >= 300 && status < 500 && !UNKNOWN.has(status);
+  return { kind: isRejected ? "rejected" : "unknown", error };
+}
+
+/** The entry of an answer; `random` is in [0, 1). */
+export function answerEntry(
+  instance: Instance,
+  { step, direction }: Call,
+  token: number,
+  outcome: Outcome,
+  at: { readonly nowMs: number; readonly random: number; readonly retryAfterMs: number | null },
+): Entry {
+  const definition = instance.saga.steps[step];
+  const state = instance.steps[step];
+  // A refused undo is tried again as well: it must be done in the end.
+  const isOver =
+    outcome.kind === "succeeded" || (outcome.kind === "rejected" && direction === "action");
+  const delayMs =
+    isOver || definition?.kind !== "action" || state === undefined
+      ? null
+      : retryDelayMs(instance, definition, state, direction, at.random, at.retryAfterMs);
+  const retryAtMs = delayMs === null ? null : at.nowMs + delayMs;
+  return { kind: "answer", step, direction, token, outcome, retryAtMs };
+}
+
+/** The same for every attempt; another direction or a person's "once more, as a new effect" makes another. */
+export const keyOf = (id: string, name: string, { direction }: Call, epoch: number): string =>
+  `sbx_${id}_${name}_${direction === "action" ? "a" : "c"}_${epoch}`;

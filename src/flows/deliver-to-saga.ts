@@ -1,0 +1,71 @@
+/** An event for a saga: it ends the waits of the instances that it belongs to, or starts one. */
+import type { Answer } from "../core/deliver/outcome.ts";
+import { bodyOf } from "../core/enqueue/record.ts";
+import { eventOf } from "../core/event.ts";
+import { readArchived } from "../core/ingest/events.ts";
+import { type Json, stringifyJson } from "../core/json.ts";
+import { SAGA_CORRELATED_MAX, SAGA_INPUT_BYTES_MAX } from "../core/limits.ts";
+import { correlationsOf, startOf } from "../core/saga/arrival.ts";
+import type { SagaTarget } from "../core/tenant.ts";
+import type { HeldEvent } from "./open-messages.ts";
+import type { DeliverPorts } from "./ports.ts";
+import { startSaga } from "./start-saga.ts";
+
+const done = (body: string): Answer => ({
+  kind: "response",
+  status: 200,
+  retryAfterMs: null,
+  body,
+});
+
+/**
+ * The same event again changes nothing: an instance is known by its key, what it has received by the event's id.
+ * An event that comes before its instance is held like a delivery that failed, and tried again. Rejects when a
+ * store does not answer, which is no attempt.
+ */
+export async function deliverToSaga(
+  held: HeldEvent,
+  { name, definition }: SagaTarget,
+  ports: DeliverPorts,
+): Promise<Answer> {
+  if (definition === null) return { kind: "refused", detail: `there is no saga "${name}"` };
+  const { record, frame } = held;
+  const event = eventOf(
+    record,
+    frame === null
+      ? { data: {}, omitted: "too-large" }
+      : readArchived(bodyOf(frame), record.contentType, ports.text),
+  );
+  const { tenant, id } = record;
+  const correlations = correlationsOf(definition.doc, event);
+  if (correlations === null) return start(tenant, name, definition, id, event, ports);
+  const found = await Promise.all(
+    correlations.map((correlationId) =>
+      ports.sagaIndex.list(tenant, { saga: name, correlationId }, null, SAGA_CORRELATED_MAX),
+    ),
+  );
+  const instances = found.flatMap(({ items }) => items.map((each) => each.id));
+  const heard = await Promise.all(instances.map((each) => ports.sagas.receive(each, id, event)));
+  if (heard.some((isThere) => isThere)) return done(instances.join(" "));
+  const detail = `no instance of "${name}" has the correlation id ${correlations.join(" or ")} yet`;
+  return { kind: "network", detail };
+}
+
+async function start(
+  tenant: string,
+  saga: string,
+  { version, doc }: NonNullable<SagaTarget["definition"]>,
+  eventId: string,
+  event: Json,
+  ports: DeliverPorts,
+): Promise<Answer> {
+  const characters = stringifyJson(event).length;
+  if (characters > SAGA_INPUT_BYTES_MAX) {
+    const detail = `an event of ${characters} characters starts no saga: ${SAGA_INPUT_BYTES_MAX} at most`;
+    return { kind: "refused", detail };
+  }
+  const { key = eventId, correlationId } = startOf(doc, event);
+  const request = { tenant, saga, version, doc, key, correlationId, input: event };
+  const { view } = await startSaga(request, ports);
+  return done(view.id);
+}

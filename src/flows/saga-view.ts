@@ -1,0 +1,61 @@
+/** An instance as people see it, and as the index has it. */
+import { type Instance, isEnded } from "../core/saga/instance.ts";
+import type { JournalRow, SagaStart, SagaSummary, SagaView, StepView } from "../ports/saga.ts";
+
+export function viewOf(
+  start: SagaStart,
+  instance: Instance,
+  rows: readonly JournalRow[],
+  inFlight: number,
+): SagaView {
+  const { id, tenant, saga, version, key, correlationId, startedAtMs, input } = start;
+  const { status, reason, deadlineAtMs, pausedAtMs } = instance;
+  return {
+    ...{ id, tenant, saga, version, key, correlationId, status, inFlight, reason, input },
+    ...{ paused: pausedAtMs !== null, rev: rows.length, startedAtMs, deadlineAtMs },
+    updatedAtMs: rows.at(-1)?.atMs ?? startedAtMs,
+    steps: instance.saga.steps.map(({ name, kind }, at) => stepView(name, kind, instance, at)),
+    journal: rows,
+  };
+}
+
+function stepView(name: string, kind: string, { steps }: Instance, at: number): StepView {
+  const state = steps[at];
+  if (state === undefined) throw new Error("a step without a state");
+  const { forward, undo, attempts, undoAttempts, startOrder, dueAtMs, output, error } = state;
+  return {
+    ...{
+      name,
+      kind,
+      state: forward,
+      compensation: undo,
+      attempts,
+      startOrder,
+      dueAtMs,
+      output,
+      error,
+    },
+    compensationAttempts: undoAttempts,
+  };
+}
+
+const UNDER_WAY = new Set(["started", "unknown", "waiting", "rejected", "given-up"]);
+
+export function summaryOf(
+  start: SagaStart,
+  instance: Instance,
+  rows: readonly JournalRow[],
+  untilMs: number | null,
+): SagaSummary {
+  const { id, tenant, saga, version, key, correlationId, startedAtMs } = start;
+  const { status, pausedAtMs, reason, steps } = instance;
+  const at = steps.findIndex(({ forward }) => UNDER_WAY.has(forward));
+  return {
+    ...{ id, tenant, saga, version, key, correlationId, status, reason, startedAtMs },
+    paused: pausedAtMs !== null,
+    step: isEnded(status) ? null : (instance.saga.steps[at]?.name ?? null),
+    rev: rows.length,
+    dueAtMs: isEnded(status) ? null : untilMs,
+    updatedAtMs: rows.at(-1)?.atMs ?? startedAtMs,
+  };
+}

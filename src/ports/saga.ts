@@ -1,0 +1,166 @@
+/** What one instance of a saga is kept in, and where it can be found. */
+import type { Json } from "../core/json.ts";
+import type { Command, CommandKind } from "../core/saga/commands.ts";
+import type { SagaDoc } from "../core/saga/definition.ts";
+import type { Entry, Instance, SagaStatus } from "../core/saga/instance.ts";
+
+/** The first row of a journal: all that an instance needs from outside. */
+export interface SagaStart {
+  readonly id: string;
+  readonly tenant: string;
+  readonly saga: string;
+  /** Of the definition, whose snapshot is `doc`. */
+  readonly version: number;
+  readonly doc: SagaDoc;
+  readonly key: string;
+  readonly correlationId: string | null;
+  readonly input: Json;
+  readonly startedAtMs: number;
+}
+
+/** Who did something, and with which command. */
+export interface Actor {
+  /** "system", "event" or "operator". */
+  readonly by: string;
+  readonly command?: CommandKind;
+  readonly reason?: string;
+}
+
+/** What one transaction appended. */
+export interface JournalRow {
+  readonly rev: number;
+  readonly atMs: number;
+  readonly actor: Actor;
+  readonly entries: readonly Entry[];
+}
+
+/** One instance's own storage. Every call is one transaction, done when it returns. */
+export interface SagaJournal {
+  read(): { readonly start: SagaStart; readonly rows: readonly JournalRow[] } | null;
+  begin(start: SagaStart): void;
+  append(row: JournalRow): void;
+  /** Milliseconds since 1970; null when there is none. */
+  setAlarm(atMs: number | null): Promise<void>;
+  /** Forgets everything. */
+  erase(): Promise<void>;
+}
+
+/** An instance as the index has it: what it is found by, and when it must be looked at. */
+export interface SagaSummary {
+  readonly id: string;
+  readonly tenant: string;
+  readonly saga: string;
+  readonly version: number;
+  readonly key: string;
+  readonly correlationId: string | null;
+  /** "STARTING" until its object has answered. */
+  readonly status: SagaStatus | "STARTING";
+  readonly paused: boolean;
+  /** Steps that are under way or waited for, by name. */
+  readonly step: string | null;
+  readonly reason: string | null;
+  /** Rises with every change of the instance. */
+  readonly rev: number;
+  /** By then its object wakes by itself; null when it waits for a person or has ended. */
+  readonly dueAtMs: number | null;
+  readonly startedAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+/** Where instances are found. Written before an instance starts, so that none is invisible. */
+export interface SagaIndex {
+  /** Nothing changes if it is there already. */
+  begin(summary: SagaSummary): Promise<void>;
+  /** A summary older than the one that is there changes nothing. */
+  put(summary: SagaSummary): Promise<void>;
+}
+
+/** An instance as people see it. */
+export interface SagaView {
+  readonly id: string;
+  readonly tenant: string;
+  readonly saga: string;
+  readonly version: number;
+  readonly key: string;
+  readonly correlationId: string | null;
+  readonly status: Instance["status"];
+  readonly paused: boolean;
+  /** Requests under way: a paused instance with none is at rest. */
+  readonly inFlight: number;
+  readonly reason: string | null;
+  readonly rev: number;
+  readonly startedAtMs: number;
+  readonly updatedAtMs: number;
+  readonly deadlineAtMs: number | null;
+  readonly input: Json;
+  readonly steps: readonly StepView[];
+  readonly journal: readonly JournalRow[];
+}
+
+export interface StepView {
+  readonly name: string;
+  readonly kind: string;
+  readonly state: Instance["steps"][number]["forward"];
+  readonly compensation: Instance["steps"][number]["undo"];
+  readonly attempts: number;
+  readonly compensationAttempts: number;
+  readonly startOrder: number | null;
+  readonly dueAtMs: number | null;
+  readonly output: Json;
+  readonly error: string | null;
+}
+
+export interface SagaQuery {
+  readonly saga?: string | undefined;
+  readonly status?: string | undefined;
+  readonly correlationId?: string | undefined;
+}
+
+/** Where a list goes on; instances are in the order of their start, the newest first. */
+export interface SagaPosition {
+  readonly startedAtMs: number;
+  readonly id: string;
+}
+
+export interface SagaDirectory extends SagaIndex {
+  list(
+    tenant: string,
+    query: SagaQuery,
+    after: SagaPosition | null,
+    count: number,
+  ): Promise<{ readonly items: readonly SagaSummary[]; readonly next: SagaPosition | null }>;
+  /** Instances that should have woken by themselves before `beforeMs`. */
+  overdue(
+    beforeMs: number,
+    count: number,
+  ): Promise<
+    readonly {
+      readonly tenant: string;
+      readonly id: string;
+      readonly startedAtMs: number;
+      /** Its object has not told yet that it has begun. */
+      readonly isStarting: boolean;
+    }[]
+  >;
+  forget(tenant: string, id: string): Promise<void>;
+  /** Of a tenant that was deleted: those that were started before. */
+  ofTenant(tenant: string, beforeMs: number, count: number): Promise<readonly string[]>;
+}
+
+export type CommandAnswer =
+  | { readonly kind: "done"; readonly view: SagaView }
+  | { readonly kind: "unknown" }
+  | { readonly kind: "rev-differs"; readonly rev: number }
+  | { readonly kind: "refused"; readonly isState: boolean; readonly detail: string };
+
+/** The instances themselves, wherever they are. An unknown id is an instance that was never started. */
+export interface Sagas {
+  start(start: SagaStart): Promise<{ readonly created: boolean; readonly view: SagaView }>;
+  view(id: string): Promise<SagaView | null>;
+  command(id: string, command: Command, expectedRev: number | undefined): Promise<CommandAnswer>;
+  /** Takes an event in, once; false when there is no such instance. */
+  receive(id: string, eventId: string, event: Json): Promise<boolean>;
+  /** Lets it go on if there is something to do; false when there is no such instance. */
+  wake(id: string): Promise<boolean>;
+  erase(id: string): Promise<void>;
+}

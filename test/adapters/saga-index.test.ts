@@ -1,0 +1,92 @@
+/** Where instances of sagas are found: D1 and the simulation's memory answer alike. */
+import { beforeAll, describe, expect, it } from "vitest";
+import { createSagaDirectory } from "../../src/adapters/d1/saga-index.ts";
+import type { SagaSummary } from "../../src/ports/saga.ts";
+import { createMemorySagaIndex } from "../support/memory-sagas.ts";
+import { freshTenant, SUBJECTS, session } from "./ledgers.ts";
+
+const DIRECTORIES = [
+  { name: "D1", directory: createSagaDirectory(session) },
+  { name: "memory", directory: createMemorySagaIndex() },
+];
+
+describe.each(DIRECTORIES)("the index in $name", ({ directory }) => {
+  let tenant = "";
+  const summary = (id: string, more: Partial<SagaSummary> = {}): SagaSummary => ({
+    ...{ id, tenant, saga: "order", version: 1, key: id, correlationId: null, status: "RUNNING" },
+    ...{ paused: false, step: null, reason: null, rev: 1, dueAtMs: null },
+    ...{ startedAtMs: 1_000, updatedAtMs: 1_000 },
+    ...more,
+  });
+  const idsOf = async (
+    query = {},
+    after: Parameters<typeof directory.list>[2] = null,
+    count = 10,
+  ) => (await directory.list(tenant, query, after, count)).items.map(({ id }) => id);
+
+  beforeAll(async () => {
+    tenant = freshTenant();
+    await SUBJECTS[0]?.ensure([tenant]);
+  });
+
+  it("begins an instance once, and knows it before it has begun", async () => {
+    await directory.begin(summary("a", { status: "STARTING", rev: 0 }));
+    await directory.begin(summary("a", { status: "STARTING", rev: 0, startedAtMs: 9_000 }));
+    const { items } = await directory.list(tenant, {}, null, 10);
+    expect(items).toEqual([summary("a", { status: "STARTING", rev: 0 })]);
+  });
+
+  it("takes no older summary than it has", async () => {
+    await directory.put(summary("a", { rev: 3, status: "STUCK", reason: "why" }));
+    await directory.put(summary("a", { rev: 2 }));
+    const { items } = await directory.list(tenant, {}, null, 10);
+    expect(items).toMatchObject([{ rev: 3, status: "STUCK", reason: "why" }]);
+    await directory.put(summary("a", { rev: 3, status: "STUCK", reason: "why", dueAtMs: 5 }));
+    expect((await directory.list(tenant, {}, null, 10)).items[0]?.dueAtMs).toBe(5);
+  });
+
+  it("lists the newest first, page by page, by saga, status and correlation id", async () => {
+    await directory.put(summary("b", { startedAtMs: 2_000, correlationId: "o-1" }));
+    await directory.put(summary("c", { startedAtMs: 2_000, correlationId: "o-1", saga: "refund" }));
+    await directory.put(summary("d", { startedAtMs: 3_000 }));
+    expect(await idsOf()).toEqual(["d", "c", "b", "a"]);
+    const first = await directory.list(tenant, {}, null, 2);
+    expect(first.items.map(({ id }) => id)).toEqual(["d", "c"]);
+    expect(await idsOf({}, first.next, 2)).toEqual(["b", "a"]);
+    expect((await directory.list(tenant, {}, first.next, 2)).next).toBeNull();
+    expect(await idsOf({ saga: "refund" })).toEqual(["c"]);
+    expect(await idsOf({ status: "STUCK" })).toEqual(["a"]);
+    expect(await idsOf({ correlationId: "o-1" })).toEqual(["c", "b"]);
+    expect(await idsOf({ correlationId: "o-1", saga: "order" })).toEqual(["b"]);
+    expect(await idsOf({ correlationId: "o-2" })).toEqual([]);
+  });
+
+  it("finds those that are overdue, the longest first", async () => {
+    await directory.put(summary("e", { startedAtMs: 4_000, status: "STARTING", dueAtMs: 2 }));
+    const mine = (await directory.overdue(6, 1_000)).filter((each) => each.tenant === tenant);
+    expect(mine).toEqual([
+      { tenant, id: "e", startedAtMs: 4_000, isStarting: true },
+      { tenant, id: "a", startedAtMs: 1_000, isStarting: false },
+    ]);
+    const before = await directory.overdue(5, 1_000);
+    expect(before.filter((each) => each.tenant === tenant).map(({ id }) => id)).toEqual(["e"]);
+  });
+
+  it("tells what a tenant left, and forgets it", async () => {
+    expect((await directory.ofTenant(tenant, 2_500, 10)).toSorted()).toEqual(["a", "b", "c"]);
+    await directory.forget(tenant, "b");
+    expect(await idsOf()).toEqual(["e", "d", "c", "a"]);
+  });
+});
+
+it("takes nothing of a tenant that is gone", async () => {
+  const directory = createSagaDirectory(session);
+  const gone = { ...{ id: "x", tenant: "gone", saga: "s", version: 1, key: "k" } };
+  const summary = {
+    ...({ ...gone, correlationId: null, status: "RUNNING", paused: false, step: null } as const),
+    ...{ reason: null, rev: 1, dueAtMs: null, startedAtMs: 1, updatedAtMs: 1 },
+  };
+  await directory.begin(summary);
+  await directory.put(summary);
+  expect((await directory.list("gone", {}, null, 10)).items).toEqual([]);
+});

@@ -1,0 +1,128 @@
+/** Faults of a saga that its shape does not show: all at once, each at its place. */
+import { describe, expect, it } from "vitest";
+import { sagaFaults } from "../../../src/core/saga/check.ts";
+import { compileSaga, type SagaDoc, type StepDoc } from "../../../src/core/saga/definition.ts";
+
+const http = (body?: StepDoc["when"]) => ({
+  http: { url: "https://x.example/", ...(body === undefined ? {} : { body }) },
+});
+const step = (name: string, more: Partial<StepDoc> = {}): StepDoc => ({
+  name,
+  action: http(),
+  ...more,
+});
+const faultsOf = (...steps: SagaDoc["steps"]) =>
+  sagaFaults({ steps }).map(({ pointer, code }) => `${pointer} ${code}`);
+
+describe("a saga", () => {
+  it("that is right has no fault, and runs as it is written", () => {
+    const doc: SagaDoc = {
+      key: "$.data.orderId",
+      deadlineSeconds: 60,
+      steps: [
+        step("a", { compensate: http("$.steps.a.output.id") }),
+        {
+          parallel: [
+            [step("b", { action: http("$.steps.a.output") }), step("c")],
+            [{ name: "d", delay: { seconds: 5 } }],
+          ],
+        },
+        { name: "e", wait: { event: { type: ["paid"] }, timeoutSeconds: 60 } },
+        step("f", { pivot: true, action: http({ all: ["$.steps.c.output", "$.steps.e.output"] }) }),
+      ],
+    };
+    expect(sagaFaults(doc)).toEqual([]);
+    const saga = compileSaga(doc);
+    expect(saga.sequence).toEqual([0, [[1, 2], [3]], 4, 5]);
+    expect(saga.steps.map(({ kind }) => kind).join(" ")).toBe(
+      "action action action delay wait action",
+    );
+    expect(saga.deadlineMs).toBe(60_000);
+  });
+
+  it.each([
+    ["a name twice", [step("a"), step("a")], ["/steps/1/name name-taken"]],
+    ["a step of no kind", [{ name: "a" }], ["/steps/0 one-kind"]],
+    ["a step of two kinds", [step("a", { delay: { seconds: 1 } })], ["/steps/0 one-kind"]],
+    [
+      "an undo of what does nothing",
+      [{ name: "a", delay: { seconds: 1 }, compensate: http() }],
+      ["/steps/0/compensate only-of-actions"],
+    ],
+    [
+      "a reference to a later step",
+      [step("a", { action: http("$.steps.b.output") }), step("b")],
+      ["/steps/0/action/http/body unknown-step"],
+    ],
+    [
+      "a circle of references",
+      [
+        step("a", { action: http("$.steps.b.output") }),
+        step("b", { action: http("$.steps.a.output") }),
+      ],
+      ["/steps/0/action/http/body unknown-step"],
+    ],
+    [
+      "a reference to itself",
+      [step("a", { action: http("$.steps.a.output") })],
+      ["/steps/0/action/http/body unknown-step"],
+    ],
+    [
+      "a reference into another branch",
+      [{ parallel: [[step("a")], [step("b", { action: http("$.steps.a.output") })]] }],
+      ["/steps/0/parallel/1/0/action/http/body unknown-step"],
+    ],
+    [
+      "a reference that names nothing",
+      [step("a", { action: http(["$.event.id", "{{$.steps.a}}"]) })],
+      ["/steps/0/action/http/body bad-reference", "/steps/0/action/http/body bad-reference"],
+    ],
+    [
+      "an undo that may come first and needs the output",
+      [step("a", { settle: "tombstone", compensate: http("$.steps.a.output.id") })],
+      ["/steps/0/compensate/http/body unknown-step"],
+    ],
+    [
+      "two pivots, one of them undone",
+      [step("a", { pivot: true }), step("b", { pivot: true, compensate: http() })],
+      ["/steps/1/pivot second-pivot", "/steps/1/compensate pivot-undone"],
+    ],
+    [
+      "an undo after the pivot",
+      [step("a", { pivot: true }), step("b", { compensate: http() })],
+      ["/steps/1/compensate undo-after-pivot"],
+    ],
+    [
+      "a pivot beside others",
+      [{ parallel: [[step("a", { pivot: true })], [step("b")]] }],
+      ["/steps/0/parallel/0/0/pivot pivot-in-parallel"],
+    ],
+    [
+      "a pivot that may fail",
+      [step("a", { pivot: true, optional: true })],
+      ["/steps/0/optional optional-pivot"],
+    ],
+    [
+      "a pattern that is none",
+      [step("a", { when: { input: "x" } })],
+      ["/steps/0/when/input bare-value"],
+    ],
+    [
+      "201 steps",
+      Array.from({ length: 201 }, (_, at) => step(`s${at}`)),
+      ["/steps too-many-steps"],
+    ],
+    [
+      "a body too large",
+      [step("a", { action: http("x".repeat(300_000)) })],
+      ["/steps/0/action/http/body body-too-large"],
+    ],
+  ] as const)("with %s is refused", (_, steps, faults) => {
+    expect(faultsOf(...(steps as SagaDoc["steps"]))).toEqual(faults);
+  });
+
+  it("with a key that names no place is refused", () => {
+    const faults = sagaFaults({ steps: [step("a")], key: "data.id", correlation: "$" });
+    expect(faults.map(({ pointer }) => pointer)).toEqual(["/key", "/correlation"]);
+  });
+});

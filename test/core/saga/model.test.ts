@@ -1,0 +1,47 @@
+/** Every run of small sagas, with crashes and a bad network, ends whole or undone; wrong ways to build it do not. */
+import { describe, expect, it } from "vitest";
+import { actionStep, type Budget, check, type Mutant, sagaOf } from "./model.ts";
+
+const two = sagaOf([actionStep("a"), actionStep("b")]);
+const three = sagaOf([actionStep("a"), actionStep("b"), actionStep("c")]);
+const parallel = sagaOf([actionStep("a"), actionStep("b"), actionStep("c")], [0, [[1], [2]]]);
+const pivot = sagaOf([
+  actionStep("a"),
+  actionStep("b", { isPivot: true, compensate: null, retry: { delaysSeconds: [1, 1, 1, 1] } }),
+]);
+const tombstone = sagaOf([actionStep("a", { settle: "tombstone" }), actionStep("b")]);
+
+const budget = (crashes: number, faults: number, rejections: number): Budget => {
+  return { crashes, faults, rejections };
+};
+
+describe("the decision core", () => {
+  it.each([
+    ["two steps, a crash and two faults", two, budget(1, 2, 1)],
+    ["two steps, two crashes and a fault", two, budget(2, 1, 1)],
+    ["three steps", three, budget(1, 1, 1)],
+    ["steps side by side", parallel, budget(1, 1, 1)],
+    ["a pivot", pivot, budget(1, 1, 0)],
+    ["a person who overrides", two, { ...budget(1, 1, 1), commands: 1 }],
+  ])("ends every run in balance: %s", (_, saga, given) => {
+    const { runs, violation } = check(saga, given);
+    expect(violation).toBeNull();
+    expect(runs).toBeGreaterThan(100);
+  });
+
+  it("undoes at once what a receiver promises to refuse later", () => {
+    expect(check(tombstone, budget(1, 2, 1), null, { refusesUndone: true }).violation).toBeNull();
+    expect(check(tombstone, budget(0, 2, 1)).violation).toMatch(/out of balance|twice/);
+  });
+
+  it.each<[Mutant, Budget]>([
+    ["the attempt's number is in the key", budget(0, 1, 0)],
+    ["an undo is registered when its action has succeeded", budget(1, 2, 1)],
+    ["a step in doubt is undone without being settled", budget(0, 2, 1)],
+    ["an answer needs no token", { ...budget(0, 1, 1), commands: 1 }],
+    ["a request is rendered anew for each attempt", budget(0, 1, 0)],
+    ["an alarm is set to now", budget(1, 0, 0)],
+  ])("is found out when %s", (mutant, given) => {
+    expect(check(two, given, mutant).violation).not.toBeNull();
+  });
+});

@@ -1,0 +1,208 @@
+/** Instances of sagas in memory: the real flow over journals that outlive it, and the index beside them. */
+import { platformText } from "../../src/adapters/crypto.ts";
+import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
+import type { Clock, Random } from "../../src/ports/clock.ts";
+import type { Log } from "../../src/ports/log.ts";
+import type {
+  JournalRow,
+  SagaDirectory,
+  SagaJournal,
+  SagaStart,
+  SagaSummary,
+  Sagas,
+} from "../../src/ports/saga.ts";
+import type { Transport } from "../../src/ports/transport.ts";
+import { createSeededRandom } from "./memory-system.ts";
+
+export interface MemoryJournal extends SagaJournal {
+  start: SagaStart | null;
+  readonly rows: JournalRow[];
+  alarmAtMs: number | null;
+  /** Rows written and alarms set, as a Durable Object bills them. */
+  written: number;
+}
+
+export interface MemorySagas extends Sagas {
+  readonly index: SagaDirectory;
+  readonly summaries: ReadonlyMap<string, SagaSummary>;
+  readonly journals: ReadonlyMap<string, MemoryJournal>;
+  /** The objects leave the memory; the next call reads their journals. */
+  evict(): void;
+  /** Lets every alarm that is due go off, and waits for what it does. */
+  alarms(): Promise<void>;
+}
+
+export interface MemorySagaParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly transport: Transport;
+  readonly random?: Random;
+  /** In place of the index, for failures. */
+  readonly index?: Partial<SagaDirectory>;
+}
+
+export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
+  const { clock, log, transport, random = createSeededRandom(1) } = parts;
+  const journals = new Map<string, MemoryJournal>();
+  const summaries = new Map<string, SagaSummary>();
+  const runs = new Map<string, SagaRun>();
+  const work = new Set<Promise<unknown>>();
+  const lives = new Set<Life>();
+  const index = { ...createMemorySagaIndex(summaries), ...parts.index };
+
+  function runOf(id: string): SagaRun {
+    const running = runs.get(id);
+    if (running !== undefined) return running;
+    const journal = journals.get(id) ?? createMemoryJournal();
+    journals.set(id, journal);
+    const life = { isOver: false };
+    lives.add(life);
+    const run = createSagaRun({
+      ...{ clock, index, log, random, transport, text: platformText },
+      journal: mortal(journal, life),
+      defer(promise) {
+        work.add(promise);
+        void promise.finally(() => work.delete(promise));
+      },
+    });
+    runs.set(id, run);
+    return run;
+  }
+
+  return {
+    index,
+    summaries,
+    journals,
+    start: (start) => runOf(start.id).start(start),
+    view: async (id) => (journals.has(id) ? runOf(id).view() : null),
+    command: (id, command, expectedRev) => runOf(id).command(command, expectedRev),
+    receive: (id, eventId, event) => runOf(id).receive(eventId, event),
+    async wake(id) {
+      await runOf(id).wake();
+      return runOf(id).view() !== null;
+    },
+    async erase(id) {
+      await runOf(id).erase();
+      journals.delete(id);
+      runs.delete(id);
+    },
+    evict() {
+      for (const life of lives) life.isOver = true;
+      for (const all of [lives, runs, work]) all.clear();
+    },
+    async alarms() {
+      await Promise.all(work);
+      const due = [...journals].filter(
+        ([, { alarmAtMs }]) => alarmAtMs !== null && alarmAtMs <= clock.nowMs(),
+      );
+      for (const [, journal] of due) journal.alarmAtMs = null;
+      await Promise.all(due.map(([id]) => runOf(id).wake(true)));
+    },
+  };
+}
+
+interface Life {
+  isOver: boolean;
+}
+
+/** What a dead process still does reaches no storage. */
+function mortal(journal: MemoryJournal, life: Life): SagaJournal {
+  const alive = (): void => {
+    if (life.isOver) throw new Error("this process has died");
+  };
+  return {
+    read: () => journal.read(),
+    begin(start) {
+      alive();
+      journal.begin(start);
+    },
+    append(row) {
+      alive();
+      journal.append(row);
+    },
+    async setAlarm(atMs) {
+      alive();
+      await journal.setAlarm(atMs);
+    },
+    async erase() {
+      alive();
+      await journal.erase();
+    },
+  };
+}
+
+export function createMemoryJournal(): MemoryJournal {
+  const rows: JournalRow[] = [];
+  const journal: MemoryJournal = {
+    ...{ start: null, rows, alarmAtMs: null, written: 0 },
+    read: () => (journal.start === null ? null : { start: journal.start, rows: [...rows] }),
+    begin(start) {
+      journal.start = start;
+      journal.written += 1;
+    },
+    append(row) {
+      rows.push(row);
+      journal.written += 1;
+    },
+    async setAlarm(atMs) {
+      journal.alarmAtMs = atMs;
+      if (atMs !== null) journal.written += 1;
+    },
+    async erase() {
+      rows.length = 0;
+      journal.start = null;
+      journal.alarmAtMs = null;
+    },
+  };
+  return journal;
+}
+
+export function createMemorySagaIndex(summaries = new Map<string, SagaSummary>()): SagaDirectory {
+  return {
+    async begin(summary) {
+      if (!summaries.has(summary.id)) summaries.set(summary.id, summary);
+    },
+    async put(summary) {
+      const before = summaries.get(summary.id);
+      const isNewer =
+        before === undefined ||
+        before.status === "STARTING" ||
+        summary.rev > before.rev ||
+        (summary.rev === before.rev && summary.dueAtMs !== before.dueAtMs);
+      if (isNewer) summaries.set(summary.id, summary);
+    },
+    async list(tenant, query, after, count) {
+      const position = ({ startedAtMs, id }: { startedAtMs: number; id: string }): string =>
+        `${String(startedAtMs).padStart(16, "0")} ${id}`;
+      const all = [...summaries.values()]
+        .filter(
+          (each) =>
+            each.tenant === tenant &&
+            each.saga === (query.saga ?? each.saga) &&
+            each.status === (query.status ?? each.status) &&
+            each.correlationId === (query.correlationId ?? each.correlationId) &&
+            (after === null || position(each) < position(after)),
+        )
+        .sort((a, b) => (position(a) < position(b) ? 1 : -1));
+      const items = all.slice(0, count);
+      const last = all.length > count ? items.at(-1) : undefined;
+      return { items, next: last === undefined ? null : last };
+    },
+    overdue: async (beforeMs, count) =>
+      [...summaries.values()]
+        .filter(({ dueAtMs }) => dueAtMs !== null && dueAtMs < beforeMs)
+        .sort((a, b) => (a.dueAtMs ?? 0) - (b.dueAtMs ?? 0))
+        .slice(0, count)
+        .map(({ tenant, id, startedAtMs, status }) => {
+          return { tenant, id, startedAtMs, isStarting: status === "STARTING" };
+        }),
+    async forget(_, id) {
+      summaries.delete(id);
+    },
+    ofTenant: async (tenant, beforeMs, count) =>
+      [...summaries.values()]
+        .filter((each) => each.tenant === tenant && each.startedAtMs < beforeMs)
+        .slice(0, count)
+        .map(({ id }) => id),
+  };
+}

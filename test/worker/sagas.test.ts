@@ -1,0 +1,286 @@
+/** Sagas over HTTP: defined, started, undone when a step is refused, and in a person's hands when stuck. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { receiverHere } from "../support/answers.ts";
+import type { Received } from "../support/receiver.ts";
+import { type Router, startRouter } from "../support/router.ts";
+import { eventually } from "../support/wait.ts";
+
+let router: Router;
+
+beforeAll(async () => {
+  router = await startRouter();
+});
+afterAll(() => router?.stop());
+
+/** A participant that has each effect once for a key; answers as `statusOf` says. */
+async function participant(statusOf: (path: string, seen: number) => number = () => 200) {
+  const answers = new Map<string, { status: number; body: string }>();
+  const effects: string[] = [];
+  const seen = new Map<string, number>();
+  const receiver = await receiverHere((request: Received, response) => {
+    const key = String(request.headers["idempotency-key"]);
+    const { path } = request;
+    seen.set(path, (seen.get(path) ?? 0) + 1);
+    let answer = answers.get(key);
+    if (answer === undefined) {
+      const status = statusOf(path, seen.get(path) ?? 1);
+      answer = { status, body: JSON.stringify({ id: `${path.slice(1)}-1` }) };
+      if (status < 500) answers.set(key, answer);
+      if (status < 300) effects.push(path);
+    }
+    response.statusCode = answer.status;
+    response.end(answer.body);
+  });
+  return { receiver, effects };
+}
+
+const QUICK = { maxAttempts: 3, initialSeconds: 0.05, factor: 1, maxSeconds: 1 };
+
+const orderSaga = (url: string) => ({
+  key: "$.data.orderId",
+  correlation: "$.data.orderId",
+  steps: [
+    {
+      name: "reserve",
+      action: { http: { url: `${url}/reserve`, body: { sku: "$.input.data.sku" } } },
+      compensate: {
+        http: { url: `${url}/release`, body: { id: "$.steps.reserve.output.id" } },
+        retry: QUICK,
+      },
+      retry: QUICK,
+    },
+    {
+      name: "pay",
+      action: { http: { url: `${url}/pay`, body: { reserved: "$.steps.reserve.output.id" } } },
+      compensate: { http: { url: `${url}/refund` } },
+      retry: QUICK,
+    },
+    { name: "ship", pivot: true, action: { http: { url: `${url}/ship` } }, retry: QUICK },
+    { name: "mail", optional: true, action: { http: { url: `${url}/mail` } }, retry: QUICK },
+  ],
+});
+
+async function start(tenant: string, definition: object, orderId = "o-1") {
+  const path = `tenants/${tenant}`;
+  await router.admin.put(path, {});
+  const put = await router.admin.put(`${path}/sagas/order`, definition);
+  expect(put.status).toBe(201);
+  const input = { data: { orderId, sku: "s-9" } };
+  const started = await router.admin.post(`${path}/sagas/order/instances`, { input });
+  expect(started.status).toBe(201);
+  const instance = `${path}/saga-instances/${started.body.id}`;
+  return {
+    ...{ path, instance, id: started.body.id as string, input },
+    until: (status: string) =>
+      eventually(
+        () => router.admin.get(instance),
+        ({ body }) => body.status === status,
+      ).then(({ body }) => body),
+    command: (name: string, body: object = {}) =>
+      router.admin.post(`${instance}/${name}`, { reason: "a test", ...body }),
+  };
+}
+
+const states = (body: { steps: { name: string; state: string }[] }) =>
+  Object.fromEntries(body.steps.map(({ name, state }) => [name, state]));
+
+describe("a saga", () => {
+  it("runs its steps in order, each with a key of its own, and completes", async () => {
+    const { receiver, effects } = await participant();
+    const saga = await start("whole", orderSaga(receiver.url));
+    const done = await saga.until("COMPLETED");
+    expect(effects).toEqual(["/reserve", "/pay", "/ship", "/mail"]);
+    expect(new Set(Object.values(states(done)))).toEqual(new Set(["succeeded"]));
+    const [reserve, pay] = receiver.received;
+    expect(JSON.parse(`${reserve?.body}`)).toEqual({ sku: "s-9" });
+    expect(JSON.parse(`${pay?.body}`)).toEqual({ reserved: "reserve-1" });
+    expect(reserve?.headers).toMatchObject({
+      "idempotency-key": `sbx_${saga.id}_reserve_a_0`,
+      "signalbox-saga": saga.id,
+      "signalbox-step": "reserve",
+    });
+    const listed = await eventually(
+      () => router.admin.get(`${saga.path}/saga-instances?correlationId=o-1`),
+      ({ body }) => body.items[0]?.status === "COMPLETED",
+    );
+    expect(listed.body.items).toMatchObject([{ id: saga.id, saga: "order", key: "o-1" }]);
+  });
+
+  it("started again with the same key is the one that there is", async () => {
+    const { receiver } = await participant();
+    const saga = await start("again", orderSaga(receiver.url));
+    const again = await router.admin.post(`${saga.path}/sagas/order/instances`, {
+      input: saga.input,
+    });
+    expect(again).toMatchObject({ status: 200, body: { id: saga.id } });
+    await saga.until("COMPLETED");
+    expect(receiver.received).toHaveLength(4);
+  });
+
+  it("undoes what it did, the last first, when a step is refused", async () => {
+    const { receiver, effects } = await participant((path) => (path === "/ship" ? 422 : 200));
+    const saga = await start("undone", orderSaga(receiver.url));
+    const undone = await saga.until("COMPENSATED");
+    expect(effects).toEqual(["/reserve", "/pay", "/refund", "/release"]);
+    expect(undone.reason).toBe("ship: status 422");
+    const release = receiver.received.find(({ path }) => path === "/release");
+    expect(JSON.parse(`${release?.body}`)).toEqual({ id: "reserve-1" });
+    expect(release?.headers).toMatchObject({
+      "idempotency-key": `sbx_${saga.id}_reserve_c_0`,
+      "signalbox-action-key": `sbx_${saga.id}_reserve_a_0`,
+    });
+  });
+
+  it("settles a step in doubt before it is undone", async () => {
+    const { receiver, effects } = await participant((path, seen) =>
+      path === "/pay" && seen <= 3 ? 503 : 200,
+    );
+    const saga = await start("doubt", orderSaga(receiver.url));
+    await saga.until("COMPENSATED");
+    expect(effects).toEqual(["/reserve", "/pay", "/refund", "/release"]);
+  });
+
+  it("that cannot be undone is stuck until a person has it tried again", async () => {
+    let isBroken = true;
+    const { receiver, effects } = await participant((path) =>
+      path === "/ship" ? 400 : path === "/release" && isBroken ? 500 : 200,
+    );
+    const saga = await start("stuck", orderSaga(receiver.url));
+    const stuck = await saga.until("STUCK");
+    expect(stuck.reason).toMatch(/reserve is not undone: status 500/);
+    const refused = await saga.command("retry-step", { step: "reserve", expectedRev: 1 });
+    expect(refused).toMatchObject({ status: 409, body: { rev: stuck.rev } });
+    isBroken = false;
+    expect((await saga.command("retry-step", { step: "reserve" })).status).toBe(200);
+    const ended = await saga.until("COMPENSATED");
+    expect(effects).toEqual(["/reserve", "/pay", "/refund", "/release"]);
+    expect(ended.journal.flatMap(({ actor }: { actor: object }) => actor)).toContainEqual({
+      by: "operator",
+      command: "retry-step",
+      reason: "a test",
+    });
+  });
+});
+
+describe("events for a saga", () => {
+  it("start an instance each, once, and end the waits of those that they belong to", async () => {
+    const { receiver, effects } = await participant();
+    const path = "tenants/events";
+    await router.admin.put(path, {});
+    await router.admin.put(`${path}/sources/shop`, {
+      ...{ verify: { scheme: "none" }, typeFrom: { from: "body", pointer: "/type" } },
+      idempotencyKey: { from: "body", pointer: "/n" },
+    });
+    const missing = await router.admin.request("PUT", `${path}/targets/orders`, {
+      ...{ kind: "saga", saga: "order" },
+    });
+    expect(missing).toMatchObject({ status: 422, body: { errors: [{ code: "unknown-saga" }] } });
+    await router.admin.put(`${path}/sagas/order`, {
+      ...{ key: "$.data.orderId", correlation: "$.data.orderId" },
+      steps: [
+        { name: "pay", action: { http: { url: `${receiver.url}/pay` } }, retry: QUICK },
+        { name: "captured", wait: { event: { type: ["captured"] }, timeoutSeconds: 600 } },
+        {
+          name: "ship",
+          action: { http: { url: `${receiver.url}/ship`, body: "$.steps.captured.output.data" } },
+        },
+      ],
+    });
+    const retry = { delaysSeconds: Array<number>(40).fill(0) };
+    await router.admin.put(`${path}/targets/orders`, { kind: "saga", saga: "order", retry });
+    await router.admin.put(`${path}/rules/orders`, {
+      ...{ pattern: { type: ["ordered", "captured"] }, priority: "normal", targets: ["orders"] },
+    });
+    const send = (body: object) =>
+      router.send("events/shop", {
+        ...{ method: "POST", body: JSON.stringify(body) },
+        headers: { "content-type": "application/json" },
+      });
+    // It comes before its order: it is held, like a delivery that failed.
+    await send({ n: 1, type: "captured", orderId: "o-7", amount: 12 });
+    await send({ n: 2, type: "ordered", orderId: "o-7" });
+    await send({ n: 3, type: "ordered", orderId: "o-7" });
+    const done = await eventually(
+      () => router.admin.get(`${path}/saga-instances?correlationId=o-7`),
+      ({ body }) => body.items[0]?.status === "COMPLETED",
+    );
+    expect(done.body.items).toHaveLength(1);
+    expect(effects).toEqual(["/pay", "/ship"]);
+    expect(JSON.parse(`${receiver.received[1]?.body}`)).toMatchObject({ amount: 12 });
+    const deliveries = await eventually(
+      () => router.admin.get(`${path}/deliveries?target=orders`),
+      ({ body }) => body.items.every(({ state }: { state: string }) => state === "delivered"),
+    );
+    expect(deliveries.body.items).toHaveLength(3);
+  });
+
+  it("of a tenant that is deleted leave no instance", async () => {
+    const { receiver } = await participant();
+    const saga = await start("leaving", {
+      steps: [
+        { name: "a", action: { http: { url: receiver.url } } },
+        { name: "b", delay: { seconds: 600 } },
+      ],
+    });
+    await saga.until("RUNNING");
+    const deleted = await router.admin.request("DELETE", saga.path);
+    expect(deleted.status).toBeLessThan(300);
+    await router.sweep();
+    await router.admin.put(saga.path, {});
+    expect((await router.admin.get(`${saga.path}/saga-instances`)).body.items).toEqual([]);
+    const gone = await router.admin.request("GET", saga.instance);
+    expect(gone.status).toBe(404);
+  });
+});
+
+describe("what is refused", () => {
+  it("names every fault of a definition, each at its place", async () => {
+    await router.admin.put("tenants/faulty", {});
+    const put = (definition: object) =>
+      router.admin.request("PUT", "tenants/faulty/sagas/order", definition);
+    const http = { url: "https://x.example/" };
+    const semantic = await put({
+      steps: [
+        { name: "a", action: { http: { ...http, body: "$.steps.b.output" } } },
+        { name: "a", action: { http }, when: { input: "x" } },
+      ],
+    });
+    expect(semantic.status).toBe(422);
+    expect(semantic.body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual([
+      "/steps/0/action/http/body",
+      "/steps/1/name",
+      "/steps/1/when/input",
+    ]);
+    const shape = await put({ steps: [{ name: "a b", action: { http: { url: "nowhere" } } }] });
+    expect(shape.status).toBe(422);
+  });
+
+  it("an instance of another tenant is not there", async () => {
+    const { receiver } = await participant();
+    const saga = await start("mine", orderSaga(receiver.url));
+    await router.admin.put("tenants/theirs", {});
+    const theirs = saga.instance.replace("tenants/mine", "tenants/theirs");
+    expect((await router.admin.request("GET", theirs)).status).toBe(404);
+    const command = await router.admin.request("POST", `${theirs}/pause`, { reason: "x" });
+    expect(command.status).toBe(404);
+    await saga.until("COMPLETED");
+  });
+
+  it("a command that does not fit says why", async () => {
+    const { receiver } = await participant();
+    const saga = await start("unfit", orderSaga(receiver.url));
+    await saga.until("COMPLETED");
+    expect((await saga.command("pause")).status).toBe(409);
+    expect((await saga.command("explode")).status).toBe(404);
+    expect((await router.admin.post(`${saga.instance}/pause`, {})).status).toBe(422);
+  });
+
+  it("an input that is too large starts nothing", async () => {
+    await router.admin.put("tenants/large", {});
+    const steps = [{ name: "a", delay: { seconds: 1 } }];
+    await router.admin.put("tenants/large/sagas/order", { steps });
+    const path = "tenants/large/sagas/order/instances";
+    const answer = await router.admin.post(path, { input: "x".repeat(1_000_001) });
+    expect([413, 422]).toContain(answer.status);
+  });
+});
