@@ -123,6 +123,34 @@ describe("numbers", () => {
     expect(read(literal)).toBe(Number(literal));
   });
 
+  test("keep their value wherever they stand and whatever stands around them", () => {
+    const digits = fc.stringMatching(/^[0-9]{1,40}$/);
+    const literal = fc
+      .tuple(fc.constantFrom("", "-"), digits, fc.option(digits), fc.constantFrom("", "e5", "E-30"))
+      .map(([sign, whole, fraction, power]) => {
+        const integer = whole.replace(/^0+(?=\d)/, "");
+        return `${sign}${integer}${fraction === null ? "" : `.${fraction}`}${power}`;
+      });
+    const text = fc.stringMatching(/^[0-9.eE a:,[{-]{0,40}$/).map((inner) => JSON.stringify(inner));
+    const space = fc.constantFrom("", " ", "\n", "\t");
+    const member = fc
+      .tuple(text, space, fc.oneof(literal, text), space)
+      .map(([key, before, value, after]) => `${key}:${before}${value}${after}`);
+    const document = fc.oneof(
+      literal,
+      fc.array(fc.oneof(literal, text), { maxLength: 5 }).map((all) => `[${all.join(",")}]`),
+      fc.array(member, { maxLength: 5 }).map((all) => `{${all.join(",")}}`),
+    );
+    fc.assert(
+      fc.property(document, (json) => {
+        const exact = parseJsonDocument(json);
+        if (!exact.ok) throw new Error(`no JSON: ${json}`);
+        expect(read(json)).toEqual(exact.value);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   test("do not turn into a JSON object for anyone who asks", () => {
     expect(resolvePointer(read("1e400"), "/text")).toBeUndefined();
     expect(JSON.stringify(read("[1e400]"))).toBe('["1e400"]');

@@ -1,8 +1,10 @@
 /** Says for every field of a pattern whether an event satisfies it, with which value, and why. */
+
 import { formatPointer, isJsonObject, type Json, type JsonScalar } from "../json.ts";
 import { alternatives, fitsAnywhere } from "./alternatives.ts";
 import { claimsOf } from "./claims.ts";
 import { describe } from "./issues.ts";
+import { pathsOf } from "./match.ts";
 import { type Finding, nearestFindings } from "./nearest.ts";
 import { type EventValues, NOWHERE, readEventValues, valuesIn } from "./path-tree.ts";
 import { type Candidate, type Field, type Operator, type Pattern, stepsOf } from "./pattern.ts";
@@ -28,7 +30,7 @@ export interface LeafVerdict {
  * that is no object is explained as an empty one.
  */
 export function explainPattern(pattern: Pattern, event: Json): readonly LeafVerdict[] {
-  const values = readEventValues(pattern.paths, isJsonObject(event) ? event : {});
+  const values = readEventValues(pathsOf(pattern), isJsonObject(event) ? event : {});
   return nearestAlternative(pattern, values).map((finding) => {
     const { field } = finding;
     const verdict = finding.ok ? explainFit(finding) : explainFault(finding, values, event);

@@ -5,4 +5,4 @@ export type { PatternIssue, PatternIssueCode } from "./issues.ts";
 export { matchesPattern } from "./match.ts";
 export { type ParsedPattern, parsePattern } from "./parse.ts";
 export type { Pattern } from "./pattern.ts";
-export { compileRules, type RuleSet } from "./rules.ts";
+export { type ChangingRuleSet, compileRules, type RuleSet } from "./rules.ts";

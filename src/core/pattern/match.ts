@@ -9,8 +9,8 @@ import {
   groupBySharedArrays,
   needFurtherIn,
 } from "./claims.ts";
-import { type EventValues, readEventValues } from "./path-tree.ts";
-import type { Pattern } from "./pattern.ts";
+import { type EventValues, growPathTree, type PathTree, readEventValues } from "./path-tree.ts";
+import { fieldsOf, type Pattern } from "./pattern.ts";
 import { fits } from "./test-value.ts";
 
 /**
@@ -21,7 +21,18 @@ type Verdict = "fails" | "absent" | "chosen";
 
 /** False for an event that is no object. Cost: the named part of the event times its nesting. */
 export function matchesPattern(pattern: Pattern, event: Json): boolean {
-  return isJsonObject(event) && matchesValues(pattern, readEventValues(pattern.paths, event));
+  return isJsonObject(event) && matchesValues(pattern, readEventValues(pathsOf(pattern), event));
+}
+
+const trees = new WeakMap<Pattern, PathTree>();
+
+/** Every path that some field names: made when a pattern is tried alone, for a rule set has its own. */
+export function pathsOf(pattern: Pattern): PathTree {
+  const known = trees.get(pattern);
+  if (known !== undefined) return known;
+  const grown = growPathTree(fieldsOf(pattern.root).map(({ path }) => path));
+  trees.set(pattern, grown);
+  return grown;
 }
 
 /** The same for values read before, by a tree that holds the pattern's paths among others. */

@@ -7,6 +7,7 @@ import {
   type JsonObject,
   memberOf,
 } from "../json.ts";
+import { intern } from "./intern.ts";
 import { describe, inside, refuse, type Spot, show, warn } from "./issues.ts";
 import { PATTERN_DEPTH_MAX } from "./limits.ts";
 import { readCandidate } from "./parse-candidate.ts";
@@ -71,8 +72,10 @@ export function readAllOf(object: JsonObject, position: Position): AllOf {
       fields.push(...readLeaf(key, value, path, at));
     }
   }
-  return { fields, choices };
+  return { fields: fields.slice(), choices: choices.length === 0 ? NO_CHOICES : choices };
 }
+
+const NO_CHOICES: AllOf["choices"] = [];
 
 function readChoice(value: Json, at: Position): readonly AllOf[] {
   const branches = isJsonArray(value) ? value : [];
@@ -117,8 +120,21 @@ function readField(elements: JsonArray, path: string, at: Spot): Field {
     if (reading === "absence") absence = true;
     else if (reading) candidates.push(reading);
   }
-  return { path, candidates, absence, pointer: at.pointer };
+  return fieldOf(path, candidates, absence, at);
 }
+
+/** Rules are many: what they have alike is kept once, and no list has room for more than it holds. */
+const fieldOf = (
+  path: string,
+  candidates: readonly Candidate[],
+  absence: boolean,
+  { pointer }: Spot,
+): Field => ({
+  path: intern(path),
+  candidates: candidates.slice(),
+  absence,
+  pointer: intern(pointer),
+});
 
 /** Each listed candidate is a field of its own: all of them have to find a value. */
 function readAllOfField(operand: Json | undefined, path: string, at: Spot): readonly Field[] {
@@ -131,7 +147,7 @@ function readAllOfField(operand: Json | undefined, path: string, at: Spot): read
     const reading = readCandidate(element, inside(within, index));
     if (reading === undefined) return [];
     if (reading !== "absence") {
-      return [{ path, candidates: [reading], absence: false, pointer: at.pointer }];
+      return [fieldOf(path, [reading], false, at)];
     }
     refuse(
       inside(within, index),

@@ -4,8 +4,7 @@ import { describe, type PatternIssue, type PatternIssueCode, type Spot } from ".
 import { PATTERN_CHARACTERS_MAX } from "./limits.ts";
 import { checkCaps, checkPaths, warnOfAbsence } from "./parse-checks.ts";
 import { readAllOf } from "./parse-structure.ts";
-import { growPathTree } from "./path-tree.ts";
-import { fieldsOf, type Pattern } from "./pattern.ts";
+import type { Pattern } from "./pattern.ts";
 
 export type ParsedPattern =
   | {
@@ -64,6 +63,5 @@ function readPattern(
   checkCaps(root, spot);
   if (issues.length > 0) return { ok: false, issues };
   warnOfAbsence(root, spot);
-  const paths = growPathTree(fieldsOf(root).map((field) => field.path));
-  return { ok: true, pattern: { root, paths }, warnings: spot.warnings };
+  return { ok: true, pattern: { root }, warnings: spot.warnings };
 }

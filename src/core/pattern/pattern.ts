@@ -2,13 +2,10 @@
 import type { Cidr } from "../ip.ts";
 import type { ExactNumber, Json, JsonScalar } from "../json.ts";
 import type { CaseUnits } from "./ignore-case.ts";
-import type { PathTree } from "./path-tree.ts";
 import type { Wildcard } from "./wildcard.ts";
 
 export interface Pattern {
   readonly root: AllOf;
-  /** Every path that some field of the pattern names. */
-  readonly paths: PathTree;
 }
 
 /** Holds when every field holds and, of every choice (a `$or`), at least one branch. */

@@ -7,9 +7,13 @@ import {
   type JsonScalar,
 } from "../../json.ts";
 import { NOWHERE, type Occurrences, type PathTree } from "../path-tree.ts";
-import { stepsOf } from "../pattern.ts";
+import { stepsOf, type Test } from "../pattern.ts";
+import { passes } from "../test-value.ts";
 import type { FieldIndex } from "./field-index.ts";
 import { Variety } from "./variety.ts";
+
+/** Through so many values a search is quicker than a set of them is made. */
+const SEARCHED_MAX = 8;
 
 /** Made once and filled anew by every event, so that reading one allocates next to nothing. */
 export class EventNode implements PathTree, Occurrences {
@@ -26,6 +30,8 @@ export class EventNode implements PathTree, Occurrences {
   /** Of the tests that rules have here, whether they wait for them or not. */
   readonly variety = new Variety();
   index: FieldIndex | undefined;
+  /** The values, once they are many and something is looked up. */
+  #known: Set<JsonScalar> | undefined;
 
   constructor(step: string, above: EventNode | undefined) {
     this.step = step;
@@ -35,6 +41,28 @@ export class EventNode implements PathTree, Occurrences {
 
   get isField(): boolean {
     return this.uses > 0;
+  }
+
+  /** Whether some value passes the test. Of many values, what is equal to one is looked up. */
+  somePasses(test: Test): boolean {
+    const { values } = this;
+    // Two spellings of a number that no double holds may be equal.
+    if (
+      test.kind === "equal" &&
+      values.length > SEARCHED_MAX &&
+      !(test.value instanceof ExactNumber)
+    ) {
+      this.#known ??= new Set(values);
+      return this.#known.has(test.value);
+    }
+    for (const value of values) if (passes(test, value)) return true;
+    return false;
+  }
+
+  forget(): void {
+    this.values.length = 0;
+    this.inElement = false;
+    this.#known = undefined;
   }
 }
 
@@ -73,10 +101,7 @@ export class EventTree {
   }
 
   forget(): void {
-    for (const node of this.filled) {
-      node.values.length = 0;
-      node.inElement = false;
-    }
+    for (const node of this.filled) node.forget();
     this.filled.length = 0;
   }
 

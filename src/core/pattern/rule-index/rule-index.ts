@@ -3,7 +3,7 @@ import type { JsonObject, JsonScalar } from "../../json.ts";
 import { matchesValues } from "../match.ts";
 import { type EventValues, readEventValues } from "../path-tree.ts";
 import { type Field, fieldsOf, type Pattern } from "../pattern.ts";
-import { fits, passes } from "../test-value.ts";
+import { passes } from "../test-value.ts";
 import { EventTree } from "./event-tree.ts";
 import type { Group, Rule, Search } from "./group.ts";
 import { Placement } from "./placement.ts";
@@ -116,6 +116,6 @@ export class RuleIndex implements Search {
     const node = this.#tree.fields.get(field.path);
     if (node === undefined) return false;
     if (field.absence && (node.inElement || node.values.length === 0)) return true;
-    return fits(field, node.values);
+    return field.candidates.some(({ test }) => node.somePasses(test));
   }
 }

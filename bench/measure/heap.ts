@@ -1,0 +1,11 @@
+/** What the heap holds after everything that nobody holds any more is gone. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+export function heapMb(): number {
+  collect();
+  return process.memoryUsage().heapUsed / 1_048_576;
+}
