@@ -19,6 +19,7 @@ const tasks = {
   demo: () => [join(root, "src/local/demo.ts")],
   deploy: () => [join(root, "src/local/deploy.ts")],
   sim: () => [join(root, "test/simulation/main.ts")],
+  match: () => [join(root, "test/core/pattern/differential/main.ts")],
   bench: () => [join(root, "bench/run.ts")],
   test: () => [join(root, "src/local/check.ts"), "test"],
   check: () => [join(root, "src/local/check.ts"), "check"],

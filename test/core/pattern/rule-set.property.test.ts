@@ -2,25 +2,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Json } from "../../../src/core/json.ts";
-import {
-  compileRules,
-  matchesPattern,
-  type Pattern,
-  parsePattern,
-} from "../../../src/core/pattern/index.ts";
-import { event, meeting, pattern } from "./arbitraries.ts";
+import { compileRules, matchesPattern } from "../../../src/core/pattern/index.ts";
+import { pattern } from "./arbitraries.ts";
 import { referenceMatches } from "./reference.ts";
+import { crowd, type LegalRule, legal, ruleSets } from "./rule-sets.ts";
 
 /** Enough to catch a slip; `PATTERN_RUNS=20000` for a change of the index. */
 const RUNS = Number(process.env.PATTERN_RUNS ?? 40);
 /** Making a failing set of 200 rules smaller would else take minutes. */
 const LIMITS = { numRuns: RUNS, interruptAfterTimeLimit: 1_000 * Math.max(20, RUNS) };
-
-interface Given {
-  readonly id: string;
-  readonly written: Json;
-  readonly pattern: Pattern;
-}
 
 /** Numbers found over all runs of a test, so that one which never matches cannot pass. */
 interface Findings {
@@ -28,19 +18,7 @@ interface Findings {
   matched: number;
 }
 
-const sets = fc
-  .tuple(
-    fc.array(meeting, { minLength: 1, maxLength: 6 }),
-    fc.oneof(
-      { weight: 4, arbitrary: fc.array(pattern, { maxLength: 20 }) },
-      { weight: 1, arbitrary: fc.array(pattern, { minLength: 100, maxLength: 194 }) },
-    ),
-    event,
-  )
-  .map(([meetings, others, stranger]) => ({
-    patterns: [...meetings.map((one) => one.pattern), ...others],
-    events: [...meetings.map((one) => one.event), stranger],
-  }));
+const sets = ruleSets(20, 5);
 
 test("rules match together as each of them alone, in the given order", () => {
   const findings = { rules: 0, matched: 0 };
@@ -131,50 +109,13 @@ test("the order of the rules is that of the answer and changes nothing else", ()
   );
 });
 
-/** Short texts of few letters begin and end with each other; few numbers lie in many ranges. */
-const word = fc.string({ unit: fc.constantFrom("a", "b", "A", "ß", "😀"), maxLength: 5 });
-const wildcard = fc.array(word, { minLength: 1, maxLength: 4 }).map((words) => words.join("*"));
-const ignoreCase = (text: string) => ({ "equals-ignore-case": text });
-const small = fc.integer({ min: -20, max: 20 });
-const address = fc.tuple(fc.nat(3), fc.nat(3)).map((ends) => `10.0.${ends.join(".")}`);
-const candidate: fc.Arbitrary<Json> = fc.oneof(
-  word,
-  small,
-  word.map((text) => ({ prefix: text })),
-  word.map((text) => ({ suffix: text })),
-  word.map(ignoreCase),
-  word.map((text) => ({ prefix: ignoreCase(text) })),
-  word.map((text) => ({ suffix: ignoreCase(text) })),
-  wildcard.map((text) => ({ wildcard: text.replaceAll("**", "*") })),
-  wildcard.map((text) => ({ wildcard: ignoreCase(text.replaceAll("**", "*")) })),
-  fc.tuple(small, fc.nat(9)).map(([low, size]) => ({ numeric: [">=", low, "<", low + size + 1] })),
-  small.map((bound) => ({ numeric: ["<=", bound] })),
-  fc.tuple(address, fc.integer({ min: 22, max: 32 })).map((range) => ({ cidr: range.join("/") })),
-  word.map((text) => ({ "anything-but": text })),
-);
-const value: fc.Arbitrary<Json> = fc.oneof(word, word, small, address);
-const crowd = fc.record({
-  patterns: fc.array(
-    fc.oneof(
-      candidate.map((one) => ({ a: [one] })),
-      fc.tuple(candidate, candidate).map(([one, other]) => ({ a: [one], b: [other] })),
-    ),
-    { minLength: 100, maxLength: 200 },
-  ),
-  removed: fc.uniqueArray(fc.nat(199), { maxLength: 120 }),
-  events: fc.array(fc.record({ a: fc.oneof(value, fc.array(value, { maxLength: 3 })), b: value }), {
-    minLength: 20,
-    maxLength: 20,
-  }),
-});
-
 test("rules that crowd two fields match as each alone, and so do those left over", () => {
   const findings = { rules: 0, matched: 0 };
   fc.assert(
     fc.property(crowd, ({ patterns, removed, events }) => {
       const rules = legal(patterns);
       const ruleSet = compileRules(rules);
-      const expectAll = (expected: readonly Given[]) => {
+      const expectAll = (expected: readonly LegalRule[]) => {
         for (const given of events) {
           expect(ruleSet.match(given)).toEqual(aloneIn(expected, given, findings));
         }
@@ -189,14 +130,7 @@ test("rules that crowd two fields match as each alone, and so do those left over
   expectBothVerdicts(findings);
 });
 
-function legal(patterns: readonly Json[]): readonly Given[] {
-  return patterns.flatMap((written, index) => {
-    const parsed = parsePattern(written);
-    return parsed.ok ? [{ id: `rule-${index}`, written, pattern: parsed.pattern }] : [];
-  });
-}
-
-function aloneIn(rules: readonly Given[], given: Json, findings: Findings): readonly string[] {
+function aloneIn(rules: readonly LegalRule[], given: Json, findings: Findings): readonly string[] {
   const matching = rules.filter((rule) => matchesPattern(rule.pattern, given));
   findings.rules += rules.length;
   findings.matched += matching.length;

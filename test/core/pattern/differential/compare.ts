@@ -1,0 +1,75 @@
+/** The index beside the plain reference: both say which rules of a set match an event. */
+import fc from "fast-check";
+import { type Json, stringifyJson } from "../../../../src/core/json.ts";
+import { compileRules } from "../../../../src/core/pattern/index.ts";
+import { referenceMatches } from "../reference.ts";
+import { crowd, type LegalRule, legal, ruleSets } from "../rule-sets.ts";
+
+/** Rule sets of one seed; each is tried on two to seven events. */
+export const SETS_PER_SEED = 100;
+
+const sets = fc.oneof({ weight: 40, arbitrary: ruleSets(8, 30) }, { weight: 1, arbitrary: crowd });
+
+export interface Difference {
+  readonly seed: number;
+  /** As few rules as show it still. */
+  readonly rules: readonly string[];
+  readonly event: string;
+  readonly index: readonly string[];
+  readonly reference: readonly string[];
+}
+
+export interface Compared {
+  /** Rule sets with an event each. */
+  readonly cases: number;
+  readonly rules: number;
+  readonly matches: number;
+  readonly differences: readonly Difference[];
+}
+
+/** The same seed gives the same sets and events, on every machine. */
+export function compareSeed(seed: number): Compared {
+  const total = { cases: 0, rules: 0, matches: 0, differences: [] as Difference[] };
+  for (const { patterns, events } of fc.sample(sets, { seed, numRuns: SETS_PER_SEED })) {
+    const rules = legal(patterns);
+    const ruleSet = compileRules(rules);
+    for (const event of events) {
+      const expected = byReference(rules, event);
+      total.cases += 1;
+      total.rules += rules.length;
+      total.matches += expected.length;
+      if (isSame(ruleSet.match(event), expected)) continue;
+      total.differences.push(differenceOf(seed, fewest(rules, event), event));
+    }
+  }
+  return total;
+}
+
+const byReference = (rules: readonly LegalRule[], event: Json): string[] =>
+  rules.filter(({ written }) => referenceMatches(written, event)).map(({ id }) => id);
+
+const byIndex = (rules: readonly LegalRule[], event: Json): readonly string[] =>
+  compileRules(rules).match(event);
+
+const isSame = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((id, at) => id === other[at]);
+
+/** Leaves out every rule without which they still differ. */
+function fewest(rules: readonly LegalRule[], event: Json): readonly LegalRule[] {
+  const differs = (some: readonly LegalRule[]): boolean =>
+    !isSame(byIndex(some, event), byReference(some, event));
+  let left = rules;
+  for (const rule of rules) {
+    const without = left.filter((each) => each !== rule);
+    if (differs(without)) left = without;
+  }
+  return left;
+}
+
+const differenceOf = (seed: number, rules: readonly LegalRule[], event: Json): Difference => ({
+  seed,
+  rules: rules.map(({ id, written }) => `${id} ${stringifyJson(written)}`),
+  event: stringifyJson(event),
+  index: byIndex(rules, event),
+  reference: byReference(rules, event),
+});

@@ -1,0 +1,20 @@
+/** A process that compares seeds, if it is told so with a planted bug. */
+import { plant } from "../../../simulation/planting.ts";
+import { PLANTED } from "./planted.ts";
+
+const [planted] = process.argv.slice(2);
+if (planted !== undefined) {
+  const found = PLANTED.find(({ name }) => name === planted);
+  if (found === undefined) throw new Error(`no planted bug is called "${planted}"`);
+  plant(found);
+}
+// Loaded only now, so that the bug is in it.
+const { compareSeed } = await import("./compare.ts");
+process.on("message", (seed: number) => {
+  try {
+    process.send?.(compareSeed(seed));
+  } catch (error) {
+    process.send?.({ failed: String(error) });
+  }
+});
+process.send?.("ready");
