@@ -27,6 +27,14 @@ beforeAll(async () => {
     const rule = { pattern: { source: ["item-0"] }, priority: "critical", targets };
     await admin.put(`tenants/item-0/rules/${name}`, rule);
   }
+  const steps = [{ name: "a", approve: { timeoutSeconds: 3_600 } }];
+  const instances: string[] = [];
+  for (const name of names) {
+    await admin.put(`tenants/item-0/sagas/${name}`, { steps });
+    const started = await admin.post(`tenants/item-0/sagas/${name}/instances`, { input: {} });
+    instances.unshift(started.body.id);
+  }
+  expected["/admin/tenants/{tenant}/saga-instances"] = instances;
   // One batch: its events have the same time, so that only their ids tell them apart.
   const batch = Array.from({ length: 5 }, (_, id) => {
     return { specversion: "1.0", id: `${id}`, source: "/lists", type: "t" };
@@ -41,7 +49,7 @@ beforeAll(async () => {
     () => admin.get("tenants/item-0/deliveries?state=delivered"),
     ({ body }) => body.items.length === events.length * names.length,
   );
-  for (const kind of ["sources", "targets", "rules"]) {
+  for (const kind of ["sources", "targets", "rules", "sagas"]) {
     expected[`/admin/tenants/{tenant}/${kind}`] = names;
   }
   expected["/admin/tenants"] = names;

@@ -22,6 +22,10 @@ const BODIES: Readonly<Record<string, readonly [object, object]>> = {
     { pattern: { type: ["a"] }, priority: "bulk", targets: ["used"] },
     { pattern: { type: ["b"] }, priority: "bulk", targets: ["used"] },
   ],
+  saga: [
+    { steps: [{ name: "a", delay: { seconds: 1 } }] },
+    { steps: [{ name: "a", delay: { seconds: 2 } }], deadlineSeconds: 60 },
+  ],
 };
 
 /** Every resource that can be put, as the document names them. */
