@@ -5,10 +5,17 @@ import { isJsonArray, isJsonObject, type Json } from "../../src/core/json.ts";
 import { RULE_TEST_CASES_MAX } from "../../src/core/limits.ts";
 import { explainPattern, matchesPattern, parsePattern } from "../../src/core/pattern/index.ts";
 import type { Fault } from "../../src/core/problem.ts";
+import {
+  compileTransformer,
+  type Transformer,
+  type TransformerDoc,
+  transform,
+} from "../../src/core/transform/transformer.ts";
 import { requireTenant } from "./change.ts";
 import { requireArchived } from "./events.ts";
 import { type Call, type Operation, operation } from "./operation.ts";
-import { patternFaults, sentMember } from "./rules.ts";
+import { patternFaults, sentMember, transformerFaultsOf } from "./rules.ts";
+import { TransformerBody } from "./schemas.ts";
 
 /** The event a pattern is tried on: one that is sent along, or one that came before. */
 const TriedOn = {
@@ -18,6 +25,7 @@ const TriedOn = {
 
 const RuleTestBody = z.strictObject({
   pattern: z.unknown().meta({ type: "object" }),
+  transformer: TransformerBody.optional().describe("Shows what a target would get."),
   ...TriedOn,
   cases: z
     .array(z.strictObject({ ...TriedOn, matches: z.boolean() }))
@@ -37,7 +45,16 @@ export const Verdict = z.object({
   reason: z.string(),
 });
 
-const Tried = z.object({ matched: z.boolean(), explanation: z.array(Verdict) });
+const Tried = z.object({
+  matched: z.boolean(),
+  explanation: z.array(Verdict),
+  transformed: z
+    .union([
+      z.object({ contentType: z.string(), body: z.string() }),
+      z.object({ reason: z.string().describe("Why nothing would be sent.") }),
+    ])
+    .optional(),
+});
 
 /** Faults of a body, or of one of its cases, at `at`: it names one event. */
 function eventFaults(sent: Json, at: string): Fault[] {
@@ -58,6 +75,11 @@ function casesFaults(sent: Json): Fault[] {
   if (sentMember(sent, "event") === null && sentMember(sent, "eventId") === null) return faults;
   const detail = "Either one event, or cases, not both.";
   return [...faults, { pointer: "/cases", code: "several-forms", detail }];
+}
+
+function transformerIn(sent: Json): Transformer | null {
+  const transformer = sentMember(sent, "transformer");
+  return transformer === null ? null : compileTransformer(transformer as unknown as TransformerDoc);
 }
 
 type TestCall = Pick<Call<unknown, unknown>, "app" | "stores" | "params">;
@@ -87,17 +109,25 @@ export const ruleTestOperations: readonly Operation[] = [
         cases: z.array(Tried.extend({ ok: z.boolean() })),
       }),
     ]),
-    faults: async (sent) => [...patternFaults(sent), ...casesFaults(sent)],
+    faults: async (sent) => [
+      ...patternFaults(sent),
+      ...transformerFaultsOf(sentMember(sent, "transformer"), "/transformer"),
+      ...casesFaults(sent),
+    ],
     async handle(call) {
       const { stores, params, sent } = call;
       await requireTenant(stores.config, params.tenant ?? "");
       const parsed = parsePattern(sentMember(sent, "pattern"));
       assert(parsed.ok, "a pattern without faults can be parsed");
       const { pattern } = parsed;
+      const transformer = transformerIn(sent);
       const tried = async (one: Json) => {
         const event = await eventOf(one, call);
         const explanation = explainPattern(pattern, event) as unknown as Json;
-        return { matched: matchesPattern(pattern, event), explanation };
+        const verdict = { matched: matchesPattern(pattern, event), explanation };
+        if (transformer === null) return verdict;
+        const { ok: _, ...transformed } = transform(transformer, event);
+        return { ...verdict, transformed };
       };
       const asked = sentMember(sent, "cases");
       if (!isJsonArray(asked)) return { status: 200, body: await tried(sent) };

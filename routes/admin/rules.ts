@@ -1,14 +1,15 @@
 /** Rules: which events go to which targets, and how urgently. */
 import type * as z from "zod";
-import { isJsonArray, isJsonObject, type Json } from "../../src/core/json.ts";
+import { formatPointer, isJsonArray, isJsonObject, type Json } from "../../src/core/json.ts";
 import { TARGETS_PER_RULE_MAX } from "../../src/core/limits.ts";
 import { parsePattern } from "../../src/core/pattern/index.ts";
 import type { Fault } from "../../src/core/problem.ts";
+import { type TransformerDoc, transformerFaults } from "../../src/core/transform/transformer.ts";
 import type { ConfigStore } from "../../src/ports/config.ts";
 import { requireTenant } from "./change.ts";
 import type { Operation } from "./operation.ts";
 import { resourceOperations } from "./resource.ts";
-import { RuleBody, stored } from "./schemas.ts";
+import { RuleBody, stored, TransformerBody } from "./schemas.ts";
 
 /** Of what was sent, whatever it is; null when it is not there. */
 export const sentMember = (sent: Json, name: string): Json =>
@@ -21,6 +22,38 @@ export function patternFaults(sent: Json): Fault[] {
   return parsed.issues.map(({ pointer, code, detail }) => {
     return { pointer: `/pattern${pointer}`, code, detail };
   });
+}
+
+/** The faults of a transformer that was sent, at its place; what has no shape of one the schema names. */
+export function transformerFaultsOf(sent: Json, pointer: string): Fault[] {
+  const shaped = TransformerBody.safeParse(sent).success && sentMember(sent, "template") !== null;
+  return shaped ? transformerFaults(sent as unknown as TransformerDoc, pointer) : [];
+}
+
+async function transformersFaults(
+  sent: Json,
+  config: ConfigStore,
+  tenant: string,
+): Promise<Fault[]> {
+  const transformers = sentMember(sent, "transformers");
+  const targets = sentMember(sent, "targets");
+  if (!isJsonObject(transformers)) return [];
+  const faults = await Promise.all(
+    Object.entries(transformers).map(async ([target, transformer]): Promise<Fault[]> => {
+      const pointer = `/transformers${formatPointer([target])}`;
+      if (!isJsonArray(targets) || !targets.includes(target)) {
+        const detail = `"${target}" is no target of this rule; add it to \`targets\`.`;
+        return [{ pointer, code: "no-target-of-it", detail }];
+      }
+      const stored = await config.resource(tenant, "target", target);
+      if (stored !== null && sentMember(JSON.parse(stored.doc), "kind") === "saga") {
+        const detail = "A saga takes the event as it is; its steps choose what they send.";
+        return [{ pointer, code: "target-takes-events", detail }];
+      }
+      return transformerFaultsOf(transformer, pointer);
+    }),
+  );
+  return faults.flat();
 }
 
 async function targetFaults(sent: Json, config: ConfigStore, tenant: string): Promise<Fault[]> {
@@ -44,11 +77,20 @@ export const ruleOperations: readonly Operation[] = resourceOperations<z.infer<t
   async faults(sent, { stores, params }) {
     const tenant = params.tenant ?? "";
     await requireTenant(stores.config, tenant);
-    return [...patternFaults(sent), ...(await targetFaults(sent, stores.config, tenant))];
+    return [
+      ...patternFaults(sent),
+      ...(await targetFaults(sent, stores.config, tenant)),
+      ...(await transformersFaults(sent, stores.config, tenant)),
+    ];
   },
-  // The pattern as it was sent: its numbers keep their spelling.
+  // Pattern and templates as they were sent: their numbers keep their spelling.
   async store({ body, sent }) {
-    const doc = { ...(body as Record<string, Json>), pattern: sentMember(sent, "pattern") };
+    const transformers = sentMember(sent, "transformers");
+    const doc = {
+      ...(body as unknown as Record<string, Json>),
+      pattern: sentMember(sent, "pattern"),
+      ...(transformers === null ? {} : { transformers }),
+    };
     return { doc, secrets: null };
   },
 });

@@ -11,6 +11,7 @@ import {
   TARGETS_PER_RULE_MAX,
 } from "../../src/core/limits.ts";
 import { PRIORITIES } from "../../src/core/priority.ts";
+import { ON_MISSING } from "../../src/core/transform/transformer.ts";
 import { webhookSecretBytes } from "../../src/core/webhook-secret.ts";
 
 export const Slug = z
@@ -187,12 +188,28 @@ export const Pattern = z.looseObject({}).meta({
   examples: [{ type: ["push"] }],
 });
 
+/** EventBridge's input transformer; its paths and template are checked by their own parser. */
+export const TransformerBody = z.strictObject({
+  paths: z.record(z.string(), z.string().max(512)).optional(),
+  template: z.unknown().meta({
+    description: "JSON, or text, in which <name> stands for the value of a variable.",
+    examples: [{ order: "<id>", note: "from <source>" }],
+  }),
+  missing: z
+    .enum(ON_MISSING)
+    .describe("What becomes of a variable without a value: no delivery, null, or left out."),
+});
+
 export const RuleBody = z.strictObject({
   pattern: z
     .unknown()
     .meta({ type: "object", description: "An Amazon EventBridge event pattern." }),
   priority: z.enum(PRIORITIES),
   targets: z.array(Slug).min(1).max(TARGETS_PER_RULE_MAX),
+  transformers: z
+    .record(z.string(), TransformerBody)
+    .optional()
+    .describe("What a target gets in place of the event's own bytes, by its id."),
   enabled: z.boolean().optional(),
   description: z.string().max(1_000).optional(),
 });

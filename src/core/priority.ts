@@ -8,6 +8,8 @@ export interface Subscription {
   readonly rule: string;
   readonly target: string;
   readonly priority: Priority;
+  /** The target gets what the rule's transformer makes of the event, never the bytes themselves. */
+  readonly transformed?: true;
 }
 
 /** The most urgent of `priorities`; an event nobody asked for travels as bulk, only to be recorded. */

@@ -11,6 +11,7 @@ import type { Json } from "./json.ts";
 import { ATTEMPT_TIMEOUT_MS_DEFAULT, BODY_BYTES_DEFAULT_MAX, CONNECTIONS_MAX } from "./limits.ts";
 import type { Priority } from "./priority.ts";
 import type { Limit, SagaDefinition, Source, Target } from "./tenant.ts";
+import type { TransformerDoc } from "./transform/transformer.ts";
 import type { VerifyConfig } from "./verify/config.ts";
 
 export const RESOURCE_KINDS = ["source", "target", "rule", "saga"] as const;
@@ -66,6 +67,8 @@ export interface RuleBody {
   readonly pattern: Json;
   readonly priority: Priority;
   readonly targets: readonly string[];
+  /** What a target of these gets in place of the event's own bytes, by its id. */
+  readonly transformers?: Readonly<Record<string, TransformerDoc>> | undefined;
   readonly enabled?: boolean | undefined;
   readonly description?: string | undefined;
 }

@@ -5,6 +5,7 @@ import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/events.ts";
 import type { RuleSet } from "./pattern/index.ts";
 import type { Priority } from "./priority.ts";
 import type { SagaDoc } from "./saga/definition.ts";
+import type { Transformer } from "./transform/transformer.ts";
 import type { VerifyConfig } from "./verify/verify.ts";
 
 export interface Limit extends Rate {
@@ -59,6 +60,8 @@ export interface Rule {
   readonly id: string;
   readonly priority: Priority;
   readonly targets: readonly string[];
+  /** By target; empty for a rule whose targets get the bytes as they came. */
+  readonly transformers: ReadonlyMap<string, Transformer>;
 }
 
 export interface Tenant {

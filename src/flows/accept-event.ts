@@ -135,7 +135,12 @@ function subscriptionsOf(tenant: Tenant, ruleIds: readonly string[]): Subscripti
   return ruleIds.flatMap((id) => {
     const rule = tenant.rules.get(id);
     if (rule === undefined) return [];
-    return rule.targets.map((target) => ({ rule: id, target, priority: rule.priority }));
+    const { priority, transformers } = rule;
+    return rule.targets.map((target) =>
+      transformers.has(target)
+        ? { rule: id, target, priority, transformed: true }
+        : { rule: id, target, priority },
+    );
   });
 }
 

@@ -25,6 +25,8 @@ export interface Duty extends DeliveryKey {
   readonly rule: string;
   readonly target: string;
   readonly priority: Subscription["priority"];
+  /** The target gets what the rule's transformer makes of the event. */
+  readonly isTransformed: boolean;
   /** Attempts made so far, and how many of them before the last redrive. */
   readonly attempts: number;
   readonly attemptsBase: number;
@@ -129,8 +131,9 @@ function againDutiesOf(event: HeldEvent, ports: DeliverPorts): Duty[] {
     const bound = event.record.subscriptions.find(
       (subscription) => subscription.rule === again.rule && subscription.target === again.target,
     );
-    const priority = bound?.priority ?? "bulk";
-    return dutyOf(event, { ...again, priority }, again.attempts, "row", ports);
+    const { priority = "bulk", transformed } = bound ?? {};
+    const subscription = { ...again, priority, ...(transformed === true ? { transformed } : {}) };
+    return dutyOf(event, subscription, again.attempts, "row", ports);
   });
 }
 
@@ -167,6 +170,7 @@ function dutyOf(
     rule,
     target,
     priority,
+    isTransformed: subscription.transformed === true,
     attempts,
     attemptsBase: 0,
     claimedBy,

@@ -12,12 +12,13 @@ import {
 } from "../core/limits.ts";
 import type { Priority } from "../core/priority.ts";
 import { settleGroupMax } from "../core/settle.ts";
-import type { Target, Tenant } from "../core/tenant.ts";
+import type { Tenant } from "../core/tenant.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import { answerMessages } from "./answer-messages.ts";
 import { type Claimed, claimBatch, type Duty } from "./claim.ts";
-import { attempt, recorded } from "./deliver.ts";
+import { decideDelivery, unmatchedResult } from "./decide-delivery.ts";
+import { attempt, type Outgoing, recorded } from "./deliver.ts";
 import { type KeptOf, keepSegments } from "./keep-segments.ts";
 import {
   backoffSeconds,
@@ -82,10 +83,10 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
   /** Not awaited one by one: no delivery waits until the archive has another's bytes. */
   const settling: Promise<void>[] = [];
   const delivered = new Set<Promise<void>>();
-  const immediate: { duty: Duty; target: Target }[] = [];
+  const immediate: { duty: Duty; outgoing: Outgoing }[] = [];
   for (const duty of claimed.duties) {
-    const decided = withoutAttempt(duty, role, tenants);
-    if (decided.kind === "attempt") immediate.push({ duty, target: decided.target });
+    const decided = decideDelivery(duty, role, tenants);
+    if (decided.kind === "attempt") immediate.push({ duty, outgoing: decided.outgoing });
     else settling.push(settle(duty.held, decided.result, false));
   }
   for (const event of claimed.unmatched) {
@@ -97,10 +98,10 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     immediate,
     { total: CONNECTIONS_MAX, perKey: CONNECTIONS_PER_TARGET_MAX },
     ({ duty }) => `${duty.tenant}/${duty.target}`,
-    async ({ duty, target }) => {
+    async ({ duty, outgoing }) => {
       await settler.room(delivered);
-      const inTime = ports.clock.nowMs() + target.timeoutMs <= deadlineMs;
-      const result = inTime ? await attemptUnlessClosed(duty, target, closed, ports) : null;
+      const inTime = ports.clock.nowMs() + outgoing.target.timeoutMs <= deadlineMs;
+      const result = inTime ? await attemptUnlessClosed(duty, outgoing, closed, ports) : null;
       underWay -= 1;
       if (!inTime) retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
       else if (result === null) tryAgainLater(duty.held.open);
@@ -166,49 +167,16 @@ async function giveBack(
 const tryAgainLater = (open: OpenMessage): void =>
   retryLater(open, backoffSeconds(open.message.attempts));
 
-type Decided =
-  | { readonly kind: "attempt"; readonly target: Target }
-  | { readonly kind: "result"; readonly result: DeliveryResult };
-
-/** Whether a request is sent: not if the target is gone or closed, or another queue is to send it. */
-function withoutAttempt(
-  duty: Duty,
-  role: QueueRole,
-  tenants: ReadonlyMap<string, Tenant | null>,
-): Decided {
-  const instead = (state: DeliveryResult["state"], why: string | null): Decided => ({
-    kind: "result",
-    result: recorded(duty, state, why),
-  });
-  if (role === "dead") return instead("dead", "the message that carried it crashed too often");
-  const tenant = tenants.get(duty.tenant) ?? null;
-  if (tenant === null) return instead("cancelled", "tenant deleted");
-  const target = tenant.targets.get(duty.target);
-  if (target === undefined) return instead("cancelled", "target deleted");
-  if (target.closed !== null) return instead("parked", `target ${target.closed}`);
-  if (duty.claimedBy === "event" && duty.priority !== role) return instead("pending", null);
-  return { kind: "attempt", target };
-}
-
-function unmatchedResult(record: Duty["held"]["record"]): DeliveryResult {
-  const { tenant, receivedAtMs, id: event, source, type } = record;
-  return {
-    ...{ tenant, receivedAtMs, event, source, type, subscription: "", rule: "", target: "" },
-    ...{ priority: "bulk", state: "unmatched", attempts: 0, dueInMs: null, lastStatus: null },
-    ...{ lastError: "no rule matched", attempt: null, claimedBy: "event" },
-  };
-}
-
 /** Null when no attempt could be made. */
 async function attemptUnlessClosed(
   duty: Duty,
-  target: Target,
+  outgoing: Outgoing,
   closed: Set<string>,
   ports: DeliverPorts,
 ): Promise<DeliveryResult | null> {
   const key = `${duty.tenant}/${duty.target}`;
   if (closed.has(key)) return recorded(duty, "parked", "target disabled");
-  const attempted = await attempt(duty, target, ports);
+  const attempted = await attempt(duty, outgoing, ports);
   if (attempted?.targetGone && !closed.has(key)) {
     closed.add(key);
     await disable(duty, ports);

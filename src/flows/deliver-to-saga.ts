@@ -1,12 +1,10 @@
 /** An event for a saga: it ends the waits of the instances that it belongs to, or starts one. */
 import type { Answer } from "../core/deliver/outcome.ts";
-import { bodyOf } from "../core/enqueue/record.ts";
-import { eventOf } from "../core/event.ts";
-import { readArchived } from "../core/ingest/events.ts";
 import { type Json, stringifyJson } from "../core/json.ts";
 import { SAGA_CORRELATED_MAX, SAGA_INPUT_BYTES_MAX } from "../core/limits.ts";
 import { correlationsOf, startOf } from "../core/saga/arrival.ts";
 import type { SagaTarget } from "../core/tenant.ts";
+import { eventIn } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { startSaga } from "./start-saga.ts";
@@ -29,14 +27,8 @@ export async function deliverToSaga(
   ports: DeliverPorts,
 ): Promise<Answer> {
   if (definition === null) return { kind: "refused", detail: `there is no saga "${name}"` };
-  const { record, frame } = held;
-  const event = eventOf(
-    record,
-    frame === null
-      ? { data: {}, omitted: "too-large" }
-      : readArchived(bodyOf(frame), record.contentType, ports.text),
-  );
-  const { tenant, id } = record;
+  const event = eventIn(held, ports);
+  const { tenant, id } = held.record;
   const correlations = correlationsOf(definition.doc, event);
   if (correlations === null) return start(tenant, name, definition, id, event, ports);
   const found = await Promise.all(

@@ -5,13 +5,27 @@ import { deliveryHeaders } from "../core/deliver/request.ts";
 import { signatureValue, signedPrefix } from "../core/deliver/signature.ts";
 import { bodyOf } from "../core/enqueue/record.ts";
 import type { Target } from "../core/tenant.ts";
+import { type Transformer, transform } from "../core/transform/transformer.ts";
 import type { AttemptRecord, DeliveryResult } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import type { OutgoingRequest } from "../ports/transport.ts";
 import type { Duty } from "./claim.ts";
 import { deliverToSaga } from "./deliver-to-saga.ts";
+import { eventIn } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
+
+/** Where a delivery goes, and what is made of the event for it; null for the bytes as they came. */
+export interface Outgoing {
+  readonly target: Target;
+  readonly transformer: Transformer | null;
+}
+
+/** What is sent in place of the event's own bytes. */
+interface Content {
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+}
 
 export interface Attempted {
   readonly result: DeliveryResult;
@@ -25,13 +39,21 @@ export interface Attempted {
  */
 export async function attempt(
   duty: Duty,
-  target: Target,
+  { target, transformer }: Outgoing,
   ports: DeliverPorts,
 ): Promise<Attempted | null> {
+  const made = transformer === null ? null : transform(transformer, eventIn(duty.held, ports));
+  // Not the receiver's fault: a person corrects the rule, and redrives it.
+  if (made?.ok === false) {
+    const result = recorded(duty, "dead", `not transformed: ${made.reason}`);
+    return { result, targetGone: false };
+  }
+  const content =
+    made === null ? null : { contentType: made.contentType, bytes: ports.text.encode(made.body) };
   const startedAtMs = ports.clock.nowMs();
   const sending =
     target.saga === null
-      ? sendOnce(duty, target, startedAtMs, ports)
+      ? sendOnce(duty, target, content, startedAtMs, ports)
       : deliverToSaga(duty.held, target.saga, ports);
   const answer = await sending.catch((error: unknown) => {
     ports.log.warn("attempt-not-made", { delivery: duty.id, error: errorText(error) });
@@ -84,6 +106,7 @@ export function recorded(
 async function sendOnce(
   duty: Duty,
   target: Target,
+  content: Content | null,
   nowMs: number,
   ports: DeliverPorts,
 ): Promise<Answer> {
@@ -95,11 +118,12 @@ async function sendOnce(
     rule: duty.rule,
     attempt: duty.attempts + 1,
     timestampSeconds,
-    signatures: await signaturesOf(duty, target, timestampSeconds, ports),
+    signatures: await signaturesOf(duty, target, content, timestampSeconds, ports),
     targetHeaders: target.headers,
+    otherContentType: content?.contentType ?? null,
     receivedAt: new Date(record.receivedAtMs).toISOString(),
   });
-  const body = await bodyToSend(duty.held, ports);
+  const body = content?.bytes ?? (await bodyToSend(duty.held, ports));
   return ports.transport.send({ url: target.url, headers, body, timeoutMs: target.timeoutMs });
 }
 
@@ -107,15 +131,17 @@ async function sendOnce(
 async function signaturesOf(
   duty: Duty,
   target: Target,
+  content: Content | null,
   timestampSeconds: number,
   ports: DeliverPorts,
 ): Promise<string[]> {
   if (target.signingKeys.length === 0) return [];
   const prefix = ports.text.encode(signedPrefix(duty.id, timestampSeconds));
   const { frame } = duty.held;
-  if (frame !== null) {
+  const bytes = content?.bytes ?? (frame === null ? null : bodyOf(frame));
+  if (bytes !== null) {
     return target.signingKeys.map((key) =>
-      signatureValue(ports.crypto.hmac("sha256", key, prefix, bodyOf(frame))),
+      signatureValue(ports.crypto.hmac("sha256", key, prefix, bytes)),
     );
   }
   const macs = target.signingKeys.map((key) => ports.crypto.hmacStream("sha256", key));

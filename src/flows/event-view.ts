@@ -4,12 +4,22 @@ import { eventOf } from "../core/event.ts";
 import { readArchived } from "../core/ingest/events.ts";
 import type { Json } from "../core/json.ts";
 import { ARCHIVED_VIEW_BYTES_MAX } from "../core/limits.ts";
+import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
 
 export interface ArchivedEvent {
   readonly record: EventRecord;
   readonly event: Json;
 }
+
+/** The event in hand, as patterns see it; the body of a big one is not read. */
+export const eventIn = ({ record, frame }: HeldEvent, ports: Pick<DeliverPorts, "text">): Json =>
+  eventOf(
+    record,
+    frame === null
+      ? { data: {}, omitted: "too-large" }
+      : readArchived(bodyOf(frame), record.contentType, ports.text),
+  );
 
 /** The record and the event at `pointer`; null when its bytes are not, or no longer, there. */
 export async function archivedEvent(

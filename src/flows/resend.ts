@@ -4,7 +4,7 @@
  */
 import { bodyOf, type EventRecord } from "../core/enqueue/record.ts";
 import { base32, eventId, timeOrderedId } from "../core/ids.ts";
-import { isProofHeader } from "../core/ingest/headers.ts";
+import { withoutProof } from "../core/ingest/headers.ts";
 import type { Problem } from "../core/problem.ts";
 import type { DeliveryState } from "../core/settle.ts";
 import { traceparentOf } from "../core/trace.ts";
@@ -116,15 +116,10 @@ function editedRecord(
   };
 }
 
-/** About the bytes as they came: of no use with others. */
-const ABOUT_BYTES = new Set(["content-encoding", "content-md5", "content-digest", "digest"]);
-
 function fittingHeaders(original: EventRecord, edit: Edit): EventRecord["headers"] {
-  const { header } = original.verification;
-  return original.headers.flatMap(([name, value]): EventRecord["headers"] => {
-    if (name === "content-type" && edit.contentType !== null) return [[name, edit.contentType]];
-    const isFitting =
-      edit.body === null || !(isProofHeader(name) || name === header || ABOUT_BYTES.has(name));
-    return isFitting ? [[name, value]] : [];
-  });
+  const { headers, verification } = original;
+  const kept = edit.body === null ? headers : withoutProof(headers, verification.header);
+  return kept.map(([name, value]): EventRecord["headers"][number] =>
+    name === "content-type" && edit.contentType !== null ? [name, edit.contentType] : [name, value],
+  );
 }

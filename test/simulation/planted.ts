@@ -140,7 +140,7 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     "work goes on when the lease is about to end",
     BATCH,
-    "const inTime = ports.clock.nowMs() + target.timeoutMs <= deadlineMs;",
+    "const inTime = ports.clock.nowMs() + outgoing.target.timeoutMs <= deadlineMs;",
     "const inTime = deadlineMs > 0;",
   ),
   bug(

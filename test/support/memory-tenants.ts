@@ -5,6 +5,7 @@ import type { Json } from "../../src/core/json.ts";
 import { compileRules, parsePattern, type RuleSet } from "../../src/core/pattern/index.ts";
 import type { Priority } from "../../src/core/priority.ts";
 import type { Limit, Source, Target, Tenant } from "../../src/core/tenant.ts";
+import { compileTransformer, type TransformerDoc } from "../../src/core/transform/transformer.ts";
 import type { VerifyConfig } from "../../src/core/verify/config.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { TenantStore } from "../../src/ports/directory.ts";
@@ -21,6 +22,7 @@ export interface RuleSketch {
   readonly pattern?: Json;
   readonly priority?: Priority;
   readonly targets: readonly string[];
+  readonly transformers?: Readonly<Record<string, TransformerDoc>>;
 }
 
 export interface MemoryTenants extends TenantStore {
@@ -95,10 +97,11 @@ export function tenantOf(id: string, revision: number, sketch: TenantSketch): Te
       ...source,
     })),
     targets: mapOf(sketch.targets, targetOf),
-    rules: mapOf(sketch.rules, (name, { priority = "normal", targets }) => ({
+    rules: mapOf(sketch.rules, (name, { priority = "normal", targets, transformers = {} }) => ({
       id: name,
       priority,
       targets,
+      transformers: mapOf(transformers, (_, doc) => compileTransformer(doc)),
     })),
     ruleSet: ruleSetOf(rules),
   };

@@ -58,13 +58,13 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
     },
   ],
   [`put ${TENANT}/targets/{target}`]: [
+    { kind: "saga", saga: named["saga"], retry: { delaysSeconds: [1] } },
     {
       ...{ kind: "http", url: `${receiver.url}/sink`, secrets, timeoutMs: 1_000, paused: true },
       headers: { authorization: "Bearer s3cret", "x-open": "yes" },
       retry: { maxAttempts: 3, initialSeconds: 1, factor: 2, maxSeconds: 10 },
       gate: { concurrency: 2, perSecond: 10, adaptive: true },
     },
-    { kind: "saga", saga: named["saga"], retry: { delaysSeconds: [1] } },
   ],
   [`put ${TENANT}/sagas/{saga}`]: [
     {
@@ -101,6 +101,13 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
     {
       pattern: { type: [{ prefix: "order." }] },
       ...{ priority: "bulk", targets: [named.target], enabled: false, description: "None." },
+      transformers: {
+        [named["target"] ?? ""]: {
+          paths: { n: "$.data.n" },
+          template: { n: "<n>" },
+          missing: "omit",
+        },
+      },
     },
   ],
   [`post ${TENANT}/rules/test`]: [
@@ -109,6 +116,10 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
       event: { data: { n: "2", m: 1 } },
     },
     { pattern: { data: { n: [1] } }, eventId: named["event"] },
+    ...["null", "refuse"].map((missing) => ({
+      ...{ pattern: { data: { n: [1] } }, event: {} },
+      transformer: { paths: { n: "$.data.n" }, template: "<n>", missing },
+    })),
     {
       pattern: { data: { n: [1] } },
       cases: [

@@ -14,6 +14,7 @@ import {
 } from "../../core/resources.ts";
 import { unpack } from "../../core/saga/text.ts";
 import type { Limit, Rule, SagaDefinition, Source, Target, Tenant } from "../../core/tenant.ts";
+import { compileTransformer } from "../../core/transform/transformer.ts";
 import type { TenantStore } from "../../ports/directory.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Vault } from "../../ports/vault.ts";
@@ -95,11 +96,21 @@ function assemble(
       continue;
     }
     const { body, pattern } = parsed;
-    rules.set(rule, { id: rule, priority: body.priority, targets: body.targets });
+    const transformers = transformersOf(body);
+    rules.set(rule, { id: rule, priority: body.priority, targets: body.targets, transformers });
     if (body.enabled !== false) patterns.push({ id: rule, pattern });
   }
   return { id, revision, limit, sources, targets, rules, ruleSet: compileRules(patterns) };
 }
+
+const NONE: Rule["transformers"] = new Map();
+
+const transformersOf = ({ transformers }: RuleBody): Rule["transformers"] =>
+  transformers === undefined
+    ? NONE
+    : new Map(
+        Object.entries(transformers).map(([target, doc]) => [target, compileTransformer(doc)]),
+      );
 
 function parseRule(doc: string) {
   const read = parseJsonDocument(doc);

@@ -1,6 +1,6 @@
 /** The request a target receives: the sender's own bytes, signed by Standard Webhooks. */
 import type { EventRecord } from "../enqueue/record.ts";
-import { forwardedHeaders } from "../ingest/headers.ts";
+import { forwardedHeaders, withoutProof } from "../ingest/headers.ts";
 
 export interface DeliveryHeadersInput {
   readonly record: EventRecord;
@@ -14,20 +14,26 @@ export interface DeliveryHeadersInput {
   /** The target's own headers; they win over the sender's, never over Signalbox's. */
   readonly targetHeaders: Readonly<Record<string, string>>;
   readonly receivedAt: string;
+  /** Of bytes that are not the sender's: then nothing of the sender's speaks of them. */
+  readonly otherContentType: string | null;
 }
 
 /** Headers of one attempt, lower-case names. */
 export function deliveryHeaders(input: DeliveryHeadersInput): Map<string, string> {
   const { record } = input;
   const headers = new Map<string, string>();
-  for (const [name, value] of forwardedHeaders(record.headers)) {
+  const sent = forwardedHeaders(record.headers);
+  const kept =
+    input.otherContentType === null ? sent : withoutProof(sent, record.verification.header);
+  for (const [name, value] of kept) {
     const before = headers.get(name);
     headers.set(name, before === undefined ? value : `${before}, ${value}`);
   }
   for (const [name, value] of Object.entries(input.targetHeaders)) {
     headers.set(name.toLowerCase(), value);
   }
-  if (record.contentType !== null) headers.set("content-type", record.contentType);
+  const contentType = input.otherContentType ?? record.contentType;
+  if (contentType !== null) headers.set("content-type", contentType);
   for (const [name, value] of cloudEventHeaders(record, input.receivedAt)) headers.set(name, value);
   headers.set("webhook-id", input.deliveryId);
   headers.set("webhook-timestamp", String(input.timestampSeconds));

@@ -99,7 +99,7 @@ export function isCredentialHeader(name: string): boolean {
 }
 
 /** Whether a header of this name, in lower case, proves who sent the bytes, and so fits no others. */
-export const isProofHeader = (name: string): boolean => groupOf(name) === PROOF;
+const isProofHeader = (name: string): boolean => groupOf(name) === PROOF;
 
 /**
  * The headers that are recorded with an event, names in lower case, in order: all that rules or
@@ -156,3 +156,10 @@ export function headersFault(headers: Headers): string | null {
     ? `The request's headers have ${length} characters; at most ${HEADERS_LENGTH_MAX} are taken.`
     : null;
 }
+
+/** About the bytes as they came: of no use with others. */
+const ABOUT_BYTES = new Set(["content-encoding", "content-md5", "content-digest", "digest"]);
+
+/** For other bytes than the sender's: without what proves or describes those; `proof` is a source's own. */
+export const withoutProof = (headers: Headers, proof: string | undefined): Headers =>
+  headers.filter(([name]) => !(isProofHeader(name) || name === proof || ABOUT_BYTES.has(name)));

@@ -1,8 +1,7 @@
 /** What an event means to a saga: whether it starts an instance, and which ones it belongs to. */
-import { type Json, stringifyJson } from "../json.ts";
+import { type Json, parsePath, stringifyJson, valueAt } from "../json.ts";
 import { matchesPattern } from "../pattern/index.ts";
 import { compileSaga, type Saga, type SagaDoc } from "./definition.ts";
-import { parseReference, valueAt } from "./references.ts";
 
 const compiled = new WeakMap<SagaDoc, Saga>();
 
@@ -15,7 +14,7 @@ function sagaOf(doc: SagaDoc): Saga {
 /** The text or number at a reference of an event; undefined when there is none. */
 function textAt(event: Json, reference: string | undefined): string | undefined {
   if (reference === undefined) return undefined;
-  const value = valueAt(event, parseReference(reference) ?? []);
+  const value = valueAt(event, parsePath(reference) ?? []);
   if (value === undefined || value === null) return undefined;
   return typeof value === "string" ? value : stringifyJson(value);
 }

@@ -1,10 +1,10 @@
 /** Faults of a saga that its shape does not show: names, references, patterns, and what may follow a pivot. */
-import { isJsonArray, isJsonObject, type Json, memberOf } from "../json.ts";
+import { isJsonArray, isJsonObject, type Json, memberOf, parsePath } from "../json.ts";
 import { SAGA_BODY_BYTES_MAX, SAGA_STEPS_MAX } from "../limits.ts";
 import { parsePattern } from "../pattern/index.ts";
 import type { Fault } from "../problem.ts";
 import type { HttpDoc, NodeDoc, SagaDoc, StepDoc } from "./definition.ts";
-import { parseReference, referencesIn } from "./references.ts";
+import { referencesIn } from "./references.ts";
 
 /** All faults at once, each with its JSON Pointer. `doc` has the shape of a saga. */
 export function sagaFaults(doc: SagaDoc): Fault[] {
@@ -95,7 +95,7 @@ export function sagaFaults(doc: SagaDoc): Fault[] {
 
   function checkReferences(template: Json, pointer: string, known: ReadonlySet<string>): void {
     for (const reference of referencesIn(template)) {
-      const [root, name, member] = parseReference(reference) ?? [];
+      const [root, name, member] = parsePath(reference) ?? [];
       if (root === "input") continue;
       if (root !== "steps" || typeof name !== "string" || member !== "output") {
         fail(
@@ -133,7 +133,7 @@ export function sagaFaults(doc: SagaDoc): Fault[] {
     fail("/steps", "too-many-steps", `${count} steps; ${SAGA_STEPS_MAX} at most.`);
   for (const member of ["key", "correlation"] as const) {
     const reference = doc[member];
-    if (reference !== undefined && (parseReference(reference) ?? []).length === 0) {
+    if (reference !== undefined && (parsePath(reference) ?? []).length === 0) {
       fail(
         `/${member}`,
         "bad-reference",

@@ -2,50 +2,18 @@
  * Templates of a saga's requests: JSON in which "$.input…" and "$.steps.name.output…" stand for what is there,
  * whole, with its type; inside a longer string `{{$.input…}}` stands for its text. "$$." is a literal "$.".
  */
-import { isJsonArray, isJsonObject, type Json, memberOf, stringifyJson } from "../json.ts";
-
-/** A reference's parts: `$.steps.reserve.output.items[0]` → ["steps", "reserve", "output", "items", 0]. */
-export type Path = readonly (string | number)[];
-
-/** What stands at a reference's place is not there. */
-export interface Missing {
-  readonly reference: string;
-}
+import {
+  isJsonArray,
+  isJsonObject,
+  type Json,
+  parsePath,
+  stringifyJson,
+  valueAt,
+} from "../json.ts";
 
 export type Rendered =
   | { readonly ok: true; readonly value: Json }
   | { readonly ok: false; readonly missing: string };
-
-const PART = /\.([A-Za-z_][\w-]*)|\[(\d{1,6})\]|\["((?:[^"\\]|\\.)*)"\]/y;
-
-/** The parts of `$…`; undefined when it is no reference. Members of other names are written ["so"]. */
-export function parseReference(text: string): Path | undefined {
-  if (!text.startsWith("$")) return undefined;
-  const path: (string | number)[] = [];
-  for (let at = 1; at < text.length; at = PART.lastIndex) {
-    PART.lastIndex = at;
-    const part = PART.exec(text);
-    if (part === null) return undefined;
-    const [, name, index, quoted] = part;
-    if (index !== undefined) path.push(Number(index));
-    else path.push(name ?? (JSON.parse(`"${quoted}"`) as string));
-  }
-  return path;
-}
-
-/** What stands at `path`; undefined when nothing does. */
-export const valueAt = (scope: Json, path: Path): Json | undefined =>
-  path.reduce<Json | undefined>(
-    (value, part) =>
-      typeof part === "number"
-        ? isJsonArray(value)
-          ? value[part]
-          : undefined
-        : isJsonObject(value)
-          ? memberOf(value, part)
-          : undefined,
-    scope,
-  );
 
 const isWhole = (text: string): boolean => /^\$[.[]/.test(text);
 const EMBEDDED = /\{\{([^{}]*)\}\}/g;
@@ -64,7 +32,7 @@ export function referencesIn(template: Json): string[] {
 export function render(template: Json, scope: Json, escapeText = (text: string) => text): Rendered {
   let missing: string | null = null;
   function find(reference: string): Json {
-    const path = parseReference(reference);
+    const path = parsePath(reference);
     const value = path === undefined ? undefined : valueAt(scope, path);
     if (value === undefined) missing ??= reference;
     return value ?? null;

@@ -32,6 +32,7 @@ function headersOf(sketch: Partial<EventRecord> = {}, more: Partial<Input> = {})
     timestampSeconds: 1_700_000_000,
     signatures: ["v1,a", "v1,b"],
     targetHeaders: {},
+    otherContentType: null,
     receivedAt: "2026-01-01T00:00:00.000Z",
     ...more,
   });

@@ -2,41 +2,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Json } from "../../../src/core/json.ts";
-import {
-  parseReference,
-  referencesIn,
-  render,
-  valueAt,
-} from "../../../src/core/saga/references.ts";
+import { referencesIn, render } from "../../../src/core/saga/references.ts";
 
 const SCOPE: Json = {
   input: { data: { id: "a/b", n: 3, list: [{ sku: "s" }], "odd name": true, none: null } },
   steps: { pay: { output: { id: "p-1" } } },
 };
-
-describe("a reference", () => {
-  it.each([
-    ["$.input.data.n", ["input", "data", "n"]],
-    ["$.input.data.list[0].sku", ["input", "data", "list", 0, "sku"]],
-    ['$.input.data["odd name"]', ["input", "data", "odd name"]],
-    ["$", []],
-  ])("%s is read part by part", (text, path) => {
-    expect(parseReference(text)).toEqual(path);
-  });
-
-  it.each(["input.data", "$input", "$.", "$.a..b", "$.a[", "$.a[-1]", "$.a[x]", "$.a b"])(
-    "%s is none",
-    (text) => {
-      expect(parseReference(text)).toBeUndefined();
-    },
-  );
-
-  it("finds nothing in what is inherited", () => {
-    for (const name of ["constructor", "__proto__", "toString"]) {
-      expect(valueAt(SCOPE, ["input", name])).toBeUndefined();
-    }
-  });
-});
 
 describe("a template", () => {
   it("takes a value whole, with its type", () => {

@@ -1,0 +1,44 @@
+/** What comes of a delivery before any request: whether one is made, and with what. */
+import type { Tenant } from "../core/tenant.ts";
+import type { DeliveryResult } from "../ports/ledger.ts";
+import type { Duty } from "./claim.ts";
+import { type Outgoing, recorded } from "./deliver.ts";
+import type { QueueRole } from "./deliver-batch.ts";
+
+export type Decided =
+  | { readonly kind: "attempt"; readonly outgoing: Outgoing }
+  | { readonly kind: "result"; readonly result: DeliveryResult };
+
+/** No request if the target is gone or closed, or another queue is to send it. */
+export function decideDelivery(
+  duty: Duty,
+  role: QueueRole,
+  tenants: ReadonlyMap<string, Tenant | null>,
+): Decided {
+  const instead = (state: DeliveryResult["state"], why: string | null): Decided => ({
+    kind: "result",
+    result: recorded(duty, state, why),
+  });
+  if (role === "dead") return instead("dead", "the message that carried it crashed too often");
+  const tenant = tenants.get(duty.tenant) ?? null;
+  if (tenant === null) return instead("cancelled", "tenant deleted");
+  const target = tenant.targets.get(duty.target);
+  if (target === undefined) return instead("cancelled", "target deleted");
+  if (target.closed !== null) return instead("parked", `target ${target.closed}`);
+  if (duty.claimedBy === "event" && duty.priority !== role) return instead("pending", null);
+  if (!duty.isTransformed) return { kind: "attempt", outgoing: { target, transformer: null } };
+  // What a rule meant to leave out is not sent because the rule is another one by now.
+  const transformer = tenant.rules.get(duty.rule)?.transformers.get(duty.target);
+  return transformer === undefined
+    ? instead("dead", "its rule has no transformer for this target any more")
+    : { kind: "attempt", outgoing: { target, transformer } };
+}
+
+export function unmatchedResult(record: Duty["held"]["record"]): DeliveryResult {
+  const { tenant, receivedAtMs, id: event, source, type } = record;
+  return {
+    ...{ tenant, receivedAtMs, event, source, type, subscription: "", rule: "", target: "" },
+    ...{ priority: "bulk", state: "unmatched", attempts: 0, dueInMs: null, lastStatus: null },
+    ...{ lastError: "no rule matched", attempt: null, claimedBy: "event" },
+  };
+}
