@@ -16,7 +16,7 @@ import {
   rangeOf,
   TimeQuery,
 } from "./page.ts";
-import { Time } from "./schemas.ts";
+import { Count, Time } from "./schemas.ts";
 
 const Outcome = z.enum(["matched", "unmatched"]);
 
@@ -48,6 +48,9 @@ const EventAnswer = EventSummary.extend({
     .nullable(),
   idempotencyKey: z.object({ value: z.string(), from: z.string() }).nullable(),
   demoted: z.boolean(),
+  revision: Count.nullable().describe(
+    "Of the configuration that its rules were of: `…/rules/{rule}/versions/{revision}` is one of them as it was.",
+  ),
   receipts: z.array(
     z.object({
       id: z.string(),
@@ -158,6 +161,7 @@ function eventView(
           },
     idempotencyKey: record === null ? null : { value: record.key, from: record.keyFrom },
     demoted: record?.demoted === true,
+    revision: record?.revision ?? null,
     receipts: [
       { id: stored.receipt, receivedAt: iso(stored.receivedAtMs), duplicate: false, reason: null },
       ...stored.duplicates.map(({ receipt, receivedAtMs, reason }) => ({

@@ -15,6 +15,7 @@ import { poisonOperations } from "./poison-messages.ts";
 import { queueOperations } from "./queues.ts";
 import { reconcileOperations } from "./reconcile.ts";
 import { ruleTestOperations } from "./rule-test.ts";
+import { ruleVersionOperations } from "./rule-versions.ts";
 import { ruleOperations } from "./rules.ts";
 import { run } from "./run.ts";
 import { sagaInstanceOperations } from "./saga-instances.ts";
@@ -31,6 +32,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...ruleOperations,
   ...sagaOperations,
   ...sagaInstanceOperations,
+  ...ruleVersionOperations,
   ...eventOperations,
   ...explainOperations,
   ...deadLetterOperations,

@@ -47,7 +47,7 @@ function describe(operation: Operation, named: Record<string, object>): object {
     typeof operation.body === "function"
       ? operation.body({ allowPrivateTargets: false })
       : operation.body;
-  const written = method === "put" || (method === "delete" && operation.versioned !== false);
+  const written = operation.versioned ?? (method === "put" || method === "delete");
   const problems: ProblemSlug[] = [
     ...(operation.query === undefined ? [] : (["malformed-request"] as const)),
     ...(body === undefined

@@ -58,8 +58,8 @@ export interface OperationSpec<Body, Query> {
     sent: Json,
     call: Omit<Call<never, never>, "body" | "query">,
   ) => Promise<Fault[]>;
-  /** False for a delete of what has no version: it takes no If-Match. */
-  readonly versioned?: false;
+  /** Whether it takes If-Match: a put and a delete do, unless what they change has no version. */
+  readonly versioned?: boolean;
   /** What it may answer, beside the problems that every operation of its kind has. */
   readonly responses: Readonly<Record<number, string>>;
   /** The body of every success; the bytes of a stranger, or nothing, have no schema. */

@@ -70,10 +70,12 @@ async function targetFaults(sent: Json, config: ConfigStore, tenant: string): Pr
   return faults.flat();
 }
 
+export const Rule = stored(RuleBody.shape).meta({ id: "Rule" });
+
 export const ruleOperations: readonly Operation[] = resourceOperations<z.infer<typeof RuleBody>>({
   kind: "rule",
   body: RuleBody,
-  answer: stored(RuleBody.shape).meta({ id: "Rule" }),
+  answer: Rule,
   async faults(sent, { stores, params }) {
     const tenant = params.tenant ?? "";
     await requireTenant(stores.config, tenant);

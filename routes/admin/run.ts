@@ -15,7 +15,7 @@ import type { AdminStores } from "../../src/ports/admin.ts";
 import type { IfVersion } from "../../src/ports/config.ts";
 import { readBody } from "../ingest.ts";
 import { problemResponse } from "../problems.ts";
-import { invalid, type Operation, Refusal, type Reply } from "./operation.ts";
+import { type Call, invalid, type Operation, Refusal, type Reply } from "./operation.ts";
 
 export async function run(
   operation: Operation,
@@ -34,21 +34,29 @@ export async function run(
     };
     const query = readQuery(operation, context);
     const document = await readDocument(operation, context, app);
-    const base = { ...common, sent: document.value };
-    const sent = (await operation.complete?.(document.value, base)) ?? document.value;
-    const validated = validate(operation, app, sent);
-    const faults = [
-      ...duplicateFaults(document.duplicates),
-      ...validated.faults,
-      ...((await operation.faults?.(sent, base)) ?? []),
-    ];
-    if (faults.length > 0) throw invalid(faults);
-    const { body } = validated;
-    return respond(await operation.handle({ ...base, sent, body, query }));
+    return respond(await perform(operation, document, { ...common, query }));
   } catch (error) {
     if (error instanceof Refusal) return problemResponse(context, error.problem);
     throw error;
   }
+}
+
+/** Validates a document, as it was sent or as it would be sent, and does what the operation does. */
+export async function perform(
+  operation: Operation,
+  document: Document,
+  call: Omit<Call<unknown, unknown>, "body" | "sent">,
+): Promise<Reply> {
+  const base = { ...call, sent: document.value };
+  const sent = (await operation.complete?.(document.value, base)) ?? document.value;
+  const validated = validate(operation, call.app, sent);
+  const faults = [
+    ...duplicateFaults(document.duplicates),
+    ...validated.faults,
+    ...((await operation.faults?.(sent, base)) ?? []),
+  ];
+  if (faults.length > 0) throw invalid(faults);
+  return operation.handle({ ...base, sent, body: validated.body });
 }
 
 /** `If-Match: "7"`, or `*` for whatever is there (RFC 9110 §13.1.1); an absent header asks for nothing. */

@@ -4,6 +4,7 @@ import { scanJson } from "./json/scan.ts";
 import type { Json } from "./json/value.ts";
 
 export { compareNumbers, ExactNumber } from "./json/exact-number.ts";
+export { type PatchOperation, patchBetween } from "./json/patch.ts";
 export { type Path, parsePath, valueAt } from "./json/path.ts";
 export { formatPointer, parsePointer, resolvePointer } from "./json/pointer.ts";
 export { sliceArrayElements } from "./json/scan.ts";

@@ -127,6 +127,11 @@ export const DIRECTORY_TENANTS_MAX = 1_000;
 
 /** Targets one rule may name. */
 export const TARGETS_PER_RULE_MAX = 20;
+/**
+ * Versions kept of one rule: a year of two changes a week. Each is as big as its document, and a row that is
+ * stored for as long as the tenant is.
+ */
+export const RULE_VERSIONS_MAX = 100;
 /** Secrets accepted at once, so that a rotation has room and a request a bounded price. */
 export const SECRETS_MAX = 10;
 /** Shortest admin token that opens the admin routes. */

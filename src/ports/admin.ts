@@ -4,6 +4,7 @@ import type { Audit } from "./audit.ts";
 import type { ConfigStore } from "./config.ts";
 import type { History } from "./history.ts";
 import type { Jobs } from "./jobs.ts";
+import type { RuleVersions } from "./rule-versions.ts";
 
 export interface AdminStores {
   readonly archive: ArchiveListing;
@@ -11,4 +12,5 @@ export interface AdminStores {
   readonly config: ConfigStore;
   readonly history: History;
   readonly jobs: Jobs;
+  readonly versions: RuleVersions;
 }

@@ -31,7 +31,9 @@ export interface Removed {
 
 /** Every method may be called again, at any time: what is gone is not there to be removed. */
 export interface Remover {
-  /** Deliveries, at most `count`, with their events and the copies of these. */
+  /**
+   * Deliveries, at most `count`, with their events and the copies of these; and as many versions of rules.
+   */
   rows(deletion: Deletion, count: number): Promise<Removed>;
   /** Objects of the archive, at most `count`. */
   objects(deletion: Deletion, count: number): Promise<Removed>;

@@ -16,6 +16,11 @@ const firsts = [0, 1, 2, 3].map((generations) =>
   firstOf({ tenant: "moved", receivedAtMs: NOW_MS - generations * GENERATION_MS }),
 );
 
+/** A rule from before there were versions, and a target, which has none. */
+const CONFIGURATION = `
+INSERT INTO resources (tenant, kind, id, doc, version, created_at, updated_at)
+VALUES ('moved', 'rule', 'all', '{"d":1}', 7, 1, 5), ('moved', 'target', 'sink', '{}', 6, 1, 5)`;
+
 /** The database as it was made first. */
 async function startOver(): Promise<void> {
   const tables = await env.DB.prepare(
@@ -47,7 +52,7 @@ function writtenBefore(first: (typeof firsts)[number]): D1PreparedStatement[] {
 
 beforeAll(async () => {
   await startOver();
-  await env.DB.batch(firsts.flatMap(writtenBefore));
+  await env.DB.batch([...firsts.flatMap(writtenBefore), env.DB.prepare(CONFIGURATION)]);
   await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
 });
 
@@ -76,6 +81,12 @@ describe("rows that were written before there were generations", () => {
       expect(event?.duplicates).toMatchObject([{ receipt: "rcp_copy" }]);
       expect(event?.deliveries).toMatchObject([{ attempts: 3, log: [{ number: 3 }] }]);
     }
+  });
+
+  it("leave each rule with the version that it had", async () => {
+    const rows = await env.DB.prepare("SELECT * FROM rule_versions").all();
+    const version = { tenant: "moved", id: "all", version: 7, doc: '{"d":1}', changed_at: 5 };
+    expect(rows.results).toEqual([version]);
   });
 
   it("leave no table behind", async () => {

@@ -12,6 +12,7 @@ import { createLedger } from "../../src/adapters/d1/ledger.ts";
 import * as owed from "../../src/adapters/d1/owed-statements.ts";
 import * as redrives from "../../src/adapters/d1/redrive.ts";
 import * as removals from "../../src/adapters/d1/remover.ts";
+import * as versionStatements from "../../src/adapters/d1/rule-versions.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
 import { acrossSlots, deliveriesOf, duplicatesOf, eventsOf } from "../../src/adapters/d1/slots.ts";
 import * as claims from "../../src/adapters/d1/statements.ts";
@@ -22,7 +23,7 @@ import { vault } from "./ledgers.ts";
 
 const GROWING = [
   ...SLOTS.flatMap((slot) => [eventsOf(slot), deliveriesOf(slot), duplicatesOf(slot)]),
-  ...["jobs", "tenants", "resources"],
+  ...["jobs", "tenants", "resources", "rule_versions"],
 ];
 
 /** They hold what is open, not all that was ever sent. */
@@ -62,7 +63,7 @@ function scansOf(sql: string, plan: readonly string[]): string[] {
 /** By name; those that there are for each slot with its number. */
 const texts = Object.entries({
   ...{ ...claims, ...owed, ...queries, ...redrives, ...config, ...expiry, ...audits },
-  ...{ ...deletions, ...jobStatements, ...removals },
+  ...{ ...deletions, ...jobStatements, ...removals, ...versionStatements },
 })
   .flatMap(([name, sql]): [string, unknown][] =>
     typeof sql === "object"
@@ -207,6 +208,11 @@ async function writeAndReadConfiguration(db: D1Database): Promise<void> {
   await store.tenants("", 10);
   await store.putResource("plans", "target", "sink", document, null);
   await store.resource("plans", "target", "sink");
+  const rule = { doc: '{"pattern":{"type":["a"]}}', secrets: null };
+  await store.putResource("plans", "rule", "all", rule, null);
+  const versions = versionStatements.createRuleVersions(session);
+  await versions.list("plans", "all", null, 10);
+  await versions.at("plans", "all", 5);
   await store.resources("plans", "target", "", 10);
   await createTenantStore(session, vault, consoleLog).load("plans");
   await store.deleteResource("plans", "target", "sink", null);

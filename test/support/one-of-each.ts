@@ -19,6 +19,7 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
     () => router.admin.get(`${tenant.path}/jobs/${job.id}`),
     ({ body }) => body.percent === 100,
   );
+  const { body: rule } = await router.admin.get(`${tenant.path}/rules/${id}-sink`);
   await router.enqueuePoison(Uint8Array.of(255));
   const { body: poison } = await eventually(
     () => router.admin.get("poison-messages"),
@@ -41,5 +42,6 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
     saga: `${id}-saga`,
     instance: instance.id,
     command: "pause",
+    version: String(rule.version),
   };
 }

@@ -35,6 +35,14 @@ beforeAll(async () => {
     instances.unshift(started.body.id);
   }
   expected["/admin/tenants/{tenant}/saga-instances"] = instances;
+  const versions = [];
+  for (const description of ["first", "second", "third"]) {
+    const rule = { pattern: { source: ["item-0"] }, priority: "critical", targets: ["item-0"] };
+    const put = await admin.put("tenants/item-0/rules/item-0", { ...rule, description });
+    versions.push(`${put.body.version}`);
+  }
+  const first = (await admin.get("tenants/item-0/rules/item-0/versions")).body.items.at(-1);
+  expected["/admin/tenants/{tenant}/rules/{rule}/versions"] = [...versions, nameOf(first)];
   // One batch: its events have the same time, so that only their ids tell them apart.
   const batch = Array.from({ length: 5 }, (_, id) => {
     return { specversion: "1.0", id: `${id}`, source: "/lists", type: "t" };
@@ -74,7 +82,11 @@ afterAll(async () => {
   await receiver?.stop();
 });
 
-const addressOf = (path: string) => filled(path, { tenant: "item-0" }).replace("/admin/", "");
+/** What tells an item of a list from the others. */
+const nameOf = ({ id, version }: { id?: string; version?: number }): string => id ?? `${version}`;
+
+const addressOf = (path: string) =>
+  filled(path, { tenant: "item-0", rule: "item-0" }).replace("/admin/", "");
 
 /** Pages of a list, from the first to the one without a cursor. */
 async function walk(path: string, limit: number): Promise<string[][]> {
@@ -84,7 +96,7 @@ async function walk(path: string, limit: number): Promise<string[][]> {
     const next: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
     const { status, body } = await router.admin.get(`${addressOf(path)}?limit=${limit}${next}`);
     expect(status, path).toBe(200);
-    pages.push(body.items.map(({ id }: { id: string }) => id));
+    pages.push(body.items.map(nameOf));
     cursor = body.cursor;
   } while (cursor !== null && pages.length < 100);
   return pages;

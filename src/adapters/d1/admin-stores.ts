@@ -8,6 +8,7 @@ import { createAudit } from "./audit.ts";
 import { createConfigStore } from "./config-store.ts";
 import { createHistory } from "./history.ts";
 import { createJobs } from "./jobs.ts";
+import { createRuleVersions } from "./rule-versions.ts";
 import type { Session } from "./session.ts";
 
 export const createAdminStores = (
@@ -22,4 +23,5 @@ export const createAdminStores = (
   config: createConfigStore(session, vault),
   history: createHistory(session),
   jobs: createJobs(session),
+  versions: createRuleVersions(session),
 });

@@ -9,6 +9,7 @@ import type {
 } from "../../ports/config.ts";
 import type { Vault } from "../../ports/vault.ts";
 import { BUMP_REVISION } from "./owed-statements.ts";
+import { keepVersion } from "./rule-versions.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { NOW } from "./statements.ts";
 
@@ -170,7 +171,7 @@ export function createConfigStore(session: Session, vault: Vault): ConfigStore {
         { sql: BUMP_REVISION, params: [tenant] },
         { sql: RESOURCE, params: [tenant, kind, id] },
         { sql: PUT_RESOURCE, params: [tenant, kind, id, doc, sealed, keep, ifVersion] },
-        ...openingOf(tenant, kind, id),
+        ...noteChange(tenant, kind, id),
       ]);
       if (bumped?.[0] === undefined) return { kind: "tenant-unknown" };
       const present = before?.[0];
@@ -184,7 +185,7 @@ export function createConfigStore(session: Session, vault: Vault): ConfigStore {
         { sql: BUMP_REVISION, params: [tenant] },
         { sql: RESOURCE, params: [tenant, kind, id] },
         { sql: DELETE_RESOURCE, params: [tenant, kind, id, ifVersion] },
-        ...openingOf(tenant, kind, id),
+        ...noteChange(tenant, kind, id),
       ]);
       const revision = bumped?.[0]?.revision;
       if (revision === undefined) return { kind: "tenant-unknown" };
@@ -197,8 +198,11 @@ export function createConfigStore(session: Session, vault: Vault): ConfigStore {
   };
 }
 
-const openingOf = (tenant: string, kind: ResourceKind, id: string): Statement[] =>
-  kind === "target" ? [{ sql: NOTE_OPENING, params: [tenant, id] }] : [];
+/** What else a change of this kind writes down. */
+function noteChange(tenant: string, kind: ResourceKind, id: string): Statement[] {
+  if (kind === "rule") return keepVersion(tenant, id);
+  return kind === "target" ? [{ sql: NOTE_OPENING, params: [tenant, id] }] : [];
+}
 
 const differs = (version: Row[string] | undefined): Written => ({
   kind: "version-differs",

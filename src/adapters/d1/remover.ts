@@ -1,7 +1,7 @@
 /**
- * Removes what a deleted tenant left in the ledger and in the archive. Rows are found through the
- * deliveries, whose key begins with the tenant: an event that was claimed and never settled has none, and
- * goes with its generation.
+ * Removes what a deleted tenant left in the ledger and in the archive, and the versions of its rules. Rows of
+ * the ledger are found through the deliveries, whose key begins with the tenant: an event that was claimed
+ * and never settled has none, and goes with its generation.
  */
 import type { ArchiveListing } from "../../ports/archive.ts";
 import type { Remover } from "../../ports/deletions.ts";
@@ -46,6 +46,12 @@ DELETE FROM ${duplicatesOf(slot)}
 WHERE event IN (SELECT value->>1 FROM json_each(?1)) AND received_at < ?2`,
 );
 
+/** ?1 = tenant, ?2 = changed before, ?3 = how many. */
+export const REMOVE_VERSIONS = `
+DELETE FROM rule_versions WHERE (tenant, id, version) IN (
+  SELECT tenant, id, version FROM rule_versions WHERE tenant = ?1 AND changed_at < ?2 LIMIT ?3)
+RETURNING id`;
+
 /** ?1 = job, ?2 = how many more were removed, ?3 = whether that was all. */
 export const NOTE = `
 UPDATE jobs SET removed = removed + ?2, updated_at = ${NOW},
@@ -62,7 +68,8 @@ export function createRemover(session: Session, listing: ArchiveListing): Remove
         }),
       );
       const all = JSON.stringify(page.map(({ key }) => key));
-      const answers = await session.batch("remove", [
+      const [versions = [], ...answers] = await session.batch("remove", [
+        { sql: REMOVE_VERSIONS, params: [tenant, beforeMs, count] },
         // A copy stands in the slot of its own time.
         ...Object.values(REMOVE_DUPLICATES).map((sql) => ({ sql, params: [all, beforeMs] })),
         ...bySlot(page).flatMap(([slot, own]) => {
@@ -73,7 +80,8 @@ export function createRemover(session: Session, listing: ArchiveListing): Remove
           ];
         }),
       ]);
-      return { removed: answers.flat().length, more: page.length === count };
+      const removed = versions.length + answers.flat().length;
+      return { removed, more: Math.max(page.length, versions.length) === count };
     },
 
     objects: ({ tenant, beforeMs }, count) => listing.removeTenant(tenant, count, beforeMs),

@@ -35,6 +35,21 @@ export const resources = sqliteTable(
   (table) => [primaryKey({ columns: [table.tenant, table.kind, table.id] })],
 );
 
+/** What each rule was, one row for each change of it, the present one included. */
+export const ruleVersions = sqliteTable(
+  "rule_versions",
+  {
+    tenant: text().notNull(),
+    id: text().notNull(),
+    /** The tenant's revision at that change. */
+    version: integer().notNull(),
+    /** Null where the rule was deleted. */
+    doc: text(),
+    changedAt: integer("changed_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.id, table.version] })],
+);
+
 /** One row per event: claim, lease and pointer into the archive at once. */
 const eventsIn = (slot: Slot) =>
   sqliteTable(`events_${slot}`, {
