@@ -5,6 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { grantLease } from "../src/core/admit/lease.ts";
 import { LEASE_TTL_MS, SECRET_USE_TOLD_MS } from "../src/core/limits.ts";
+import { addMatches, type ShadowMatches } from "../src/core/shadow.ts";
 import type { Env } from "../src/env.ts";
 import type { LeaseAnswer, LeaseAsk, LeaseRequest } from "../src/ports/limiter.ts";
 import { counted } from "./counted.ts";
@@ -14,6 +15,7 @@ export class TenantLimiter extends DurableObject<Env> {
   #revision = 0;
   readonly #arrivals = new Map<string, number>();
   readonly #secretsUsed = new Map<string, number>();
+  readonly #shadows = new Map<string, ShadowMatches>();
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
@@ -21,6 +23,9 @@ export class TenantLimiter extends DurableObject<Env> {
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS buckets (scope TEXT PRIMARY KEY, arrival_ms REAL NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, used_at INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS shadows (
+        rule TEXT PRIMARY KEY, version INTEGER NOT NULL, matched INTEGER NOT NULL,
+        lastMatchedAtMs INTEGER NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS revision (id INTEGER PRIMARY KEY, value INTEGER NOT NULL)`);
     for (const row of this.#sql.exec<{ value: number }>("SELECT value FROM revision")) {
       this.#revision = row.value;
@@ -33,6 +38,11 @@ export class TenantLimiter extends DurableObject<Env> {
     for (const row of this.#sql.exec<{ name: string; used_at: number }>("SELECT * FROM secrets")) {
       this.#secretsUsed.set(row.name, row.used_at);
     }
+    for (const row of this.#sql.exec<ShadowMatches & Record<string, SqlStorageValue>>(
+      "SELECT * FROM shadows",
+    )) {
+      this.#shadows.set(row.rule, row);
+    }
   }
 
   /** Grants tokens for each scope asked for; the answer always carries the newest known revision. */
@@ -40,6 +50,7 @@ export class TenantLimiter extends DurableObject<Env> {
     const now = Date.now();
     this.#learnRevision(request.revision);
     this.#noteSecrets(request.secretsUsed, now);
+    for (const told of request.shadowMatches ?? []) this.#noteShadow(told);
     return {
       revision: this.#revision,
       ttlMs: LEASE_TTL_MS,
@@ -55,11 +66,16 @@ export class TenantLimiter extends DurableObject<Env> {
     return Object.fromEntries(this.#secretsUsed);
   }
 
+  shadowMatches(): ShadowMatches[] {
+    return [...this.#shadows.values()];
+  }
+
   /** The revision stays: an isolate that still knows the tenant learns by it that it is gone. */
   forget(): void {
     this.#arrivals.clear();
     this.#secretsUsed.clear();
-    this.#sql.exec("DELETE FROM buckets; DELETE FROM secrets");
+    this.#shadows.clear();
+    this.#sql.exec("DELETE FROM buckets; DELETE FROM secrets; DELETE FROM shadows");
   }
 
   /** A source that is over its own limit must not use up its tenant's. */
@@ -113,5 +129,15 @@ export class TenantLimiter extends DurableObject<Env> {
         now,
       );
     }
+  }
+
+  #noteShadow(told: ShadowMatches): void {
+    if (!addMatches(this.#shadows, told)) return;
+    const { rule, version, matched, lastMatchedAtMs } = this.#shadows.get(told.rule) ?? told;
+    counted(
+      this.#sql,
+      "INSERT OR REPLACE INTO shadows VALUES (?1, ?2, ?3, ?4)",
+      ...[rule, version, matched, lastMatchedAtMs],
+    );
   }
 }

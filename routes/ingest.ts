@@ -19,6 +19,7 @@ export async function handleIngest(context: Context, ports: AcceptPorts): Promis
       headers,
       header: (name) => request.headers.get(name),
       readBody: (bytesMax) => readBody(request, bytesMax),
+      defer: (work) => context.executionCtx.waitUntil(work),
     },
     ports,
   );

@@ -1,6 +1,7 @@
 /** Why an event went where it went, or nowhere. */
 import * as z from "zod";
 import type { Json } from "../../src/core/json.ts";
+import { RULE_MODES } from "../../src/core/resources.ts";
 import { explainEvent } from "../../src/flows/explain-event.ts";
 import { requireArchived } from "./events.ts";
 import { type Operation, operation } from "./operation.ts";
@@ -16,6 +17,7 @@ const ExplainAnswer = z.object({
         rule: z.string(),
         matched: z.boolean().describe("Whether the rule as it is now matches."),
         enabled: z.boolean(),
+        mode: z.enum(RULE_MODES).describe("A shadow rule is never among those that chose."),
         chosen: z
           .boolean()
           .describe("Whether it was among those that chose the event when it came."),
@@ -41,9 +43,9 @@ export const explainOperations: readonly Operation[] = [
       const tenant = params.tenant ?? "";
       const then = new Set(record.subscriptions.map(({ rule }) => rule));
       const { rules, ...rest } = await explainEvent(tenant, event, query.limit, stores.config);
-      const shown = rules.map(({ id: rule, faults, enabled, explanation: verdicts }) => {
+      const shown = rules.map(({ id: rule, faults, enabled, mode, explanation: verdicts }) => {
         const explanation = verdicts as unknown as Json;
-        return { rule, matched: faults === 0, enabled, chosen: then.has(rule), explanation };
+        return { rule, matched: faults === 0, enabled, mode, chosen: then.has(rule), explanation };
       });
       return { status: 200, body: { event, rules: shown, ...rest } };
     },

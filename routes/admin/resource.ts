@@ -3,6 +3,7 @@ import type * as z from "zod";
 import type { App } from "../../src/compose.ts";
 import { type Json, parseJsonDocument, stringifyJson } from "../../src/core/json.ts";
 import type { ResourceKind, Secrets } from "../../src/core/resources.ts";
+import type { ShadowMatches } from "../../src/core/shadow.ts";
 import type { StoredResource } from "../../src/ports/config.ts";
 import { announce, iso, requireTenant, written } from "./change.ts";
 import { type BodySchema, type Call, notFound, type Operation, operation } from "./operation.ts";
@@ -26,31 +27,45 @@ export interface ResourceSpec<Body> {
   /** What a PUT sets going, once every isolate is told of it. */
   readonly afterPut?: (call: Call<Body, undefined>) => Promise<void>;
   /** What a read shows beyond the stored document. */
-  readonly show?: (doc: Record<string, Json>, stored: StoredResource, used: LastUsed) => Json;
+  readonly show?: (
+    doc: Record<string, Json>,
+    stored: StoredResource,
+    counted: Counted,
+  ) => Promise<Json>;
 }
 
-/** When the secret at `index` was last used, if ever. */
-export type LastUsed = (index: number) => string | null;
+/** What the tenant's limiter was told: each asked for once an answer, null when it does not answer. */
+export interface Counted {
+  secretsLastUsed(): Promise<Readonly<Record<string, number>> | null>;
+  shadowMatches(): Promise<readonly ShadowMatches[] | null>;
+}
+
+function countedOf({ deliver: { limiter } }: App, tenant: string): Counted {
+  return {
+    secretsLastUsed: once(() => limiter.secretsLastUsed(tenant)),
+    shadowMatches: once(() => limiter.shadowMatches(tenant)),
+  };
+}
+
+function once<T>(ask: () => Promise<T>): () => Promise<T | null> {
+  let answer: Promise<T | null> | undefined;
+  return () => {
+    answer ??= ask().catch(() => null);
+    return answer;
+  };
+}
 
 export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Operation[] {
   const { kind, answer } = spec;
   const list = `/admin/tenants/{tenant}/${kind}s`;
   const path = `${list}/{${kind}}`;
 
-  async function view(app: App, tenant: string, stored: StoredResource): Promise<Json> {
+  async function view(stored: StoredResource, counted: Counted): Promise<Json> {
     const read = parseJsonDocument(stored.doc);
     const doc = (read.ok ? read.value : {}) as Record<string, Json>;
-    const uses =
-      kind === "source" && (stored.secrets?.values.length ?? 0) > 0
-        ? await app.deliver.limiter.secretsLastUsed(tenant).catch(() => ({}))
-        : {};
-    const used: LastUsed = (index) => {
-      const at = (uses as Record<string, number>)[stored.secretIds[index] ?? ""];
-      return at === undefined ? null : iso(at);
-    };
     return {
       id: stored.id,
-      ...((spec.show?.(doc, stored, used) ?? doc) as Record<string, Json>),
+      ...(((await spec.show?.(doc, stored, counted)) ?? doc) as Record<string, Json>),
       version: stored.version,
       createdAt: iso(stored.createdAtMs),
       updatedAt: iso(stored.updatedAtMs),
@@ -70,7 +85,8 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
         await requireTenant(stores.config, tenant);
         const after = String(decodeCursor(query.cursor, ["string"])?.[0] ?? "");
         const page = await stores.config.resources(tenant, kind, after, query.limit);
-        const items = await Promise.all(page.items.map((item) => view(app, tenant, item)));
+        const counted = countedOf(app, tenant);
+        const items = await Promise.all(page.items.map((item) => view(item, counted)));
         const cursor = encodeCursor(page.after === null ? null : [page.after]);
         return { status: 200, body: pageBody(items, cursor) };
       },
@@ -85,7 +101,8 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
         const tenant = params.tenant ?? "";
         const stored = await stores.config.resource(tenant, kind, params[kind] ?? "");
         if (stored === null) throw notFound(kind);
-        return { status: 200, body: await view(app, tenant, stored), version: stored.version };
+        const body = await view(stored, countedOf(app, tenant));
+        return { status: 200, body, version: stored.version };
       },
     }),
     operation({
@@ -121,7 +138,8 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
         const stored = await stores.config.resource(tenant, kind, id);
         if (stored === null) throw notFound(kind);
         const status = result.created ? 201 : 200;
-        return { status, body: await view(app, tenant, stored), version: stored.version };
+        const body = await view(stored, countedOf(app, tenant));
+        return { status, body, version: stored.version };
       },
     }),
     operation({

@@ -1,15 +1,15 @@
 /** Rules: which events go to which targets, and how urgently. */
-import type * as z from "zod";
+import * as z from "zod";
 import { formatPointer, isJsonArray, isJsonObject, type Json } from "../../src/core/json.ts";
 import { TARGETS_PER_RULE_MAX } from "../../src/core/limits.ts";
 import { parsePattern } from "../../src/core/pattern/index.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import { type TransformerDoc, transformerFaults } from "../../src/core/transform/transformer.ts";
 import type { ConfigStore } from "../../src/ports/config.ts";
-import { requireTenant } from "./change.ts";
+import { iso, isoOrNull, requireTenant } from "./change.ts";
 import type { Operation } from "./operation.ts";
 import { resourceOperations } from "./resource.ts";
-import { RuleBody, stored, TransformerBody } from "./schemas.ts";
+import { Count, RuleBody, stored, Time, TransformerBody } from "./schemas.ts";
 
 /** Of what was sent, whatever it is; null when it is not there. */
 export const sentMember = (sent: Json, name: string): Json =>
@@ -70,7 +70,17 @@ async function targetFaults(sent: Json, config: ConfigStore, tenant: string): Pr
   return faults.flat();
 }
 
-export const Rule = stored(RuleBody.shape).meta({ id: "Rule" });
+/** Of a rule in shadow, as far as isolates have told. */
+const Shadow = z
+  .object({
+    matched: Count.describe("Events, copies included. Approximate: told every two seconds."),
+    since: Time.describe("When this version was saved: each counts anew."),
+    lastMatchedAt: Time.nullable(),
+  })
+  .nullable()
+  .describe("What it matched; null when the counts cannot be read at the moment.");
+
+export const Rule = stored({ ...RuleBody.shape, shadow: Shadow.optional() }).meta({ id: "Rule" });
 
 export const ruleOperations: readonly Operation[] = resourceOperations<z.infer<typeof RuleBody>>({
   kind: "rule",
@@ -94,5 +104,17 @@ export const ruleOperations: readonly Operation[] = resourceOperations<z.infer<t
       ...(transformers === null ? {} : { transformers }),
     };
     return { doc, secrets: null };
+  },
+
+  async show(doc, { id, version, updatedAtMs }, counted) {
+    if (doc.mode !== "shadow") return doc;
+    const all = await counted.shadowMatches();
+    const own = all?.find((matches) => matches.rule === id && matches.version === version);
+    const shadow = {
+      matched: own?.matched ?? 0,
+      since: iso(updatedAtMs),
+      lastMatchedAt: isoOrNull(own?.lastMatchedAtMs ?? null),
+    };
+    return { ...doc, shadow: all === null ? null : shadow };
   },
 });

@@ -109,7 +109,9 @@ async function readDocument(operation: Operation, context: Context, app: App): P
 const malformed = (detail: string): Refusal => new Refusal({ slug: "malformed-request", detail });
 
 /** Members that answers have and a PUT of a changed copy may bring back; they are not the caller's to set. */
-const READ_ONLY = new Set(["id", "tenant", "version", "createdAt", "updatedAt", "disabled"]);
+const READ_ONLY = new Set([
+  ...["id", "tenant", "version", "createdAt", "updatedAt", "disabled", "shadow"],
+]);
 
 function validate(
   operation: Operation,

@@ -11,6 +11,7 @@ import {
   TARGETS_PER_RULE_MAX,
 } from "../../src/core/limits.ts";
 import { PRIORITIES } from "../../src/core/priority.ts";
+import { RULE_MODES } from "../../src/core/resources.ts";
 import { ON_MISSING } from "../../src/core/transform/transformer.ts";
 import { webhookSecretBytes } from "../../src/core/webhook-secret.ts";
 
@@ -211,6 +212,10 @@ export const RuleBody = z.strictObject({
     .optional()
     .describe("What a target gets in place of the event's own bytes, by its id."),
   enabled: z.boolean().optional(),
+  mode: z
+    .enum(RULE_MODES)
+    .optional()
+    .describe("A shadow rule matches and is counted, and delivers nothing."),
   description: z.string().max(1_000).optional(),
 });
 

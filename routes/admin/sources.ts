@@ -2,6 +2,7 @@
 import type * as z from "zod";
 import { isJsonObject, type Json } from "../../src/core/json.ts";
 import { type SourceBody as StoredSourceBody, storeSource } from "../../src/core/resources.ts";
+import { isoOrNull } from "./change.ts";
 import { resourceOperations } from "./resource.ts";
 import { ShownVerify, SourceBody, stored } from "./schemas.ts";
 
@@ -33,10 +34,11 @@ export const sourceOperations = resourceOperations<z.infer<typeof SourceBody>>({
     return { doc: doc as unknown as Json, secrets };
   },
 
-  show(doc, { secrets }, used) {
+  async show(doc, { secrets, secretIds }, counted) {
     const verify = doc.verify as Record<string, Json>;
-    if (secrets === null) return doc;
-    const shown = secrets.values.map((_, index): Json => ({ lastUsedAt: used(index) }));
+    if (secrets === null || secrets.values.length === 0) return doc;
+    const used = (await counted.secretsLastUsed()) ?? {};
+    const shown = secretIds.map((id): Json => ({ lastUsedAt: isoOrNull(used[id] ?? null) }));
     const member = secretMemberOf(String(verify.scheme));
     const held = member === "password" ? (shown[0] ?? null) : shown;
     return { ...doc, verify: { ...verify, [member]: held } };

@@ -74,7 +74,7 @@ const crud = resourceOperations<TargetBody>({
     if (call.body.paused !== true) await release(call);
   },
 
-  show(doc, { secrets }) {
+  async show(doc, { secrets }) {
     if (doc.kind === "saga") return doc;
     const sealed = Object.keys(secrets?.headers ?? {});
     return {

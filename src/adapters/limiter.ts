@@ -1,4 +1,5 @@
 /** The limiter: one Durable Object per tenant, reached by RPC. */
+import type { ShadowMatches } from "../core/shadow.ts";
 import type { LeaseAnswer, LeaseRequest, Limiter } from "../ports/limiter.ts";
 import type { Meter } from "../ports/meter.ts";
 
@@ -7,6 +8,7 @@ export interface TenantLimiterRpc extends Rpc.DurableObjectBranded {
   lease(request: LeaseRequest): Promise<LeaseAnswer>;
   announce(revision: number): Promise<void>;
   secretsLastUsed(): Promise<Record<string, number>>;
+  shadowMatches(): Promise<ShadowMatches[]>;
   forget(): Promise<void>;
 }
 
@@ -22,6 +24,7 @@ export function createLimiter(
     lease: (tenant, request) => objectOf(tenant).lease(request),
     announce: (tenant, revision) => objectOf(tenant).announce(revision),
     secretsLastUsed: (tenant) => objectOf(tenant).secretsLastUsed(),
+    shadowMatches: (tenant) => objectOf(tenant).shadowMatches(),
     forget: (tenant) => objectOf(tenant).forget(),
   };
 }

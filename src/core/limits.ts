@@ -118,6 +118,11 @@ export const GENERATION_MS = 14 * 86_400_000;
 export const LEASE_TTL_MS = 1_000;
 /** A secret's last use is told, and written, at most this often. */
 export const SECRET_USE_TOLD_MS = 60_000;
+/**
+ * What shadow rules matched is told with a call that is due anyway, this long after the last that told some, or
+ * by one of its own, this long after the first event nobody was told of. An isolate that ends before loses it.
+ */
+export const SHADOW_TOLD_MS = 2_000;
 /** A call to the limiter that has not answered by then counts as unreachable. */
 export const LIMITER_TIMEOUT_MS = 1_000;
 /** An unknown tenant is not looked up again for this long. */

@@ -63,6 +63,10 @@ export interface HttpTargetBody {
   readonly paused?: boolean | undefined;
 }
 
+/** A shadow rule matches and counts, and delivers nothing. */
+export const RULE_MODES = ["live", "shadow"] as const;
+export type RuleMode = (typeof RULE_MODES)[number];
+
 export interface RuleBody {
   readonly pattern: Json;
   readonly priority: Priority;
@@ -70,6 +74,8 @@ export interface RuleBody {
   /** What a target of these gets in place of the event's own bytes, by its id. */
   readonly transformers?: Readonly<Record<string, TransformerDoc>> | undefined;
   readonly enabled?: boolean | undefined;
+  /** Live, unless it says otherwise. */
+  readonly mode?: RuleMode | undefined;
   readonly description?: string | undefined;
 }
 

@@ -71,6 +71,8 @@ export interface Tenant {
   readonly sources: ReadonlyMap<string, Source>;
   readonly targets: ReadonlyMap<string, Target>;
   readonly rules: ReadonlyMap<string, Rule>;
+  /** The shadow rules, which are none of those above, with the version of each; null when there are none. */
+  readonly shadows: ReadonlyMap<string, number> | null;
   /** The enabled rules' patterns, compiled once per revision. */
   readonly ruleSet: RuleSet;
 }

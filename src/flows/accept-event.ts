@@ -55,6 +55,7 @@ export async function acceptEvent(webhook: Webhook, ports: AcceptPorts): Promise
   const headers = keptHeaders(webhook.headers, judgement.source.verify);
   const trace = webhook.header("traceparent");
   const records = drafts.map((draft) => toRecord(draft, { ...judgement, headers, trace }, ports));
+  if (tenant.shadows !== null) webhook.defer?.(ports.admission.tellShadows(tenant));
 
   // enqueue
   try {
@@ -121,6 +122,9 @@ function toRecord(draft: DraftEvent, context: Context, ports: AcceptPorts): Even
   };
   const omitted = draft.dataOmitted === undefined ? {} : { omitted: draft.dataOmitted };
   const matches = tenant.ruleSet.match(eventOf(record, { data: draft.data, ...omitted }));
+  if (tenant.shadows !== null) {
+    ports.admission.shadowsMatched(tenant, matches, context.receivedAtMs);
+  }
   return { ...record, ...routed(subscriptionsOf(tenant, matches), context.demoted) };
 }
 

@@ -7,7 +7,12 @@
  */
 import { covers, leaseTokensMax, tokensToAsk } from "../core/admit/lease.ts";
 import { Retryable } from "../core/errors.ts";
-import { LEASE_TTL_MS, LIMITER_TIMEOUT_MS, SECRET_USE_TOLD_MS } from "../core/limits.ts";
+import {
+  LEASE_TTL_MS,
+  LIMITER_TIMEOUT_MS,
+  SECRET_USE_TOLD_MS,
+  SHADOW_TOLD_MS,
+} from "../core/limits.ts";
 import type { Source, Tenant } from "../core/tenant.ts";
 import { type Clock, within } from "../ports/clock.ts";
 import type { LeaseAsk, Limiter } from "../ports/limiter.ts";
@@ -16,10 +21,13 @@ import {
   type AppliedLimit,
   createHeldTenants,
   type HeldTenant,
+  keepShadows,
   leaseOf,
   limitsOf,
+  noteShadows,
   type Scope,
   take,
+  takeShadows,
   trySpend,
 } from "./held-leases.ts";
 
@@ -40,6 +48,10 @@ export interface Admission {
   revisionOf(tenant: Tenant): Promise<number>;
   /** Notes that a secret verified something; the limiter is told at once, then once a minute. */
   secretUsed(tenant: Tenant, source: Source, index: number): void;
+  /** Notes which shadow rules are among `rules`, that matched one event; the limiter is told with its next call. */
+  shadowsMatched(tenant: Tenant, rules: readonly string[], atMs: number): void;
+  /** Sees to it that the limiter is told what was noted although no call of another reason comes. */
+  tellShadows(tenant: Tenant): Promise<void>;
 }
 
 export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admission {
@@ -70,9 +82,11 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
       return { scope: key, rate: limit, needed, wanted };
     });
     const secretsUsed = [...state.secretsUsed];
+    const shadowMatches = takeShadows(state, clock.nowMs());
+    const request = { asks, revision: tenant.revision, secretsUsed };
     try {
       const answer = await within(
-        limiter.lease(tenant.id, { asks, revision: tenant.revision, secretsUsed }),
+        limiter.lease(tenant.id, shadowMatches === null ? request : { ...request, shadowMatches }),
         LIMITER_TIMEOUT_MS,
         clock,
         () => new Retryable("limiter did not answer in time"),
@@ -89,6 +103,7 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
         error: errorText(error),
       });
       state.openUntilMs = clock.nowMs() + LEASE_TTL_MS;
+      if (shadowMatches !== null) keepShadows(state, shadowMatches);
     }
   }
 
@@ -155,6 +170,19 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
       if (id === undefined) return;
       const toldAtMs = state.secretsToldAtMs.get(id) ?? Number.NEGATIVE_INFINITY;
       if (clock.nowMs() - toldAtMs >= SECRET_USE_TOLD_MS) state.secretsUsed.add(id);
+    },
+    shadowsMatched(tenant, rules, atMs) {
+      if (tenant.shadows !== null) noteShadows(stateOf(tenant), tenant.shadows, rules, atMs);
+    },
+    async tellShadows(tenant) {
+      const state = stateOf(tenant);
+      if (state.shadowMatches === null || clock.nowMs() < state.shadowsWaitUntilMs) return;
+      // One waits for all. Should its request end first, another takes its place after that time.
+      state.shadowsWaitUntilMs = clock.nowMs() + SHADOW_TOLD_MS;
+      await clock.timer(SHADOW_TOLD_MS).elapsed;
+      if (state.shadowMatches === null) return;
+      state.shadowsToldAtMs = Number.NEGATIVE_INFINITY; // whatever is left, since nobody else may come
+      await ask(tenant, state, [], 0);
     },
   };
 }

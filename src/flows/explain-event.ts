@@ -7,10 +7,12 @@ import {
   nearestFirst,
   parsePattern,
 } from "../core/pattern/index.ts";
+import type { RuleMode } from "../core/resources.ts";
 import type { ConfigStore, Page, StoredResource } from "../ports/config.ts";
 
 export interface RuleOfNow extends ExplainedRule {
   readonly enabled: boolean;
+  readonly mode: RuleMode;
 }
 
 export interface ExplainedEvent {
@@ -50,8 +52,14 @@ export async function explainEvent(
 function explainedNow(id: string, doc: string, event: Json): RuleOfNow[] {
   const read = parseJsonDocument(doc);
   if (!read.ok || !isJsonObject(read.value)) return [];
-  const { pattern = null, enabled } = read.value;
+  const { pattern = null, enabled, mode } = read.value;
   const parsed = parsePattern(pattern);
   if (!parsed.ok) return [];
-  return [{ ...explainRule(id, parsed.pattern, event), enabled: enabled !== false }];
+  return [
+    {
+      ...explainRule(id, parsed.pattern, event),
+      enabled: enabled !== false,
+      mode: mode === "shadow" ? "shadow" : "live",
+    },
+  ];
 }

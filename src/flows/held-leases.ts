@@ -3,7 +3,8 @@
  * yet to tell the limiter. Spending from it costs no call; `admit.ts` says when one is due.
  */
 import { type Lease, NO_LEASE, spend } from "../core/admit/lease.ts";
-import { DIRECTORY_TENANTS_MAX } from "../core/limits.ts";
+import { DIRECTORY_TENANTS_MAX, SHADOW_TOLD_MS } from "../core/limits.ts";
+import { addMatches, type ShadowMatches } from "../core/shadow.ts";
 import type { Limit, Source, Tenant } from "../core/tenant.ts";
 import type { LeaseAnswer } from "../ports/limiter.ts";
 
@@ -21,6 +22,11 @@ export interface HeldTenant {
   /** Uses the limiter has not been told of, and when it last was, by the secret's fingerprint. */
   readonly secretsUsed: Set<string>;
   readonly secretsToldAtMs: Map<string, number>;
+  /** What shadow rules matched and the limiter was not told of, and when it last was; null for nothing. */
+  shadowMatches: Map<string, ShadowMatches> | null;
+  shadowsToldAtMs: number;
+  /** Until then somebody waits to tell it. */
+  shadowsWaitUntilMs: number;
   revision: number;
   freshUntilMs: number;
   /** The limiter could not be reached: everything is admitted until then. */
@@ -46,6 +52,9 @@ export function createHeldTenants(): (tenant: Tenant) => HeldTenant {
         waiting: new Map(),
         secretsUsed: new Set(),
         secretsToldAtMs: new Map(),
+        shadowMatches: null,
+        shadowsToldAtMs: Number.NEGATIVE_INFINITY,
+        shadowsWaitUntilMs: 0,
         revision: tenant.revision,
         freshUntilMs: 0,
         openUntilMs: 0,
@@ -57,6 +66,36 @@ export function createHeldTenants(): (tenant: Tenant) => HeldTenant {
     }
     return state;
   };
+}
+
+/** Notes what of `rules`, which matched one event, are shadow rules. */
+export function noteShadows(
+  state: HeldTenant,
+  shadows: ReadonlyMap<string, number>,
+  rules: readonly string[],
+  atMs: number,
+): void {
+  for (const rule of rules) {
+    const version = shadows.get(rule);
+    if (version === undefined) continue;
+    state.shadowMatches ??= new Map();
+    addMatches(state.shadowMatches, { rule, version, matched: 1, lastMatchedAtMs: atMs });
+  }
+}
+
+/** Takes what is to be told now, so that no two calls tell the same. */
+export function takeShadows(state: HeldTenant, now: number): readonly ShadowMatches[] | null {
+  const { shadowMatches } = state;
+  if (shadowMatches === null || now < state.shadowsToldAtMs + SHADOW_TOLD_MS) return null;
+  state.shadowMatches = null;
+  state.shadowsToldAtMs = now;
+  return [...shadowMatches.values()];
+}
+
+/** Takes back what could not be told. Should it have been heard all the same, it is counted twice. */
+export function keepShadows(state: HeldTenant, untold: readonly ShadowMatches[]): void {
+  state.shadowMatches ??= new Map();
+  for (const matches of untold) addMatches(state.shadowMatches, matches);
 }
 
 /** The limits that an event of this source must pass, in the order in which they are spent. */

@@ -24,6 +24,8 @@ export interface Webhook {
   header(name: string): string | null;
   /** The whole body, or null as soon as it is longer than `bytesMax`. */
   readBody(bytesMax: number): Promise<Uint8Array | null>;
+  /** Has something run on after the answer, where the door can. */
+  readonly defer?: (work: Promise<unknown>) => void;
 }
 
 export type Judgement =

@@ -1,5 +1,6 @@
 /** The tenant's single writer: rate limits, and the revision of its rules in the same answer. */
 import type { Rate } from "../core/admit/gcra.ts";
+import type { ShadowMatches } from "../core/shadow.ts";
 
 export interface LeaseAsk {
   /** "tenant", or "source:" and its slug. */
@@ -15,6 +16,8 @@ export interface LeaseRequest {
   readonly revision: number;
   /** Secrets that verified something since the last call: by their fingerprints. */
   readonly secretsUsed: readonly string[];
+  /** What shadow rules matched since it was last told. */
+  readonly shadowMatches?: readonly ShadowMatches[];
 }
 
 export interface LeaseAnswer {
@@ -31,9 +34,11 @@ export interface Limiter {
   announce(tenant: string, revision: number): Promise<void>;
   /** When each secret was last used, milliseconds, by its fingerprint. */
   secretsLastUsed(tenant: string): Promise<Readonly<Record<string, number>>>;
+  /** What was told of each shadow rule, of the newest version of it that was told of. */
+  shadowMatches(tenant: string): Promise<readonly ShadowMatches[]>;
   /**
-   * Forgets a deleted tenant's limits and uses of secrets. Its last revision stays: by it an isolate
-   * that still knows the tenant learns that it is gone.
+   * Forgets a deleted tenant's limits, uses of secrets and matches of shadow rules. Its last revision stays:
+   * by it an isolate that still knows the tenant learns that it is gone.
    */
   forget(tenant: string): Promise<void>;
 }

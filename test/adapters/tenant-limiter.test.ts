@@ -142,15 +142,39 @@ describe("a secret's use", () => {
   });
 });
 
+describe("the matches of a shadow rule", () => {
+  const told = (rule: string, version: number, matched: number, lastMatchedAtMs = NOW_MS) => ({
+    ...{ rule, version, matched, lastMatchedAtMs },
+  });
+
+  it("add up by rule, also after a restart; a newer version counts anew, an older one not at all", async () => {
+    const tenant = freshTenant();
+    await lease(tenant, { shadowMatches: [told("a", 1, 2), told("b", 1, 1)] });
+    await evict(tenant);
+    await lease(tenant, { shadowMatches: [told("a", 1, 3, NOW_MS + 5)] });
+    expect(await limiter.shadowMatches(tenant)).toEqual([
+      told("a", 1, 5, NOW_MS + 5),
+      told("b", 1, 1),
+    ]);
+    await lease(tenant, { shadowMatches: [told("a", 2, 1)] });
+    await lease(tenant, { shadowMatches: [told("a", 1, 7)] });
+    await evict(tenant);
+    expect(await limiter.shadowMatches(tenant)).toEqual([told("a", 2, 1), told("b", 1, 1)]);
+    expect(await limiter.shadowMatches(freshTenant())).toEqual([]);
+  });
+});
+
 describe("a tenant that was deleted", () => {
   it("leaves nothing of its limits and secrets, but its last revision, also after a restart", async () => {
     const tenant = freshTenant();
-    await lease(tenant, { asks: [ask(10)], secretsUsed: ["one"] });
+    const shadowMatches = [{ rule: "a", version: 1, matched: 1, lastMatchedAtMs: NOW_MS }];
+    await lease(tenant, { asks: [ask(10)], secretsUsed: ["one"], shadowMatches });
     await limiter.announce(tenant, 9);
     await limiter.forget(tenant);
     for (const restart of [false, true]) {
       if (restart) await evict(tenant);
       expect(await limiter.secretsLastUsed(tenant)).toEqual({});
+      expect(await limiter.shadowMatches(tenant)).toEqual([]);
       expect(await lease(tenant, { revision: 3 })).toMatchObject({ revision: 9 });
     }
     const bucket = await lease(tenant, { asks: [ask(RATE.burst)] });

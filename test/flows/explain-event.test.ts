@@ -30,14 +30,16 @@ describe("an event beside its tenant's rules", () => {
     const store = storeOf({
       a: doc({ type: ["x"] }),
       b: doc({ type: ["y"], subject: ["z"] }),
-      c: doc({ type: ["y"] }, { enabled: false }),
+      c: doc({ type: ["y"] }, { enabled: false, mode: "shadow" }),
     });
     const explained = await explainEvent("acme", { type: "y" }, 100, store);
     expect(explained).toMatchObject({ total: 3, complete: true });
-    expect(explained.rules.map(({ id, faults, enabled }) => [id, faults, enabled])).toEqual([
-      ["c", 0, false],
-      ["b", 1, true],
-      ["a", 1, true],
+    expect(
+      explained.rules.map(({ id, faults, enabled, mode }) => [id, faults, enabled, mode]),
+    ).toEqual([
+      ["c", 0, false, "shadow"],
+      ["b", 1, true, "live"],
+      ["a", 1, true, "live"],
     ]);
   });
 

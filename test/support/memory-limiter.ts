@@ -1,6 +1,7 @@
 /** The limiter in memory: one bucket per tenant and scope, and the revision it has heard of. */
 import { grantLease } from "../../src/core/admit/lease.ts";
 import { LEASE_TTL_MS } from "../../src/core/limits.ts";
+import { addMatches, type ShadowMatches } from "../../src/core/shadow.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { LeaseAsk, LeaseRequest, Limiter } from "../../src/ports/limiter.ts";
 
@@ -14,6 +15,7 @@ export function createMemoryLimiter(clock: Clock): MemoryLimiter {
   const asked: MemoryLimiter["asked"] = [];
   const revisions = new Map<string, number>();
   const arrivals = new Map<string, number>();
+  const shadows = new Map<string, Map<string, ShadowMatches>>();
   const secrets = new Map<string, Record<string, number>>();
 
   function learn(tenant: string, revision: number): number {
@@ -51,6 +53,9 @@ export function createMemoryLimiter(clock: Clock): MemoryLimiter {
       asked.push({ tenant, ...request });
       const used = Object.fromEntries(request.secretsUsed.map((name) => [name, clock.nowMs()]));
       secrets.set(tenant, { ...secrets.get(tenant), ...used });
+      const counts = shadows.get(tenant) ?? new Map();
+      for (const matches of request.shadowMatches ?? []) addMatches(counts, matches);
+      shadows.set(tenant, counts);
       return {
         revision: learn(tenant, request.revision),
         ttlMs: LEASE_TTL_MS,
@@ -59,7 +64,9 @@ export function createMemoryLimiter(clock: Clock): MemoryLimiter {
     },
     announce: async (tenant, revision) => void learn(tenant, revision),
     secretsLastUsed: async (tenant) => secrets.get(tenant) ?? {},
+    shadowMatches: async (tenant) => [...(shadows.get(tenant)?.values() ?? [])],
     async forget(tenant) {
+      shadows.delete(tenant);
       secrets.delete(tenant);
       for (const key of arrivals.keys()) if (key.startsWith(`${tenant} `)) arrivals.delete(key);
     },

@@ -4,6 +4,7 @@ import { signingKey } from "../../src/core/deliver/signature.ts";
 import type { Json } from "../../src/core/json.ts";
 import { compileRules, parsePattern, type RuleSet } from "../../src/core/pattern/index.ts";
 import type { Priority } from "../../src/core/priority.ts";
+import type { RuleMode } from "../../src/core/resources.ts";
 import type { Limit, Source, Target, Tenant } from "../../src/core/tenant.ts";
 import { compileTransformer, type TransformerDoc } from "../../src/core/transform/transformer.ts";
 import type { VerifyConfig } from "../../src/core/verify/config.ts";
@@ -23,6 +24,8 @@ export interface RuleSketch {
   readonly priority?: Priority;
   readonly targets: readonly string[];
   readonly transformers?: Readonly<Record<string, TransformerDoc>>;
+  /** Its revision is its version. */
+  readonly mode?: RuleMode;
 }
 
 export interface MemoryTenants extends TenantStore {
@@ -84,6 +87,9 @@ export function createMemoryTenants(
 
 export function tenantOf(id: string, revision: number, sketch: TenantSketch): Tenant {
   const rules = Object.entries(sketch.rules ?? {});
+  const isShadow = ([, { mode }]: (typeof rules)[number]) => mode === "shadow";
+  const shadows = new Map(rules.filter(isShadow).map(([name]) => [name, revision]));
+  const live = Object.fromEntries(rules.filter((rule) => !isShadow(rule)));
   return {
     id,
     revision,
@@ -97,7 +103,8 @@ export function tenantOf(id: string, revision: number, sketch: TenantSketch): Te
       ...source,
     })),
     targets: mapOf(sketch.targets, targetOf),
-    rules: mapOf(sketch.rules, (name, { priority = "normal", targets, transformers = {} }) => ({
+    shadows: shadows.size === 0 ? null : shadows,
+    rules: mapOf(live, (name, { priority = "normal", targets, transformers = {} }) => ({
       id: name,
       priority,
       targets,

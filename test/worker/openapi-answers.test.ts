@@ -109,6 +109,7 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
         },
       },
     },
+    { pattern: { type: ["order"] }, priority: "bulk", targets: [named.target], mode: "shadow" },
   ],
   [`post ${TENANT}/rules/test`]: [
     {

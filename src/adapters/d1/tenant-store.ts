@@ -41,7 +41,7 @@ export function createTenantStore(session: Session, vault: Vault, log: Log): Ten
         const name = text(resource.id);
         const kind = text(resource.kind);
         if (kind === "rule") {
-          rules.push({ id: name, doc: text(resource.doc) });
+          rules.push({ id: name, doc: text(resource.doc), version: number(resource.version) });
           continue;
         }
         if (kind === "saga") {
@@ -68,6 +68,7 @@ export function createTenantStore(session: Session, vault: Vault, log: Log): Ten
 interface RuleRow {
   readonly id: string;
   readonly doc: string;
+  readonly version: number;
 }
 
 async function open(vault: Vault, name: string, row: Row): Promise<Secrets | null> {
@@ -87,8 +88,9 @@ function assemble(
   log: Log,
 ): Tenant {
   const rules = new Map<string, Rule>();
+  const shadows = new Map<string, number>();
   const patterns = [];
-  for (const { id: rule, doc } of rows) {
+  for (const { id: rule, doc, version } of rows) {
     const parsed = parseRule(doc);
     if (parsed === null) {
       // It was valid when it was saved: refused at the door, so this is our bug and must be seen.
@@ -96,11 +98,16 @@ function assemble(
       continue;
     }
     const { body, pattern } = parsed;
-    const transformers = transformersOf(body);
-    rules.set(rule, { id: rule, priority: body.priority, targets: body.targets, transformers });
+    const { priority, targets } = body;
+    if (body.mode === "shadow") shadows.set(rule, version);
+    else rules.set(rule, { id: rule, priority, targets, transformers: transformersOf(body) });
     if (body.enabled !== false) patterns.push({ id: rule, pattern });
   }
-  return { id, revision, limit, sources, targets, rules, ruleSet: compileRules(patterns) };
+  return {
+    ...{ id, revision, limit, sources, targets, rules },
+    shadows: shadows.size === 0 ? null : shadows,
+    ruleSet: compileRules(patterns),
+  };
 }
 
 const NONE: Rule["transformers"] = new Map();
