@@ -14,6 +14,7 @@ import type { Operation } from "./operation.ts";
 import { poisonOperations } from "./poison-messages.ts";
 import { queueOperations } from "./queues.ts";
 import { reconcileOperations } from "./reconcile.ts";
+import { rulePreviewOperations } from "./rule-preview.ts";
 import { ruleTestOperations } from "./rule-test.ts";
 import { ruleVersionOperations } from "./rule-versions.ts";
 import { ruleOperations } from "./rules.ts";
@@ -29,6 +30,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...sourceOperations,
   ...targetOperations,
   ...ruleTestOperations,
+  ...rulePreviewOperations,
   ...ruleOperations,
   ...sagaOperations,
   ...sagaInstanceOperations,

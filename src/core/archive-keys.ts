@@ -85,5 +85,9 @@ export function keysWithin(
   return { prefix, after, before: untilMs > fromMs ? `${prefix}${hourOf(untilMs - 1)}0` : after };
 }
 
+/** What puts keys of one hour in the order of time, whatever their kind: the time-ordered part of their last id. */
+export const timeOrderOf = (key: string): string =>
+  key.slice(key.lastIndexOf("/") + 1).replace(/^rcp_/, "");
+
 /** When the hour of a key, or of a prefix down to its hour, began. */
 export const hourStartMs = (key: string): number => Date.parse(`${key.split("/")[2]}:00:00Z`);

@@ -166,6 +166,14 @@ export const RECONCILE_BIG_GRACE_MS = 600_000;
 
 /** Rules that are explained beside one event, each in some microseconds. */
 export const EXPLAINED_RULES_MAX = 10_000;
+/** Archived events that a pattern is tried on in one call, when it does not say how many, and at most. */
+export const PREVIEW_EVENTS_DEFAULT = 100;
+export const PREVIEW_EVENTS_MAX = 1_000;
+/** Objects read for it, of the 1,000 calls of an invocation, and bytes of them: an isolate has 128 MB. */
+export const PREVIEW_OBJECTS_MAX = 300;
+export const PREVIEW_BYTES_MAX = 16_000_000;
+/** A shorter span says nothing of a day. */
+export const PREVIEW_SPAN_MS_MIN = 3_600_000;
 /** Events that a pattern is tried on in one call. */
 export const RULE_TEST_CASES_MAX = 100;
 

@@ -1,5 +1,6 @@
 /** An archived event as patterns saw it, rebuilt from its own bytes. */
-import { bodyOf, type EventRecord, type Pointer } from "../core/enqueue/record.ts";
+import type { Text } from "../core/crypto.ts";
+import { bodyOf, type EventRecord, type Frame, type Pointer } from "../core/enqueue/record.ts";
 import { eventOf } from "../core/event.ts";
 import { readArchived } from "../core/ingest/events.ts";
 import type { Json } from "../core/json.ts";
@@ -33,7 +34,11 @@ export async function archivedEvent(
   }
   const frame = await ports.archive.frame(pointer);
   if (frame === null) return null;
+  return archivedFrame(frame, ports.text);
+}
+
+/** The same of a frame that was read with its body. */
+export function archivedFrame(frame: Frame, text: Text): ArchivedEvent {
   const { record } = frame;
-  const read = readArchived(bodyOf(frame), record.contentType, ports.text);
-  return { record, event: eventOf(record, read) };
+  return { record, event: eventOf(record, readArchived(bodyOf(frame), record.contentType, text)) };
 }

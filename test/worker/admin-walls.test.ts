@@ -126,6 +126,7 @@ function bodyFor({ path }: Documented): unknown {
     target: { kind: "http", url: receiver.url },
     rule: { pattern: { source: ["open"] }, priority: "bulk", targets: [theirs.target] },
     test: { pattern: { source: ["open"] }, event: {} },
+    preview: { pattern: { source: ["open"] } },
     discard: { reason: "of no use" },
     resend: { reason: "sent too early" },
     saga: { steps: [{ name: "a", delay: { seconds: 60 } }] },

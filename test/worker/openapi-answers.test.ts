@@ -129,6 +129,10 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
       ],
     },
   ],
+  [`post ${TENANT}/rules/preview`]: [
+    { pattern: { type: [{ exists: true }] } },
+    { pattern: { data: { to: ["acme-sink"] } }, rule: named["rule"], events: 10 },
+  ],
   [`post ${TENANT}/deliveries/{delivery}/discard`]: [{ reason: "of no use" }],
   [`post ${TENANT}/deliveries/{delivery}/resend`]: [
     { reason: "mended", data: { n: 1 }, contentType: "application/json" },

@@ -34,6 +34,7 @@ const CONTRACT = [
   `get ${TENANT}/saga-instances`,
   `get ${TENANT}/saga-instances/{instance}`,
   `post ${TENANT}/saga-instances/{instance}/{command}`,
+  `post ${TENANT}/rules/preview`,
   `get ${TENANT}/rules/{rule}/versions`,
   `get ${TENANT}/rules/{rule}/versions/{version}`,
   `get ${TENANT}/rules/{rule}/versions/{version}/diff`,
