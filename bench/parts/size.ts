@@ -10,8 +10,10 @@ import { createScratch, type Scratch } from "../ground.ts";
 import { figure, table } from "../measure/table.ts";
 import { type Options, progress, type Report } from "../part.ts";
 
+/** Of what is evaluated before the first request, compressed: every isolate pays it (docs/decisions/0014). */
+const START_GZIP_BYTES_MAX = 120 * 1_024;
 /** Of all modules together, compressed as wrangler counts it. */
-const GZIP_BYTES_MAX = 120 * 1_024;
+const GZIP_BYTES_MAX = 160 * 1_024;
 
 interface Metafile {
   readonly inputs: Readonly<Record<string, { imports: readonly { path: string; kind: string }[] }>>;
@@ -41,8 +43,9 @@ export async function measureSize({ quick }: Options): Promise<Report> {
   progress(`size: ${runs} starts each`);
   const startMs = startupMs("wrangler.toml", runs, scratch);
   const baselineStartMs = startupMs("bench/baseline/wrangler.toml", runs, scratch);
-  const data = { deployed, plain, baseline, parts, startMs, baselineStartMs, GZIP_BYTES_MAX };
-  return { title: "Bundle", text: textOf(data), data, failures: failuresOf(deployed) };
+  const startGzipBytes = deployed.gzipBytes * (bytesOf(parts, false) / bytesOf(parts));
+  const data = { deployed, plain, baseline, parts, startMs, baselineStartMs, startGzipBytes };
+  return { title: "Bundle", text: textOf(data), data, failures: failuresOf(data) };
 }
 
 function bundleOf(wranglerToml: string, scratch: Scratch, ...more: string[]): Bundle {
@@ -110,22 +113,34 @@ function startupMs(wranglerToml: string, runs: number, scratch: Scratch): number
 
 const kib = (bytes: number): string => `${figure(bytes / 1_024, 1)} KiB`;
 
-const failuresOf = ({ gzipBytes }: Bundle): string[] =>
-  gzipBytes <= GZIP_BYTES_MAX
-    ? []
-    : [`The bundle has ${kib(gzipBytes)} compressed; the budget is ${kib(GZIP_BYTES_MAX)}.`];
+/** Of the parts that are evaluated at the start, or on first use; of all if it is not said. */
+const bytesOf = (parts: readonly Part[], lazy?: boolean): number =>
+  parts.reduce((sum, part) => sum + (part.lazy === (lazy ?? part.lazy) ? part.bytes : 0), 0);
 
-function textOf(data: {
+interface Sizes {
   readonly deployed: Bundle;
-  readonly plain: Bundle;
-  readonly baseline: Bundle;
-  readonly parts: readonly Part[];
-  readonly startMs: number;
-  readonly baselineStartMs: number;
-}): string[] {
-  const { deployed, plain, baseline, parts, startMs, baselineStartMs } = data;
-  const sum = (lazy: boolean): number =>
-    parts.filter((part) => part.lazy === lazy).reduce((total, part) => total + part.bytes, 0);
+  /** By their share of the bytes: the parts are compressed together. */
+  readonly startGzipBytes: number;
+}
+
+const failuresOf = ({ deployed, startGzipBytes }: Sizes): string[] =>
+  [
+    { what: "What is evaluated at the start", bytes: startGzipBytes, most: START_GZIP_BYTES_MAX },
+    { what: "The bundle", bytes: deployed.gzipBytes, most: GZIP_BYTES_MAX },
+  ].flatMap(({ what, bytes, most }) =>
+    bytes <= most ? [] : [`${what} has ${kib(bytes)} compressed; the budget is ${kib(most)}.`],
+  );
+
+function textOf(
+  data: Sizes & {
+    readonly plain: Bundle;
+    readonly baseline: Bundle;
+    readonly parts: readonly Part[];
+    readonly startMs: number;
+    readonly baselineStartMs: number;
+  },
+): string[] {
+  const { deployed, plain, baseline, parts, startMs, baselineStartMs, startGzipBytes } = data;
   const row = (name: string, { bytes, gzipBytes }: Bundle, ms: number) => [
     name,
     kib(bytes),
@@ -141,9 +156,9 @@ function textOf(data: {
         row("baseline, minified", baseline, baselineStartMs),
       ],
     ),
-    `Budget ${kib(GZIP_BYTES_MAX)} gzip: ${failuresOf(deployed).length === 0 ? "kept" : "EXCEEDED"}.` +
+    `Evaluated at the start: ${kib(bytesOf(parts, false))}, about ${kib(startGzipBytes)} of the gzip; on first use: ${kib(bytesOf(parts, true))}.`,
+    `Budgets ${kib(START_GZIP_BYTES_MAX)} gzip at the start and ${kib(GZIP_BYTES_MAX)} in all: ${failuresOf(data).length === 0 ? "kept" : "EXCEEDED"}.` +
       " Start CPU: the isolate's busy time in `wrangler check startup`, the least of several.",
-    `Evaluated at the start: ${kib(sum(false))}; on first use: ${kib(sum(true))}.`,
     table(
       ["largest parts", "raw", "evaluated"],
       parts
