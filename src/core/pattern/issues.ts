@@ -21,6 +21,7 @@ export type PatternIssueCode =
   | "numeric"
   | "cidr"
   | "wildcard"
+  | "regex"
   | "all-of"
   | "or" // a $or that is neither a choice nor a field
   | "or-reserved-name" // an operator's name as a field in a branch

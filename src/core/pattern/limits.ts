@@ -10,3 +10,11 @@ export const PATTERN_FIELDS_MAX = 256;
 export const PATTERN_ALTERNATIVES_MAX = 1_024;
 /** Every star is one more search through the rest of the text. */
 export const WILDCARD_STARS_MAX = 32;
+/** Of a regular expression; longer ones are better said in several candidates. */
+export const REGEX_CHARACTERS_MAX = 1_000;
+/** Of the automaton that is read from it, counted repetitions spelt out. */
+export const REGEX_STATES_MAX = 2_000;
+/** Of the table that a value is led through: 32 KB a rule at most. */
+export const REGEX_CELLS_MAX = 16_384;
+/** Characters of a value that regular expressions are tried on: 1,000 of them take some milliseconds then. */
+export const REGEX_TEXT_MAX = 2_048;

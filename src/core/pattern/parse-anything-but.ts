@@ -4,7 +4,7 @@ import { describe, inside, refuse, type Spot, show } from "./issues.ts";
 import { readText, type TextOperator } from "./parse-text.ts";
 import type { Test } from "./pattern.ts";
 
-const OPERATORS_INSIDE = ["prefix", "suffix", "equals-ignore-case", "wildcard"] as const;
+const OPERATORS_INSIDE = ["prefix", "suffix", "equals-ignore-case", "wildcard", "regex"] as const;
 
 export function readAnythingBut(operand: Json, spot: Spot): Test | undefined {
   if (isJsonObject(operand)) return readOperatorInside(operand, spot);

@@ -19,6 +19,7 @@ const OPERATORS: Readonly<Record<WrittenOperator, OperandReader>> = {
   suffix: (operand, spot) => readTextOperand("suffix", operand, spot),
   "equals-ignore-case": (operand, spot) => readTextOperand("equals-ignore-case", operand, spot),
   wildcard: (operand, spot) => readTextOperand("wildcard", operand, spot),
+  regex: (operand, spot) => readTextOperand("regex", operand, spot),
   numeric: readNumeric,
   cidr: readCidr,
   exists: readExists,
@@ -29,7 +30,7 @@ const OPERATORS: Readonly<Record<WrittenOperator, OperandReader>> = {
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ["equals", 'Write the plain value: ["abc"].'],
   ["contains", 'Write {"wildcard": "*abc*"}.'],
-  ["regex", 'There are no regular expressions; write {"wildcard": "a*c"}.'],
+  ["regexp", 'Write {"regex": "a.*c"}.'],
   ["not", 'Write {"anything-but": "abc"}.'],
   ["in", 'List the values: ["a", "b"].'],
   [">", 'Write {"numeric": [">", 5]}.'],

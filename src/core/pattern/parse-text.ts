@@ -4,9 +4,16 @@ import { readCaseUnits } from "./ignore-case.ts";
 import { describe, refuse, type Spot, show } from "./issues.ts";
 import { WILDCARD_STARS_MAX } from "./limits.ts";
 import type { Test } from "./pattern.ts";
+import { readRegexTest } from "./regex/regex.ts";
 import { readWildcard, type WildcardFault } from "./wildcard.ts";
 
-export type TextOperator = "exactly" | "prefix" | "suffix" | "equals-ignore-case" | "wildcard";
+export type TextOperator =
+  | "exactly"
+  | "prefix"
+  | "suffix"
+  | "equals-ignore-case"
+  | "wildcard"
+  | "regex";
 
 /** For a wildcard this form is ours; prefix and suffix have it from EventBridge. */
 const CASE_MAY_BE_IGNORED: ReadonlySet<TextOperator> = new Set(["prefix", "suffix", "wildcard"]);
@@ -46,6 +53,12 @@ export function readText(operator: TextOperator, text: string, spot: Spot): Test
       return { kind: "ignore-case", part: "whole", units: readCaseUnits(text) };
     case "wildcard":
       return readWildcardTest(text, false, spot);
+    case "regex": {
+      const reading = readRegexTest(text);
+      return reading.ok
+        ? { kind: "regex", regex: reading.regex }
+        : refuse(spot, "regex", reading.detail);
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Cidr } from "../ip.ts";
 import type { ExactNumber, Json, JsonScalar } from "../json.ts";
 import type { CaseUnits } from "./ignore-case.ts";
+import type { Regex } from "./regex/regex.ts";
 import type { Wildcard } from "./wildcard.ts";
 
 export interface Pattern {
@@ -32,6 +33,7 @@ export type Operator =
   | "suffix"
   | "equals-ignore-case"
   | "wildcard"
+  | "regex"
   | "numeric"
   | "cidr"
   | "exists"
@@ -60,6 +62,7 @@ export type Test =
       readonly units: CaseUnits;
     }
   | { readonly kind: "wildcard"; readonly wildcard: Wildcard }
+  | { readonly kind: "regex"; readonly regex: Regex }
   | { readonly kind: "range"; readonly lower?: Bound; readonly upper?: Bound }
   | { readonly kind: "cidr"; readonly cidr: Cidr }
   | { readonly kind: "none-of"; readonly tests: readonly Test[] };

@@ -98,6 +98,7 @@ const VERBS: Readonly<Record<string, string>> = {
   suffix: "does not end with",
   "equals-ignore-case": "does not equal, whatever the case,",
   wildcard: "does not fit the wildcard",
+  regex: "does not match, from end to end, the expression",
 };
 
 function missText({ operator, operand, test }: Candidate, value: JsonScalar): Miss {

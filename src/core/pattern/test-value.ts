@@ -4,6 +4,7 @@ import { compareNumbers, isJsonNumber, type JsonScalar } from "../json.ts";
 import { readAddress } from "./address.ts";
 import { endsIgnoreCase, equalsIgnoreCase, startsIgnoreCase } from "./ignore-case.ts";
 import type { Bound, Field, Test } from "./pattern.ts";
+import { fitsRegex } from "./regex/regex.ts";
 import { fitsWildcard } from "./wildcard.ts";
 
 /** Whether some value passes some candidate of the field. */
@@ -26,7 +27,10 @@ export function passes(test: Test, value: JsonScalar): boolean {
   }
 }
 
-type TextTest = Extract<Test, { kind: "prefix" | "suffix" | "ignore-case" | "wildcard" | "cidr" }>;
+type TextTest = Extract<
+  Test,
+  { kind: "prefix" | "suffix" | "ignore-case" | "wildcard" | "regex" | "cidr" }
+>;
 
 function passesText(test: TextTest, text: string): boolean {
   switch (test.kind) {
@@ -36,6 +40,8 @@ function passesText(test: TextTest, text: string): boolean {
       return text.endsWith(test.text);
     case "wildcard":
       return fitsWildcard(test.wildcard, text);
+    case "regex":
+      return fitsRegex(test.regex, text);
     case "cidr": {
       const address = readAddress(text);
       return address !== undefined && cidrContains(test.cidr, address);

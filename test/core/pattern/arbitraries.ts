@@ -9,6 +9,7 @@ const TEXTS =
   '|a|A|ab|AB|abc|b|aab|*|\\|a*b|"|1|5|true|null|ß|SS|ss|ſ|K|k|K|İ|i̇|ı|Σ|ς|σ|é|e\u0301|ǅ|😀|\ud800|?' +
   "|𐐀|𐐨|a\nb|a b|10.0.0.1|10.0.0.01|10.1.0.1|::1|0:0:0:0:0:0:0:1|::ffff:a00:1|::ffff:10.0.0.1";
 const WILDCARDS = "*|a*|*b|a*b|*a*|*a*b|a\\*b|\\\\|*\\\\*|*ß*|ab|?*|𐐀*|*\n*";
+const REGEXES = "a*|(?:a|b)+|[^a]*|.*ß.*|a.?b|\\d+|[A-Z]{1,2}|\\*|.|1|(?:10[.]){2}.*|é?a*b|😀";
 const RANGES = "10.0.0.0/8|10.0.0.1/32|0.0.0.0/0|::/0|::1/128|::/127|::ffff:a00:0/24|10.0.0.0/+31";
 
 export const literal = fc.constantFrom(...LITERALS.split(" "));
@@ -59,6 +60,8 @@ function operator(name: string, operand: fc.Arbitrary<Json>): fc.Arbitrary<Json>
   return operand.map((value): Json => ({ [name]: value }));
 }
 
+const regex = fc.constantFrom(...REGEXES.split(/\|(?![^(]*\))/));
+
 export const exclusion = fc.oneof(
   oneOrMore(text),
   oneOrMore(number),
@@ -66,6 +69,7 @@ export const exclusion = fc.oneof(
   operator("suffix", oneOrMore(text)),
   operator("equals-ignore-case", oneOrMore(text)),
   operator("wildcard", oneOrMore(wildcard)),
+  operator("regex", oneOrMore(regex)),
 );
 
 export const test: fc.Arbitrary<Json> = fc.oneof(
@@ -75,6 +79,7 @@ export const test: fc.Arbitrary<Json> = fc.oneof(
   operator("suffix", fc.oneof(text, ignoreCase)),
   operator("equals-ignore-case", text),
   operator("wildcard", fc.oneof(wildcard, operator("equals-ignore-case", wildcard))),
+  operator("regex", regex),
   operator("numeric", fc.oneof(between, comparison)),
   operator("cidr", fc.constantFrom(...RANGES.split("|"))),
   operator("exists", fc.constant(true)),

@@ -146,6 +146,7 @@ function passesText(operator: string, operand: Json, text: string): boolean {
   if (operator === "suffix") return new RegExp(`${source}$`, "s").test(text);
   if (operator === "wildcard") return fitsWildcard(wanted, text, ignoreCase);
   if (operator === "cidr") return inNetwork(wanted, text);
+  if (operator === "regex") return new RegExp(`^(?:${wanted})$`, "su").test(text);
   return new RegExp(`^${source}$`, "s").test(text);
 }
 

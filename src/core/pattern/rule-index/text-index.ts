@@ -5,7 +5,10 @@ import { GramIndex } from "./gram-index.ts";
 import type { Group, Search } from "./group.ts";
 import { TextTrie } from "./text-trie.ts";
 
-export type TextTest = Extract<Test, { kind: "prefix" | "suffix" | "ignore-case" | "wildcard" }>;
+export type TextTest = Extract<
+  Test,
+  { kind: "prefix" | "suffix" | "ignore-case" | "wildcard" | "regex" }
+>;
 
 /** What every text that passes a test has, and where. */
 interface LiteralPart {
@@ -83,6 +86,8 @@ function literalPartOf(test: TextTest): LiteralPart {
       return { at: "end", text: test.text };
     case "wildcard":
       return literalPartOfWildcard(test.wildcard.literals);
+    case "regex":
+      return literalPartOfWildcard(test.regex.literals);
     case "ignore-case": {
       const text = test.units.map(([unit]) => unit).join("");
       if (test.part === "whole") return { at: "start", text: fold(text) };
