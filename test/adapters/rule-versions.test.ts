@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createRuleVersions } from "../../src/adapters/d1/rule-versions.ts";
 import { RULE_VERSIONS_MAX } from "../../src/core/limits.ts";
-import { config, freshTenant, SUBJECTS, session } from "./ledgers.ts";
+import { config, freshTenant, meter, SUBJECTS, session } from "./ledgers.ts";
 
 const versions = createRuleVersions(session);
 
@@ -94,6 +94,21 @@ describe("a rule", () => {
     const docs = await docsOf(tenant);
     expect(docs).toHaveLength(RULE_VERSIONS_MAX);
     expect([docs[0], docs.at(-1)]).toEqual([String(count), "4"]);
+  });
+
+  it("costs one row for each change, one more to lose an old one, and none for a change of nothing", async () => {
+    const tenant = await tenantHere();
+    const written = async (change: () => Promise<unknown>): Promise<number> => {
+      const before = meter.read().d1_rows_written;
+      await change();
+      return meter.read().d1_rows_written - before;
+    };
+    await put(tenant, "a");
+    const nothing = await written(() => put(tenant, "a"));
+    expect(nothing).toBe(2); // the tenant's revision, and the rule
+    expect(await written(() => put(tenant, "b"))).toBe(nothing + 1);
+    for (let at = 2; at < RULE_VERSIONS_MAX; at += 1) await put(tenant, String(at));
+    expect(await written(() => put(tenant, "c"))).toBe(nothing + 2);
   });
 
   it("has each of several changes made at once", async () => {
