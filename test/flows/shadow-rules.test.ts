@@ -82,6 +82,16 @@ describe("the matches of a shadow rule", () => {
     expect(limiter.asked).toHaveLength(2);
   });
 
+  it("of an event that came just after a call are told although it was the last", async () => {
+    const { clock } = sender.world;
+    const { work } = await deferring(ORDER);
+    await clock.advance(LEASE_TTL_MS);
+    await deferring(ORDER);
+    expect(await matchedOf()).toBe(1);
+    await clock.run(work);
+    expect(await matchedOf()).toBe(2);
+  });
+
   it("are told in seconds while events keep coming, each once", async () => {
     const { clock } = sender.world;
     const deferred: Promise<unknown>[] = [];

@@ -6,15 +6,12 @@ import { RULE_VERSIONS_MAX } from "../../core/limits.ts";
 import type { RuleVersion, RuleVersions } from "../../ports/rule-versions.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 
-/**
- * ?1 = tenant, ?2 = rule, at the end of a change: what stands now, unless nothing was changed. A change that
- * was refused left another version than the tenant's revision.
- */
+/** ?1 = tenant, ?2 = rule, at the end of a change: what stands now, unless the newest version says so already. */
 export const KEEP_VERSION = `
 INSERT INTO rule_versions (tenant, id, version, doc, changed_at)
-SELECT t.id, ?2, t.revision, r.doc, t.updated_at
+SELECT t.id, ?2, COALESCE(r.version, t.revision), r.doc, COALESCE(r.updated_at, t.updated_at)
 FROM tenants AS t LEFT JOIN resources AS r ON r.tenant = t.id AND r.kind = 'rule' AND r.id = ?2
-WHERE t.id = ?1 AND COALESCE(r.version, t.revision) = t.revision AND r.doc IS NOT (
+WHERE t.id = ?1 AND r.doc IS NOT (
   SELECT CASE WHEN v.changed_at >= t.created_at THEN v.doc END FROM rule_versions AS v
   WHERE v.tenant = ?1 AND v.id = ?2 ORDER BY v.version DESC LIMIT 1)`;
 
