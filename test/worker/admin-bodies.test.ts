@@ -137,7 +137,7 @@ describe("a rule", () => {
   const RULE = { priority: "bulk", targets: ["sink"] };
 
   it("with an unknown operator is refused where the operator stands", async () => {
-    const pattern = { data: { "a/b": [{ prefix: "x" }, { regex: "y" }] } };
+    const pattern = { data: { "a/b": [{ prefix: "x" }, { contains: "y" }] } };
     expect(await faultsOf("rules/bad", { ...RULE, pattern })).toEqual(["/pattern/data/a~1b/1"]);
   });
 

@@ -1,0 +1,45 @@
+/** Bugs to plant into sagas, each of which some seed must catch; core/saga/model.ts has those of the decisions. */
+import type { PlantedBug } from "./planted.ts";
+
+const DRIVER = "src/flows/advance-saga.ts";
+const INSTANCE = "src/core/saga/instance.ts";
+const PLAN = "src/core/saga/plan.ts";
+
+const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
+  return { name, edits: [{ file, find, replace }] };
+};
+
+export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
+  bug(
+    "the attempt's number is in the key",
+    DRIVER,
+    'keyOf(begun?.id ?? "", definition.name, { ...call, direction }, epoch);',
+    'keyOf(begun?.id ?? "", definition.name, { ...call, direction }, epoch + rows.length);',
+  ),
+  bug(
+    "an undo is registered when its action has succeeded",
+    PLAN,
+    'startOrder !== null && (undo === "none"',
+    'startOrder !== null && forward === "succeeded" && (undo === "none"',
+  ),
+  bug(
+    "a request has other bytes at each attempt",
+    DRIVER,
+    'ports.text.encode(rendered.body ?? "")',
+    "ports.text.encode(`${rendered.body}${rows.length}`)",
+  ),
+  bug("an alarm is set to now", DRIVER, "Math.max(untilMs, clock.nowMs() + 1)", "clock.nowMs()"),
+  bug("a pause holds up nothing", PLAN, " || pausedAtMs !== null) return", ") return"),
+  bug(
+    "what was started first is undone first",
+    PLAN,
+    "if (isOpen && startOrder > (steps[at]?.startOrder ?? -1)) at = index;",
+    "if (isOpen && at === -1) at = index;",
+  ),
+  bug(
+    "a process that died in its request is taken for one that never made it",
+    INSTANCE,
+    'case "request": {\n      const { startOrder } = instance.steps[entry.step] ?? FRESH;',
+    'case "request": {\n      if (entry.rendered !== undefined && atMs % 2 === 0) return instance;\n      const { startOrder } = instance.steps[entry.step] ?? FRESH;',
+  ),
+];
