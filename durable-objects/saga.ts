@@ -9,15 +9,18 @@ import type { JournalRow, SagaJournal, SagaStart } from "../src/ports/saga.ts";
 import { counted, setAlarm } from "./counted.ts";
 
 export class Saga extends DurableObject<Env> {
-  readonly #run: SagaRun;
+  readonly #create: () => SagaRun;
+  #run: SagaRun;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
-    this.#run = createSagaRun({
-      ...composeSaga(env),
-      journal: createJournal(state.storage),
-      defer: (work) => state.waitUntil(work),
-    });
+    this.#create = () =>
+      createSagaRun({
+        ...composeSaga(env),
+        journal: createJournal(state.storage),
+        defer: (work) => state.waitUntil(work),
+      });
+    this.#run = this.#create();
   }
 
   /** The answer leaves only after the journal's first row is durable: the runtime holds it back until then. */
@@ -38,13 +41,14 @@ export class Saga extends DurableObject<Env> {
     return this.#run.receive(eventId, unpack(event));
   }
 
-  async wake(): Promise<boolean> {
-    await this.#run.wake();
-    return this.#run.view() !== null;
+  wake(): Promise<boolean> {
+    return this.#run.nudge();
   }
 
-  erase(): Promise<void> {
-    return this.#run.erase();
+  /** The same key may start it anew: another life, that hears nothing of the former one. */
+  async erase(): Promise<void> {
+    await this.#run.erase();
+    this.#run = this.#create();
   }
 
   override async alarm(): Promise<void> {
@@ -54,14 +58,19 @@ export class Saga extends DurableObject<Env> {
 
 type Kept = { rev: number; content: string };
 
+const JOURNAL =
+  "CREATE TABLE IF NOT EXISTS journal (rev INTEGER PRIMARY KEY, content TEXT NOT NULL)";
+const HAS_JOURNAL = "SELECT 1 FROM sqlite_master WHERE name = 'journal'";
+
 function createJournal(storage: DurableObjectStorage): SagaJournal {
   const { sql } = storage;
-  sql.exec("CREATE TABLE IF NOT EXISTS journal (rev INTEGER PRIMARY KEY, content TEXT NOT NULL)");
   const add = (rev: number, content: unknown): void => {
     counted(sql, "INSERT INTO journal (rev, content) VALUES (?1, ?2)", rev, pack(content));
   };
   return {
     read() {
+      // Who asks for an instance that never was leaves nothing behind.
+      if (sql.exec(HAS_JOURNAL).toArray().length === 0) return null;
       const [first, ...rows] = sql
         .exec<Kept>("SELECT rev, content FROM journal ORDER BY rev")
         .toArray();
@@ -71,7 +80,10 @@ function createJournal(storage: DurableObjectStorage): SagaJournal {
         rows: rows.map(({ content }) => unpack<JournalRow>(content)),
       };
     },
-    begin: (start) => add(0, start),
+    begin(start) {
+      sql.exec(JOURNAL);
+      add(0, start);
+    },
     append: (row) => add(row.rev, row),
     setAlarm: (atMs) => (atMs === null ? storage.deleteAlarm() : setAlarm(storage, atMs)),
     async erase() {

@@ -1,8 +1,7 @@
 /** Instances of sagas: start one, find them, look into one, and what a person may do with it. */
 import * as z from "zod";
 import { timeOrderedId } from "../../src/core/ids.ts";
-import { isJsonObject, type Json, stringifyJson } from "../../src/core/json.ts";
-import { SAGA_INPUT_BYTES_MAX } from "../../src/core/limits.ts";
+import { isJsonObject, type Json } from "../../src/core/json.ts";
 import { startOf } from "../../src/core/saga/arrival.ts";
 import type { Command } from "../../src/core/saga/commands.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
@@ -40,10 +39,6 @@ export const sagaInstanceOperations: readonly Operation[] = [
       if (stored === null) throw notFound("saga");
       const doc = unpack<SagaDoc>(stored.doc);
       const input = sentMember(sent, "input");
-      if (stringifyJson(input).length > SAGA_INPUT_BYTES_MAX) {
-        const detail = `An input has ${SAGA_INPUT_BYTES_MAX} characters at most.`;
-        throw invalid([{ pointer: "/input", code: "too-large", detail }]);
-      }
       const fresh = timeOrderedId("", app.deliver.clock.nowMs(), app.deliver.random.bytes(10));
       const { key, correlationId } = startOf(doc, input);
       const request = {

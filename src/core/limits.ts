@@ -181,8 +181,12 @@ export const RULE_TEST_CASES_MAX = 100;
 export const SAGA_STEPS_MAX = 200;
 /** A request's body as a template, in characters; what is rendered may have as many bytes. */
 export const SAGA_BODY_BYTES_MAX = 262_144;
-/** What starts an instance, as JSON: it is kept in one row of its object (2 MB). */
+/** A row of a Durable Object has 2 MB at most (SQLite storage limits); the first one has definition and input. */
+export const SAGA_DOC_BYTES_MAX = 500_000;
+/** What starts an instance, or comes to one as an event, as JSON. */
 export const SAGA_INPUT_BYTES_MAX = 1_000_000;
+/** Of what is written together; a character has three bytes at most. */
+export const SAGA_ROW_CHARACTERS_MAX = 500_000;
 /** Of a step's answer that later steps may refer to; a longer one is not kept. */
 export const SAGA_OUTPUT_BYTES_MAX = 65_536;
 export const SAGA_TIMEOUT_SECONDS_DEFAULT = 10;

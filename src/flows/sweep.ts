@@ -4,11 +4,13 @@
  */
 import {
   DELETIONS_MAX,
+  LEDGER_TIMEOUT_MS,
   OPENINGS_MAX,
   SAGA_NEVER_BEGUN_MS,
   SAGA_SWEEP_PAGE,
   SWEEP_GRACE_MS,
 } from "../core/limits.ts";
+import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { type Revived, revive } from "./revive.ts";
@@ -68,9 +70,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     }
   });
   await part("due", () => revive(scope, swept, ports));
-  await part("sagas", async () => {
-    swept.sagas = await wakeSagas(scope, ports);
-  });
+  await part("sagas", () => wakeSagas(scope, swept, ports));
   await part("generations", async () => {
     // Once a generation it does something; otherwise it costs one read.
     const expired = await ports.ledger.expire(ports.clock.nowMs());
@@ -92,19 +92,24 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
 }
 
 /** Instances that their alarm should have woken; what never began is asked, and forgotten in the end. */
-async function wakeSagas(scope: SweepScope, ports: DeliverPorts): Promise<number> {
+/** One that does not answer holds up no other. */
+async function wakeSagas(
+  scope: SweepScope,
+  swept: { sagas: number },
+  ports: DeliverPorts,
+): Promise<void> {
   const nowMs = ports.clock.nowMs();
   const graceMs = scope === "overdue" ? SWEEP_GRACE_MS : 0;
   const overdue = await ports.sagaIndex.overdue(nowMs - graceMs, SAGA_SWEEP_PAGE);
-  const woken = await Promise.all(
-    overdue.map(async ({ tenant, id, isStarting, startedAtMs }) => {
-      const isThere = await ports.sagas.wake(id);
-      const isForgotten = !isThere && isStarting && startedAtMs < nowMs - SAGA_NEVER_BEGUN_MS;
-      if (isForgotten) await ports.sagaIndex.forget(tenant, id);
-      return isThere;
-    }),
-  );
-  return woken.filter((isThere) => isThere).length;
+  const late = () => new Error("an instance did not answer in time");
+  const woken = overdue.map(async ({ tenant, id, isStarting, startedAtMs }) => {
+    const isThere = await within(ports.sagas.wake(id), LEDGER_TIMEOUT_MS, ports.clock, late);
+    if (isThere) swept.sagas += 1;
+    else if (isStarting && startedAtMs < nowMs - SAGA_NEVER_BEGUN_MS)
+      await ports.sagaIndex.forget(tenant, id);
+  });
+  const failed = (await Promise.allSettled(woken)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
 }
 
 /**

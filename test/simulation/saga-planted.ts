@@ -2,6 +2,7 @@
 import type { PlantedBug } from "./planted.ts";
 
 const DRIVER = "src/flows/advance-saga.ts";
+const REQUESTS = "src/flows/saga-requests.ts";
 const INSTANCE = "src/core/saga/instance.ts";
 const PLAN = "src/core/saga/plan.ts";
 
@@ -12,9 +13,9 @@ const bug = (name: string, file: string, find: string, replace: string): Planted
 export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   bug(
     "the attempt's number is in the key",
-    DRIVER,
-    'keyOf(begun?.id ?? "", definition.name, { ...call, direction }, epoch);',
-    'keyOf(begun?.id ?? "", definition.name, { ...call, direction }, epoch + rows.length);',
+    REQUESTS,
+    "keyOf(start.id, name, call.direction, epoch)",
+    "keyOf(start.id, name, call.direction, epoch + record.rev)",
   ),
   bug(
     "an undo is registered when its action has succeeded",
@@ -24,11 +25,11 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   ),
   bug(
     "a request has other bytes at each attempt",
-    DRIVER,
-    'ports.text.encode(rendered.body ?? "")',
-    "ports.text.encode(`${rendered.body}${rows.length}`)",
+    REQUESTS,
+    'ports.text.encode(body ?? "")',
+    "ports.text.encode(`${body}${record.rev}`)",
   ),
-  bug("an alarm is set to now", DRIVER, "Math.max(untilMs, clock.nowMs() + 1)", "clock.nowMs()"),
+  bug("an alarm is set to now", DRIVER, "Math.max(wakeAtMs, clock.nowMs() + 1)", "clock.nowMs()"),
   bug("a pause holds up nothing", PLAN, " || pausedAtMs !== null) return", ") return"),
   bug(
     "what was started first is undone first",

@@ -185,7 +185,11 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     alarm?.cancel();
     alarm = null;
     if (atMs === null) return;
-    if (atMs <= clock.nowMs()) violations.push("an alarm is set to a time that has passed");
+    if (atMs <= clock.nowMs()) {
+      violations.unshift("an alarm is set to a time that has passed");
+      ended.resolve();
+      return; // it would never go off
+    }
     const timer = clock.timer(atMs - clock.nowMs());
     alarm = timer;
     void timer.elapsed.then(() => {

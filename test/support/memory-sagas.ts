@@ -77,13 +77,9 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     view: async (id) => (journals.has(id) ? runOf(id).view() : null),
     command: (id, command, expectedRev) => runOf(id).command(command, expectedRev),
     receive: (id, eventId, event) => runOf(id).receive(eventId, event),
-    async wake(id) {
-      await runOf(id).wake();
-      return runOf(id).view() !== null;
-    },
+    wake: async (id) => (journals.has(id) ? runOf(id).nudge() : false),
     async erase(id) {
       await runOf(id).erase();
-      journals.delete(id);
       runs.delete(id);
     },
     evict() {

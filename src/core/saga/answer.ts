@@ -1,12 +1,14 @@
 /** What the answer to a request of a step means, and when it is made again. */
 import { type Answer, describe } from "../deliver/outcome.ts";
 import type { Json } from "../json.ts";
-import type { Entry, Instance, Outcome } from "./instance.ts";
+import type { Direction, Entry, Instance, Outcome } from "./instance.ts";
 import type { Call } from "./plan.ts";
 import { retryDelayMs } from "./plan.ts";
 
 /** Statuses of 4xx that say nothing of the effect: it may be there already, or come later. */
 const UNKNOWN = new Set([408, 409, 425, 429]);
+/** To be repeated at another address, which is not followed (RFC 9110 §15.4). 302 and 303 may come after an effect. */
+const ELSEWHERE = new Set([301, 307, 308]);
 
 /**
  * 2xx has the effect, most of 4xx definitely has none, all else may have it: a timeout, a lost connection and
@@ -18,7 +20,8 @@ export function outcomeOf(answer: Answer, output: Json): Outcome {
   if (answer.kind !== "response") return { kind: "unknown", error };
   const { status } = answer;
   if (status >= 200 && status < 300) return { kind: "succeeded", output };
-  const isRejected = status >= 300 && status < 500 && !UNKNOWN.has(status);
+  const isRejected =
+    ELSEWHERE.has(status) || (status >= 400 && status < 500 && !UNKNOWN.has(status));
   return { kind: isRejected ? "rejected" : "unknown", error };
 }
 
@@ -44,5 +47,5 @@ export function answerEntry(
 }
 
 /** The same for every attempt; another direction or a person's "once more, as a new effect" makes another. */
-export const keyOf = (id: string, name: string, { direction }: Call, epoch: number): string =>
+export const keyOf = (id: string, name: string, direction: Direction, epoch: number): string =>
   `sbx_${id}_${name}_${direction === "action" ? "a" : "c"}_${epoch}`;

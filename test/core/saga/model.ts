@@ -210,7 +210,7 @@ function run(
     const state = instance.steps[step];
     if (state === undefined) throw new Error("no such step");
     const attempt = direction === "action" ? state.attempts : state.undoAttempts;
-    const base = keyOf("s", saga.steps[step]?.name ?? "", call, state.epoch);
+    const base = keyOf("s", saga.steps[step]?.name ?? "", direction, state.epoch);
     const key = mutant === "the attempt's number is in the key" ? `${base}_${attempt}` : base;
     const body = mutant === "a request is rendered anew for each attempt" ? `${attempt}` : "";
     const { token } = state;

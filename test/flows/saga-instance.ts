@@ -1,0 +1,64 @@
+/** One instance of a saga over a journal in memory: started, watched, commanded, and hours that pass. */
+import type { CommandKind } from "../../src/core/saga/commands.ts";
+import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
+import type { SagaDirectory } from "../../src/ports/saga.ts";
+import { createFakeClock, idle } from "../support/fake-clock.ts";
+import { createMemorySagas } from "../support/memory-sagas.ts";
+import { createMemoryLog } from "../support/memory-system.ts";
+import { createMemoryTransport } from "../support/memory-transport.ts";
+
+export const RETRY = { maxAttempts: 3, initialSeconds: 10, factor: 1, maxSeconds: 10 };
+const ID = "sga_1";
+
+export const step = (name: string, more: Partial<StepDoc> = {}): StepDoc => ({
+  ...{ name, action: { http: { url: `https://x.example/${name}` } }, retry: RETRY },
+  compensate: { http: { url: `https://x.example/un-${name}` }, retry: RETRY },
+  ...more,
+});
+
+export type SagaWorld = ReturnType<typeof createSagaWorld>;
+
+/** `index`: in place of the index, for failures. */
+export function createSagaWorld(index: Partial<SagaDirectory> = {}) {
+  const clock = createFakeClock();
+  const log = createMemoryLog();
+  const transport = createMemoryTransport(clock.nowMs);
+  const sagas = createMemorySagas({ clock, log, transport, index });
+  const journal = () => {
+    const found = sagas.journals.get(ID);
+    if (found === undefined) throw new Error("there is no journal");
+    return found;
+  };
+  return {
+    ...{ clock, log, transport, sagas, journal },
+
+    async start(steps: readonly NodeDoc[], more: Partial<SagaDoc> = {}) {
+      const doc = { steps, ...more };
+      const started = await sagas.start({
+        ...{ id: ID, tenant: "acme", saga: "order", version: 1, key: "k", correlationId: "c" },
+        ...{ doc, input: { n: 1 }, startedAtMs: clock.nowMs() },
+      });
+      await idle();
+      return started;
+    },
+
+    /** Every alarm goes off at its time. */
+    async pass(seconds: number) {
+      for (const end = clock.nowMs() + seconds * 1_000; clock.nowMs() < end; ) {
+        await clock.advance(1_000);
+        await clock.run(sagas.alarms());
+      }
+    },
+
+    async view() {
+      const found = await sagas.view(ID);
+      if (found === null) throw new Error("there is no instance");
+      return found;
+    },
+
+    paths: () => transport.sent.map(({ url }) => new URL(url).pathname.slice(1)),
+    receive: (event: string, body: { type: string }) => sagas.receive(ID, event, body),
+    command: (kind: CommandKind, expectedRev?: number) =>
+      sagas.command(ID, { kind, reason: "a test" }, expectedRev),
+  };
+}
