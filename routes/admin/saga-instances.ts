@@ -1,6 +1,6 @@
 /** Instances of sagas: start one, find them, look into one, and what a person may do with it. */
 import * as z from "zod";
-import { timeOrderedId } from "../../src/core/ids.ts";
+import { SAGA_ID, timeOrderedId } from "../../src/core/ids.ts";
 import { isJsonObject, type Json } from "../../src/core/json.ts";
 import { startOf } from "../../src/core/saga/arrival.ts";
 import type { Command } from "../../src/core/saga/commands.ts";
@@ -10,7 +10,7 @@ import { unpack } from "../../src/core/saga/text.ts";
 import { startSaga } from "../../src/flows/start-saga.ts";
 import type { SagaSummary, SagaView } from "../../src/ports/saga.ts";
 import { iso, isoOrNull, requireTenant } from "./change.ts";
-import { invalid, notFound, type Operation, operation, Refusal } from "./operation.ts";
+import { type Call, invalid, notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
 import { sentMember } from "./rules.ts";
 import {
@@ -42,7 +42,8 @@ export const sagaInstanceOperations: readonly Operation[] = [
       const fresh = timeOrderedId("", app.deliver.clock.nowMs(), app.deliver.random.bytes(10));
       const { key, correlationId } = startOf(doc, input);
       const request = {
-        ...{ tenant, saga, version: stored.version, doc, input },
+        ...{ tenant, saga, input },
+        definition: { version: stored.version, createdAtMs: stored.createdAtMs, doc },
         key: body.key ?? key ?? fresh,
         correlationId: body.correlationId ?? correlationId,
       };
@@ -80,9 +81,7 @@ export const sagaInstanceOperations: readonly Operation[] = [
     responses: { 200: "The instance.", 404: "No such instance." },
     answer: InstanceAnswer,
     async handle({ app, params }) {
-      const view = await app.deliver.sagas.view(params.instance ?? "");
-      if (view === null || view.tenant !== params.tenant) throw notFound("saga instance");
-      return { status: 200, body: instanceView(view) };
+      return { status: 200, body: instanceView(await requireInstance(app, params)) };
     },
   }),
   operation<z.infer<typeof CommandBody>>({
@@ -95,9 +94,7 @@ export const sagaInstanceOperations: readonly Operation[] = [
     async handle({ app, params, body, sent }) {
       const kind = CommandName.safeParse(params.command);
       if (!kind.success) throw notFound("command");
-      const id = params.instance ?? "";
-      const known = await app.deliver.sagas.view(id);
-      if (known === null || known.tenant !== params.tenant) throw notFound("saga instance");
+      const { id } = await requireInstance(app, params);
       const { expectedRev, ...rest } = body;
       const output =
         isJsonObject(sent) && Object.hasOwn(sent, "output")
@@ -121,6 +118,16 @@ export const sagaInstanceOperations: readonly Operation[] = [
     },
   }),
 ];
+
+/** What is no id of an instance has no object that could be asked. */
+async function requireInstance(
+  app: Call<unknown, unknown>["app"],
+  { tenant, instance = "" }: Call<unknown, unknown>["params"],
+): Promise<SagaView> {
+  const view = SAGA_ID.test(instance) ? await app.deliver.sagas.view(instance) : null;
+  if (view === null || view.tenant !== tenant) throw notFound("saga instance");
+  return view;
+}
 
 const summaryView = ({ dueAtMs, startedAtMs, updatedAtMs, ...rest }: SagaSummary) => ({
   ...rest,

@@ -1,10 +1,10 @@
 /** The shape of a saga and of what is shown of its instances. */
 import * as z from "zod";
-import { refusedAddress } from "../../src/core/deliver/target-url.ts";
+import { isCredentialHeader } from "../../src/core/ingest/headers.ts";
 import { COMMANDS } from "../../src/core/saga/commands.ts";
 import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
 import { SAGA_STATUSES } from "../../src/core/saga/instance.ts";
-import { Count, Retry, Slug, Time } from "./schemas.ts";
+import { address, Count, HeaderValue, OwnHeaderName, Retry, Slug, Time } from "./schemas.ts";
 
 /** Names of steps stand in references: $.steps.reserve.output. */
 const StepName = z
@@ -16,28 +16,19 @@ const Reference = z
   .max(512)
   .meta({ examples: ["$.data.orderId"] });
 
+/** A definition is stored, journalled and shown as it is: it is no place for a credential. */
+const StepHeaderName = OwnHeaderName.refine((name) => name.toLowerCase() !== "idempotency-key", {
+  error: "this header is set by the router",
+}).refine((name) => !isCredentialHeader(name.toLowerCase()), {
+  error: "a definition keeps no credentials: it is shown as it was saved",
+});
+
 const http = (allowPrivateTargets: boolean) =>
   z.strictObject({
-    url: z
-      .string()
-      .max(2_048)
-      .check((context) => {
-        // Where a part comes from the event, the address is checked before each request, like every other.
-        const fixed = context.value.replace(/\{\{[^{}]*\}\}/g, "x");
-        const url = URL.canParse(fixed) ? new URL(fixed) : null;
-        const refused = refusedAddress(url, allowPrivateTargets);
-        if (refused === null) return;
-        context.issues.push({
-          code: "custom",
-          input: context.value,
-          message: refused,
-          params: { code: "target-refused" },
-        });
-      }),
+    // Where a part comes from the event, the address is checked before each request, like every other.
+    url: address(allowPrivateTargets, (url) => url.replace(/\{\{[^{}]*\}\}/g, "x")),
     method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).optional(),
-    headers: z
-      .record(z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,100}$/), z.string().max(4_096))
-      .optional(),
+    headers: z.record(StepHeaderName, HeaderValue).optional(),
     body: z.unknown().optional(),
   });
 

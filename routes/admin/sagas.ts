@@ -1,5 +1,6 @@
 /** Sagas: their definitions. A change makes a new version; instances that run keep theirs. */
-import { isJsonObject, type Json } from "../../src/core/json.ts";
+import { isJsonObject, type Json, stringifyJson } from "../../src/core/json.ts";
+import { SAGA_DOC_BYTES_MAX } from "../../src/core/limits.ts";
 import { hasSagaShape, sagaFaults } from "../../src/core/saga/check.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
 import type { Operation } from "./operation.ts";
@@ -17,7 +18,13 @@ export const sagaOperations: readonly Operation[] = resourceOperations<unknown>(
     const isShaped = sagaBody(app.config.allowPrivateTargets).safeParse(
       withoutReadOnly(sent),
     ).success;
-    return isShaped ? sagaFaults(sent as unknown as SagaDoc) : [];
+    if (!isShaped) return [];
+    const bytes = app.deliver.text.encode(stringifyJson(sent)).length;
+    if (bytes > SAGA_DOC_BYTES_MAX) {
+      const detail = `A saga has ${SAGA_DOC_BYTES_MAX} bytes at most, not ${bytes}.`;
+      return [{ pointer: "", code: "too-large", detail }];
+    }
+    return sagaFaults(sent as unknown as SagaDoc);
   },
   // As it was sent: numbers of its patterns and bodies keep their spelling.
   store: async ({ sent }) => ({ doc: withoutReadOnly(sent), secrets: null }),

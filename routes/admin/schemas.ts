@@ -39,7 +39,7 @@ const HeaderName = z
   .max(100)
   .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "not a header name");
 /** What fetch accepts and no receiver misreads: visible ASCII, spaces and tabs. */
-const HeaderValue = z
+export const HeaderValue = z
   .string()
   .max(4_096)
   .regex(/^[\t\x20-\x7e]*$/, "only visible ASCII, spaces and tabs");
@@ -123,9 +123,35 @@ export const Retry = z.union([
   }),
 ]);
 
-/** Headers that the router or the connection sets; a target cannot. */
+/** Headers that the router or the connection sets. */
 const RESERVED_HEADER =
   /^(host|content-length|content-type|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect|traceparent|webhook-.*|signalbox-.*|ce-.*|cf-.*)$/;
+
+/** Of what a user adds to a request. */
+export const OwnHeaderName = HeaderName.refine(
+  (name) => !RESERVED_HEADER.test(name.toLowerCase()),
+  { error: "this header is set by the router or the connection" },
+);
+
+/** An address that requests may go to; `fixed` makes of a template what can be judged before it is filled in. */
+export const address = (allowPrivateTargets: boolean, fixed = (text: string) => text) =>
+  z
+    .string()
+    .max(2_048)
+    .check((context) => {
+      const text = fixed(context.value);
+      const refused = refusedAddress(
+        URL.canParse(text) ? new URL(text) : null,
+        allowPrivateTargets,
+      );
+      if (refused === null) return;
+      context.issues.push({
+        code: "custom",
+        input: context.value,
+        message: refused,
+        params: { code: "target-refused" },
+      });
+    });
 
 export const SagaTargetBody = z.strictObject({
   kind: z.literal("saga"),
@@ -140,29 +166,8 @@ export const targetBody = (allowPrivateTargets: boolean) =>
 export const httpTargetBody = (allowPrivateTargets: boolean) =>
   z.strictObject({
     kind: z.literal("http"),
-    url: z
-      .string()
-      .max(2_048)
-      .check((context) => {
-        const url = URL.canParse(context.value) ? new URL(context.value) : null;
-        const refused = refusedAddress(url, allowPrivateTargets);
-        if (refused === null) return;
-        context.issues.push({
-          code: "custom",
-          input: context.value,
-          message: refused,
-          params: { code: "target-refused" },
-        });
-      })
-      .meta({ format: "uri" }),
-    headers: z
-      .record(
-        HeaderName.refine((name) => !RESERVED_HEADER.test(name.toLowerCase()), {
-          error: "this header is set by the router or the connection",
-        }),
-        HeaderValue,
-      )
-      .optional(),
+    url: address(allowPrivateTargets).meta({ format: "uri" }),
+    headers: z.record(OwnHeaderName, HeaderValue).optional(),
     secrets: z
       .array(
         Secret.refine((secret) => signingKey(secret) !== null, {

@@ -60,13 +60,19 @@ export function deliveryId(event: string, subscription: string): string {
   return `dlv_${event.slice(4)}${subscription}`;
 }
 
-/** `sga_` and the first 16 bytes of SHA-256(tenant, saga, key): the same key is the same instance. */
+export const SAGA_ID = /^sga_[0-9a-hjkmnp-tv-z]{26}$/;
+
+/**
+ * `sga_` and the first 16 bytes of SHA-256(tenant, saga, its creation, key): the same key is the same instance,
+ * for as long as the saga, and so its tenant, is the same.
+ */
 export function sagaId(
-  identity: { tenant: string; saga: string; key: string },
+  identity: { tenant: string; saga: string; createdAtMs: number; key: string },
   crypto: Crypto,
   text: Text,
 ): string {
-  const hash = hashOf([identity.tenant, identity.saga, identity.key], crypto, text);
+  const { tenant, saga, createdAtMs, key } = identity;
+  const hash = hashOf([tenant, saga, `${createdAtMs}`, key], crypto, text);
   return `sga_${base32(hash.subarray(0, 16))}`;
 }
 

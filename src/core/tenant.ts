@@ -47,6 +47,8 @@ export interface SagaTarget {
 }
 
 export interface SagaDefinition {
+  /** Of its first version: a saga of the same name that is made anew knows no instance of the former one. */
+  readonly createdAtMs: number;
   readonly version: number;
   readonly doc: SagaDoc;
 }

@@ -29,6 +29,7 @@ export function decideDelivery(
   if (!duty.isTransformed) return { kind: "attempt", outgoing: { target, transformer: null } };
   // What a rule meant to leave out is not sent because the rule is another one by now.
   const transformer = tenant.rules.get(duty.rule)?.transformers.get(duty.target);
+  if (target.saga !== null) return instead("dead", "a saga takes no transformed event");
   return transformer === undefined
     ? instead("dead", "its rule has no transformer for this target any more")
     : { kind: "attempt", outgoing: { target, transformer } };

@@ -3,7 +3,7 @@ import type { Answer } from "../core/deliver/outcome.ts";
 import { type Json, stringifyJson } from "../core/json.ts";
 import { SAGA_CORRELATED_MAX, SAGA_INPUT_BYTES_MAX } from "../core/limits.ts";
 import { correlationsOf, startOf } from "../core/saga/arrival.ts";
-import type { SagaTarget } from "../core/tenant.ts";
+import type { SagaDefinition, SagaTarget } from "../core/tenant.ts";
 import { eventIn } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
@@ -28,6 +28,11 @@ export async function deliverToSaga(
 ): Promise<Answer> {
   if (definition === null) return { kind: "refused", detail: `there is no saga "${name}"` };
   const event = eventIn(held, ports);
+  const bytes = ports.text.encode(stringifyJson(event)).length;
+  if (bytes > SAGA_INPUT_BYTES_MAX) {
+    const detail = `an event of ${bytes} bytes is none for a saga: ${SAGA_INPUT_BYTES_MAX} at most`;
+    return { kind: "refused", detail };
+  }
   const { tenant, id } = held.record;
   const correlations = correlationsOf(definition.doc, event);
   if (correlations === null) return start(tenant, name, definition, id, event, ports);
@@ -38,7 +43,8 @@ export async function deliverToSaga(
   );
   const instances = found.flatMap(({ items }) => items.map((each) => each.id));
   const heard = await Promise.all(instances.map((each) => ports.sagas.receive(each, id, event)));
-  if (heard.some((isThere) => isThere)) return done(instances.join(" "));
+  // One that is about to begin must hear of it as well: the others know the event by its id.
+  if (instances.length > 0 && heard.every((isThere) => isThere)) return done(instances.join(" "));
   const detail = `no instance of "${name}" has the correlation id ${correlations.join(" or ")} yet`;
   return { kind: "network", detail };
 }
@@ -46,18 +52,13 @@ export async function deliverToSaga(
 async function start(
   tenant: string,
   saga: string,
-  { version, doc }: NonNullable<SagaTarget["definition"]>,
+  definition: SagaDefinition,
   eventId: string,
   event: Json,
   ports: DeliverPorts,
 ): Promise<Answer> {
-  const characters = stringifyJson(event).length;
-  if (characters > SAGA_INPUT_BYTES_MAX) {
-    const detail = `an event of ${characters} characters starts no saga: ${SAGA_INPUT_BYTES_MAX} at most`;
-    return { kind: "refused", detail };
-  }
-  const { key = eventId, correlationId } = startOf(doc, event);
-  const request = { tenant, saga, version, doc, key, correlationId, input: event };
+  const { key = eventId, correlationId } = startOf(definition.doc, event);
+  const request = { tenant, saga, definition, key, correlationId, input: event };
   const { view } = await startSaga(request, ports);
   return done(view.id);
 }

@@ -42,24 +42,25 @@ export async function attempt(
   { target, transformer }: Outgoing,
   ports: DeliverPorts,
 ): Promise<Attempted | null> {
-  const made = transformer === null ? null : transform(transformer, eventIn(duty.held, ports));
-  // Not the receiver's fault: a person corrects the rule, and redrives it.
-  if (made?.ok === false) {
-    const result = recorded(duty, "dead", `not transformed: ${made.reason}`);
-    return { result, targetGone: false };
-  }
-  const content =
-    made === null ? null : { contentType: made.contentType, bytes: ports.text.encode(made.body) };
   const startedAtMs = ports.clock.nowMs();
-  const sending =
-    target.saga === null
-      ? sendOnce(duty, target, content, startedAtMs, ports)
-      : deliverToSaga(duty.held, target.saga, ports);
-  const answer = await sending.catch((error: unknown) => {
+  let answer: Answer;
+  try {
+    const made = transformer === null ? null : transform(transformer, eventIn(duty.held, ports));
+    // Not the receiver's fault: a person corrects the rule, and redrives it.
+    if (made?.ok === false) {
+      const result = recorded(duty, "dead", `not transformed: ${made.reason}`);
+      return { result, targetGone: false };
+    }
+    const content =
+      made === null ? null : { contentType: made.contentType, bytes: ports.text.encode(made.body) };
+    answer =
+      target.saga === null
+        ? await sendOnce(duty, target, content, startedAtMs, ports)
+        : await deliverToSaga(duty.held, target.saga, ports);
+  } catch (error) {
     ports.log.warn("attempt-not-made", { delivery: duty.id, error: errorText(error) });
     return null;
-  });
-  if (answer === null) return null;
+  }
   const number = duty.attempts + 1;
   const outcome = outcomeOf(answer, number - duty.attemptsBase, target.retry, ports.random.unit());
   ports.meter.add("deliveries_attempted");

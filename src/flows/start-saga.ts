@@ -1,11 +1,10 @@
 /** Starts an instance of a saga: first it can be found, then it begins. */
 import type { Crypto, Text } from "../core/crypto.ts";
 import { sagaId } from "../core/ids.ts";
-import type { Json } from "../core/json.ts";
 import { SAGA_STARTING_MS } from "../core/limits.ts";
-import type { SagaDoc } from "../core/saga/definition.ts";
+import type { SagaDefinition } from "../core/tenant.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { SagaIndex, Sagas, SagaView } from "../ports/saga.ts";
+import type { SagaIndex, SagaStart, Sagas, SagaView } from "../ports/saga.ts";
 
 export interface StartPorts {
   readonly clock: Clock;
@@ -15,14 +14,8 @@ export interface StartPorts {
   readonly text: Text;
 }
 
-export interface StartRequest {
-  readonly tenant: string;
-  readonly saga: string;
-  readonly version: number;
-  readonly doc: SagaDoc;
-  readonly key: string;
-  readonly correlationId: string | null;
-  readonly input: Json;
+export interface StartRequest extends Omit<SagaStart, "id" | "startedAtMs" | "doc" | "version"> {
+  readonly definition: SagaDefinition;
 }
 
 /** The same key again answers with the instance that there is. Throws when a store does not answer. */
@@ -31,13 +24,15 @@ export async function startSaga(
   ports: StartPorts,
 ): Promise<{ readonly created: boolean; readonly view: SagaView }> {
   const nowMs = ports.clock.nowMs();
-  const id = sagaId(request, ports.crypto, ports.text);
-  const { tenant, saga, version, key, correlationId } = request;
+  const { tenant, saga, key, correlationId, input } = request;
+  const { version, doc, createdAtMs } = request.definition;
+  const id = sagaId({ tenant, saga, createdAtMs, key }, ports.crypto, ports.text);
   // No instance is invisible: should its object never answer, the sweeper asks it.
   await ports.sagaIndex.begin({
     ...{ id, tenant, saga, version, key, correlationId, status: "STARTING", paused: false },
     ...{ step: null, reason: null, rev: 0, startedAtMs: nowMs, updatedAtMs: nowMs },
     dueAtMs: nowMs + SAGA_STARTING_MS,
   });
-  return ports.sagas.start({ ...request, id, startedAtMs: nowMs });
+  const named = { id, tenant, saga, version, key, correlationId };
+  return ports.sagas.start({ ...named, doc, input, startedAtMs: nowMs });
 }

@@ -177,7 +177,7 @@ describe("a stored target", () => {
   });
 
   it("of a saga knows its definition, and that there is none any more", () => {
-    const definition = { version: 3, doc: { steps: [] } };
+    const definition = { version: 3, createdAtMs: 1, doc: { steps: [] } };
     const stored = storeTarget({ kind: "saga", saga: "order", paused: true });
     expect(targetOf("orders", stored, () => definition)).toMatchObject({
       saga: { name: "order", definition },

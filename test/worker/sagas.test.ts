@@ -264,6 +264,10 @@ describe("what is refused", () => {
     ]);
     const shape = await put({ steps: [{ name: "a b", action: { http: { url: "nowhere" } } }] });
     expect(shape.status).toBe(422);
+    const headers = { Authorization: "Bearer t", "Idempotency-Key": "k", "x-ok": "a\r\nb" };
+    const kept = await put({ steps: [{ name: "a", action: { http: { ...http, headers } } }] });
+    expect(kept.status).toBe(422);
+    expect(kept.body.errors).toHaveLength(3);
   });
 
   it("an instance of another tenant is not there", async () => {
@@ -274,6 +278,8 @@ describe("what is refused", () => {
     expect((await router.admin.request("GET", theirs)).status).toBe(404);
     const command = await router.admin.request("POST", `${theirs}/pause`, { reason: "x" });
     expect(command.status).toBe(404);
+    const nowhere = await router.admin.request("GET", `${saga.path}/saga-instances/sga_none`);
+    expect(nowhere.status).toBe(404);
     await saga.until("COMPLETED");
   });
 

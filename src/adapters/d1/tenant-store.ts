@@ -22,7 +22,7 @@ import { number, type Row, type Session, text } from "./session.ts";
 
 const TENANT = "SELECT doc, revision FROM tenants WHERE id = ?1";
 const RESOURCES = `
-SELECT kind, id, doc, sealed, version FROM resources WHERE tenant = ?1 ORDER BY kind, id`;
+SELECT kind, id, doc, sealed, version, created_at FROM resources WHERE tenant = ?1 ORDER BY kind, id`;
 
 export function createTenantStore(session: Session, vault: Vault, log: Log): TenantStore {
   return {
@@ -46,7 +46,10 @@ export function createTenantStore(session: Session, vault: Vault, log: Log): Ten
         }
         if (kind === "saga") {
           // Before the targets that name it, by the order of the rows.
-          sagas.set(name, { version: number(resource.version), doc: unpack(text(resource.doc)) });
+          sagas.set(name, {
+            createdAtMs: number(resource.created_at),
+            ...{ version: number(resource.version), doc: unpack(text(resource.doc)) },
+          });
           continue;
         }
         const secrets = await open(vault, `${id}/${kind}/${name}`, resource);

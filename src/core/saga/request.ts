@@ -1,5 +1,5 @@
 /** A step's request with its references replaced; made once for a key. */
-import { stringifyJson } from "../json.ts";
+import { type Json, stringifyJson } from "../json.ts";
 import { SAGA_BODY_BYTES_MAX } from "../limits.ts";
 import type { Instance, RenderedRequest } from "./instance.ts";
 import { type Call, scopeOf } from "./plan.ts";
@@ -8,6 +8,9 @@ import { render } from "./references.ts";
 export type RequestRendered =
   | { readonly ok: true; readonly request: RenderedRequest }
   | { readonly ok: false; readonly error: string };
+
+/** What `fetch` takes and no participant misreads (RFC 9110 §5.5, without bytes above ASCII). */
+const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
 
 /** Fails where a reference names what is not there; then nothing is sent. */
 export function renderRequest(instance: Instance, { step, direction }: Call): RequestRendered {
@@ -30,18 +33,18 @@ export function renderRequest(instance: Instance, { step, direction }: Call): Re
       error: `the body has ${text.length} characters; ${SAGA_BODY_BYTES_MAX} at most`,
     };
   }
-  const plain = (value: unknown): string =>
-    typeof value === "string" ? value : JSON.stringify(value);
+  const plain = (value: Json): string => (typeof value === "string" ? value : stringifyJson(value));
+  const sent = Object.entries((headers.ok ? headers.value : null) ?? {}).map(
+    ([name, value]) => [name, plain(value)] as const,
+  );
+  const unfit = sent.find(([, value]) => !HEADER_VALUE.test(value));
+  if (unfit !== undefined) return { ok: false, error: `${unfit[0]} would be no header value` };
   return {
     ok: true,
     request: {
       method: http.method ?? "POST",
       url: url.ok ? plain(url.value) : "",
-      headers: headers.ok
-        ? Object.fromEntries(
-            Object.entries(headers.value ?? {}).map(([name, value]) => [name, plain(value)]),
-          )
-        : {},
+      headers: Object.fromEntries(sent),
       body: text,
     },
   };

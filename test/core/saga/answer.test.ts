@@ -1,0 +1,46 @@
+/** What an answer of a participant means, and what is sent to one. */
+import { describe, expect, it } from "vitest";
+import { outcomeOf } from "../../../src/core/saga/answer.ts";
+import { compileSaga } from "../../../src/core/saga/definition.ts";
+import { startInstance } from "../../../src/core/saga/instance.ts";
+import { renderRequest } from "../../../src/core/saga/request.ts";
+import { response } from "../../support/memory-transport.ts";
+
+describe("an answer", () => {
+  it.each([
+    ["succeeded", [200, 201, 204, 299]],
+    ["rejected", [301, 307, 308, 400, 401, 403, 404, 410, 422, 499]],
+    ["unknown", [100, 300, 302, 303, 304, 408, 409, 425, 429, 500, 502, 503, 599]],
+  ] as const)("is %s by its status", (kind, statuses) => {
+    for (const status of statuses) {
+      expect([status, outcomeOf(response(status), null).kind]).toEqual([status, kind]);
+    }
+  });
+
+  it("that never came leaves the step in doubt, unless nothing was sent", () => {
+    expect(outcomeOf({ kind: "timeout" }, null).kind).toBe("unknown");
+    expect(outcomeOf({ kind: "network", detail: "cut off" }, null).kind).toBe("unknown");
+    expect(outcomeOf({ kind: "refused", detail: "private" }, null).kind).toBe("rejected");
+  });
+});
+
+describe("a rendered request", () => {
+  const rendered = (trace: string | number) => {
+    const headers = { "x-trace": "$.input.trace" };
+    const http = { url: "https://x.example/", headers };
+    const saga = compileSaga({ steps: [{ name: "a", action: { http } }] });
+    return renderRequest(startInstance(saga, { trace }, 0), { step: 0, direction: "action" });
+  };
+
+  it("has headers from the event, numbers as they were spelt", () => {
+    expect(rendered("t-1")).toMatchObject({ ok: true, request: { headers: { "x-trace": "t-1" } } });
+    expect(rendered(12)).toMatchObject({ ok: true, request: { headers: { "x-trace": "12" } } });
+  });
+
+  it.each(["a\r\nx-admin: 1", "a\u0000", "caf\u00e9", "\ud83d\ude00"])(
+    "is refused when the event brings a header value that is none: %j",
+    (trace) => {
+      expect(rendered(trace)).toEqual({ ok: false, error: "x-trace would be no header value" });
+    },
+  );
+});

@@ -1,0 +1,105 @@
+/** An event for a saga: what starts, what is heard, and what no instance takes. */
+import { beforeEach, describe, expect, it } from "vitest";
+import { SAGA_INPUT_BYTES_MAX } from "../../src/core/limits.ts";
+import type { SagaDoc } from "../../src/core/saga/definition.ts";
+import { startSaga } from "../../src/flows/start-saga.ts";
+import { idle } from "../support/fake-clock.ts";
+import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
+import { consume, messageWith } from "./consumer.ts";
+
+let world: World;
+
+const DOC: SagaDoc = {
+  correlation: "$.data.order",
+  steps: [{ name: "paid", wait: { event: { data: { paid: [true] } }, timeoutSeconds: 60 } }],
+};
+const definition = { version: 1, createdAtMs: 1, doc: DOC };
+
+beforeEach(() => {
+  world = createWorld();
+  world.tenants.put("acme", { targets: { orders: { saga: { name: "order", definition } } } });
+});
+
+const send = async (body: string, more: { transformed?: true } = {}) => {
+  const to = { rule: "r", target: "orders", priority: "normal", ...more } as const;
+  await consume(world, "normal", [messageWith({ to: [to] }, body)]);
+  await idle();
+};
+const row = () => [...world.ledger.deliveries.values()][0];
+const states = () => [...world.sagas.summaries.values()].map(({ status }) => status);
+const start = (key: string) =>
+  startSaga(
+    {
+      ...{ tenant: "acme", saga: "order", definition, key },
+      ...{ correlationId: "o-1", input: null },
+    },
+    createIsolate(world).deliver,
+  );
+
+describe("an event for a saga", () => {
+  it("starts an instance, under the event's id", async () => {
+    await send('{"order":"o-1"}');
+    expect(states()).toEqual(["RUNNING"]);
+    expect(row()?.state).toBe("delivered");
+  });
+
+  it("that is waited for ends the wait of each instance it belongs to", async () => {
+    await start("a");
+    await start("b");
+    await send('{"order":"o-1","paid":true}');
+    expect(states()).toEqual(["COMPLETED", "COMPLETED"]);
+  });
+
+  it("is held until every instance it belongs to has begun", async () => {
+    await start("a");
+    for (const begun of world.sagas.summaries.values()) {
+      await world.sagas.index.begin({ ...begun, id: "sga_other" });
+      break;
+    }
+    await send('{"order":"o-1","paid":true}');
+    expect(row()).toMatchObject({
+      ...{ state: "retrying", lastError: expect.stringMatching(/no instance of "order"/) },
+    });
+    // The one that is there has heard of it, and hears it only once.
+    expect(states()).toContain("COMPLETED");
+  });
+
+  it.each([
+    ["starts", '"order":"o-1"'],
+    ["is waited for", '"order":"o-1","paid":true'],
+  ])("that %s and is larger than an instance takes is refused, and says so", async (_, members) => {
+    await start("a");
+    await send(`{${members},"more":"${"€".repeat(SAGA_INPUT_BYTES_MAX / 3)}"}`);
+    expect(row()?.lastError).toMatch(/bytes is none for a saga: 1000000/);
+    expect(states()).toEqual(["RUNNING"]);
+  });
+
+  it("which its rule meant to transform is not given whole", async () => {
+    const template = { order: "<id>" };
+    const transformers = {
+      orders: { paths: { id: "$.id" }, template, missing: "refuse" as const },
+    };
+    world.tenants.put("acme", {
+      targets: { orders: { saga: { name: "order", definition } } },
+      rules: { r: { targets: ["orders"], transformers } },
+    });
+    await send('{"order":"o-1"}', { transformed: true });
+    expect(row()).toMatchObject({
+      ...{ state: "dead", lastError: "a saga takes no transformed event" },
+    });
+    expect(states()).toEqual([]);
+  });
+
+  it("of a saga that was made anew under its name starts an instance of its own", async () => {
+    const first = await start("a");
+    const again = await start("a");
+    const anew = await startSaga(
+      {
+        ...{ tenant: "acme", saga: "order", definition: { ...definition, createdAtMs: 2 } },
+        ...{ key: "a", correlationId: null, input: null },
+      },
+      createIsolate(world).deliver,
+    );
+    expect([first.created, again.created, anew.created]).toEqual([true, false, true]);
+  });
+});
