@@ -1,6 +1,12 @@
 /** Patterns and events from a small common stock, so that they meet, and meet at the edges. */
 import fc from "fast-check";
-import { isJsonArray, isJsonObject, type Json, parseJson } from "../../../src/core/json.ts";
+import {
+  isJsonArray,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  parseJson,
+} from "../../../src/core/json.ts";
 
 const LITERALS =
   "0 -0 1 1.0 1e0 -1 5 0.1 1e-1 0.1000000000000000055 9007199254740992 9007199254740993 " +
@@ -100,28 +106,53 @@ const leaf = fc.oneof(
   },
 );
 
-/** Not all are legal: some name a place twice, some ranges hold no number. */
-export const { pattern } = fc.letrec<{ pattern: Json; inner: Json }>((tie) => ({
-  inner: fc.oneof(
-    { depthSize: "small", maxDepth: 3 },
-    { weight: 3, arbitrary: leaf },
-    { weight: 2, arbitrary: objectOf(tie("inner"), 1) },
+const DEPTH = { depthSize: "small", maxDepth: 3, depthIdentifier: "pattern" } as const;
+
+/** `$or` stands at every level. Not all are legal: some ranges hold no number, some keys are reserved. */
+const { written } = fc.letrec<{ written: Json; inner: Json; branches: Json }>((tie) => ({
+  inner: fc.oneof(DEPTH, { weight: 3, arbitrary: leaf }, { weight: 2, arbitrary: tie("written") }),
+  branches: fc.oneof(
+    DEPTH,
+    { weight: 3, arbitrary: fc.constant(null) },
+    { weight: 2, arbitrary: fc.array(tie("written"), { minLength: 2, maxLength: 3 }) },
   ),
-  pattern: fc
-    .tuple(
-      objectOf(tie("inner"), 1),
-      fc.array(objectOf(tie("inner"), 1), { maxLength: 3 }),
-      fc.boolean(),
-    )
-    .map(([fields, branches, alone]) => {
-      if (branches.length < 2) return fields;
-      return alone ? { $or: branches } : { ...namedApart(fields), $or: branches };
+  written: fc
+    .tuple(objectOf(tie("inner"), 1), tie("branches"), fc.boolean())
+    .map(([fields, branches, alone]): Json => {
+      if (branches === null) return fields;
+      return alone ? { $or: branches } : { ...(fields as JsonObject), $or: branches };
     }),
 }));
 
-/** A path may not stand both in a `$or` and beside it. */
-function namedApart(fields: Json): Record<string, Json> {
-  return isJsonObject(fields) ? { c: fields } : {};
+export const pattern = written.map((one) => apart(one as JsonObject, [], new Set()) ?? one);
+
+/** What names a place that has to hold already is left out: beside a `$or`, or in two of them. */
+function apart(
+  { $or: branches, ...members }: JsonObject,
+  above: readonly string[],
+  claimed: Set<string>,
+): JsonObject | undefined {
+  const kept: [string, Json][] = [];
+  for (const [name, inner] of Object.entries(members)) {
+    const path = [...above, name];
+    if (isJsonObject(inner)) {
+      const left = apart(inner, path, claimed);
+      if (left !== undefined) kept.push([name, left]);
+    } else if (!claimed.has(path.join("."))) {
+      claimed.add(path.join("."));
+      kept.push([name, inner]);
+    }
+  }
+  if (isJsonArray(branches)) {
+    const sets = branches.map(() => new Set(claimed));
+    const choice = branches.flatMap((branch, at) => {
+      const left = apart(branch as JsonObject, above, sets[at] ?? new Set());
+      return left === undefined ? [] : [left];
+    });
+    if (choice.length > 1) kept.push(["$or", choice]);
+    for (const path of sets.flatMap((set) => [...set])) claimed.add(path);
+  }
+  return kept.length === 0 ? undefined : Object.fromEntries(kept);
 }
 
 /** Some scalars of the event are replaced by what the pattern mentions: matches are not rare. */

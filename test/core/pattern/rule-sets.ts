@@ -63,6 +63,83 @@ export const crowd = fc.record({
   }),
 });
 
+/** Rules that agree in two fields or three, so that they wait for a second value and for a third. */
+const few = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom<Json>("a", "b", 0) },
+  { weight: 1, arbitrary: fc.constantFrom<Json>({ prefix: "a" }, { numeric: ["<", 1] }) },
+);
+const oneOf = few.map((one) => [one]);
+const four = fc.record({ a: oneOf, b: oneOf, c: oneOf, d: oneOf });
+const orOfThree = four.map(({ a, b, c, d }) => ({
+  a,
+  $or: [
+    { b, c },
+    { c, d },
+  ],
+}));
+export const deepCrowd: fc.Arbitrary<RuleSets> = fc.record({
+  patterns: fc.array(
+    fc.oneof(
+      { weight: 3, arbitrary: four },
+      { weight: 2, arbitrary: orOfThree },
+      { weight: 1, arbitrary: orOfThree.map((inElement) => ({ list: inElement })) },
+    ),
+    { minLength: 60, maxLength: 120 },
+  ),
+  events: fc.array(
+    fc.oneof(valuesAt(["a", "b", "c", "d"]), fc.record({ list: elementsOf(["a", "b", "c", "d"]) })),
+    { minLength: 6, maxLength: 6 },
+  ),
+});
+
+/** How the 1,024 alternatives that are permitted come about: so many branches, times so many, and so on. */
+const FULL = [[1_024], [32, 32], [16, 8, 8], [4, 4, 4, 4, 4], Array<number>(10).fill(2)];
+
+/** Choices up to the cap beside each other, and one in the other, above arrays of objects too. */
+export const fullChoices: fc.Arbitrary<RuleSets> = fc
+  .tuple(fc.constantFrom(...FULL), fc.boolean(), fc.infiniteStream(fc.nat(7)))
+  .map(([factors, inOneAnother, picks]) => {
+    const keys = factors.map((_, at) => `k${at}`);
+    const value = (): Json => (picks.next().value ?? 0) % 4;
+    const branch = (at: number): Record<string, Json> => ({
+      [at % 2 === 0 ? "a" : "b"]: [at < 4 ? value() : at],
+    });
+    const choiceOf = (branches: number): Json => ({
+      $or: Array.from({ length: branches }, (_, at) => branch(at)),
+    });
+    const beside = Object.fromEntries(keys.map((key, at) => [key, choiceOf(factors[at] ?? 2)]));
+    const wanted = inOneAnother ? deepChoice(9, branch) : beside;
+    const object = (): Json => ({ a: value(), b: [value(), value()] });
+    const event = (): Json => Object.fromEntries(keys.map((key) => [key, object()]));
+    return {
+      patterns: [wanted, { list: wanted }],
+      events: [
+        { ...(event() as object), a: value(), b: value() },
+        { list: [event(), object(), event()] },
+        { list: [{ ...(event() as object), a: value() }, { k0: [object(), object()] }] },
+      ],
+    };
+  });
+
+/** Each level has a field of its own beside the choice that holds the next. */
+function deepChoice(levels: number, branch: (at: number) => Record<string, Json>): Json {
+  if (levels === 0) return branch(0);
+  const next = deepChoice(levels - 1, branch) as Record<string, Json>;
+  return { $or: [branch(levels), { [`k${levels}`]: branch(levels), ...next }] };
+}
+
+function valuesAt(keys: readonly string[]): fc.Arbitrary<Json> {
+  const value = fc.oneof(
+    { weight: 3, arbitrary: fc.constantFrom<Json>("a", "b", 0) },
+    { weight: 1, arbitrary: fc.constantFrom<Json>(["a", 0], ["b", "a"], 1, null) },
+  );
+  return fc.record(Object.fromEntries(keys.map((key) => [key, value])));
+}
+
+function elementsOf(keys: readonly string[]): fc.Arbitrary<Json> {
+  return fc.array(valuesAt(keys), { minLength: 1, maxLength: 3 });
+}
+
 export interface LegalRule {
   readonly id: string;
   readonly written: Json;

@@ -3,12 +3,25 @@ import fc from "fast-check";
 import { type Json, stringifyJson } from "../../../../src/core/json.ts";
 import { compileRules } from "../../../../src/core/pattern/index.ts";
 import { referenceMatches } from "../reference.ts";
-import { crowd, type LegalRule, legal, ruleSets } from "../rule-sets.ts";
+import {
+  crowd,
+  deepCrowd,
+  fullChoices,
+  type LegalRule,
+  legal,
+  type RuleSets,
+  ruleSets,
+} from "../rule-sets.ts";
 
 /** Rule sets of one seed; each is tried on two to seven events. */
 export const SETS_PER_SEED = 100;
 
-const sets = fc.oneof({ weight: 40, arbitrary: ruleSets(8, 30) }, { weight: 1, arbitrary: crowd });
+const sets: fc.Arbitrary<RuleSets> = fc.oneof(
+  { weight: 90, arbitrary: ruleSets(8, 30) },
+  { weight: 2, arbitrary: crowd },
+  { weight: 2, arbitrary: deepCrowd },
+  { weight: 1, arbitrary: fullChoices },
+);
 
 export interface Difference {
   readonly seed: number;

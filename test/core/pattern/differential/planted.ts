@@ -74,4 +74,16 @@ export const PLANTED: readonly PlantedBug[] = [
     "if (group.rules.length < GROUP_RULES_MIN) return undefined;",
     "if (group.rules.length > GROUP_RULES_MIN) return undefined;\n    if (passed.length > 1) return { fields: [], share: 0 };",
   ),
+  bug(
+    "a third value is not looked for",
+    "rule-index.ts",
+    "if (group.deeper === undefined) continue;",
+    "if (group.deeper === undefined || group.home.place.within) continue;",
+  ),
+  bug(
+    "a choice inside a branch is not waited for",
+    "access.ts",
+    "const branches = choice.map((branch) => cheapestAccess(branch, shareOf));",
+    "const branches = choice.flatMap((branch) =>\n      branch.fields.length === 0 ? [] : [cheapestAccess({ ...branch, choices: [] }, shareOf)],\n    );",
+  ),
 ];
