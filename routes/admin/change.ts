@@ -40,6 +40,12 @@ export function written(result: Written | { kind: "absent" }, what: string) {
       throw notFound(what);
     case "tenant-unknown":
       throw notFound("tenant");
+    case "too-many-rules":
+      throw new Refusal({
+        slug: "too-many-rules",
+        detail: `This tenant has ${result.rulesMax} rules already; nothing was saved.`,
+        extensions: { rulesMax: result.rulesMax },
+      });
     case "version-differs":
       throw new Refusal({
         slug: "precondition-failed",

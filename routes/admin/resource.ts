@@ -16,6 +16,8 @@ export interface ResourceSpec<Body> {
   /** What is answered: the body that was PUT, as far as it may be read, and what `show` adds. */
   readonly answer: z.ZodType;
   readonly body: BodySchema<Body>;
+  /** Why a PUT may be refused beyond what all have in common, by status. */
+  readonly refusals?: Readonly<Record<number, string>>;
   /** Completes the body as sent from what is stored, before it is validated. */
   readonly complete?: (sent: Json, stored: StoredResource | null) => Json;
   /** Faults that a schema cannot name. */
@@ -120,7 +122,10 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
               return spec.complete?.(sent, stored) ?? sent;
             },
           }),
-      responses: { 200: "Replaced.", 201: "Created.", 404: "No such tenant." },
+      responses: {
+        ...{ 200: "Replaced.", 201: "Created.", 404: "No such tenant." },
+        ...spec.refusals,
+      },
       answer,
       async handle(call) {
         const { app, stores, params, ifVersion } = call;

@@ -1,7 +1,7 @@
 /** Rules: which events go to which targets, and how urgently. */
 import * as z from "zod";
 import { formatPointer, isJsonArray, isJsonObject, type Json } from "../../src/core/json.ts";
-import { TARGETS_PER_RULE_MAX } from "../../src/core/limits.ts";
+import { RULES_PER_TENANT_MAX, TARGETS_PER_RULE_MAX } from "../../src/core/limits.ts";
 import { parsePattern } from "../../src/core/pattern/index.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import { type TransformerDoc, transformerFaults } from "../../src/core/transform/transformer.ts";
@@ -86,6 +86,7 @@ export const ruleOperations: readonly Operation[] = resourceOperations<z.infer<t
   kind: "rule",
   body: RuleBody,
   answer: Rule,
+  refusals: { 409: `A new rule, and the tenant has ${RULES_PER_TENANT_MAX} already.` },
   async faults(sent, { stores, params }) {
     const tenant = params.tenant ?? "";
     await requireTenant(stores.config, tenant);

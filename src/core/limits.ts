@@ -130,6 +130,11 @@ export const UNKNOWN_TENANT_TTL_MS = 1_000;
 /** Tenants whose configuration one isolate keeps. */
 export const DIRECTORY_TENANTS_MAX = 1_000;
 
+/**
+ * Rules of one tenant. All of them are compiled in every isolate that matches for it: so many, of three fields each,
+ * take 100 MB of an isolate's 128 (Workers limits), and two seconds when a new isolate reads them.
+ */
+export const RULES_PER_TENANT_MAX = 100_000;
 /** Targets one rule may name. */
 export const TARGETS_PER_RULE_MAX = 20;
 /**

@@ -45,6 +45,13 @@ export const PROBLEMS = {
     meaning: "`detail` names the state.",
     remedy: "Read the resource, then decide again.",
   },
+  "too-many-rules": {
+    status: 409,
+    title: "The tenant has as many rules as it may",
+    meaning:
+      "Of so many rules (`rulesMax`) no more are kept; those that are there can be replaced.",
+    remedy: "Delete rules that are not needed, say more in one (`$or`), or use another tenant.",
+  },
   "precondition-failed": {
     status: 412,
     title: "The resource has changed",

@@ -33,6 +33,8 @@ export type Written =
   | { readonly kind: "written"; readonly created: boolean; readonly revision: number }
   /** `If-Match` named another version, or one of a resource that does not exist. */
   | { readonly kind: "version-differs"; readonly version: number | null }
+  /** A new rule, of a tenant that has so many already. */
+  | { readonly kind: "too-many-rules"; readonly rulesMax: number }
   | { readonly kind: "tenant-unknown" };
 
 export interface Page<Item> {

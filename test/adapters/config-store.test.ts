@@ -1,6 +1,10 @@
 /** Configuration in D1: what a write answers about what was there before. */
+import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { config, freshTenant } from "./ledgers.ts";
+import { written } from "../../routes/admin/change.ts";
+import { Refusal } from "../../routes/admin/operation.ts";
+import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
+import { config, freshTenant, meter, session, vault } from "./ledgers.ts";
 
 const document = { doc: "{}", secrets: null };
 
@@ -65,6 +69,102 @@ describe("a write of configuration", () => {
       version,
     });
     expect(await at(version)).toMatchObject({ kind: "written", created: false });
+  });
+});
+
+describe("rules of a tenant that has as many as it may", () => {
+  const three = createConfigStore(session, vault, 3);
+  const put = (tenant: string, rule: string, ifVersion: number | "any" | null = null) =>
+    three.putResource(tenant, "rule", rule, document, ifVersion);
+  const full = { kind: "too-many-rules", rulesMax: 3 };
+
+  async function fullTenant(): Promise<string> {
+    const tenant = freshTenant();
+    await three.putTenant(tenant, "{}", null);
+    for (const rule of ["a", "b", "c"]) await put(tenant, rule);
+    return tenant;
+  }
+
+  async function counted(tenant: string): Promise<unknown> {
+    const sql = `SELECT rules, (SELECT COUNT(*) FROM resources WHERE tenant = ?1 AND kind = 'rule') AS there
+      FROM tenants WHERE id = ?1`;
+    return env.DB.prepare(sql).bind(tenant).first();
+  }
+
+  it("are refused when they are new, and nothing is left of them", async () => {
+    const tenant = await fullTenant();
+    expect(await put(tenant, "d")).toEqual(full);
+    expect(await put(tenant, "e")).toEqual(full);
+    expect(await three.resource(tenant, "rule", "d")).toBeNull();
+    const versions = await env.DB.prepare("SELECT DISTINCT id FROM rule_versions WHERE tenant = ?")
+      .bind(tenant)
+      .all();
+    expect(versions.results.map(({ id }) => id).sort()).toEqual(["a", "b", "c"]);
+    expect(await counted(tenant)).toEqual({ rules: 3, there: 3 });
+  });
+
+  it("are refused by a problem that says how many there may be", async () => {
+    const refused = await put(await fullTenant(), "d");
+    let problem: unknown;
+    try {
+      written(refused, "rule");
+    } catch (error) {
+      problem = error instanceof Refusal ? error.problem : error;
+    }
+    expect(problem).toMatchObject({ slug: "too-many-rules", extensions: { rulesMax: 3 } });
+  });
+
+  it("are replaced, and targets are added", async () => {
+    const tenant = await fullTenant();
+    expect(await put(tenant, "a")).toMatchObject({ kind: "written", created: false });
+    expect(await put(tenant, "a", "any")).toMatchObject({ kind: "written", created: false });
+    const sink = await three.putResource(tenant, "target", "sink", document, null);
+    expect(sink).toMatchObject({ kind: "written", created: true });
+    expect(await counted(tenant)).toEqual({ rules: 3, there: 3 });
+  });
+
+  it("may be new again once one is deleted, and only then", async () => {
+    const tenant = await fullTenant();
+    expect(await three.deleteResource(tenant, "rule", "z", null)).toEqual({ kind: "absent" });
+    expect(await three.deleteResource(tenant, "rule", "a", 7)).toMatchObject({
+      kind: "version-differs",
+    });
+    expect(await put(tenant, "d")).toEqual(full);
+    expect(await three.deleteResource(tenant, "rule", "a", "any")).toMatchObject({
+      kind: "written",
+    });
+    expect(await put(tenant, "d")).toMatchObject({ kind: "written", created: true });
+    expect(await put(tenant, "a")).toEqual(full);
+    expect(await counted(tenant)).toEqual({ rules: 3, there: 3 });
+  });
+
+  it("are counted once, however many are put at the same moment", async () => {
+    const tenant = freshTenant();
+    await three.putTenant(tenant, "{}", null);
+    const names = ["a", "b", "c", "d", "e", "a", "b", "c"];
+    await Promise.all(names.map((name) => put(tenant, name)));
+    expect(await counted(tenant)).toEqual({ rules: 3, there: 3 });
+  });
+
+  it("are not counted for one that has to be there and is not", async () => {
+    const tenant = await fullTenant();
+    expect(await put(tenant, "d", 7)).toEqual({ kind: "version-differs", version: null });
+    expect(await put(tenant, "d", "any")).toEqual({ kind: "version-differs", version: null });
+    expect(await counted(tenant)).toEqual({ rules: 3, there: 3 });
+  });
+
+  it("cost a write no more rows to read than one of a tenant without rules", async () => {
+    const tenant = freshTenant();
+    await config.putTenant(tenant, "{}", null);
+    const readBy = async (rule: string): Promise<number> => {
+      const before = meter.read().d1_rows_read;
+      await config.putResource(tenant, "rule", rule, document, null);
+      return meter.read().d1_rows_read - before;
+    };
+    const first = await readBy("first");
+    for (let at = 0; at < 30; at += 1)
+      await config.putResource(tenant, "rule", `r${at}`, document, null);
+    expect(await readBy("last")).toBeLessThanOrEqual(first);
   });
 });
 

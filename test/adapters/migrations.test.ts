@@ -20,6 +20,9 @@ const firsts = [0, 1, 2, 3].map((generations) =>
 const CONFIGURATION = `
 INSERT INTO resources (tenant, kind, id, doc, version, created_at, updated_at)
 VALUES ('moved', 'rule', 'all', '{"d":1}', 7, 1, 5), ('moved', 'target', 'sink', '{}', 6, 1, 5)`;
+const TENANTS = `
+INSERT INTO tenants (id, doc, revision, created_at, updated_at)
+VALUES ('moved', '{}', 7, 1, 5), ('without', '{}', 1, 1, 1)`;
 
 /** The database as it was made first. */
 async function startOver(): Promise<void> {
@@ -52,7 +55,10 @@ function writtenBefore(first: (typeof firsts)[number]): D1PreparedStatement[] {
 
 beforeAll(async () => {
   await startOver();
-  await env.DB.batch([...firsts.flatMap(writtenBefore), env.DB.prepare(CONFIGURATION)]);
+  await env.DB.batch([
+    ...firsts.flatMap(writtenBefore),
+    ...[CONFIGURATION, TENANTS].map((sql) => env.DB.prepare(sql)),
+  ]);
   await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
 });
 
@@ -87,6 +93,14 @@ describe("rows that were written before there were generations", () => {
     const rows = await env.DB.prepare("SELECT * FROM rule_versions").all();
     const version = { tenant: "moved", id: "all", version: 7, doc: '{"d":1}', changed_at: 5 };
     expect(rows.results).toEqual([version]);
+  });
+
+  it("leave each tenant with the number of its rules", async () => {
+    const rows = await env.DB.prepare("SELECT id, rules FROM tenants ORDER BY id").all();
+    expect(rows.results).toEqual([
+      { id: "moved", rules: 1 },
+      { id: "without", rules: 0 },
+    ]);
   });
 
   it("leave no table behind", async () => {

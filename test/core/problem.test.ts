@@ -28,6 +28,7 @@ describe("the registry", () => {
     ["unauthenticated", 401],
     ["signature-invalid", 401],
     ["source-unknown", 404],
+    ["too-many-rules", 409],
     ["precondition-failed", 412],
     ["payload-too-large", 413],
     ["unsupported-media-type", 415],

@@ -1,4 +1,5 @@
 /** Configuration in D1, for the admin routes. A write and the tenant's new revision are one transaction. */
+import { RULES_PER_TENANT_MAX } from "../../core/limits.ts";
 import type { ResourceKind, Secrets } from "../../core/resources.ts";
 import type {
   ConfigStore,
@@ -35,12 +36,29 @@ ON CONFLICT (id) DO UPDATE SET
   updated_at = excluded.updated_at
 RETURNING revision`;
 
-/** ?1 = tenant, ?2 = kind, ?3 = id, ?4 = document, ?5 = sealed, ?6 = keep what is sealed, ?7 = as ?4 above. */
+/** ?1 = tenant, ?2 = rule. Before one is put that may be new, and again behind it when it was not. */
+export const COUNT_RULE = `
+UPDATE tenants SET rules = rules + 1
+WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'rule' AND id = ?2)`;
+/** ?1 = tenant, ?2 = rule. A new one that was counted and then not put, because there are too many. */
+export const UNCOUNT_RULE = `
+UPDATE tenants SET rules = rules - 1
+WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'rule' AND id = ?2)`;
+/** ?1 = tenant, ?2 = rule, ?3 = as in its deletion, which follows. */
+export const COUNT_RULE_DELETED = `
+UPDATE tenants SET rules = rules - 1
+WHERE id = ?1 AND EXISTS (SELECT 1 FROM resources
+  WHERE tenant = ?1 AND kind = 'rule' AND id = ?2 AND (?3 IS NULL OR ?3 IN (version, 'any')))`;
+
+/**
+ * ?1 = tenant, ?2 = kind, ?3 = id, ?4 = document, ?5 = sealed, ?6 = keep what is sealed, ?7 = as ?3 of a tenant,
+ * ?8 = how many rules there may be with it when it is new, or null.
+ */
 export const PUT_RESOURCE = `
 INSERT INTO resources (tenant, kind, id, doc, sealed, version, created_at, updated_at)
 SELECT ?1, ?2, ?3, ?4, ?5, t.revision, t.updated_at, t.updated_at FROM tenants AS t
-WHERE t.id = ?1 AND (?7 IS NULL OR EXISTS (
-  SELECT 1 FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND ?7 IN (version, 'any')))
+WHERE t.id = ?1 AND (?7 IS NULL AND (?8 IS NULL OR t.rules <= ?8) OR EXISTS (
+  SELECT 1 FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND COALESCE(?7, 'any') IN (version, 'any')))
 ON CONFLICT (tenant, kind, id) DO UPDATE SET
   doc = excluded.doc, version = excluded.version, updated_at = excluded.updated_at,
   sealed = CASE WHEN ?6 THEN resources.sealed ELSE excluded.sealed END
@@ -80,7 +98,12 @@ DELETE FROM openings WHERE tenant = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id =
 export const DELETE_TENANT = `
 DELETE FROM tenants WHERE id = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2)`;
 
-export function createConfigStore(session: Session, vault: Vault): ConfigStore {
+/** `rulesMax`: of one tenant. */
+export function createConfigStore(
+  session: Session,
+  vault: Vault,
+  rulesMax = RULES_PER_TENANT_MAX,
+): ConfigStore {
   async function readResource(row: Row): Promise<StoredResource> {
     const [tenant, id] = [text(row.tenant), text(row.id)];
     const secrets =
@@ -167,26 +190,40 @@ export function createConfigStore(session: Session, vault: Vault): ConfigStore {
           ? null
           : await vault.seal(`${tenant}/${kind}/${id}`, JSON.stringify(secrets));
       const keep = secrets === undefined ? 1 : 0;
-      const [bumped, before, rows] = await session.batch("config.put-resource", [
+      // What has to be there already is never new.
+      const isCounted = kind === "rule" && ifVersion === null;
+      const counting = (sql: string) => (isCounted ? [{ sql, params: [tenant, id] }] : []);
+      const cap = isCounted ? rulesMax : null;
+      const counted = counting(COUNT_RULE);
+      const results = await session.batch("config.put-resource", [
+        ...counted,
         { sql: BUMP_REVISION, params: [tenant] },
         { sql: RESOURCE, params: [tenant, kind, id] },
-        { sql: PUT_RESOURCE, params: [tenant, kind, id, doc, sealed, keep, ifVersion] },
+        { sql: PUT_RESOURCE, params: [tenant, kind, id, doc, sealed, keep, ifVersion, cap] },
+        ...counting(UNCOUNT_RULE),
         ...noteChange(tenant, kind, id),
       ]);
+      const [bumped, before, rows] = results.slice(counted.length);
       if (bumped?.[0] === undefined) return { kind: "tenant-unknown" };
       const present = before?.[0];
       const version = rows?.[0]?.version;
-      if (version === undefined) return differs(present?.version);
-      return { kind: "written", created: present === undefined, revision: number(version) };
+      if (version !== undefined) {
+        return { kind: "written", created: present === undefined, revision: number(version) };
+      }
+      return isCounted ? { kind: "too-many-rules", rulesMax } : differs(present?.version);
     },
 
     async deleteResource(tenant, kind, id, ifVersion) {
-      const [bumped, before, deleted] = await session.batch("config.delete-resource", [
+      const counted =
+        kind === "rule" ? [{ sql: COUNT_RULE_DELETED, params: [tenant, id, ifVersion] }] : [];
+      const results = await session.batch("config.delete-resource", [
+        ...counted,
         { sql: BUMP_REVISION, params: [tenant] },
         { sql: RESOURCE, params: [tenant, kind, id] },
         { sql: DELETE_RESOURCE, params: [tenant, kind, id, ifVersion] },
         ...noteChange(tenant, kind, id),
       ]);
+      const [bumped, before, deleted] = results.slice(counted.length);
       const revision = bumped?.[0]?.revision;
       if (revision === undefined) return { kind: "tenant-unknown" };
       if (deleted?.[0] !== undefined) {

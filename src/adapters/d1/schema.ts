@@ -16,6 +16,8 @@ export const tenants = sqliteTable("tenants", {
   updatedAt: integer("updated_at").notNull(),
   /** The revision at the last change of the tenant itself; the ETag. */
   version: integer().notNull().default(0),
+  /** How many it has: counting them anew would read them all. */
+  rules: integer().notNull().default(0),
 });
 
 /** Sources, targets and rules: one JSON document each, secrets apart and encrypted. */

@@ -1,8 +1,11 @@
 /** Runs every example of the README of the pattern language. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import * as ingestCaps from "../../../src/core/ingest/limits.ts";
 import { parseJson, parseJsonDocument } from "../../../src/core/json.ts";
+import { RULES_PER_TENANT_MAX } from "../../../src/core/limits.ts";
 import { explainPattern, matchesPattern, parsePattern } from "../../../src/core/pattern/index.ts";
+import * as caps from "../../../src/core/pattern/limits.ts";
 
 const readme = readFileSync(
   new URL("../../../src/core/pattern/README.md", import.meta.url),
@@ -30,6 +33,25 @@ describe("the README's faulty patterns", () => {
     const named = parsed.ok ? [] : parsed.issues.map(({ pointer, code }) => [pointer, code]);
     const [code, pointer = ""] = cells.reverse();
     expect(named).toEqual([[pointer, code]]);
+  });
+});
+
+describe("the README's caps", () => {
+  const constants: Readonly<Record<string, unknown>> = {
+    ...caps,
+    ...ingestCaps,
+    RULES_PER_TENANT_MAX,
+  };
+  const rows = readme.matchAll(/^\| `(\w+_MAX)` \| ([\d,]+) \|/gm);
+  const listed = new Map([...rows].map(([, name = "", most = ""]) => [name, most]));
+
+  test.each([...listed])("say of %s that it is %s", (name, most) => {
+    expect(Number(constants[name]).toLocaleString("en")).toBe(most);
+  });
+
+  test("leave none of a pattern's out", () => {
+    expect(Object.keys(caps).filter((name) => !listed.has(name))).toEqual([]);
+    expect(listed.size).toBeGreaterThan(Object.keys(caps).length);
   });
 });
 
