@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { EventRecord } from "../../src/core/enqueue/record.ts";
 import type { Json } from "../../src/core/json.ts";
 import { type ArchivedEvent, archivedEvent } from "../../src/flows/event-view.ts";
-import type { StoredEvent } from "../../src/ports/history.ts";
+import type { StoredEvent, EventSummary as StoredSummary } from "../../src/ports/history.ts";
 import { iso, requireTenant } from "./change.ts";
 import { Delivery, deliveryView, States } from "./deliveries.ts";
 import { type Call, notFound, type Operation, operation } from "./operation.ts";
@@ -26,7 +26,7 @@ const EventQuery = PageQuery.extend(TimeQuery.shape).extend({
   outcome: Outcome.optional(),
 });
 
-const EventSummary = z.object({
+export const EventSummary = z.object({
   id: z.string(),
   source: z.string(),
   type: z.string(),
@@ -34,6 +34,12 @@ const EventSummary = z.object({
   outcome: Outcome,
   deliveries: States,
 });
+
+export function summaryView(event: StoredSummary): z.infer<typeof EventSummary> {
+  const { id, source, type, receivedAtMs, deliveries } = event;
+  const outcome = Object.keys(deliveries).length === 0 ? "unmatched" : "matched";
+  return { id, source, type, receivedAt: iso(receivedAtMs), outcome, deliveries };
+}
 
 const PATH = "/admin/tenants/{tenant}/events";
 
@@ -92,11 +98,7 @@ export const eventOperations: readonly Operation[] = [
           : { receivedAtMs: Number(at[0]), event: String(at[1]), subscription: "" };
       const filter = { ...rangeOf(query), ...query };
       const page = await stores.history.events(tenant, filter, after, query.limit);
-      const items = page.items.map((item): z.infer<typeof EventSummary> => {
-        const { id, source, type, receivedAtMs, deliveries } = item;
-        const outcome = Object.keys(deliveries).length === 0 ? "unmatched" : "matched";
-        return { id, source, type, receivedAt: iso(receivedAtMs), outcome, deliveries };
-      });
+      const items = page.items.map(summaryView);
       const { next } = page;
       const cursor = encodeCursor(next === null ? null : [next.receivedAtMs, next.event]);
       return { status: 200, body: pageBody(items, cursor) };

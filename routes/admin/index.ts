@@ -6,6 +6,7 @@ import { ADMIN_TOKEN_LENGTH_MIN } from "../../src/core/limits.ts";
 import { problemResponse } from "../problems.ts";
 import { deadLetterOperations } from "./dead-letters.ts";
 import { deliveryOperations } from "./deliveries.ts";
+import { eventSearchOperations } from "./event-search.ts";
 import { eventOperations } from "./events.ts";
 import { explainOperations } from "./explain.ts";
 import { jobOperations } from "./jobs.ts";
@@ -35,6 +36,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...sagaOperations,
   ...sagaInstanceOperations,
   ...ruleVersionOperations,
+  ...eventSearchOperations,
   ...eventOperations,
   ...explainOperations,
   ...deadLetterOperations,

@@ -28,7 +28,7 @@ export const pageOf = (item: z.ZodType) =>
     cursor: z.string().nullable().describe("Asks for the next page; null on the last one."),
   });
 
-export const pageBody = (items: readonly Json[], cursor: string | null): Json => ({
+export const pageBody = (items: readonly Json[], cursor: string | null) => ({
   items,
   cursor,
 });

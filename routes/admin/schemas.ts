@@ -270,6 +270,24 @@ export const ReconcileBody = z
     path: ["to"],
   });
 
+const Instant = z.iso.datetime({ offset: true });
+
+/** Whether a slice of time does not end before it starts; open ends are the widest. */
+const isForward = ({ from, to }: { from?: string | undefined; to?: string | undefined }): boolean =>
+  from === undefined || to === undefined || !(Date.parse(from) >= Date.parse(to));
+const BACKWARD = { error: "the slice ends before it starts", path: ["to"] };
+
+export const SearchBody = z
+  .strictObject({
+    pattern: z.unknown().meta({ type: "object", description: "As a rule has it." }),
+    from: Instant.optional(),
+    to: Instant.optional().describe("Not included."),
+    source: z.string().max(63).optional(),
+    type: z.string().max(256).optional(),
+    outcome: z.enum(["matched", "unmatched"]).optional(),
+  })
+  .refine(isForward, BACKWARD);
+
 /** What whoever sent an event is told. */
 export const Accepted = z
   .object({

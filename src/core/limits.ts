@@ -177,6 +177,16 @@ export const PREVIEW_EVENTS_MAX = 1_000;
 /** Objects read for it, of the 1,000 calls of an invocation, and bytes of them: an isolate has 128 MB. */
 export const PREVIEW_OBJECTS_MAX = 300;
 export const PREVIEW_BYTES_MAX = 16_000_000;
+/**
+ * What one search looks at before it answers what it has: events, reads of the archive and bytes of them; and
+ * of those how much at once. A frame is read with the next one unless more than the gap lies between them.
+ */
+export const SEARCH_EVENTS_MAX = 5_000;
+export const SEARCH_READS_MAX = 300;
+export const SEARCH_BYTES_MAX = 16_000_000;
+export const SEARCH_PAGE = 100;
+export const SEARCH_CHUNK_BYTES = 4_000_000;
+export const READ_GAP_BYTES_MAX = 65_536;
 /** A shorter span says nothing of a day. */
 export const PREVIEW_SPAN_MS_MIN = 3_600_000;
 /** Events that a pattern is tried on in one call. */

@@ -14,6 +14,11 @@ export interface EventSummary {
   readonly deliveries: Readonly<Partial<Record<DeliveryState, number>>>;
 }
 
+/** … and where its bytes rest; nowhere while they do not. */
+export interface PlacedEvent extends EventSummary {
+  readonly pointer: Pointer;
+}
+
 export interface StoredEvent {
   readonly id: string;
   readonly tenant: string;
@@ -88,6 +93,13 @@ export interface History {
     after: Position | null,
     count: number,
   ): Promise<HistoryPage<EventSummary>>;
+  /** The same events, each with its place in the archive. */
+  placedEvents(
+    tenant: string,
+    filter: EventSelection,
+    after: Position | null,
+    count: number,
+  ): Promise<HistoryPage<PlacedEvent>>;
   event(tenant: string, id: string): Promise<StoredEvent | null>;
   deliveries(
     tenant: string,

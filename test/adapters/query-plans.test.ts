@@ -160,6 +160,7 @@ describe("an admin query", () => {
       await history.events("acme", range, from, 10);
       await history.events("acme", { ...range, source: "a", type: "b" }, from, 10);
       await history.events("acme", { ...range, outcome: "matched" }, from, 10);
+      await history.placedEvents("acme", { ...range, source: "a" }, from, 10);
       await history.deliveries("acme", { ...range, target: "a", rule: "b" }, from, 10);
       await history.deliveries("acme", { ...range, state: "dead" }, from, 10);
       await history.deliveries("acme", { ...range, state: "delivered", event: "e" }, from, 10);

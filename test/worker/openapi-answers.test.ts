@@ -133,6 +133,10 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
     { pattern: { type: [{ exists: true }] } },
     { pattern: { data: { to: ["acme-sink"] } }, rule: named["rule"], events: 10 },
   ],
+  [`post ${TENANT}/events/search`]: [
+    { pattern: { type: [{ exists: true }] } },
+    { pattern: { type: ["none"] }, from: "2020-01-01T00:00:00Z", outcome: "matched" },
+  ],
   [`post ${TENANT}/deliveries/{delivery}/discard`]: [{ reason: "of no use" }],
   [`post ${TENANT}/deliveries/{delivery}/resend`]: [
     { reason: "mended", data: { n: 1 }, contentType: "application/json" },

@@ -35,6 +35,7 @@ const CONTRACT = [
   `get ${TENANT}/saga-instances/{instance}`,
   `post ${TENANT}/saga-instances/{instance}/{command}`,
   `post ${TENANT}/rules/preview`,
+  `post ${TENANT}/events/search`,
   `get ${TENANT}/rules/{rule}/versions`,
   `get ${TENANT}/rules/{rule}/versions/{version}`,
   `get ${TENANT}/rules/{rule}/versions/{version}/diff`,

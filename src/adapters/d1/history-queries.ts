@@ -1,4 +1,6 @@
 /** The SQL of the ledger's lists and views. Lists walk each slot's primary key, newest first, and are merged. */
+
+import type { Slot } from "../../core/generation.ts";
 import type {
   DeliverySelection,
   EventSelection,
@@ -76,12 +78,18 @@ class Where {
 const inRange = (tenant: string, { fromMs, toMs }: TimeRange): Where =>
   new Where().and`tenant = ${tenant}`.and`received_at >= ${fromMs}`.and`received_at < ${toMs}`;
 
-/** One event more than `count` tells whether there are more. */
+/** Where the bytes of a listed event rest: asked of each that is shown, by its primary key. */
+const placeIn = (slot: Slot): string => `
+  (SELECT json_array(segment, "offset", length) FROM ${eventsOf(slot)} AS e
+   WHERE e.id = event AND e.tenant = d.tenant AND e.received_at = d.received_at)`;
+
+/** One event more than `count` tells whether there are more; `isPlaced` asks for places as well. */
 export function eventPage(
   tenant: string,
   filter: EventSelection,
   after: Position | null,
   count: number,
+  isPlaced = false,
 ): Statement {
   const where = inRange(tenant, filter);
   if (after !== null) {
@@ -94,8 +102,9 @@ export function eventPage(
   // COLLATE spells out what a merged ORDER BY means: only then SQLite sees that groups come in its order.
   const select = acrossSlots(
     (slot) => `
-SELECT event, received_at, source, type, json_group_array(state) AS states
-FROM ${deliveriesOf(slot)} WHERE ${where}
+SELECT event, received_at, source, type, json_group_array(state) AS states,
+       ${isPlaced ? placeIn(slot) : "NULL"} AS place
+FROM ${deliveriesOf(slot)} AS d WHERE ${where}
 GROUP BY received_at COLLATE BINARY, event COLLATE BINARY`,
   );
   const sql = `${select}\nORDER BY received_at DESC, event DESC LIMIT ${where.bind(count + 1)}`;

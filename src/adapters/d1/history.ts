@@ -33,6 +33,13 @@ export function createHistory(session: Session): History {
     events: (tenant, filter, after, count) =>
       page("events", sql.eventPage(tenant, filter, after, count), count, readSummary),
 
+    placedEvents: (tenant, filter, after, count) =>
+      page("placed-events", sql.eventPage(tenant, filter, after, count, true), count, (row) => {
+        const place = row.place === null ? NOWHERE : JSON.parse(text(row.place));
+        const [segment, offset, length] = place as [string, number, number];
+        return { ...readSummary(row), pointer: { segment, offset, length } };
+      }),
+
     async event(tenant, id) {
       const [found, rows = [], copies = []] = await session.batch("event", [
         { sql: sql.EVENT, params: [id, tenant] },
@@ -76,6 +83,8 @@ export function createHistory(session: Session): History {
     },
   };
 }
+
+const NOWHERE = ["", 0, 0];
 
 const positionOf = (row: Row) => ({
   receivedAtMs: number(row.received_at),
