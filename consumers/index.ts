@@ -7,6 +7,7 @@ const ROLES: Readonly<Record<string, QueueRole>> = {
   "signalbox-critical": "critical",
   "signalbox-normal": "normal",
   "signalbox-bulk": "bulk",
+  "signalbox-replay": "replay",
   "signalbox-dead": "dead",
 };
 

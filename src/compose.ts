@@ -10,6 +10,7 @@ import { createTransport } from "./adapters/http-transport.ts";
 import { createLimiter } from "./adapters/limiter.ts";
 import { createOutbox } from "./adapters/outbox.ts";
 import { createQueues } from "./adapters/queues.ts";
+import { createReplayers } from "./adapters/replayers.ts";
 import { createSagas } from "./adapters/sagas.ts";
 import { createVault } from "./adapters/secrets.ts";
 import { consoleLog, createMeter, systemClock, systemRandom } from "./adapters/system.ts";
@@ -23,6 +24,7 @@ import { createDirectory } from "./flows/directory.ts";
 import { createCommits } from "./flows/enqueue.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
 import { createProbe } from "./flows/probe.ts";
+import type { SlicePorts } from "./flows/replay-slice.ts";
 import type { AdminStores } from "./ports/admin.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Log } from "./ports/log.ts";
@@ -94,6 +96,7 @@ function composeApp(env: Env, config: Config): App {
       ledger: createLedger(session),
       isolate: base32(systemRandom.bytes(5)),
       ledgerProbe: createProbe(systemClock),
+      replayers: createReplayers(session, env.REPLAY, meter),
       sagaIndex: createSagaDirectory(session),
       sagas: createSagas(env.SAGA, meter),
       transport: createTransport(config, systemClock),
@@ -109,6 +112,7 @@ const queuesOf = (env: Env) => ({
   critical: env.QUEUE_CRITICAL,
   normal: env.QUEUE_NORMAL,
   bulk: env.QUEUE_BULK,
+  replay: env.QUEUE_REPLAY,
 });
 
 export interface OutboxParts {
@@ -126,6 +130,17 @@ export function composeOutbox(env: Env): OutboxParts {
     text: platformText,
     log: consoleLog,
   };
+}
+
+/** What a replay's driver needs while the configuration is bad: nothing of it. */
+export const replayParts = { clock: systemClock, log: consoleLog };
+
+/** What a slice of a replay needs; rejects when a variable is bad. */
+export async function composeSlices(env: Env): Promise<SlicePorts> {
+  const composed = compose(env);
+  if (!composed.ok) throw new Error("the configuration is not valid");
+  const { archive: listing, replays } = await composed.app.adminStores();
+  return { ...composed.app.deliver, listing, replays };
 }
 
 /** What an instance of a saga needs; it goes on even when a variable is bad, because people wait for it. */

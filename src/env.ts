@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import type { TenantLimiterRpc } from "./adapters/limiter.ts";
 import type { OutboxRpc } from "./adapters/outbox.ts";
+import type { ReplayRpc } from "./adapters/replayers.ts";
 import type { SagaRpc } from "./adapters/sagas.ts";
 import { decodeBase64 } from "./core/bytes.ts";
 
@@ -11,8 +12,10 @@ export interface Env {
   readonly QUEUE_CRITICAL: Queue<Uint8Array>;
   readonly QUEUE_NORMAL: Queue<Uint8Array>;
   readonly QUEUE_BULK: Queue<Uint8Array>;
+  readonly QUEUE_REPLAY: Queue<Uint8Array>;
   readonly TENANT_LIMITER: DurableObjectNamespace<TenantLimiterRpc>;
   readonly OUTBOX_SHARD: DurableObjectNamespace<OutboxRpc>;
+  readonly REPLAY: DurableObjectNamespace<ReplayRpc>;
   readonly SAGA: DurableObjectNamespace<SagaRpc>;
   readonly ADMIN_TOKEN?: string;
   readonly ENCRYPTION_KEY?: string;

@@ -6,6 +6,7 @@ import type { Env } from "./env.ts";
 import { RECOVER_CRON, recoverAll, sweep } from "./flows/sweep.ts";
 
 export { Outbox } from "../durable-objects/outbox.ts";
+export { Replay } from "../durable-objects/replay.ts";
 export { Saga } from "../durable-objects/saga.ts";
 export { TenantLimiter } from "../durable-objects/tenant-limiter.ts";
 

@@ -1,7 +1,7 @@
 /** Deliveries and dead letters: their state, their attempts, and sending them on their way again. */
 import * as z from "zod";
 import { timeOrderedId } from "../../src/core/ids.ts";
-import { PRIORITIES } from "../../src/core/priority.ts";
+import { QUEUES } from "../../src/core/priority.ts";
 import { DELIVERY_STATES } from "../../src/core/settle.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import type { StoredDelivery } from "../../src/ports/history.ts";
@@ -39,7 +39,7 @@ export const Delivery = z
     eventId: z.string(),
     rule: z.string(),
     target: z.string(),
-    priority: z.enum(PRIORITIES),
+    priority: z.enum(QUEUES),
     source: z.string(),
     type: z.string(),
     state: State,
@@ -49,6 +49,7 @@ export const Delivery = z
     nextAttemptAt: Time.nullable(),
     receivedAt: Time,
     settledAt: Time.nullable(),
+    replay: z.string().nullable().describe("The replay that made it."),
   })
   .meta({ id: "Delivery" });
 
@@ -67,6 +68,7 @@ export const deliveryView = (delivery: StoredDelivery): z.infer<typeof Delivery>
   nextAttemptAt: isoOrNull(delivery.nextAttemptAtMs),
   receivedAt: iso(delivery.receivedAtMs),
   settledAt: isoOrNull(delivery.settledAtMs),
+  replay: delivery.replay,
 });
 
 const Attempt = z.object({

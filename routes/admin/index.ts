@@ -15,6 +15,7 @@ import type { Operation } from "./operation.ts";
 import { poisonOperations } from "./poison-messages.ts";
 import { queueOperations } from "./queues.ts";
 import { reconcileOperations } from "./reconcile.ts";
+import { replayOperations } from "./replays.ts";
 import { rulePreviewOperations } from "./rule-preview.ts";
 import { ruleTestOperations } from "./rule-test.ts";
 import { ruleVersionOperations } from "./rule-versions.ts";
@@ -42,6 +43,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...deadLetterOperations,
   ...deliveryOperations,
   ...jobOperations,
+  ...replayOperations,
   ...queueOperations,
   ...poisonOperations,
   ...reconcileOperations,

@@ -1,6 +1,6 @@
 /** The queues as they are now, and the program's own counters. */
 import * as z from "zod";
-import { PRIORITIES } from "../../src/core/priority.ts";
+import { QUEUES } from "../../src/core/priority.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
 import { COUNTERS } from "../../src/ports/meter.ts";
 import { isoOrNull } from "./change.ts";
@@ -9,7 +9,7 @@ import { pageOf } from "./page.ts";
 import { Count, Time } from "./schemas.ts";
 
 const Queue = z.object({
-  priority: z.enum(PRIORITIES),
+  priority: z.enum(QUEUES),
   backlog: Count,
   backlogBytes: Count,
   oldestMessageAt: Time.nullable(),
@@ -30,7 +30,7 @@ export const queueOperations: readonly Operation[] = [
     method: "get",
     path: "/admin/queues",
     summary:
-      "Per priority: backlog, oldest message, throughput and consumer settings; and the outbox.",
+      "Per priority, and of replays: backlog, oldest message, throughput and consumer settings; and the outbox.",
     responses: { 200: "The queues." },
     answer: pageOf(Queue).extend({
       outbox: z.object({
@@ -44,7 +44,7 @@ export const queueOperations: readonly Operation[] = [
       const { queues, outbox, meter, clock } = app.deliver;
       const nowMs = clock.nowMs();
       const items = await Promise.all(
-        PRIORITIES.map(async (priority): Promise<z.infer<typeof Queue>> => {
+        QUEUES.map(async (priority): Promise<z.infer<typeof Queue>> => {
           const metrics = await queues.metrics(priority);
           const { oldestMessageMs } = metrics;
           return {

@@ -7,6 +7,7 @@ import { SLUG } from "../../src/core/ids.ts";
 import {
   ATTEMPT_TIMEOUT_MS_MAX,
   BODY_BYTES_HARD_MAX,
+  REPLAY_PER_SECOND_MAX,
   SECRETS_MAX,
   TARGETS_PER_RULE_MAX,
 } from "../../src/core/limits.ts";
@@ -285,6 +286,24 @@ export const SearchBody = z
     source: z.string().max(63).optional(),
     type: z.string().max(256).optional(),
     outcome: z.enum(["matched", "unmatched"]).optional(),
+  })
+  .refine(isForward, BACKWARD);
+
+export const ReplayBody = z
+  .strictObject({
+    from: Instant,
+    to: Instant.describe("Not included; not in the future."),
+    pattern: z
+      .unknown()
+      .optional()
+      .meta({ type: "object", description: "As a rule has it; every event when left out." }),
+    source: z.string().max(63).optional(),
+    type: z.string().max(256).optional(),
+    rule: Slug.optional().describe("Only what this rule sends."),
+    target: Slug.optional().describe("Only to this target."),
+    perSecond: z.number().min(0.1).max(REPLAY_PER_SECOND_MAX).optional(),
+    reason: Reason,
+    dryRun: z.boolean().optional().describe("Only counts what it would send."),
   })
   .refine(isForward, BACKWARD);
 

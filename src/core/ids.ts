@@ -43,13 +43,14 @@ export function eventId(
   return `evt_${base32(hash.subarray(0, 16))}`;
 }
 
-/** 13 characters that name a rule bound to a target, within one event. */
+/** 13 characters that name a rule bound to a target, within one event; others for each replay. */
 export function subscriptionHash(
-  subscription: { rule: string; target: string },
+  { rule, target, replay }: { rule: string; target: string; replay?: string | undefined },
   crypto: Crypto,
   text: Text,
 ): string {
-  return base32(hashOf([subscription.rule, subscription.target], crypto, text).subarray(0, 8));
+  const parts = replay === undefined ? [rule, target] : [rule, target, replay];
+  return base32(hashOf(parts, crypto, text).subarray(0, 8));
 }
 
 /**

@@ -219,3 +219,27 @@ export const SAGA_CORRELATED_MAX = 100;
 export const SAGA_SWEEP_PAGE = 100;
 /** What is in the index and never began is forgotten after this time: nobody is told of it any more. */
 export const SAGA_NEVER_BEGUN_MS = 86_400_000;
+
+/** Deliveries that a slice of a replay makes, events that it looks at, objects and bytes that it reads. */
+export const REPLAY_DELIVERIES_MAX = 200;
+export const REPLAY_EVENTS_MAX = 1_000;
+export const REPLAY_OBJECTS_MAX = 60;
+export const REPLAY_BYTES_MAX = 8_000_000;
+/** Slices that one count of what a replay would send looks at. */
+export const REPLAY_COUNT_SLICES_MAX = 20;
+export const REPLAY_PER_SECOND_DEFAULT = 50;
+export const REPLAY_PER_SECOND_MAX = 1_000;
+/** Messages in the queue of replays above which none makes more, and how long it waits then. */
+export const REPLAY_BACKLOG_MAX = 200;
+export const REPLAY_BACKLOG_WAIT_MS = 5_000;
+/** Between two slices at least; an alarm is never set to now. */
+export const REPLAY_PAUSE_MS_MIN = 50;
+/** After a slice that failed. */
+export const REPLAY_RETRY_MS = 5_000;
+/** An alarm this far ahead stands behind every slice; what a dead process left is taken up then. */
+export const REPLAY_WATCHDOG_MS = 60_000;
+/** A running replay that has not moved for so long is woken by the sweeper, so many in a pass. */
+export const REPLAY_OVERDUE_MS = 90_000;
+export const REPLAY_SWEEP_PAGE = 100;
+/** Deliveries of an event that one message takes along. */
+export const REPLAY_AGAIN_MAX = 100;

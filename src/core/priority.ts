@@ -3,6 +3,10 @@
 export const PRIORITIES = ["critical", "normal", "bulk"] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
+/** One for each priority, and one below them all for what is sent once more because a person asked for it. */
+export const QUEUES = [...PRIORITIES, "replay"] as const;
+export type QueueName = (typeof QUEUES)[number];
+
 /** One rule bound to one target: what an event is owed to. */
 export interface Subscription {
   readonly rule: string;

@@ -5,7 +5,7 @@ import type { Pointer } from "../core/enqueue/record.ts";
 import { Retryable } from "../core/errors.ts";
 import { deliveryId, subscriptionHash, timeOrderedId } from "../core/ids.ts";
 import { LEASE_SECONDS, LEDGER_TIMEOUT_MS } from "../core/limits.ts";
-import type { Subscription } from "../core/priority.ts";
+import type { QueueName, Subscription } from "../core/priority.ts";
 import { within } from "../ports/clock.ts";
 import {
   type AgainClaim,
@@ -24,7 +24,9 @@ export interface Duty extends DeliveryKey {
   readonly held: HeldEvent;
   readonly rule: string;
   readonly target: string;
-  readonly priority: Subscription["priority"];
+  readonly priority: QueueName;
+  /** The replay that it belongs to: then the present rule decides what becomes of it. */
+  readonly replay: string | undefined;
   /** The target gets what the rule's transformer makes of the event. */
   readonly isTransformed: boolean;
   /** Attempts made so far, and how many of them before the last redrive. */
@@ -128,6 +130,9 @@ const nowhere = (): Pointer => ({ segment: "", offset: 0, length: 0 });
 
 function againDutiesOf(event: HeldEvent, ports: DeliverPorts): Duty[] {
   return (event.again ?? []).map((again) => {
+    if (again.replay !== undefined) {
+      return dutyOf(event, { ...again, priority: "replay" }, again.attempts, "row", ports);
+    }
     const bound = event.record.subscriptions.find(
       (subscription) => subscription.rule === again.rule && subscription.target === again.target,
     );
@@ -152,14 +157,14 @@ function newest(duties: readonly Duty[]): Duty[] {
 
 function dutyOf(
   held: HeldEvent,
-  subscription: Subscription,
+  subscription: Omit<Subscription, "priority"> & { priority: QueueName; replay?: string },
   attempts: number,
   claimedBy: Duty["claimedBy"],
   ports: DeliverPorts,
 ): Duty {
   const { id: event, tenant, receivedAtMs } = held.record;
   const hash = subscriptionHash(subscription, ports.crypto, ports.text);
-  const { rule, target, priority } = subscription;
+  const { rule, target, priority, replay } = subscription;
   return {
     id: deliveryId(event, hash),
     held,
@@ -170,6 +175,7 @@ function dutyOf(
     rule,
     target,
     priority,
+    replay,
     isTransformed: subscription.transformed === true,
     attempts,
     attemptsBase: 0,

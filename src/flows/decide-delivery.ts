@@ -25,6 +25,14 @@ export function decideDelivery(
   const target = tenant.targets.get(duty.target);
   if (target === undefined) return instead("cancelled", "target deleted");
   if (target.closed !== null) return instead("parked", `target ${target.closed}`);
+  if (duty.replay !== undefined) {
+    const rule = tenant.rules.get(duty.rule);
+    if (rule?.targets.includes(duty.target) !== true) {
+      return instead("cancelled", "its rule does not send to this target any more");
+    }
+    const transformer = rule.transformers.get(duty.target) ?? null;
+    return { kind: "attempt", outgoing: { target, transformer } };
+  }
   if (duty.claimedBy === "event" && duty.priority !== role) return instead("pending", null);
   if (!duty.isTransformed) return { kind: "attempt", outgoing: { target, transformer: null } };
   // What a rule meant to leave out is not sent because the rule is another one by now.

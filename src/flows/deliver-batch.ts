@@ -10,7 +10,7 @@ import {
   LEASE_MARGIN_MS,
   LEASE_SECONDS,
 } from "../core/limits.ts";
-import type { Priority } from "../core/priority.ts";
+import type { QueueName } from "../core/priority.ts";
 import { settleGroupMax } from "../core/settle.ts";
 import type { Tenant } from "../core/tenant.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
@@ -33,7 +33,7 @@ import { type Settled, sendAgain } from "./send-again.ts";
 import { createSettler } from "./settle.ts";
 
 /** Which queue a batch comes from; "dead" holds messages whose handling crashed too often. */
-export type QueueRole = Priority | "dead";
+export type QueueRole = QueueName | "dead";
 
 /** Never rejects: whatever happens, each message is acknowledged or retried by name. */
 export async function deliverBatch(

@@ -93,11 +93,12 @@ export function recorded(
   state: DeliveryResult["state"],
   lastError: string | null,
 ): DeliveryResult {
-  const { tenant, receivedAtMs, event, subscription, rule, target, priority, attempts } = duty;
+  const { tenant, receivedAtMs, event, subscription, rule, target, priority, attempts, replay } =
+    duty;
   const { source, type } = duty.held.record;
   return {
     ...{ tenant, receivedAtMs, event, subscription, rule, target, priority, source, type },
-    ...{ state, attempts, lastError, claimedBy: duty.claimedBy },
+    ...{ state, attempts, lastError, replay, claimedBy: duty.claimedBy },
     dueInMs: state === "pending" ? 0 : null,
     lastStatus: null,
     attempt: null,
@@ -117,6 +118,7 @@ async function sendOnce(
     record,
     deliveryId: duty.id,
     rule: duty.rule,
+    replay: duty.replay,
     attempt: duty.attempts + 1,
     timestampSeconds,
     signatures: await signaturesOf(duty, target, content, timestampSeconds, ports),

@@ -9,6 +9,7 @@ import type { Log } from "../ports/log.ts";
 import type { Meter } from "../ports/meter.ts";
 import type { Outbox } from "../ports/outbox.ts";
 import type { Queues } from "../ports/queues.ts";
+import type { Replayers } from "../ports/replays.ts";
 import type { SagaDirectory, Sagas } from "../ports/saga.ts";
 import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
@@ -32,6 +33,7 @@ export interface DeliverPorts {
   readonly outbox: Outbox;
   readonly queues: Queues;
   readonly random: Random;
+  readonly replayers: Replayers;
   readonly sagaIndex: SagaDirectory;
   readonly sagas: Sagas;
   readonly text: Text;

@@ -86,7 +86,8 @@ function editedRecord(
   ports: ResendPorts,
 ): EventRecord {
   const { demoted, cloudevent, verification, ...kept } = original;
-  const { rule, target, priority } = delivery;
+  const { rule, target } = delivery;
+  const priority = delivery.priority === "replay" ? "bulk" : delivery.priority;
   const contentType = edit.contentType ?? original.contentType;
   const hash = ports.crypto.sha256(ports.text.encode(`${contentType ?? ""}\n`), body);
   const key = `resend:${delivery.id}:${base32(hash)}`;

@@ -11,10 +11,10 @@ import {
   SWEEP_PAGE,
   SWEEP_PAGES_MAX,
 } from "../core/limits.ts";
-import { PRIORITIES } from "../core/priority.ts";
+import { QUEUES } from "../core/priority.ts";
 import type { DueDelivery } from "../ports/ledger.ts";
 import type { DeliverPorts } from "./ports.ts";
-import { sendPacks } from "./send-again.ts";
+import { againOf, sendPacks } from "./send-again.ts";
 import type { SweepScope } from "./sweep.ts";
 
 export interface Revived {
@@ -73,13 +73,13 @@ async function sendDue(
   const contents = await contentsOf(due, ports);
   const sent: DueDelivery[] = [];
   const lost = due.filter(({ event }) => !contents.has(event));
-  for (const priority of PRIORITIES) {
+  for (const priority of QUEUES) {
     const mine = due.filter((each) => each.priority === priority && contents.has(each.event));
     const departures = Map.groupBy(mine, ({ dueInMs }) => departureSeconds(dueInMs) ?? 0);
     for (const [delaySeconds, leaving] of departures) {
       const items = [...Map.groupBy(leaving, ({ event }) => event)].flatMap(([event, owed]) => {
         const content = contents.get(event);
-        const again = owed.map(({ rule, target, attempts }) => ({ rule, target, attempts }));
+        const again = owed.map(againOf);
         return content === undefined ? [] : [{ content, again }];
       });
       if (await sendPacks(items, priority, delaySeconds, ports)) sent.push(...leaving);

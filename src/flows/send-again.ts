@@ -12,7 +12,7 @@ import {
   type PackItem,
 } from "../core/enqueue/pack.ts";
 import { PACK_BYTES_MAX } from "../core/limits.ts";
-import type { Priority } from "../core/priority.ts";
+import type { QueueName } from "../core/priority.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import type { HeldEvent } from "./open-messages.ts";
@@ -41,16 +41,27 @@ export async function sendAgain(settled: readonly Settled[], ports: DeliverPorts
     byDeparture.set(departure, events);
     const going = events.get(held) ?? { content: contentOf(held), again: [] };
     events.set(held, going);
-    const { rule, target, attempts } = result;
-    going.again.push({ rule, target, attempts });
+    going.again.push(againOf(result));
   }
   await Promise.all(
     [...byDeparture].map(([departure, events]) => {
       const [priority, delay] = departure.split(" ");
       const items = [...events.values()].flatMap((going) => fitting(going, ports));
-      return sendPacks(items, priority as Priority, Number(delay), ports);
+      return sendPacks(items, priority as QueueName, Number(delay), ports);
     }),
   );
+}
+
+/** One delivery as a message names it. */
+export function againOf({
+  rule,
+  target,
+  attempts,
+  replay,
+}: Pick<DeliveryResult, "rule" | "target" | "attempts"> & {
+  replay?: string | null | undefined;
+}): Again {
+  return { rule, target, attempts, ...(typeof replay === "string" ? { replay } : {}) };
 }
 
 /** An event nearly as big as a message takes one delivery along at a time. */
@@ -62,7 +73,7 @@ function fitting(going: Going, { text }: Pick<DeliverPorts, "text">): PackItem[]
 /** Sends items as few packs; a failure is logged and left to the sweeper. */
 export async function sendPacks(
   items: readonly PackItem[],
-  priority: Priority,
+  priority: QueueName,
   delaySeconds: number,
   ports: Pick<DeliverPorts, "queues" | "text" | "log">,
 ): Promise<boolean> {

@@ -6,6 +6,7 @@ import {
   DELETIONS_MAX,
   LEDGER_TIMEOUT_MS,
   OPENINGS_MAX,
+  REPLAY_SWEEP_PAGE,
   SAGA_NEVER_BEGUN_MS,
   SAGA_SWEEP_PAGE,
   SWEEP_GRACE_MS,
@@ -25,6 +26,8 @@ export interface Swept extends Readonly<Revived> {
   readonly released: number;
   /** Instances of sagas that had not woken by themselves. */
   readonly sagas: number;
+  /** Replays that had not gone on by themselves. */
+  readonly replays: number;
   /** Rows of an expired generation that went, and those kept because something is still owed. */
   readonly dropped: number;
   readonly carried: number;
@@ -47,6 +50,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
       revived: 0,
       unreadable: 0,
       sagas: 0,
+      replays: 0,
       dropped: 0,
       carried: 0,
       removed: 0,
@@ -71,6 +75,11 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
   });
   await part("due", () => revive(scope, swept, ports));
   await part("sagas", () => wakeSagas(scope, swept, ports));
+  await part("replays", async () => {
+    const overdue = await ports.replayers.overdue(REPLAY_SWEEP_PAGE);
+    await Promise.all(overdue.map((replay) => ports.replayers.wake(replay)));
+    swept.replays = overdue.length;
+  });
   await part("generations", async () => {
     // Once a generation it does something; otherwise it costs one read.
     const expired = await ports.ledger.expire(ports.clock.nowMs());

@@ -4,6 +4,7 @@ import type { Audit } from "./audit.ts";
 import type { ConfigStore } from "./config.ts";
 import type { History } from "./history.ts";
 import type { Jobs } from "./jobs.ts";
+import type { Replays } from "./replays.ts";
 import type { RuleVersions } from "./rule-versions.ts";
 
 export interface AdminStores {
@@ -12,5 +13,6 @@ export interface AdminStores {
   readonly config: ConfigStore;
   readonly history: History;
   readonly jobs: Jobs;
+  readonly replays: Replays;
   readonly versions: RuleVersions;
 }

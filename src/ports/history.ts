@@ -1,7 +1,7 @@
 /** What became of events, for the people who look: reads of the ledger, and putting dead letters back on their way. */
 
 import type { Pointer } from "../core/enqueue/record.ts";
-import type { Priority } from "../core/priority.ts";
+import type { QueueName } from "../core/priority.ts";
 import type { DeliveryState } from "../core/settle.ts";
 import type { Job } from "./jobs.ts";
 import type { AttemptRecord, Duplicate } from "./ledger.ts";
@@ -37,7 +37,7 @@ export interface StoredDelivery {
   readonly event: string;
   readonly rule: string;
   readonly target: string;
-  readonly priority: Priority;
+  readonly priority: QueueName;
   readonly source: string;
   readonly type: string;
   readonly state: DeliveryState;
@@ -48,6 +48,8 @@ export interface StoredDelivery {
   readonly receivedAtMs: number;
   readonly settledAtMs: number | null;
   readonly log: readonly AttemptRecord[];
+  /** The replay that made it; null for what its event was owed when it came. */
+  readonly replay: string | null;
 }
 
 export interface TimeRange {

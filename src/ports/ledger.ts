@@ -7,7 +7,7 @@
  */
 import type { Again } from "../core/enqueue/pack.ts";
 import type { Pointer } from "../core/enqueue/record.ts";
-import type { Priority } from "../core/priority.ts";
+import type { QueueName } from "../core/priority.ts";
 import type { DeliveryState } from "../core/settle.ts";
 
 /** An event on its first way, as it wants to be claimed. */
@@ -88,7 +88,7 @@ export interface AttemptRecord {
 export interface DeliveryResult extends DeliveryKey {
   readonly rule: string;
   readonly target: string;
-  readonly priority: Priority;
+  readonly priority: QueueName;
   readonly source: string;
   readonly type: string;
   readonly state: DeliveryState | "unmatched";
@@ -99,6 +99,8 @@ export interface DeliveryResult extends DeliveryKey {
   readonly lastStatus: number | null;
   readonly lastError: string | null;
   readonly attempt: AttemptRecord | null;
+  /** The replay that it belongs to. */
+  readonly replay?: string | undefined;
   /** How it was claimed: with its event, or by its own row. */
   readonly claimedBy: "event" | "row";
   /** Its event's bytes do not rest where the claim said: with this result, the event's row names no place. */
@@ -123,9 +125,10 @@ export interface Duplicate {
 export interface DueDelivery extends DeliveryKey {
   readonly rule: string;
   readonly target: string;
-  readonly priority: Priority;
+  readonly priority: QueueName;
   readonly attempts: number;
   readonly dueInMs: number;
+  readonly replay: string | null;
   readonly pointer: Pointer;
 }
 

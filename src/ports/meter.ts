@@ -1,5 +1,5 @@
 /** Counters of what the program did and what it cost; exact, per isolate, never reset. */
-import type { Priority } from "../core/priority.ts";
+import type { QueueName } from "../core/priority.ts";
 
 export const COUNTERS = [
   "events_accepted",
@@ -25,7 +25,7 @@ export const COUNTERS = [
 export type Counter = (typeof COUNTERS)[number];
 
 /** Events put into a queue and deliveries made from it. */
-export type Flow = `${"in" | "out"}_${Priority}`;
+export type Flow = `${"in" | "out"}_${QueueName}`;
 
 export interface Meter {
   add(counter: Counter, amount?: number): void;

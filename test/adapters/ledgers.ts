@@ -7,6 +7,7 @@ import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
 import { runningDeletions } from "../../src/adapters/d1/deletions.ts";
 import { createLedger } from "../../src/adapters/d1/ledger.ts";
 import { createRemover } from "../../src/adapters/d1/remover.ts";
+import { createReplays } from "../../src/adapters/d1/replays.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
 import { acrossSlots, deliveriesOf, duplicatesOf } from "../../src/adapters/d1/slots.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
@@ -22,14 +23,17 @@ import {
   firstKey,
   type Ledger,
 } from "../../src/ports/ledger.ts";
+import type { Replays } from "../../src/ports/replays.ts";
 import { createMemoryArchive, createMemoryListing } from "../support/memory-archive.ts";
 import { createMemoryDeletions } from "../support/memory-deletions.ts";
 import { createMemoryLedger } from "../support/memory-ledger.ts";
+import { createMemoryReplays } from "../support/memory-replays.ts";
 import { createMemoryTenants } from "../support/memory-tenants.ts";
 
 export interface Subject {
   readonly name: string;
   readonly ledger: Ledger;
+  readonly replays: Replays;
   /** Makes sure that there are such tenants, and counts as no cost of the ledger's. */
   ensure(tenants: Iterable<string>): Promise<void>;
   /** Makes a tenant with a target `sink`; answers its revision. */
@@ -56,6 +60,7 @@ const SINK = { kind: "http", url: "https://sink.example.com/" };
 const real: Subject = {
   name: "D1",
   ledger: createLedger(session),
+  replays: createReplays(session),
   async ensure(ids) {
     await env.DB.prepare(
       `INSERT INTO tenants (id, doc, revision, version, created_at, updated_at)
@@ -110,6 +115,7 @@ const deletions = createMemoryDeletions(systemClock, tenants, inMemory, listing)
 const simulated: Subject = {
   name: "memory",
   ledger: inMemory,
+  replays: createMemoryReplays(systemClock, tenants, inMemory),
   async ensure(ids) {
     for (const id of ids) if (tenants.born(id) === undefined) tenants.put(id, {});
   },

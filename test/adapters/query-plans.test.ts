@@ -12,22 +12,24 @@ import { createLedger } from "../../src/adapters/d1/ledger.ts";
 import * as owed from "../../src/adapters/d1/owed-statements.ts";
 import * as redrives from "../../src/adapters/d1/redrive.ts";
 import * as removals from "../../src/adapters/d1/remover.ts";
+import * as replays from "../../src/adapters/d1/replays.ts";
 import * as versionStatements from "../../src/adapters/d1/rule-versions.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
 import { acrossSlots, deliveriesOf, duplicatesOf, eventsOf } from "../../src/adapters/d1/slots.ts";
 import * as claims from "../../src/adapters/d1/statements.ts";
 import { createTenantStore } from "../../src/adapters/d1/tenant-store.ts";
+import { OVERDUE } from "../../src/adapters/replayers.ts";
 import { consoleLog, createMeter } from "../../src/adapters/system.ts";
 import { SLOTS } from "../../src/core/generation.ts";
 import { vault } from "./ledgers.ts";
 
 const GROWING = [
   ...SLOTS.flatMap((slot) => [eventsOf(slot), deliveriesOf(slot), duplicatesOf(slot)]),
-  ...["jobs", "tenants", "resources", "rule_versions"],
+  ...["jobs", "tenants", "resources", "rule_versions", "replays"],
 ];
 
 /** They hold what is open, not all that was ever sent. */
-const PARTIAL_INDEX = /^(deliveries_\d_(due|open|job)|jobs_running)$/;
+const PARTIAL_INDEX = /^(deliveries_\d_(due|open|job|replay)|jobs_running|replays_running)$/;
 
 /**
  * Only the local engine runs it, once as it starts: an index on leases would cost every event a third
@@ -63,7 +65,7 @@ function scansOf(sql: string, plan: readonly string[]): string[] {
 /** By name; those that there are for each slot with its number. */
 const texts = Object.entries({
   ...{ ...claims, ...owed, ...queries, ...redrives, ...config, ...expiry, ...audits },
-  ...{ ...deletions, ...jobStatements, ...removals, ...versionStatements },
+  ...{ ...deletions, ...jobStatements, ...removals, ...versionStatements, ...replays, OVERDUE },
 })
   .flatMap(([name, sql]): [string, unknown][] =>
     typeof sql === "object"
@@ -82,7 +84,9 @@ describe("a ledger statement", () => {
       expect(scansOf(sql, plan)).toEqual([]);
       const searches = plan.filter((step) => step.startsWith("SEARCH"));
       for (const step of searches)
-        expect(step).toMatch(/USING (PRIMARY KEY|(COVERING )?INDEX deliveries_\d_)/);
+        expect(step).toMatch(
+          /USING (PRIMARY KEY|(COVERING )?INDEX (deliveries_\d_|replays_running))/,
+        );
     },
   );
 

@@ -24,6 +24,7 @@ beforeEach(() => {
     critical: queue("critical"),
     normal: queue("normal"),
     bulk: queue("bulk"),
+    replay: queue("replay"),
   };
   queues = createQueues(bindings, createMeter());
 });

@@ -7,7 +7,7 @@ import {
   PACK_BYTES_MAX,
   QUEUE_SEND_TIMEOUT_MS,
 } from "../../src/core/limits.ts";
-import type { Priority } from "../../src/core/priority.ts";
+import type { QueueName } from "../../src/core/priority.ts";
 import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { createMemoryQueues } from "../support/memory-queues.ts";
@@ -20,7 +20,7 @@ type Store = "queue" | "outbox";
 
 interface Call {
   readonly store: Store;
-  readonly priority: Priority;
+  readonly priority: QueueName;
   readonly packs: readonly Uint8Array[];
   readonly atMs: number;
 }
@@ -38,7 +38,7 @@ beforeEach(() => {
 function commitsWith(mode: OutboxMode, queue: Behaviour, outbox: Behaviour) {
   const store =
     (name: Store, behaviour: Behaviour) =>
-    async (priority: Priority, packs: readonly Uint8Array[]): Promise<true> => {
+    async (priority: QueueName, packs: readonly Uint8Array[]): Promise<true> => {
       calls.push({ store: name, priority, packs, atMs: clock.nowMs() });
       if (behaviour === "throws") throw new Error(`${name} is not bound`);
       if (behaviour === "hangs") return new Promise(() => {});

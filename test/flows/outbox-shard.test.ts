@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
 import { decodePack, encodePack } from "../../src/core/enqueue/pack.ts";
 import { OUTBOX_RESEND_MS, QUEUE_SEND_TIMEOUT_MS } from "../../src/core/limits.ts";
-import { PRIORITIES, type Priority } from "../../src/core/priority.ts";
+import { PRIORITIES, type Priority, QUEUES, type QueueName } from "../../src/core/priority.ts";
 import { createOutboxShard, type OutboxShard } from "../../src/flows/outbox-shard.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { createMemoryOutboxRows, type MemoryOutboxRows } from "../support/memory-outbox.ts";
@@ -12,7 +12,7 @@ import { createMemoryLog, type MemoryLog } from "../support/memory-system.ts";
 const EMPTY = encodePack({ origin: null, items: [] }, platformText);
 
 interface Send {
-  readonly priority: Priority;
+  readonly priority: QueueName;
   readonly rows: readonly number[];
 }
 
@@ -132,7 +132,7 @@ describe("a queue that refuses for ten minutes", () => {
     await ring(OUTAGE_MS + 60_000);
     const order = sends.flatMap((send) => send.rows.map(() => send.priority));
     expect(order).toHaveLength(kept);
-    expect(order).toEqual(order.toSorted((a, b) => PRIORITIES.indexOf(a) - PRIORITIES.indexOf(b)));
+    expect(order).toEqual(order.toSorted((a, b) => QUEUES.indexOf(a) - QUEUES.indexOf(b)));
   });
 });
 

@@ -57,6 +57,7 @@ function ledgerOwing(count: number, delivery: Partial<DueDelivery> = {}) {
     return Array.from({ length: Math.min(wanted, left) }, (_, at) => ({
       ...{ tenant: "acme", receivedAtMs: 0, event: `evt_${left - at}`, subscription: "s" },
       ...{ rule: "orders", target: "pager", priority: "normal", attempts: 1, dueInMs: -60_000 },
+      replay: null,
       pointer: {
         segment: "segment",
         offset: 0,

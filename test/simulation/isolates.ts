@@ -132,6 +132,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         limiter: wiredLimiter(stores, invocation.life),
         outbox: wiredOutbox(stores, invocation.life),
         queues: wiredQueues(stores, invocation.life, sweeps?.offered),
+        replayers: { overdue: async () => [], wake: async () => {} },
         sagaIndex: stores.sagas.index,
         sagas: stores.sagas,
         transport: wiredTransport(stores, invocation),

@@ -10,6 +10,7 @@ export const storedDelivery = (row: DeliveryRow): StoredDelivery => {
     id: deliveryId(row.event, row.subscription),
     state: row.state,
     nextAttemptAtMs: row.dueAtMs,
+    replay: row.replay ?? null,
   };
 };
 

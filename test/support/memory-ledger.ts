@@ -121,6 +121,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       ...rest,
       lastStatus: rest.lastStatus ?? (claimedBy === "row" ? (row?.lastStatus ?? null) : null),
       attemptsBase: row?.attemptsBase ?? 0,
+      replay: row?.replay,
       state: isLate ? "pending" : rest.state,
       dueAtMs: isLate ? 0 : dueInMs === null ? null : now + dueInMs,
       settledAtMs: now,
@@ -197,7 +198,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
           const pointer = events.get(row.event)?.pointer;
           if (!isOwed(row) || row.dueAtMs === null || pointer === undefined) return [];
           return row.dueAtMs < now + horizonMs
-            ? [{ ...row, dueInMs: row.dueAtMs - now, pointer }]
+            ? [{ ...row, dueInMs: row.dueAtMs - now, replay: row.replay ?? null, pointer }]
             : [];
         })
         .sort((a, b) => a.dueInMs - b.dueInMs)

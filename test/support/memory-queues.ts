@@ -41,7 +41,9 @@ export function createMemoryQueues(
   }: MemoryQueuesOptions = {},
 ): MemoryQueues {
   const empty = () => new Map<string, Kept>();
-  const queues = { critical: empty(), normal: empty(), bulk: empty(), dead: empty() };
+  const queues = {
+    ...{ critical: empty(), normal: empty(), bulk: empty(), replay: empty(), dead: empty() },
+  };
   let last = 0;
 
   function show(role: QueueRole, message: Kept, atMs: number): void {

@@ -14,6 +14,19 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
   });
   const event = await tenant.send(`${id}-sink`);
   const { id: delivery } = await tenant.delivery(event.id, `${id}-sink`, "dead");
+  const { id: later } = await tenant.send();
+  for (const each of [event.id, later]) {
+    await eventually(
+      () => router.admin.get(`${tenant.path}/events/${each}`),
+      ({ body }) => body.archived === true,
+    );
+  }
+  // At this pace the second event is not looked at before it is paused.
+  const slice = { from: "2020-01-01T00:00:00Z", to: new Date().toISOString(), perSecond: 0.1 };
+  const { body: replay } = await router.admin.post(`${tenant.path}/replays`, {
+    ...{ ...slice, reason: "one of each" },
+  });
+  await router.admin.post(`${tenant.path}/replays/${replay.id}/pause`);
   const { body: job } = await router.admin.post(`${tenant.path}/dead-letters/redrive`);
   await eventually(
     () => router.admin.get(`${tenant.path}/jobs/${job.id}`),
@@ -38,6 +51,7 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
     event: event.id,
     delivery,
     job: job.id,
+    replay: replay.id,
     message: poison.items[0].id,
     saga: `${id}-saga`,
     instance: instance.id,

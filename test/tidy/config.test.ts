@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { PRIORITIES } from "../../src/core/priority.ts";
+import { QUEUES } from "../../src/core/priority.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
 import { VERSION } from "../../src/core/version.ts";
 import { readToml, type Table } from "./toml.ts";
@@ -24,16 +24,16 @@ describe("wrangler.toml", () => {
   const consumers = wrangler.tables("queues.consumers");
   const producers = wrangler.tables("queues.producers");
 
-  it("has a queue for each priority, bound by its name", () => {
+  it("has a queue for each priority and one for replays, bound by its name", () => {
     expect(producers).toEqual(
-      PRIORITIES.map((priority) => ({
+      QUEUES.map((priority) => ({
         binding: `QUEUE_${priority.toUpperCase()}`,
         queue: `signalbox-${priority}`,
       })),
     );
   });
 
-  it.each(PRIORITIES)("settles the consumer of %s as the code says", (priority) => {
+  it.each(QUEUES)("settles the consumer of %s as the code says", (priority) => {
     const settings = CONSUMER_SETTINGS[priority];
     expect(consumers.filter(({ queue }) => queue === `signalbox-${priority}`)).toEqual([
       {

@@ -73,6 +73,13 @@ beforeAll(async () => {
   );
   expected["/admin/poison-messages"] = poison.body.items.map(({ id }: { id: string }) => id);
   for (const _ of names) await admin.post("tenants/item-0/dead-letters/redrive", {});
+  const replays: string[] = [];
+  for (const reason of ["first", "second", "third"]) {
+    const past = { from: "2020-01-01T00:00:00Z", to: "2020-01-02T00:00:00Z" };
+    const replay = await admin.post("tenants/item-0/replays", { ...past, reason });
+    replays.unshift(replay.body.id);
+  }
+  expected["/admin/tenants/{tenant}/replays"] = replays;
   const jobs = (await admin.get("jobs")).body.items.map(({ id }: { id: string }) => id);
   expect(jobs).toHaveLength(names.length);
   expected["/admin/jobs"] = jobs;

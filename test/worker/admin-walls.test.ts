@@ -127,6 +127,8 @@ function bodyFor({ path }: Documented): unknown {
     rule: { pattern: { source: ["open"] }, priority: "bulk", targets: [theirs.target] },
     test: { pattern: { source: ["open"] }, event: {} },
     preview: { pattern: { source: ["open"] } },
+    search: { pattern: { source: ["open"] } },
+    replays: { from: "2020-01-01T00:00:00Z", to: "2020-01-02T00:00:00Z", reason: "a look" },
     discard: { reason: "of no use" },
     resend: { reason: "sent too early" },
     saga: { steps: [{ name: "a", delay: { seconds: 60 } }] },

@@ -133,6 +133,13 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
     { pattern: { type: [{ exists: true }] } },
     { pattern: { data: { to: ["acme-sink"] } }, rule: named["rule"], events: 10 },
   ],
+  [`post ${TENANT}/replays`]: [
+    {
+      ...{ from: "2020-01-01T00:00:00Z", to: "2020-01-02T00:00:00Z", pattern: { type: ["none"] } },
+      ...{ reason: "a look", rule: named["rule"], target: named["target"], perSecond: 5 },
+    },
+    { from: "2020-01-01T00:00:00Z", to: "2020-01-02T00:00:00Z", reason: "a look", dryRun: true },
+  ],
   [`post ${TENANT}/events/search`]: [
     { pattern: { type: [{ exists: true }] } },
     { pattern: { type: ["none"] }, from: "2020-01-01T00:00:00Z", outcome: "matched" },

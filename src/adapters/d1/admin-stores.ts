@@ -8,6 +8,7 @@ import { createAudit } from "./audit.ts";
 import { createConfigStore } from "./config-store.ts";
 import { createHistory } from "./history.ts";
 import { createJobs } from "./jobs.ts";
+import { createReplays } from "./replays.ts";
 import { createRuleVersions } from "./rule-versions.ts";
 import type { Session } from "./session.ts";
 
@@ -23,5 +24,6 @@ export const createAdminStores = (
   config: createConfigStore(session, vault),
   history: createHistory(session),
   jobs: createJobs(session),
+  replays: createReplays(session),
   versions: createRuleVersions(session),
 });

@@ -23,7 +23,7 @@ const COLUMNS = [
     "source",
     "type",
   ],
-  ...["state", "attempts", "due_at", "last_status", "last_error", "settled_at", "log"],
+  ...["state", "attempts", "due_at", "last_status", "last_error", "settled_at", "log", "replay"],
 ]
   .map((name) => `d.${name}`)
   .join(", ");

@@ -130,5 +130,6 @@ function readDelivery(row: Row): StoredDelivery | null {
     receivedAtMs: number(row.received_at),
     settledAtMs: numberOrNull(row.settled_at),
     log: JSON.parse(text(row.log)) as AttemptRecord[],
+    replay: row.replay === null ? null : text(row.replay),
   };
 }

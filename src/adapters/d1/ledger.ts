@@ -179,6 +179,7 @@ function readDue(row: Row): DueDelivery {
     priority: text(row.priority) as DueDelivery["priority"],
     attempts: number(row.attempts),
     dueInMs: number(row.due_in),
+    replay: row.replay === null ? null : text(row.replay),
     pointer: {
       segment: text(row.segment),
       offset: number(row.offset),

@@ -13,7 +13,7 @@ export const OPEN = "state IN ('retrying', 'parked', 'dead')";
 export const DUE = `${acrossSlots(
   (slot) => `
 SELECT d.tenant, d.received_at, d.event, d.subscription, d.rule, d.target, d.priority, d.attempts,
-       d.due_at, d.due_at - ${NOW} AS due_in, e.segment, e."offset", e.length
+       d.due_at, d.due_at - ${NOW} AS due_in, d.replay, e.segment, e."offset", e.length
 FROM ${deliveriesOf(slot)} AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event
 WHERE d.${OWED} AND d.due_at < ${NOW} + MAX(?1, ?3)
   AND d.due_at < ${NOW} + CASE WHEN d.job IS NOT NULL AND d.state = 'pending' THEN ?3 ELSE ?1 END`,

@@ -52,6 +52,9 @@ DELETE FROM rule_versions WHERE (tenant, id, version) IN (
   SELECT tenant, id, version FROM rule_versions WHERE tenant = ?1 AND changed_at < ?2 LIMIT ?3)
 RETURNING id`;
 
+/** ?1 = tenant, ?2 = created before. */
+export const REMOVE_REPLAYS = "DELETE FROM replays WHERE tenant = ?1 AND created_at < ?2";
+
 /** ?1 = job, ?2 = how many more were removed, ?3 = whether that was all. */
 export const NOTE = `
 UPDATE jobs SET removed = removed + ?2, updated_at = ${NOW},
@@ -70,6 +73,7 @@ export function createRemover(session: Session, listing: ArchiveListing): Remove
       const all = JSON.stringify(page.map(({ key }) => key));
       const [versions = [], ...answers] = await session.batch("remove", [
         { sql: REMOVE_VERSIONS, params: [tenant, beforeMs, count] },
+        { sql: REMOVE_REPLAYS, params: [tenant, beforeMs] },
         // A copy stands in the slot of its own time.
         ...Object.values(REMOVE_DUPLICATES).map((sql) => ({ sql, params: [all, beforeMs] })),
         ...bySlot(page).flatMap(([slot, own]) => {

@@ -84,7 +84,7 @@ const deliveriesIn = (slot: Slot) =>
       subscription: text().notNull(),
       rule: text().notNull(),
       target: text().notNull(),
-      priority: text({ enum: ["critical", "normal", "bulk"] }).notNull(),
+      priority: text({ enum: ["critical", "normal", "bulk", "replay"] }).notNull(),
       source: text().notNull(),
       type: text().notNull(),
       state: text({
@@ -112,6 +112,8 @@ const deliveriesIn = (slot: Slot) =>
       log: text().notNull().default("[]"),
       /** The job that redrove it. */
       job: text(),
+      /** The replay that made it. */
+      replay: text(),
     },
     (table) => [
       primaryKey({ columns: [table.tenant, table.receivedAt, table.event, table.subscription] }),
@@ -122,6 +124,7 @@ const deliveriesIn = (slot: Slot) =>
       index(`deliveries_${slot}_open`)
         .on(table.tenant, table.state, table.receivedAt)
         .where(sql`state IN ('retrying', 'parked', 'dead')`),
+      index(`deliveries_${slot}_replay`).on(table.replay).where(sql`replay IS NOT NULL`),
       index(`deliveries_${slot}_job`).on(table.job).where(sql`job IS NOT NULL`),
     ],
   );
@@ -183,6 +186,34 @@ export const jobs = sqliteTable(
     updatedAt: integer("updated_at").notNull(),
   },
   (table) => [index("jobs_running").on(table.id).where(sql`state = 'running'`)],
+);
+
+/** Slices of the past that are sent once more: what a person asked for, and how far it came. */
+export const replays = sqliteTable(
+  "replays",
+  {
+    tenant: text().notNull(),
+    /** Sorts by time. */
+    id: text().notNull(),
+    /** What was asked for, a JSON object. */
+    query: text().notNull(),
+    state: text({ enum: ["running", "paused", "done", "cancelled"] }).notNull(),
+    /** Rises with every slice: one that was begun before is not written after. */
+    rev: integer().notNull().default(0),
+    /** Where the next slice begins, a JSON object. */
+    checkpoint: text().notNull(),
+    /** When the last event that was looked at was received. */
+    reachedAt: integer("reached_at"),
+    examined: integer().notNull().default(0),
+    deliveries: integer().notNull().default(0),
+    unreadableBytes: integer("unreadable_bytes").notNull().default(0),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenant, table.id] }),
+    index("replays_running").on(table.updatedAt).where(sql`state = 'running'`),
+  ],
 );
 
 /** Instances of sagas, as far as one is found by it: the truth is in its object. */

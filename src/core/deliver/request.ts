@@ -6,6 +6,8 @@ export interface DeliveryHeadersInput {
   readonly record: EventRecord;
   readonly deliveryId: string;
   readonly rule: string;
+  /** The replay that it belongs to. */
+  readonly replay?: string | undefined;
   /** 1 for the first. */
   readonly attempt: number;
   readonly timestampSeconds: number;
@@ -41,6 +43,8 @@ export function deliveryHeaders(input: DeliveryHeadersInput): Map<string, string
   if (input.signatures.length > 0) headers.set("webhook-signature", input.signatures.join(" "));
   headers.set("signalbox-event", record.id);
   headers.set("signalbox-rule", input.rule);
+  headers.delete("signalbox-replay");
+  if (input.replay !== undefined) headers.set("signalbox-replay", input.replay);
   headers.set("signalbox-attempt", String(input.attempt));
   headers.set("traceparent", record.traceparent);
   headers.set("user-agent", "Signalbox/0.1");

@@ -12,6 +12,8 @@ export interface Again {
   readonly rule: string;
   readonly target: string;
   readonly attempts: number;
+  /** The replay that the delivery belongs to. */
+  readonly replay?: string;
 }
 
 /** An event whose frame is too big for a message: it rests in the archive already. */

@@ -1,0 +1,256 @@
+/** Replays: a slice of the past once more, by the present rules, at a pace, until it is done or stopped. */
+import * as z from "zod";
+import { timeOrderedId } from "../../src/core/ids.ts";
+import { isJsonObject, type Json, parseJsonDocument } from "../../src/core/json.ts";
+import { REPLAY_PER_SECOND_DEFAULT } from "../../src/core/limits.ts";
+import type { Fault } from "../../src/core/problem.ts";
+import type { ReplayQuery } from "../../src/core/replay.ts";
+import { DELIVERY_STATES } from "../../src/core/settle.ts";
+import { countReplay } from "../../src/flows/replay-slice.ts";
+import { REPLAY_STATES, type Replay, type ReplayState } from "../../src/ports/replays.ts";
+import { iso, isoOrNull, requireTenant } from "./change.ts";
+import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
+import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
+import { patternFaults, sentMember } from "./rules.ts";
+import { Count, Pattern, ReplayBody, Slug, Time } from "./schemas.ts";
+
+const PATH = "/admin/tenants/{tenant}/replays";
+
+const Summary = z
+  .object({
+    id: z.string(),
+    tenant: Slug,
+    state: z.enum(REPLAY_STATES).describe("Done: all that it selected is on its way."),
+    from: Time,
+    to: Time,
+    pattern: Pattern.nullable(),
+    source: z.string().nullable(),
+    type: z.string().nullable(),
+    rule: Slug.nullable(),
+    target: Slug.nullable(),
+    perSecond: z.number(),
+    reason: z.string(),
+    createdAt: Time,
+    updatedAt: Time,
+    reachedAt: Time.nullable().describe("When the last event that was looked at was received."),
+    percent: Count.max(100).describe("Of the slice of time."),
+    examined: Count.describe("Archived events that were looked at, copies included."),
+    deliveries: Count.describe("Those that it made."),
+    unreadableBytes: Count.describe("Of the archive that are no event."),
+  })
+  .meta({ id: "Replay" });
+
+const Detail = Summary.extend({
+  states: z
+    .partialRecord(z.enum(DELIVERY_STATES), Count)
+    .describe("How many of its deliveries are in which state."),
+});
+
+const Counted = z.object({
+  dryRun: z.literal(true),
+  events: Count.describe("Events that it would send."),
+  deliveries: Count,
+  examined: Count,
+  reachedAt: Time.nullable(),
+  complete: z.boolean().describe("False when the bound on reading ended the count: there is more."),
+  seconds: Count.describe("How long the counted ones take at their pace."),
+});
+
+function summaryOf(replay: Replay): z.infer<typeof Summary> {
+  const { id, tenant, state, query, reachedAtMs, examined, deliveries, unreadableBytes } = replay;
+  const { fromMs, untilMs, pattern, source, type, rule, target, perSecond, reason } = query;
+  const share = ((reachedAtMs ?? fromMs) - fromMs) / Math.max(1, untilMs - fromMs);
+  return {
+    ...{ id, tenant, state, source, type, rule, target, perSecond, reason },
+    ...{ examined, deliveries, unreadableBytes },
+    pattern: pattern as z.infer<typeof Summary>["pattern"],
+    from: iso(fromMs),
+    to: iso(untilMs),
+    createdAt: iso(replay.createdAtMs),
+    updatedAt: iso(replay.updatedAtMs),
+    reachedAt: isoOrNull(reachedAtMs),
+    percent: state === "done" ? 100 : Math.min(99, Math.floor(100 * share)),
+  };
+}
+
+type Asked = Pick<Call<unknown, unknown>, "stores" | "params">;
+
+async function replayOf({ stores, params }: Asked): Promise<Replay> {
+  const at = { tenant: params.tenant ?? "", id: params.replay ?? "" };
+  const replay = await stores.replays.replay(at);
+  if (replay === null) throw notFound("replay");
+  return replay;
+}
+
+async function detailOf(call: Asked): Promise<Json> {
+  const replay = await replayOf(call);
+  return { ...summaryOf(replay), states: await call.stores.replays.states(replay) } as Json;
+}
+
+/** A name that is asked for and stands for nothing that sends. */
+async function nameFaults(sent: Json, { stores, params }: Asked): Promise<Fault[]> {
+  const faults = await Promise.all(
+    (["rule", "target"] as const).map(async (kind): Promise<Fault[]> => {
+      const id = sentMember(sent, kind);
+      if (typeof id !== "string") return [];
+      const stored = await stores.config.resource(params.tenant ?? "", kind, id);
+      const read = stored === null ? null : parseJsonDocument(stored.doc);
+      const doc = read?.ok && isJsonObject(read.value) ? read.value : null;
+      if (doc === null) {
+        return [
+          { pointer: `/${kind}`, code: `unknown-${kind}`, detail: `There is no ${kind} "${id}".` },
+        ];
+      }
+      if (doc.enabled !== false && doc.mode !== "shadow") return [];
+      const detail = `The rule "${id}" delivers nothing now: it is disabled, or a shadow.`;
+      return [{ pointer: "/rule", code: "rule-not-live", detail }];
+    }),
+  );
+  return faults.flat();
+}
+
+/** Moves a replay to another state; refused when its own does not allow that. */
+async function move(call: Asked, from: readonly ReplayState[], to: ReplayState): Promise<Replay> {
+  const replay = await replayOf(call);
+  if (await call.stores.replays.move(replay, from, to)) return replay;
+  const { state } = await replayOf(call);
+  throw new Refusal({ slug: "conflict", detail: `It is ${state}.` });
+}
+
+const STOPPING = {
+  200: "The replay as it is now.",
+  404: "No such replay.",
+  409: "Its state does not allow it.",
+};
+
+export const replayOperations: readonly Operation[] = [
+  operation({
+    method: "post",
+    path: PATH,
+    summary:
+      "Sends archived events of a slice of time once more, by the present rules and below live traffic; or only counts them.",
+    body: ReplayBody,
+    responses: {
+      200: "What it would send (`dryRun`).",
+      202: "The replay with its progress.",
+      404: "No such tenant.",
+      422: "The pattern cannot be parsed, or a name is none; every fault is named.",
+    },
+    answer: z.union([Detail, Counted]),
+    faults: async (sent, call) => {
+      await requireTenant(call.stores.config, call.params.tenant ?? "");
+      const untilMs = Date.parse(String(sentMember(sent, "to")));
+      const isFuture = untilMs > call.app.deliver.clock.nowMs();
+      const detail = "What has not come yet cannot be sent again.";
+      return [
+        ...(sentMember(sent, "pattern") === null ? [] : patternFaults(sent)),
+        ...(await nameFaults(sent, call)),
+        ...(isFuture ? [{ pointer: "/to", code: "in-the-future", detail }] : []),
+      ];
+    },
+    async handle({ app, stores, params, body, sent }) {
+      const { clock, random, replayers, directory } = app.deliver;
+      const tenant = params.tenant ?? "";
+      const query: ReplayQuery = {
+        fromMs: Date.parse(body.from),
+        untilMs: Date.parse(body.to),
+        pattern: sentMember(sent, "pattern"),
+        source: body.source ?? null,
+        type: body.type ?? null,
+        rule: body.rule ?? null,
+        target: body.target ?? null,
+        perSecond: body.perSecond ?? REPLAY_PER_SECOND_DEFAULT,
+        reason: body.reason,
+      };
+      if (body.dryRun === true) {
+        const [known, stored] = await Promise.all([
+          directory.refresh(tenant),
+          stores.config.tenant(tenant),
+        ]);
+        if (known === null || stored === null) throw notFound("tenant");
+        const ports = { ...app.deliver, listing: stores.archive };
+        const count = await countReplay(known, stored.createdAtMs, query, ports);
+        const { reachedAtMs, ...counts } = count;
+        const seconds = Math.ceil(counts.deliveries / query.perSecond);
+        const reachedAt = isoOrNull(reachedAtMs);
+        return { status: 200, body: { dryRun: true, ...counts, reachedAt, seconds } };
+      }
+      const id = timeOrderedId("rpl_", clock.nowMs(), random.bytes(10));
+      const at = { tenant, id };
+      await stores.replays.create(at, query);
+      await replayers.wake(at);
+      const location = `${PATH.replace("{tenant}", tenant)}/${id}`;
+      return {
+        status: 202,
+        location,
+        body: await detailOf({ stores, params: { ...params, replay: id } }),
+      };
+    },
+  }),
+  operation({
+    method: "get",
+    path: PATH,
+    summary: "Lists a tenant's replays, newest first.",
+    query: PageQuery,
+    responses: { 200: "A page of replays.", 404: "No such tenant." },
+    answer: pageOf(Summary),
+    async handle({ stores, params, query }) {
+      const tenant = params.tenant ?? "";
+      await requireTenant(stores.config, tenant);
+      const from = decodeCursor(query.cursor, ["string"])?.[0];
+      const after = from === undefined ? null : String(from);
+      const page = await stores.replays.replays(tenant, after, query.limit);
+      const cursor = encodeCursor(page.after === null ? null : [page.after]);
+      return {
+        status: 200,
+        body: pageBody(
+          page.items.map((each) => summaryOf(each) as Json),
+          cursor,
+        ),
+      };
+    },
+  }),
+  operation({
+    method: "get",
+    path: `${PATH}/{replay}`,
+    summary: "Reads a replay: how far it is, and what became of its deliveries.",
+    responses: { 200: "The replay.", 404: "No such replay." },
+    answer: Detail,
+    handle: async (call) => ({ status: 200, body: await detailOf(call) }),
+  }),
+  operation({
+    method: "post",
+    path: `${PATH}/{replay}/pause`,
+    summary: "Stops a running replay after what it has put on its way; it can be resumed.",
+    responses: STOPPING,
+    answer: Detail,
+    async handle(call) {
+      await move(call, ["running", "paused"], "paused");
+      return { status: 200, body: await detailOf(call) };
+    },
+  }),
+  operation({
+    method: "post",
+    path: `${PATH}/{replay}/resume`,
+    summary: "Has a paused replay go on where it stopped.",
+    responses: STOPPING,
+    answer: Detail,
+    async handle(call) {
+      await call.app.deliver.replayers.wake(await move(call, ["paused", "running"], "running"));
+      return { status: 200, body: await detailOf(call) };
+    },
+  }),
+  operation({
+    method: "post",
+    path: `${PATH}/{replay}/cancel`,
+    summary: "Ends a replay and gives up those of its deliveries that are still owed.",
+    responses: STOPPING,
+    answer: Detail,
+    async handle(call) {
+      // Also a done one, and one that was cancelled by a call that did not come to its end.
+      const replay = await move(call, REPLAY_STATES, "cancelled");
+      await call.stores.replays.giveUp(replay, "replay cancelled");
+      return { status: 200, body: await detailOf(call) };
+    },
+  }),
+];

@@ -1,0 +1,184 @@
+/** Replays as D1 and the memory of the simulation keep them: a slice is written whole and once, or not at all. */
+import { describe, expect, it } from "vitest";
+import { createReplayers } from "../../src/adapters/replayers.ts";
+import { START } from "../../src/core/replay.ts";
+import type { FirstClaim } from "../../src/ports/ledger.ts";
+import { keyOf } from "../../src/ports/ledger.ts";
+import type { ReplayedDelivery, ReplayId, Slice } from "../../src/ports/replays.ts";
+import {
+  claim,
+  costOf,
+  dueOf,
+  firstOf,
+  freshTenant,
+  freshToken,
+  meter,
+  resultOf,
+  SUBJECTS,
+  session,
+  settledOnce,
+} from "./ledgers.ts";
+
+const QUERY = {
+  ...{ fromMs: 5, untilMs: 10, pattern: { data: { n: [1] } }, source: null, type: "t" },
+  ...{ rule: null, target: "sink", perSecond: 2.5, reason: "a test" },
+};
+
+const deliveryOf = (first: FirstClaim, more: Partial<ReplayedDelivery> = {}): ReplayedDelivery => {
+  const { id: event, tenant, receipt, source, type, receivedAtMs, revision, pointer } = first;
+  return {
+    ...{ event, tenant, receipt, source, type, receivedAtMs, revision, pointer },
+    ...{ subscription: "replayed", rule: "all", target: "sink" },
+    ...more,
+  };
+};
+
+const sliceOf = (deliveries: readonly ReplayedDelivery[], more: Partial<Slice> = {}): Slice => ({
+  ...{ deliveries, reachedAtMs: 7, examined: 3, unreadableBytes: 2, isLast: false },
+  checkpoint: { ...START, segments: "segments/acme/x" },
+  ...more,
+});
+
+describe.each(SUBJECTS)(
+  "replays in $name",
+  ({ name, ledger, replays, ensure, deletions, deleteTenant, prepare }) => {
+    async function begun(): Promise<ReplayId> {
+      const tenant = freshTenant();
+      await ensure([tenant]);
+      const at = { tenant, id: `rpl_${tenant}` };
+      await replays.create(at, QUERY);
+      return at;
+    }
+
+    it("begin at the start, with what was asked for", async () => {
+      const at = await begun();
+      expect(await replays.replay(at)).toMatchObject({
+        ...at,
+        ...{ query: QUERY, state: "running", rev: 0, checkpoint: START, deliveries: 0 },
+      });
+      expect(await replays.replay({ ...at, tenant: "acme" })).toBeNull();
+      await replays.create({ tenant: "nobody", id: "rpl_none" }, QUERY);
+      expect(await replays.replay({ tenant: "nobody", id: "rpl_none" })).toBeNull();
+    });
+
+    it("write a slice's deliveries with its checkpoint, and each delivery once", async () => {
+      const at = await begun();
+      const first = await settledOnce(ledger, {}, firstOf({ tenant: at.tenant }));
+      const deliveries = [deliveryOf(first), deliveryOf(first, { subscription: "another" })];
+      const made = await replays.advance(at, 0, sliceOf(deliveries));
+      expect(made).toEqual(new Set(deliveries.map(keyOf)));
+      expect(await replays.replay(at)).toMatchObject({
+        ...{ rev: 1, deliveries: 2, examined: 3, unreadableBytes: 2, reachedAtMs: 7 },
+        checkpoint: { ...START, segments: "segments/acme/x" },
+      });
+      expect(await replays.advance(at, 1, sliceOf(deliveries, { reachedAtMs: null }))).toEqual(
+        new Set(),
+      );
+      expect(await replays.replay(at)).toMatchObject({ rev: 2, deliveries: 2, reachedAtMs: 7 });
+      expect(await replays.states(at)).toEqual({ pending: 2 });
+      const due = await dueOf(ledger, at.tenant, 600_000);
+      expect(due.map(({ replay, priority, attempts }) => [replay, priority, attempts])).toEqual([
+        [at.id, "replay", 0],
+        [at.id, "replay", 0],
+      ]);
+      expect(await dueOf(ledger, at.tenant, 1_000)).toEqual([]);
+    });
+
+    it("write nothing of a slice that was begun before another, or of one that does not run", async () => {
+      const at = await begun();
+      const first = await settledOnce(ledger, {}, firstOf({ tenant: at.tenant }));
+      await replays.advance(at, 0, sliceOf([]));
+      expect(await replays.advance(at, 0, sliceOf([deliveryOf(first)]))).toBeNull();
+      expect(await replays.move(at, ["running"], "paused")).toBe(true);
+      expect(await replays.move(at, ["running"], "paused")).toBe(false);
+      expect(await replays.advance(at, 1, sliceOf([deliveryOf(first)]))).toBeNull();
+      expect(await replays.replay(at)).toMatchObject({ rev: 1, deliveries: 0, examined: 3 });
+      expect(await replays.states(at)).toEqual({});
+      await replays.move(at, ["paused"], "running");
+      await replays.advance(at, 1, sliceOf([deliveryOf(first)], { isLast: true }));
+      expect(await replays.replay(at)).toMatchObject({ state: "done", deliveries: 1 });
+    });
+
+    it("make a delivery of what the ledger does not keep any more, and of no suppressed copy", async () => {
+      const at = await begun();
+      const old = firstOf({ tenant: at.tenant });
+      const owned = await settledOnce(ledger, {}, firstOf({ tenant: at.tenant }));
+      const copy = deliveryOf(owned, { receipt: "rcp_copy" });
+      const ended = deliveryOf(firstOf({ tenant: at.tenant, revision: 0 }));
+      const made = await replays.advance(at, 0, sliceOf([deliveryOf(old), copy, ended]));
+      expect(made).toEqual(new Set([keyOf(deliveryOf(old))]));
+      const [due] = await dueOf(ledger, at.tenant, 600_000);
+      expect(due?.pointer).toEqual(old.pointer);
+    });
+
+    it("leave an event's own way as it is: its receipt goes on where it stopped", async () => {
+      const at = await begun();
+      const first = firstOf({ tenant: at.tenant });
+      await replays.advance(at, 0, sliceOf([deliveryOf(first)]));
+      const token = freshToken();
+      const answer = await claim(ledger, token, { firsts: [first] });
+      expect([...answer.firsts.values()]).toMatchObject([{ kind: "claimed" }]);
+      expect((await ledger.settle(token, [resultOf(first)], [])).size).toBe(0);
+      expect(await replays.states(at)).toEqual({ pending: 1 });
+    });
+
+    it("give up what is owed, and leave what is delivered", async () => {
+      const at = await begun();
+      const first = await settledOnce(ledger, {}, firstOf({ tenant: at.tenant }));
+      const deliveries = [deliveryOf(first), deliveryOf(first, { subscription: "another" })];
+      await replays.advance(at, 0, sliceOf(deliveries));
+      const token = freshToken();
+      const { revision } = first;
+      const agains = [{ ...deliveryOf(first), attempts: 0, revision }];
+      await claim(ledger, token, { agains });
+      const delivered = { subscription: "replayed", claimedBy: "row" as const };
+      await ledger.settle(token, [resultOf(first, delivered)], []);
+      expect(await replays.giveUp(at, "cancelled")).toBe(1);
+      expect(await replays.giveUp(at, "cancelled")).toBe(0);
+      expect(await replays.states(at)).toEqual({ delivered: 1, cancelled: 1 });
+      expect(await dueOf(ledger, at.tenant, 600_000)).toEqual([]);
+    });
+
+    it("are listed newest first, a tenant's own alone", async () => {
+      const { tenant } = await begun();
+      for (const id of ["rpl_1", "rpl_3", "rpl_2"]) await replays.create({ tenant, id }, QUERY);
+      const page = await replays.replays(tenant, `rpl_9`, 2);
+      expect(page.items.map(({ id }) => id)).toEqual(["rpl_3", "rpl_2"]);
+      const rest = await replays.replays(tenant, page.after, 2);
+      expect(rest).toMatchObject({ items: [{ id: "rpl_1" }], after: null });
+      expect((await replays.replays(freshTenant(), null, 2)).items).toEqual([]);
+    });
+
+    if (name === "D1") {
+      it("go with their tenant", async () => {
+        const tenant = freshTenant();
+        await prepare(tenant);
+        const at = { tenant, id: "rpl_1" };
+        await replays.create(at, QUERY);
+        await deleteTenant(tenant, `job_${tenant}`);
+        const remover = await deletions.remover();
+        const own = (await deletions.running(1_000)).filter((each) => each.tenant === tenant);
+        for (const deletion of own) await remover.rows(deletion, 100);
+        expect(own).toHaveLength(1);
+        expect(await replays.replay(at)).toBeNull();
+      });
+
+      it("cost three rows for each delivery and three for the slice, in one round trip", async () => {
+        const at = await begun();
+        const firsts = await Promise.all(
+          Array.from({ length: 20 }, () => settledOnce(ledger, {}, firstOf({ tenant: at.tenant }))),
+        );
+        const slice = sliceOf(firsts.map((first) => deliveryOf(first)));
+        const cost = await costOf(() => replays.advance(at, 0, slice));
+        expect(cost).toEqual({ rows: 3 * firsts.length + 3, trips: 1 });
+      });
+
+      it("that have just moved are not overdue", async () => {
+        const at = await begun();
+        const replayers = createReplayers(session, {} as never, meter);
+        const ids = (await replayers.overdue(1_000)).map(({ id }) => id);
+        expect(ids).not.toContain(at.id);
+      });
+    }
+  },
+);
