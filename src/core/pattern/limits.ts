@@ -16,5 +16,7 @@ export const REGEX_CHARACTERS_MAX = 1_000;
 export const REGEX_STATES_MAX = 2_000;
 /** Of the table that a value is led through: 32 KB a rule at most. */
 export const REGEX_CELLS_MAX = 16_384;
+/** Looks at a state while it is made: some tens of milliseconds. */
+export const REGEX_STEPS_MAX = 131_072;
 /** Characters of a value that regular expressions are tried on: 1,000 of them take some milliseconds then. */
 export const REGEX_TEXT_MAX = 2_048;

@@ -2,7 +2,7 @@
  * A deterministic automaton of a regular expression: one look at a table for each character of a value, whatever the
  * expression. It is made whole when the pattern is read, so what would be too large is refused then.
  */
-import { REGEX_CELLS_MAX, REGEX_STATES_MAX } from "../limits.ts";
+import { REGEX_CELLS_MAX, REGEX_STATES_MAX, REGEX_STEPS_MAX } from "../limits.ts";
 import type { Node, Ranges } from "./syntax.ts";
 
 export interface Automaton {
@@ -28,7 +28,7 @@ export function automatonOf(node: Node): Automaton | undefined {
   const known = new Map<string, number>([["", 0]]);
   const sets: number[][] = [[]];
   const rows: number[][] = [];
-  let work = 0;
+  let steps = 0;
 
   function numberOf(set: number[]): number {
     const key = set.join();
@@ -39,7 +39,13 @@ export function automatonOf(node: Node): Automaton | undefined {
     return sets.length - 1;
   }
 
-  numberOf(closure([0], states));
+  function closed(from: Iterable<number>): number[] {
+    const { visited, set } = closure(from, states);
+    steps += visited;
+    return set;
+  }
+
+  numberOf(closed([0]));
   for (let at = 0; at < sets.length; at += 1) {
     const set = sets[at] ?? [];
     const reached = Array.from({ length: classes }, () => new Set<number>());
@@ -47,12 +53,14 @@ export function automatonOf(node: Node): Automaton | undefined {
       const after = states[state]?.out[0];
       for (const each of taken[state] ?? []) if (after !== undefined) reached[each]?.add(after);
     }
-    const row = reached.map((targets) =>
-      targets.size === 0 ? 0 : numberOf(closure([...targets], states)),
-    );
+    const row: number[] = [];
+    for (const targets of reached) {
+      row.push(targets.size === 0 ? 0 : numberOf(closed(targets)));
+      if (steps > REGEX_STEPS_MAX) return undefined;
+    }
     rows.push(row);
-    work += set.length + classes;
-    if (sets.length * classes > REGEX_CELLS_MAX || work > 8 * REGEX_CELLS_MAX) return undefined;
+    steps += set.length + classes;
+    if (sets.length * classes > REGEX_CELLS_MAX || steps > REGEX_STEPS_MAX) return undefined;
   }
   const ends = states.length - 1;
   const ascii = new Uint8Array(128);
@@ -156,16 +164,20 @@ function nondeterministic(root: Node): State[] | undefined {
 }
 
 /** All states that are reached without a character, those that take one or accept, in order. */
-function closure(from: readonly number[], states: readonly State[]): number[] {
+function closure(
+  from: Iterable<number>,
+  states: readonly State[],
+): { readonly visited: number; readonly set: number[] } {
   const seen = new Set(from);
   for (const state of seen) {
     const { ranges = null, out = [] } = states[state] ?? {};
     if (ranges === null) for (const next of out) seen.add(next);
   }
   const ends = states.length - 1;
-  return [...seen]
+  const set = [...seen]
     .filter((state) => states[state]?.ranges !== null || state === ends)
     .sort((a, b) => a - b);
+  return { visited: seen.size, set };
 }
 
 /** Characters that no state tells apart are of one class. */
