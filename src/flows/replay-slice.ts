@@ -35,9 +35,8 @@ export async function replaySlice(at: ReplayId, ports: SlicePorts): Promise<numb
   if (tenant === null) return null;
   const { query, checkpoint, rev } = replay;
   const { slice, events } = await readSlice(at, tenant, query, checkpoint, ports);
-  const made = await ports.replays.advance(at, rev, slice);
-  if (made === null) return 0; // paused, cancelled, or taken on by another: the next look tells
-  const deliveries = slice.deliveries.filter((delivery) => made.has(keyOf(delivery)));
+  const deliveries = await ports.replays.advance(at, rev, slice);
+  if (deliveries === null) return 0; // paused, cancelled, or taken on by another: the next look tells
   // What the queue does not take is in the ledger, and goes out with the sweeper.
   await sendPacks(itemsOf(at.id, deliveries, events), "replay", 0, ports);
   return slice.isLast ? null : pauseMs(deliveries.length, query.perSecond);

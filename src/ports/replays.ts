@@ -66,10 +66,10 @@ export interface Replays {
   giveUp(replay: ReplayId, why: string): Promise<number>;
   /**
    * Writes a slice's deliveries and its checkpoint, all or nothing: nothing unless the replay is running and
-   * still at `rev`, which answers null. Answers the keys (`keyOf`) of the deliveries that are new: one that the
-   * replay has already made, or of a receipt that the ledger suppressed, is not made.
+   * still at `rev`, which answers null. Answers those that are new: one that the replay has already made, or
+   * of a receipt that the ledger suppressed, is not.
    */
-  advance(replay: ReplayId, rev: number, slice: Slice): Promise<ReadonlySet<string> | null>;
+  advance(replay: ReplayId, rev: number, slice: Slice): Promise<readonly ReplayedDelivery[] | null>;
 }
 
 /** What the sweeper needs to know of replays. */

@@ -167,6 +167,25 @@ describe("a replay", () => {
     expect(sentEvents()).toEqual(EVEN.toSorted());
   });
 
+  it("sends the bytes of the receipt that owns the event, although the copy lies before it", async () => {
+    await replays.create(AT, query());
+    world.archive.objects.clear();
+    const [copy, owner] = [frame(2, { receipt: "rcp_copy" }), frame(2)];
+    const { record } = owner;
+    const pointer = { segment: "nowhere", offset: 0, length: 1 };
+    world.ledger.events.set(record.id, {
+      ...record,
+      ...{ pointer, claimedAtMs: world.clock.nowMs(), token: "", leaseUntilMs: 0 },
+    });
+    await keep(copy, owner);
+    await runToTheEnd();
+    const carried = [...world.queues.kept.replay.values()].flatMap(({ body }) => {
+      const decoded = decodePack(body, platformText);
+      return decoded.ok ? decoded.pack.items : [];
+    });
+    expect(carried).toMatchObject([{ content: { record: { receipt: record.receipt } } }]);
+  });
+
   it("goes by the rules of now, and cancels what they do not send any more", async () => {
     await replays.create(AT, query({ target: "desk" }));
     configure({

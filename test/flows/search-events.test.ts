@@ -106,6 +106,7 @@ async function searchAll(limit: number, pattern: Pattern): Promise<Searched[]> {
   for (let after: Position | null = null; ; ) {
     const page = await search(limit, { pattern, after });
     found.push(page);
+    expect(page.items.length).toBeLessThanOrEqual(limit);
     if (page.complete) return found;
     expect(page.examined).toBeGreaterThan(0);
     after = page.last;

@@ -93,7 +93,7 @@ export function createMemoryReplays(
         unreadableBytes: found.unreadableBytes + unreadableBytes,
         updatedAtMs: clock.nowMs(),
       });
-      return new Set(made.map(keyOf));
+      return made;
     },
   };
 }

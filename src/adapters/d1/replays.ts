@@ -4,6 +4,7 @@ import { type Json, parseJsonDocument, stringifyJson } from "../../core/json.ts"
 import { OUTBOX_RESEND_MS } from "../../core/limits.ts";
 import { type Checkpoint, type ReplayQuery, START } from "../../core/replay.ts";
 import type { DeliveryState } from "../../core/settle.ts";
+import { keyOf } from "../../ports/ledger.ts";
 import type { Replay, ReplayState, Replays } from "../../ports/replays.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { acrossSlots, bySlot, deliveriesOf, eventsOf, perSlot } from "./slots.ts";
@@ -95,6 +96,13 @@ ON CONFLICT (tenant, received_at, event, subscription) DO NOTHING
 RETURNING event, subscription`,
 );
 
+/** ?1 as in KEEP_EVENTS: those of the receipts in it that own their event. */
+export const OWNERS = perSlot(
+  (slot) => `
+SELECT e.receipt AS owner FROM json_each(?1) AS j
+CROSS JOIN ${eventsOf(slot)} AS e ON e.id = j.value->>0 AND e.receipt = j.value->>1`,
+);
+
 /** ?1 = null, then as in IS_AT. Right after each statement that makes deliveries. */
 export const COUNT_MADE = `
 UPDATE replays SET deliveries = deliveries + changes()
@@ -181,6 +189,7 @@ export function createReplays(session: Session): Replays {
           { sql: KEEP_EVENTS[slot], params: [JSON.stringify(events), ...at] },
           { sql: MAKE_DELIVERIES[slot], params: [JSON.stringify(rows), ...at] },
           { sql: COUNT_MADE, params: [null, ...at] },
+          { sql: OWNERS[slot], params: [JSON.stringify(events)] },
         ];
       });
       const { checkpoint, reachedAtMs, examined, unreadableBytes, isLast } = slice;
@@ -190,8 +199,17 @@ export function createReplays(session: Session): Replays {
         { sql: ADVANCE, params: [JSON.stringify(step), ...at] },
       ]);
       if (answers.at(-1)?.length !== 1) return null;
-      const made = answers.flat().filter(({ subscription }) => subscription !== undefined);
-      return new Set(made.map((row) => `${text(row.event)} ${text(row.subscription)}`));
+      const rows = answers.flat();
+      const made = new Set(
+        rows.flatMap(({ event, subscription }) =>
+          subscription === undefined ? [] : [`${text(event)} ${text(subscription)}`],
+        ),
+      );
+      const owners = new Set(rows.map(({ owner }) => owner));
+      // Once each, though an event's frame may lie in two segments.
+      return slice.deliveries.filter(
+        (delivery) => owners.has(delivery.receipt) && made.delete(keyOf(delivery)),
+      );
     },
   };
 }
