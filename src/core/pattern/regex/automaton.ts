@@ -39,11 +39,11 @@ export function automatonOf(node: Node): Automaton | undefined {
     return sets.length - 1;
   }
 
-  function closed(from: Iterable<number>): number[] {
+  const closed = (from: Iterable<number>): number[] => {
     const { visited, set } = closure(from, states);
     steps += visited;
     return set;
-  }
+  };
 
   numberOf(closed([0]));
   for (let at = 0; at < sets.length; at += 1) {

@@ -94,10 +94,10 @@ describe("an expression", () => {
           );
         }
       }),
-      { numRuns: 1_500 },
+      { numRuns: 800 },
     );
-    expect(matched).toBeGreaterThan(200);
-  });
+    expect(matched).toBeGreaterThan(100);
+  }, 60_000);
 
   it.each([
     ["order-\\d{4}", "order-2026", true],
@@ -241,7 +241,7 @@ describe("in a pattern", () => {
           expect(set.match({ a })).toEqual(alone.map(({ id }) => id));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
-  });
+  }, 60_000);
 });
