@@ -185,7 +185,7 @@ export const SEARCH_EVENTS_MAX = 5_000;
 export const SEARCH_READS_MAX = 300;
 export const SEARCH_BYTES_MAX = 16_000_000;
 export const SEARCH_PAGE = 100;
-export const SEARCH_CHUNK_BYTES = 4_000_000;
+export const SEARCH_CHUNK_BYTES_MAX = 4_000_000;
 export const READ_GAP_BYTES_MAX = 65_536;
 /** A shorter span says nothing of a day. */
 export const PREVIEW_SPAN_MS_MIN = 3_600_000;

@@ -6,7 +6,7 @@ import {
   ARCHIVED_VIEW_BYTES_MAX,
   CONNECTIONS_MAX,
   READ_GAP_BYTES_MAX,
-  SEARCH_CHUNK_BYTES,
+  SEARCH_CHUNK_BYTES_MAX,
 } from "../core/limits.ts";
 import { type Span, spansOf } from "../core/spans.ts";
 import type { PlacedEvent } from "../ports/history.ts";
@@ -33,7 +33,7 @@ export async function readEvents(
     pointer.length > 0 ? [{ pointer, at }] : [],
   );
   const pointers = resting.map(({ pointer }) => pointer);
-  const spans = spansOf(pointers, READ_GAP_BYTES_MAX, SEARCH_CHUNK_BYTES);
+  const spans = spansOf(pointers, READ_GAP_BYTES_MAX, SEARCH_CHUNK_BYTES_MAX);
   const failures: unknown[] = [];
   await mapWithin(
     spans,

@@ -4,7 +4,7 @@
  */
 import {
   SEARCH_BYTES_MAX,
-  SEARCH_CHUNK_BYTES,
+  SEARCH_CHUNK_BYTES_MAX,
   SEARCH_EVENTS_MAX,
   SEARCH_PAGE,
   SEARCH_READS_MAX,
@@ -79,7 +79,7 @@ function chunksOf(events: readonly PlacedEvent[]): PlacedEvent[][] {
     const { length } = event.pointer;
     if (chunks.length === 0 || length > room) {
       chunks.push([]);
-      room = SEARCH_CHUNK_BYTES;
+      room = SEARCH_CHUNK_BYTES_MAX;
     }
     chunks.at(-1)?.push(event);
     room -= length;

@@ -8,7 +8,7 @@ import type { Json } from "../../src/core/json.ts";
 import {
   CONNECTIONS_MAX,
   SEARCH_BYTES_MAX,
-  SEARCH_CHUNK_BYTES,
+  SEARCH_CHUNK_BYTES_MAX,
   SEARCH_EVENTS_MAX,
   SEARCH_PAGE,
 } from "../../src/core/limits.ts";
@@ -199,8 +199,8 @@ describe("what a search reads", () => {
   });
 
   it("is bounded in bytes, and it says how far it came", async () => {
-    const half = new Uint8Array(SEARCH_CHUNK_BYTES / 2 - 1_000);
-    const fitting = (2 * SEARCH_BYTES_MAX) / SEARCH_CHUNK_BYTES;
+    const half = new Uint8Array(SEARCH_CHUNK_BYTES_MAX / 2 - 1_000);
+    const fitting = (2 * SEARCH_BYTES_MAX) / SEARCH_CHUNK_BYTES_MAX;
     for (let n = 1; n <= fitting + 5; n += 1) await keep(frame(n, half));
     const found = await search(100, { pattern: EVEN });
     expect(found.complete).toBe(false);
