@@ -7,6 +7,7 @@ import type { Fault } from "../../src/core/problem.ts";
 import type { ReplayQuery } from "../../src/core/replay.ts";
 import { DELIVERY_STATES } from "../../src/core/settle.ts";
 import { countReplay } from "../../src/flows/replay-slice.ts";
+import { setOffReplay } from "../../src/flows/wake.ts";
 import { REPLAY_STATES, type Replay, type ReplayState } from "../../src/ports/replays.ts";
 import { iso, isoOrNull, requireTenant } from "./change.ts";
 import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
@@ -149,7 +150,7 @@ export const replayOperations: readonly Operation[] = [
       ];
     },
     async handle({ app, stores, params, body, sent }) {
-      const { clock, random, replayers, directory } = app.deliver;
+      const { clock, random, directory } = app.deliver;
       const tenant = params.tenant ?? "";
       const query: ReplayQuery = {
         fromMs: Date.parse(body.from),
@@ -178,7 +179,7 @@ export const replayOperations: readonly Operation[] = [
       const id = timeOrderedId("rpl_", clock.nowMs(), random.bytes(10));
       const at = { tenant, id };
       await stores.replays.create(at, query);
-      await replayers.wake(at);
+      await setOffReplay(at, app.deliver);
       const location = `${PATH.replace("{tenant}", tenant)}/${id}`;
       return {
         status: 202,
@@ -236,7 +237,8 @@ export const replayOperations: readonly Operation[] = [
     responses: STOPPING,
     answer: Detail,
     async handle(call) {
-      await call.app.deliver.replayers.wake(await move(call, ["paused", "running"], "running"));
+      const replay = await move(call, ["paused", "running"], "running");
+      await setOffReplay({ tenant: replay.tenant, id: replay.id }, call.app.deliver);
       return { status: 200, body: await detailOf(call) };
     },
   }),

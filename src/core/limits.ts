@@ -236,6 +236,8 @@ export const REPLAY_BACKLOG_WAIT_MS = 5_000;
 export const REPLAY_PAUSE_MS_MIN = 50;
 /** After a slice that failed. */
 export const REPLAY_RETRY_MS = 5_000;
+/** A slice that has not ended by then is given up; while its alarm runs no other goes off. */
+export const REPLAY_SLICE_TIMEOUT_MS = 50_000;
 /** An alarm this far ahead stands behind every slice; what a dead process left is taken up then. */
 export const REPLAY_WATCHDOG_MS = 60_000;
 /** A running replay that has not moved for so long is woken by the sweeper, so many in a pass. */

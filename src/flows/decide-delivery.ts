@@ -1,5 +1,6 @@
 /** What comes of a delivery before any request: whether one is made, and with what. */
-import type { Tenant } from "../core/tenant.ts";
+import type { Target, Tenant } from "../core/tenant.ts";
+import type { Transformer } from "../core/transform/transformer.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import type { Duty } from "./claim.ts";
 import { type Outgoing, recorded } from "./deliver.ts";
@@ -19,6 +20,10 @@ export function decideDelivery(
     kind: "result",
     result: recorded(duty, state, why),
   });
+  const attempting = (target: Target, transformer: Transformer | null): Decided =>
+    target.saga !== null && transformer !== null
+      ? instead("dead", "a saga takes no transformed event")
+      : { kind: "attempt", outgoing: { target, transformer } };
   if (role === "dead") return instead("dead", "the message that carried it crashed too often");
   const tenant = tenants.get(duty.tenant) ?? null;
   if (tenant === null) return instead("cancelled", "tenant deleted");
@@ -30,17 +35,15 @@ export function decideDelivery(
     if (rule?.targets.includes(duty.target) !== true) {
       return instead("cancelled", "its rule does not send to this target any more");
     }
-    const transformer = rule.transformers.get(duty.target) ?? null;
-    return { kind: "attempt", outgoing: { target, transformer } };
+    return attempting(target, rule.transformers.get(duty.target) ?? null);
   }
   if (duty.claimedBy === "event" && duty.priority !== role) return instead("pending", null);
-  if (!duty.isTransformed) return { kind: "attempt", outgoing: { target, transformer: null } };
+  if (!duty.isTransformed) return attempting(target, null);
   // What a rule meant to leave out is not sent because the rule is another one by now.
   const transformer = tenant.rules.get(duty.rule)?.transformers.get(duty.target);
-  if (target.saga !== null) return instead("dead", "a saga takes no transformed event");
   return transformer === undefined
     ? instead("dead", "its rule has no transformer for this target any more")
-    : { kind: "attempt", outgoing: { target, transformer } };
+    : attempting(target, transformer);
 }
 
 export function unmatchedResult(record: Duty["held"]["record"]): DeliveryResult {

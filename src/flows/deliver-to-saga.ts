@@ -36,6 +36,10 @@ export async function deliverToSaga(
   const { tenant, id } = held.record;
   const correlations = correlationsOf(definition.doc, event);
   if (correlations === null) return start(tenant, name, definition, id, event, ports);
+  if (correlations.length === 0) {
+    const detail = `a step of "${name}" waits for such an event, and this one has no correlation id`;
+    return { kind: "refused", detail };
+  }
   const found = await Promise.all(
     correlations.map((correlationId) =>
       ports.sagaIndex.list(tenant, { saga: name, correlationId }, null, SAGA_CORRELATED_MAX),

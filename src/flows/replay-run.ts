@@ -1,6 +1,11 @@
 /** What drives a replay: an alarm for each slice, and one behind it that takes up what a dead process left. */
-import { REPLAY_PAUSE_MS_MIN, REPLAY_RETRY_MS, REPLAY_WATCHDOG_MS } from "../core/limits.ts";
-import type { Clock } from "../ports/clock.ts";
+import {
+  REPLAY_PAUSE_MS_MIN,
+  REPLAY_RETRY_MS,
+  REPLAY_SLICE_TIMEOUT_MS,
+  REPLAY_WATCHDOG_MS,
+} from "../core/limits.ts";
+import { type Clock, within } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import type { ReplayId } from "../ports/replays.ts";
 
@@ -28,6 +33,8 @@ export interface ReplayRun {
   alarm(): Promise<void>;
 }
 
+const late = () => new Error("a slice did not end in time");
+
 export function createReplayRun({ clock, log, memo, slice }: ReplayRunParts): ReplayRun {
   let wakes = 0;
   const inMs = (ms: number) => memo.setAlarm(clock.nowMs() + Math.max(REPLAY_PAUSE_MS_MIN, ms));
@@ -37,7 +44,9 @@ export function createReplayRun({ clock, log, memo, slice }: ReplayRunParts): Re
     if (replay === null) return;
     await inMs(REPLAY_WATCHDOG_MS);
     const before = wakes;
-    const next = await slice(replay).catch((error: unknown) => {
+    // A slice that hangs may still end: what it writes then is refused, for its replay has moved.
+    const sliced = within(slice(replay), REPLAY_SLICE_TIMEOUT_MS, clock, late);
+    const next = await sliced.catch((error: unknown) => {
       const { tenant, id } = replay;
       log.warn("replay-slice-failed", { tenant, replay: id, error: errorText(error) });
       return REPLAY_RETRY_MS;

@@ -4,17 +4,16 @@
  */
 import {
   DELETIONS_MAX,
-  LEDGER_TIMEOUT_MS,
   OPENINGS_MAX,
   REPLAY_SWEEP_PAGE,
   SAGA_NEVER_BEGUN_MS,
   SAGA_SWEEP_PAGE,
   SWEEP_GRACE_MS,
 } from "../core/limits.ts";
-import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { type Revived, revive } from "./revive.ts";
+import { wakeEach } from "./wake.ts";
 
 /** Not a schedule: how the local engine says that it restarted and its queues have lost everything. */
 export const RECOVER_CRON = "@recover";
@@ -77,8 +76,14 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
   await part("sagas", () => wakeSagas(scope, swept, ports));
   await part("replays", async () => {
     const overdue = await ports.replayers.overdue(REPLAY_SWEEP_PAGE);
-    await Promise.all(overdue.map((replay) => ports.replayers.wake(replay)));
-    swept.replays = overdue.length;
+    await wakeEach(
+      overdue,
+      async (replay) => {
+        await ports.replayers.wake(replay);
+        swept.replays += 1;
+      },
+      ports.clock,
+    );
   });
   await part("generations", async () => {
     // Once a generation it does something; otherwise it costs one read.
@@ -101,7 +106,6 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
 }
 
 /** Instances that their alarm should have woken; what never began is asked, and forgotten in the end. */
-/** One that does not answer holds up no other. */
 async function wakeSagas(
   scope: SweepScope,
   swept: { sagas: number },
@@ -110,15 +114,15 @@ async function wakeSagas(
   const nowMs = ports.clock.nowMs();
   const graceMs = scope === "overdue" ? SWEEP_GRACE_MS : 0;
   const overdue = await ports.sagaIndex.overdue(nowMs - graceMs, SAGA_SWEEP_PAGE);
-  const late = () => new Error("an instance did not answer in time");
-  const woken = overdue.map(async ({ tenant, id, isStarting, startedAtMs }) => {
-    const isThere = await within(ports.sagas.wake(id), LEDGER_TIMEOUT_MS, ports.clock, late);
-    if (isThere) swept.sagas += 1;
-    else if (isStarting && startedAtMs < nowMs - SAGA_NEVER_BEGUN_MS)
-      await ports.sagaIndex.forget(tenant, id);
-  });
-  const failed = (await Promise.allSettled(woken)).find(({ status }) => status === "rejected");
-  if (failed?.status === "rejected") throw failed.reason;
+  await wakeEach(
+    overdue,
+    async ({ tenant, id, isStarting, startedAtMs }) => {
+      if (await ports.sagas.wake(id)) swept.sagas += 1;
+      else if (isStarting && startedAtMs < nowMs - SAGA_NEVER_BEGUN_MS)
+        await ports.sagaIndex.forget(tenant, id);
+    },
+    ports.clock,
+  );
 }
 
 /**

@@ -2,6 +2,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { SAGA_INPUT_BYTES_MAX } from "../../src/core/limits.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
+import type { Duty } from "../../src/flows/claim.ts";
+import { decideDelivery } from "../../src/flows/decide-delivery.ts";
 import { startSaga } from "../../src/flows/start-saga.ts";
 import { idle } from "../support/fake-clock.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
@@ -64,6 +66,12 @@ describe("an event for a saga", () => {
     expect(states()).toContain("COMPLETED");
   });
 
+  it("that a step waits for but that names no instance is refused at once", async () => {
+    await start("a");
+    await send('{"paid":true}');
+    expect(row()).toMatchObject({ state: "dead", lastError: expect.stringMatching(/no corr/) });
+  });
+
   it.each([
     ["starts", '"order":"o-1"'],
     ["is waited for", '"order":"o-1","paid":true'],
@@ -84,10 +92,15 @@ describe("an event for a saga", () => {
       rules: { r: { targets: ["orders"], transformers } },
     });
     await send('{"order":"o-1"}', { transformed: true });
-    expect(row()).toMatchObject({
-      ...{ state: "dead", lastError: "a saga takes no transformed event" },
-    });
+    const dead = { state: "dead", lastError: "a saga takes no transformed event" };
+    expect(row()).toMatchObject(dead);
     expect(states()).toEqual([]);
+    const again = { rule: "r", target: "orders", attempts: 0, replay: "rpl_1" };
+    const { deliver } = createIsolate(world);
+    const tenant = await deliver.directory.refresh("acme");
+    const duty = { ...again, tenant: "acme", held: { record: {} } } as unknown as Duty;
+    const decided = decideDelivery(duty, "replay", new Map([["acme", tenant]]));
+    expect(decided).toMatchObject({ kind: "result", result: dead });
   });
 
   it("of a saga that was made anew under its name starts an instance of its own", async () => {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { REPLAY_RETRY_MS, REPLAY_WATCHDOG_MS } from "../../src/core/limits.ts";
 import { createReplayRun, type ReplayMemo, type ReplayRun } from "../../src/flows/replay-run.ts";
 import type { ReplayId } from "../../src/ports/replays.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
 import { createMemoryLog, type MemoryLog } from "../support/memory-system.ts";
 
 const AT: ReplayId = { tenant: "acme", id: "rpl_1" };
@@ -31,7 +32,7 @@ beforeEach(() => {
 });
 
 const runOf = (slice: () => Promise<number | null>): ReplayRun =>
-  createReplayRun({ clock: { nowMs: () => NOW } as never, log, memo, slice });
+  createReplayRun({ clock: createFakeClock(NOW), log, memo, slice });
 
 /** As the platform does it: the alarm that fires is gone. */
 async function fire(run: ReplayRun): Promise<void> {
@@ -65,6 +66,17 @@ describe("a replay's driver", () => {
     await run.wake(AT);
     await fire(run);
     expect(kept.alarmMs).toBe(NOW + REPLAY_RETRY_MS);
+    expect(log.lines.map(({ event }) => event)).toEqual(["replay-slice-failed"]);
+  });
+
+  it("gives up a slice that hangs, and tries again", async () => {
+    const clock = createFakeClock(NOW);
+    const slice = () => new Promise<null>(() => {});
+    const run = createReplayRun({ clock, log, memo, slice });
+    await run.wake(AT);
+    kept.alarmMs = null;
+    await clock.run(run.alarm());
+    expect(kept.alarmMs).toBe(clock.nowMs() + REPLAY_RETRY_MS);
     expect(log.lines.map(({ event }) => event)).toEqual(["replay-slice-failed"]);
   });
 

@@ -36,11 +36,11 @@ ON CONFLICT (id) DO UPDATE SET
   updated_at = excluded.updated_at
 RETURNING revision`;
 
-/** ?1 = tenant, ?2 = rule. Before one is put that may be new, and again behind it when it was not. */
+/** ?1 = tenant, ?2 = rule, before it is put: a new one is counted. */
 export const COUNT_RULE = `
 UPDATE tenants SET rules = rules + 1
 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'rule' AND id = ?2)`;
-/** ?1 = tenant, ?2 = rule. A new one that was counted and then not put, because there are too many. */
+/** ?1 = tenant, ?2 = rule, after it was put: one that was counted and, as one too many, refused. */
 export const UNCOUNT_RULE = `
 UPDATE tenants SET rules = rules - 1
 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'rule' AND id = ?2)`;

@@ -37,7 +37,7 @@ export class Group {
   /** What is left to be checked of a value that the index has found for this group. */
   readonly test: Test | undefined;
   rules: Rule[] = NO_RULES;
-  /** By the position of their rules; undefined while none has any. */
+  /** By the position of the rules they belong to; undefined while no rule has one. */
   guards: Guards | undefined;
   /** Further rules, that wait for a second value at another place once this test is passed. */
   deeper: Map<EventNode, FieldIndex> | undefined;

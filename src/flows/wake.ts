@@ -1,0 +1,32 @@
+/** Waking objects that go on by themselves: one that does not answer holds up nobody else. */
+import { LEDGER_TIMEOUT_MS } from "../core/limits.ts";
+import { type Clock, within } from "../ports/clock.ts";
+import { errorText } from "../ports/log.ts";
+import type { ReplayId } from "../ports/replays.ts";
+import type { DeliverPorts } from "./ports.ts";
+
+const late = () => new Error("an object did not answer in time");
+
+/** Wakes all; throws the first failure when every other has had its turn. */
+export async function wakeEach<Item>(
+  items: readonly Item[],
+  wake: (item: Item) => Promise<void>,
+  clock: Clock,
+): Promise<void> {
+  const woken = items.map((item) => within(wake(item), LEDGER_TIMEOUT_MS, clock, late));
+  const failed = (await Promise.allSettled(woken)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
+}
+
+/**
+ * Has a replay go on that is written down as running. Never rejects: who asked for it must not ask again, which
+ * would be another replay, because its object does not answer; the sweeper wakes it then.
+ */
+export async function setOffReplay(
+  replay: ReplayId,
+  { clock, log, replayers }: Pick<DeliverPorts, "clock" | "log" | "replayers">,
+): Promise<void> {
+  await wakeEach([replay], replayers.wake, clock).catch((error: unknown) => {
+    log.warn("replay-not-woken", { ...replay, error: errorText(error) });
+  });
+}
