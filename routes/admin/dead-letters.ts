@@ -9,7 +9,8 @@ import { requireTenant } from "./change.ts";
 import { Delivery, deliveryView } from "./deliveries.ts";
 import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { rangeOf } from "./page.ts";
-import { Accepted, Count, DiscardAllBody, DiscardBody, ResendBody } from "./schemas.ts";
+import { DiscardAllBody, DiscardBody, ResendBody } from "./past-schemas.ts";
+import { Accepted, Count } from "./schemas.ts";
 
 const TENANT = "/admin/tenants/{tenant}";
 

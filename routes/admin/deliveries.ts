@@ -17,7 +17,8 @@ import {
   rangeOf,
   TimeQuery,
 } from "./page.ts";
-import { Count, RedriveAllBody, Time } from "./schemas.ts";
+import { RedriveAllBody } from "./past-schemas.ts";
+import { Count, Time } from "./schemas.ts";
 
 const State = z.enum(DELIVERY_STATES);
 

@@ -7,8 +7,9 @@ import { isoOrNull, requireTenant } from "./change.ts";
 import { EventSummary, summaryView } from "./events.ts";
 import { notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf, rangeOf } from "./page.ts";
+import { SearchBody } from "./past-schemas.ts";
 import { patternFaults, sentMember } from "./rules.ts";
-import { Count, SearchBody, Time } from "./schemas.ts";
+import { Count, Time } from "./schemas.ts";
 
 /** Where a cursor goes on; only for the tenant that it was given out for. */
 function positionOf(cursor: string | undefined, tenant: string): Position | null {

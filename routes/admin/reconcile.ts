@@ -11,7 +11,8 @@ import {
 import { iso, requireTenant } from "./change.ts";
 import { type Operation, operation, Refusal } from "./operation.ts";
 import { decodeCursor, encodeCursor } from "./page.ts";
-import { Count, ReconcileBody, Time } from "./schemas.ts";
+import { ReconcileBody } from "./past-schemas.ts";
+import { Count, Time } from "./schemas.ts";
 
 const Kind = z.enum(MISMATCHES);
 const Counts = z.record(Kind, Count);

@@ -4,7 +4,8 @@ import { isCredentialHeader } from "../../src/core/ingest/headers.ts";
 import { COMMANDS } from "../../src/core/saga/commands.ts";
 import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
 import { SAGA_STATUSES } from "../../src/core/saga/instance.ts";
-import { address, Count, HeaderValue, OwnHeaderName, Retry, Slug, Time } from "./schemas.ts";
+import { Count, HeaderValue, Reason, Slug, Time } from "./schemas.ts";
+import { address, OwnHeaderName, Retry } from "./target-schemas.ts";
 
 /** Names of steps stand in references: $.steps.reserve.output. */
 const StepName = z
@@ -80,7 +81,7 @@ export const InstanceBody = z.strictObject({
 });
 
 export const CommandBody = z.strictObject({
-  reason: z.string().regex(/\S/, "a reason is needed").max(500),
+  reason: Reason,
   expectedRev: Count.optional().describe("Refused with 409 if the instance has changed since."),
   step: StepName.optional(),
   output: z.unknown().optional(),

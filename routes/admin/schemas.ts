@@ -1,16 +1,7 @@
 /** The bodies of the admin routes: validated here, and the OpenAPI document is made from the same schemas. */
 import * as z from "zod";
-import { decodeBase64 } from "../../src/core/bytes.ts";
-import { signingKey } from "../../src/core/deliver/signature.ts";
-import { refusedAddress } from "../../src/core/deliver/target-url.ts";
 import { SLUG } from "../../src/core/ids.ts";
-import {
-  ATTEMPT_TIMEOUT_MS_MAX,
-  BODY_BYTES_HARD_MAX,
-  REPLAY_PER_SECOND_MAX,
-  SECRETS_MAX,
-  TARGETS_PER_RULE_MAX,
-} from "../../src/core/limits.ts";
+import { BODY_BYTES_HARD_MAX, SECRETS_MAX, TARGETS_PER_RULE_MAX } from "../../src/core/limits.ts";
 import { PRIORITIES } from "../../src/core/priority.ts";
 import { RULE_MODES } from "../../src/core/resources.ts";
 import { ON_MISSING } from "../../src/core/transform/transformer.ts";
@@ -24,6 +15,8 @@ export const Slug = z
 /** RFC 3339, UTC, with milliseconds. */
 export const Time = z.string().meta({ format: "date-time" });
 export const Count = z.int().min(0);
+/** Why a person does it; it stands where what was done stands. */
+export const Reason = z.string().regex(/\S/, "a reason is needed").max(500);
 
 /** What everything that was PUT is answered with, around its own members. */
 export const stored = <Shape extends z.ZodRawShape>(shape: Shape) =>
@@ -35,7 +28,7 @@ export const stored = <Shape extends z.ZodRawShape>(shape: Shape) =>
     updatedAt: Time,
   });
 
-const HeaderName = z
+export const HeaderName = z
   .string()
   .max(100)
   .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "not a header name");
@@ -45,7 +38,7 @@ export const HeaderValue = z
   .max(4_096)
   .regex(/^[\t\x20-\x7e]*$/, "only visible ASCII, spaces and tabs");
 const Pointer = z.string().regex(/^(\/([^~/]|~[01])*)*$/, "not a JSON Pointer (RFC 6901)");
-const Secret = z.string().regex(/\S/, "an empty secret verifies nothing").max(1_024);
+export const Secret = z.string().regex(/\S/, "an empty secret verifies nothing").max(1_024);
 const ToleranceSeconds = z.number().int().min(1).max(3_600).optional();
 
 export const Limit = z
@@ -114,81 +107,6 @@ export const SourceBody = z.strictObject({
   bytesMax: z.number().int().min(1).max(BODY_BYTES_HARD_MAX).optional(),
 });
 
-export const Retry = z.union([
-  z.strictObject({ delaysSeconds: z.array(z.number().min(0).max(604_800)).max(50) }),
-  z.strictObject({
-    maxAttempts: z.number().int().min(1).max(50),
-    initialSeconds: z.number().min(0).max(86_400),
-    factor: z.number().min(1).max(100),
-    maxSeconds: z.number().min(0).max(604_800),
-  }),
-]);
-
-/** Headers that the router or the connection sets. */
-const RESERVED_HEADER =
-  /^(host|content-length|content-type|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect|traceparent|webhook-.*|signalbox-.*|ce-.*|cf-.*)$/;
-
-/** Of what a user adds to a request. */
-export const OwnHeaderName = HeaderName.refine(
-  (name) => !RESERVED_HEADER.test(name.toLowerCase()),
-  { error: "this header is set by the router or the connection" },
-);
-
-/** An address that requests may go to; `fixed` makes of a template what can be judged before it is filled in. */
-export const address = (allowPrivateTargets: boolean, fixed = (text: string) => text) =>
-  z
-    .string()
-    .max(2_048)
-    .check((context) => {
-      const text = fixed(context.value);
-      const refused = refusedAddress(
-        URL.canParse(text) ? new URL(text) : null,
-        allowPrivateTargets,
-      );
-      if (refused === null) return;
-      context.issues.push({
-        code: "custom",
-        input: context.value,
-        message: refused,
-        params: { code: "target-refused" },
-      });
-    });
-
-export const SagaTargetBody = z.strictObject({
-  kind: z.literal("saga"),
-  saga: Slug,
-  retry: Retry.optional(),
-  paused: z.boolean().optional(),
-});
-
-export const targetBody = (allowPrivateTargets: boolean) =>
-  z.discriminatedUnion("kind", [httpTargetBody(allowPrivateTargets), SagaTargetBody]);
-
-export const httpTargetBody = (allowPrivateTargets: boolean) =>
-  z.strictObject({
-    kind: z.literal("http"),
-    url: address(allowPrivateTargets).meta({ format: "uri" }),
-    headers: z.record(OwnHeaderName, HeaderValue).optional(),
-    secrets: z
-      .array(
-        Secret.refine((secret) => signingKey(secret) !== null, {
-          error: "not a Standard Webhooks secret: whsec_ and 24 to 64 bytes in base64",
-        }),
-      )
-      .max(SECRETS_MAX)
-      .optional(),
-    timeoutMs: z.number().int().min(100).max(ATTEMPT_TIMEOUT_MS_MAX).optional(),
-    retry: Retry.optional(),
-    gate: z
-      .strictObject({
-        concurrency: z.number().int().min(1).max(1_000).optional(),
-        perSecond: z.number().positive().max(100_000).optional(),
-        adaptive: z.boolean().optional(),
-      })
-      .optional(),
-    paused: z.boolean().optional(),
-  });
-
 /** The pattern is checked by its own parser, which names every fault. */
 export const Pattern = z.looseObject({}).meta({
   description: "An Amazon EventBridge event pattern over the event.",
@@ -224,88 +142,6 @@ export const RuleBody = z.strictObject({
     .describe("A shadow rule matches and is counted, and delivers nothing."),
   description: z.string().max(1_000).optional(),
 });
-
-const DeadLetters = z.strictObject({
-  target: Slug.optional(),
-  rule: Slug.optional(),
-  from: z.iso.datetime({ offset: true }).optional(),
-  to: z.iso.datetime({ offset: true }).optional(),
-});
-
-export const RedriveAllBody = DeadLetters.extend({
-  perSecond: z.number().positive().max(10_000).optional(),
-});
-
-/** Why a person does it; it stands in the ledger. */
-const Reason = z.string().regex(/\S/, "a reason is needed").max(500);
-
-export const DiscardBody = z.strictObject({ reason: Reason });
-export const DiscardAllBody = DeadLetters.extend({ reason: Reason });
-
-export const ResendBody = z
-  .strictObject({
-    data: z.unknown().optional().describe("Any JSON: the new body."),
-    base64: z
-      .string()
-      .refine((base64) => decodeBase64(base64) !== null, { error: "not base64" })
-      .optional()
-      .describe("The new body's bytes, when they are not JSON."),
-    contentType: HeaderValue.max(256).regex(/\S/, "an empty media type says nothing").optional(),
-    reason: Reason,
-  })
-  .refine(({ data, base64 }) => data === undefined || base64 === undefined, {
-    error: "data and base64 are two bodies",
-    path: ["base64"],
-  });
-
-export const ReconcileBody = z
-  .strictObject({
-    tenant: Slug.optional().describe("Every tenant in turn when it is left out."),
-    from: z.iso.datetime({ offset: true }),
-    to: z.iso.datetime({ offset: true }).describe("Not included."),
-    mend: z.boolean().optional().describe("False only reports."),
-    cursor: z.string().max(512).optional(),
-  })
-  .refine(({ from, to }) => !(Date.parse(from) >= Date.parse(to)), {
-    error: "the slice ends before it starts",
-    path: ["to"],
-  });
-
-const Instant = z.iso.datetime({ offset: true });
-
-/** Whether a slice of time does not end before it starts; open ends are the widest. */
-const isForward = ({ from, to }: { from?: string | undefined; to?: string | undefined }): boolean =>
-  from === undefined || to === undefined || !(Date.parse(from) >= Date.parse(to));
-const BACKWARD = { error: "the slice ends before it starts", path: ["to"] };
-
-export const SearchBody = z
-  .strictObject({
-    pattern: z.unknown().meta({ type: "object", description: "As a rule has it." }),
-    from: Instant.optional(),
-    to: Instant.optional().describe("Not included."),
-    source: z.string().max(63).optional(),
-    type: z.string().max(256).optional(),
-    outcome: z.enum(["matched", "unmatched"]).optional(),
-  })
-  .refine(isForward, BACKWARD);
-
-export const ReplayBody = z
-  .strictObject({
-    from: Instant,
-    to: Instant.describe("Not included; not in the future."),
-    pattern: z
-      .unknown()
-      .optional()
-      .meta({ type: "object", description: "As a rule has it; every event when left out." }),
-    source: z.string().max(63).optional(),
-    type: z.string().max(256).optional(),
-    rule: Slug.optional().describe("Only what this rule sends."),
-    target: Slug.optional().describe("Only to this target."),
-    perSecond: z.number().min(0.1).max(REPLAY_PER_SECOND_MAX).optional(),
-    reason: Reason,
-    dryRun: z.boolean().optional().describe("Only counts what it would send."),
-  })
-  .refine(isForward, BACKWARD);
 
 /** What whoever sent an event is told. */
 export const Accepted = z

@@ -9,15 +9,8 @@ import { announce, written } from "./change.ts";
 import { type Call, notFound, type Operation, operation } from "./operation.ts";
 import { resourceOperations } from "./resource.ts";
 import { sentMember } from "./rules.ts";
-import {
-  Count,
-  httpTargetBody,
-  SagaTargetBody,
-  Slug,
-  stored,
-  Time,
-  targetBody,
-} from "./schemas.ts";
+import { Count, Slug, stored, Time } from "./schemas.ts";
+import { httpTargetBody, SagaTargetBody, targetBody } from "./target-schemas.ts";
 
 const PATH = "/admin/tenants/{tenant}/targets/{target}";
 

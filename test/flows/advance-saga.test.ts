@@ -8,7 +8,8 @@ import {
   SAGA_WATCHDOG_MS,
 } from "../../src/core/limits.ts";
 import { compileSaga } from "../../src/core/saga/definition.ts";
-import { fold, startInstance } from "../../src/core/saga/instance.ts";
+import { fold } from "../../src/core/saga/fold.ts";
+import { startInstance } from "../../src/core/saga/instance.ts";
 import { pack } from "../../src/core/saga/text.ts";
 import { idle } from "../support/fake-clock.ts";
 import { response } from "../support/memory-transport.ts";

@@ -3,7 +3,7 @@ import type { PlantedBug } from "./planted.ts";
 
 const DRIVER = "src/flows/advance-saga.ts";
 const REQUESTS = "src/flows/saga-requests.ts";
-const INSTANCE = "src/core/saga/instance.ts";
+const FOLD = "src/core/saga/fold.ts";
 const PLAN = "src/core/saga/plan.ts";
 
 const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
@@ -39,7 +39,7 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   ),
   bug(
     "a process that died in its request is taken for one that never made it",
-    INSTANCE,
+    FOLD,
     'case "request": {\n      const { startOrder } = instance.steps[entry.step] ?? FRESH;',
     'case "request": {\n      if (entry.rendered !== undefined && atMs % 2 === 0) return instance;\n      const { startOrder } = instance.steps[entry.step] ?? FRESH;',
   ),

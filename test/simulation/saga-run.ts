@@ -12,7 +12,8 @@ import {
   type SagaDoc,
   type StepDoc,
 } from "../../src/core/saga/definition.ts";
-import { fold, isEnded, startInstance } from "../../src/core/saga/instance.ts";
+import { fold } from "../../src/core/saga/fold.ts";
+import { isEnded, startInstance } from "../../src/core/saga/instance.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
 import type { JournalRow, SagaStart, SagaView } from "../../src/ports/saga.ts";
 import type { OutgoingRequest } from "../../src/ports/transport.ts";

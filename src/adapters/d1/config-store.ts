@@ -1,4 +1,5 @@
 /** Configuration in D1, for the admin routes. A write and the tenant's new revision are one transaction. */
+
 import { RULES_PER_TENANT_MAX } from "../../core/limits.ts";
 import type { ResourceKind, Secrets } from "../../core/resources.ts";
 import type {
@@ -9,94 +10,26 @@ import type {
   Written,
 } from "../../ports/config.ts";
 import type { Vault } from "../../ports/vault.ts";
+import {
+  BEGIN_DELETION,
+  COUNT_RULE,
+  COUNT_RULE_DELETED,
+  DELETE_OPENINGS,
+  DELETE_RESOURCE,
+  DELETE_RESOURCES,
+  DELETE_TENANT,
+  NOTE_OPENING,
+  PUT_RESOURCE,
+  PUT_TENANT,
+  RESOURCE,
+  RESOURCES,
+  TENANT,
+  TENANTS,
+  UNCOUNT_RULE,
+} from "./config-statements.ts";
 import { BUMP_REVISION } from "./owed-statements.ts";
 import { keepVersion } from "./rule-versions.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
-import { NOW } from "./statements.ts";
-
-export const TENANT = "SELECT * FROM tenants WHERE id = ?1";
-/** ?1 = after this one, ?2 = how many. */
-export const TENANTS = "SELECT * FROM tenants WHERE id > ?1 ORDER BY id LIMIT ?2";
-/** ?1 = tenant, ?2 = kind, ?3 = id. */
-export const RESOURCE = "SELECT * FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3";
-/** ?1 = tenant, ?2 = kind, ?3 = after this one, ?4 = how many. */
-export const RESOURCES = `
-SELECT * FROM resources WHERE tenant = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT ?4`;
-
-/**
- * ?1 = tenant, ?2 = document, ?3 = version it must have, 'any' or null. The first revision is the time, so that
- * a tenant made anew never repeats an old revision; the database's, as all that it is compared with.
- */
-export const PUT_TENANT = `
-INSERT INTO tenants (id, doc, revision, version, created_at, updated_at)
-SELECT ?1, ?2, ${NOW}, ${NOW}, ${NOW}, ${NOW}
-WHERE ?3 IS NULL OR EXISTS (SELECT 1 FROM tenants WHERE id = ?1 AND ?3 IN (version, 'any'))
-ON CONFLICT (id) DO UPDATE SET
-  doc = excluded.doc, revision = tenants.revision + 1, version = tenants.revision + 1,
-  updated_at = excluded.updated_at
-RETURNING revision`;
-
-/** ?1 = tenant, ?2 = rule, before it is put: a new one is counted. */
-export const COUNT_RULE = `
-UPDATE tenants SET rules = rules + 1
-WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'rule' AND id = ?2)`;
-/** ?1 = tenant, ?2 = rule, after it was put: one that was counted and, as one too many, refused. */
-export const UNCOUNT_RULE = `
-UPDATE tenants SET rules = rules - 1
-WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'rule' AND id = ?2)`;
-/** ?1 = tenant, ?2 = rule, ?3 = as in its deletion, which follows. */
-export const COUNT_RULE_DELETED = `
-UPDATE tenants SET rules = rules - 1
-WHERE id = ?1 AND EXISTS (SELECT 1 FROM resources
-  WHERE tenant = ?1 AND kind = 'rule' AND id = ?2 AND (?3 IS NULL OR ?3 IN (version, 'any')))`;
-
-/**
- * ?1 = tenant, ?2 = kind, ?3 = id, ?4 = document, ?5 = sealed, ?6 = keep what is sealed, ?7 = as ?3 of a tenant,
- * ?8 = how many rules there may be with it when it is new, or null.
- */
-export const PUT_RESOURCE = `
-INSERT INTO resources (tenant, kind, id, doc, sealed, version, created_at, updated_at)
-SELECT ?1, ?2, ?3, ?4, ?5, t.revision, t.updated_at, t.updated_at FROM tenants AS t
-WHERE t.id = ?1 AND (?7 IS NULL AND (?8 IS NULL OR t.rules <= ?8) OR EXISTS (
-  SELECT 1 FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND COALESCE(?7, 'any') IN (version, 'any')))
-ON CONFLICT (tenant, kind, id) DO UPDATE SET
-  doc = excluded.doc, version = excluded.version, updated_at = excluded.updated_at,
-  sealed = CASE WHEN ?6 THEN resources.sealed ELSE excluded.sealed END
-RETURNING version`;
-
-/** ?1 = tenant, ?2 = kind, ?3 = id, ?4 = version it must have, 'any' or null. */
-export const DELETE_RESOURCE = `
-DELETE FROM resources
-WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND (?4 IS NULL OR ?4 IN (version, 'any'))
-RETURNING id`;
-
-/**
- * ?1 = tenant, ?2 = target. Unless it is closed now: what is parked for it is to be released, by whoever
- * opened it or, should that process end before, by the sweeper.
- */
-export const NOTE_OPENING = `
-INSERT INTO openings (tenant, target, version)
-SELECT id, ?2, revision FROM tenants
-WHERE id = ?1 AND NOT EXISTS (
-  SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'target' AND id = ?2
-    AND (doc->>'$.paused' IS 1 OR doc->'$.disabled' IS NOT NULL))
-ON CONFLICT (tenant, target) DO UPDATE SET version = excluded.version`;
-
-/** ?1 = tenant, ?2 = job, ?3 = version it must have, 'any' or null. */
-export const BEGIN_DELETION = `
-INSERT INTO jobs (id, tenant, kind, query, total, state, created_at, updated_at)
-SELECT ?2, id, 'delete-tenant', '{}', 0, 'running', ${NOW}, ${NOW} FROM tenants
-WHERE id = ?1 AND (?3 IS NULL OR ?3 IN (version, 'any'))
-RETURNING id`;
-/** ?1 = tenant, ?2 = job: only if it has begun. */
-export const DELETE_RESOURCES = `
-DELETE FROM resources WHERE tenant = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2)`;
-/** ?1 = tenant, ?2 = job: only if it has begun. */
-export const DELETE_OPENINGS = `
-DELETE FROM openings WHERE tenant = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2)`;
-/** ?1 = tenant, ?2 = job: only if it has begun. */
-export const DELETE_TENANT = `
-DELETE FROM tenants WHERE id = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2)`;
 
 /** `rulesMax`: of one tenant. */
 export function createConfigStore(

@@ -1,7 +1,8 @@
 /** What a person may do with an instance, state by state. */
 import { describe, expect, it } from "vitest";
 import { COMMANDS, type Command, commanded } from "../../../src/core/saga/commands.ts";
-import { type Entry, fold, type Instance, startInstance } from "../../../src/core/saga/instance.ts";
+import { fold } from "../../../src/core/saga/fold.ts";
+import { type Entry, type Instance, startInstance } from "../../../src/core/saga/instance.ts";
 import { plan } from "../../../src/core/saga/plan.ts";
 import { actionStep, sagaOf } from "./model.ts";
 

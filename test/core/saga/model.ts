@@ -6,9 +6,9 @@
 import { answerEntry, keyOf } from "../../../src/core/saga/answer.ts";
 import { commanded } from "../../../src/core/saga/commands.ts";
 import type { ActionStep, Saga, Sequence } from "../../../src/core/saga/definition.ts";
+import { fold } from "../../../src/core/saga/fold.ts";
 import {
   type Entry,
-  fold,
   type Instance,
   isEnded,
   type Outcome,

@@ -3,7 +3,8 @@
  * expression. It is made whole when the pattern is read, so what would be too large is refused then.
  */
 import { REGEX_CELLS_MAX, REGEX_STATES_MAX, REGEX_STEPS_MAX } from "../limits.ts";
-import type { Node, Ranges } from "./syntax.ts";
+import type { Ranges } from "./ranges.ts";
+import type { Node } from "./syntax.ts";
 
 export interface Automaton {
   /** Where each class of characters begins, in order; the first at 0. */
