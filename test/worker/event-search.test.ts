@@ -1,34 +1,20 @@
 /** Events found by what was in them, through the admin route. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PATTERN_DEPTH_MAX } from "../../src/core/pattern/limits.ts";
-import { accepted } from "../support/ingest-answer.ts";
+import { sendTotals } from "../support/past.ts";
 import { type Router, startRouter } from "../support/router.ts";
-import { eventually } from "../support/wait.ts";
 
 let router: Router;
 /** Ids of the events that came, in order: totals 1 to 5, the last with a body too big for a message. */
-const came: string[] = [];
+let came: string[] = [];
 
 /** Totals above 2. */
 const PATTERN = { data: { total: [{ numeric: [">", 2] }] } };
 
 beforeAll(async () => {
   router = await startRouter();
-  for (const tenant of ["acme", "other"]) {
-    await router.admin.put(`tenants/${tenant}`, {});
-    await router.admin.put(`tenants/${tenant}/sources/open`, { verify: { scheme: "none" } });
-  }
-  for (const total of [1, 2, 3, 4, 5]) {
-    const more = total === 5 ? { filling: "x".repeat(100_000) } : {};
-    const { id } = await accepted(
-      router.send("acme/open", { body: JSON.stringify({ total, ...more }) }),
-    );
-    came.push(id);
-    await eventually(
-      () => router.admin.get(`tenants/acme/events/${id}`),
-      ({ body }) => body.archived === true,
-    );
-  }
+  for (const tenant of ["acme", "other"]) await router.admin.put(`tenants/${tenant}`, {});
+  came = await sendTotals(router, "acme");
 });
 afterAll(() => router?.stop());
 

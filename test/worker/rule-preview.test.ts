@@ -1,12 +1,11 @@
 /** A pattern tried on the past through the admin route: what it would have matched, beside what a rule does. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { accepted } from "../support/ingest-answer.ts";
+import { sendTotals } from "../support/past.ts";
 import { type Router, startRouter } from "../support/router.ts";
-import { eventually } from "../support/wait.ts";
 
 let router: Router;
 /** Ids of the events that came, in order: totals 1 to 5, the last with a body too big for a message. */
-const came: string[] = [];
+let came: string[] = [];
 
 const RULE = { pattern: { data: { total: [1, 2, 3] } }, priority: "normal", targets: ["a"] };
 /** Totals above 2. */
@@ -16,21 +15,10 @@ beforeAll(async () => {
   router = await startRouter();
   for (const tenant of ["acme", "other"]) await router.admin.put(`tenants/${tenant}`, {});
   const path = "tenants/acme";
-  await router.admin.put(`${path}/sources/open`, { verify: { scheme: "none" } });
   const target = { kind: "http", url: "http://127.0.0.1:9/", paused: true };
   await router.admin.put(`${path}/targets/a`, target);
   await router.admin.put(`${path}/rules/present`, RULE);
-  for (const total of [1, 2, 3, 4, 5]) {
-    const more = total === 5 ? { filling: "x".repeat(100_000) } : {};
-    const { id } = await accepted(
-      router.send("acme/open", { body: JSON.stringify({ total, ...more }) }),
-    );
-    came.push(id);
-    await eventually(
-      () => router.admin.get(`${path}/events/${id}`),
-      ({ body }) => body.archived === true,
-    );
-  }
+  came = await sendTotals(router, "acme");
 });
 afterAll(() => router?.stop());
 
