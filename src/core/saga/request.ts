@@ -1,6 +1,6 @@
 /** A step's request with its references replaced; made once for a key. */
 import { type Json, stringifyJson } from "../json.ts";
-import { SAGA_BODY_BYTES_MAX } from "../limits.ts";
+import { SAGA_BODY_BYTES_MAX, SAGA_HEAD_CHARACTERS_MAX } from "../limits.ts";
 import type { Instance, RenderedRequest } from "./instance.ts";
 import { type Call, scopeOf } from "./plan.ts";
 import { render } from "./references.ts";
@@ -39,11 +39,20 @@ export function renderRequest(instance: Instance, { step, direction }: Call): Re
   );
   const unfit = sent.find(([, value]) => !HEADER_VALUE.test(value));
   if (unfit !== undefined) return { ok: false, error: `${unfit[0]} would be no header value` };
+  const address = url.ok ? plain(url.value) : "";
+  const head = sent.reduce(
+    (sum, [name, value]) => sum + name.length + value.length,
+    address.length,
+  );
+  if (head > SAGA_HEAD_CHARACTERS_MAX) {
+    const error = `URL and headers have ${head} characters; ${SAGA_HEAD_CHARACTERS_MAX} at most`;
+    return { ok: false, error };
+  }
   return {
     ok: true,
     request: {
       method: http.method ?? "POST",
-      url: url.ok ? plain(url.value) : "",
+      url: address,
       headers: Object.fromEntries(sent),
       body: text,
     },

@@ -1,5 +1,6 @@
 /** What an answer of a participant means, and what is sent to one. */
 import { describe, expect, it } from "vitest";
+import { SAGA_HEAD_CHARACTERS_MAX } from "../../../src/core/limits.ts";
 import { outcomeOf } from "../../../src/core/saga/answer.ts";
 import { compileSaga } from "../../../src/core/saga/definition.ts";
 import { startInstance } from "../../../src/core/saga/instance.ts";
@@ -35,6 +36,13 @@ describe("a rendered request", () => {
   it("has headers from the event, numbers as they were spelt", () => {
     expect(rendered("t-1")).toMatchObject({ ok: true, request: { headers: { "x-trace": "t-1" } } });
     expect(rendered(12)).toMatchObject({ ok: true, request: { headers: { "x-trace": "12" } } });
+  });
+
+  it("is refused when the event makes its URL and headers longer than any server takes", () => {
+    expect(rendered("x".repeat(SAGA_HEAD_CHARACTERS_MAX - 40))).toMatchObject({ ok: true });
+    expect(rendered("x".repeat(SAGA_HEAD_CHARACTERS_MAX))).toMatchObject({
+      ...{ ok: false, error: expect.stringMatching(/^URL and headers have 164\d\d characters/) },
+    });
   });
 
   it.each(["a\r\nx-admin: 1", "a\u0000", "caf\u00e9", "\ud83d\ude00"])(
