@@ -20,6 +20,11 @@ export default defineConfig({
         root,
         test: {
           name: "core",
+          // Pure: no file leaves anything behind for the next, and each need not read all modules anew.
+          isolate: false,
+          maxWorkers: 2,
+          // Properties have many runs, and machines are busy: how long is no finding.
+          testTimeout: 60_000,
           include: ["test/{core,flows,simulation,tidy}/**/*.test.ts", "test/crash/verdict.test.ts"],
         },
       },

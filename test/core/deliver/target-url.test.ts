@@ -4,7 +4,7 @@ import { refusedAddress } from "../../../src/core/deliver/target-url.ts";
 
 /** Null when it may be called; otherwise why not. */
 function refusalOf(text: string, allowPrivate = false): string | null {
-  return refusedAddress(URL.canParse(text) ? new URL(text) : null, allowPrivate);
+  return refusedAddress(URL.parse(text), allowPrivate);
 }
 
 const ALLOWED = [
