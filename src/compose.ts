@@ -6,6 +6,7 @@ import { createLedger } from "./adapters/d1/ledger.ts";
 import { createSagaDirectory } from "./adapters/d1/saga-index.ts";
 import { createSession } from "./adapters/d1/session.ts";
 import { createTenantStore } from "./adapters/d1/tenant-store.ts";
+import { defer } from "./adapters/defer.ts";
 import { createTransport } from "./adapters/http-transport.ts";
 import { createLimiter } from "./adapters/limiter.ts";
 import { createOutbox } from "./adapters/outbox.ts";
@@ -22,6 +23,7 @@ import { createAdmission } from "./flows/admit.ts";
 import type { SagaPorts } from "./flows/advance-saga.ts";
 import { createDirectory } from "./flows/directory.ts";
 import { createCommits } from "./flows/enqueue.ts";
+import { createSlowTargets } from "./flows/late-attempts.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
 import { createProbe } from "./flows/probe.ts";
 import type { SlicePorts } from "./flows/replay-slice.ts";
@@ -85,6 +87,7 @@ function composeApp(env: Env, config: Config): App {
     },
     deliver: {
       ...common,
+      defer,
       deletions: {
         running: (count) => runningDeletions(session, count),
         async remover() {
@@ -99,6 +102,7 @@ function composeApp(env: Env, config: Config): App {
       replayers: createReplayers(session, env.REPLAY, meter),
       sagaIndex: createSagaDirectory(session),
       sagas: createSagas(env.SAGA, meter),
+      slowTargets: createSlowTargets(),
       transport: createTransport(config, systemClock),
     },
     async adminStores() {

@@ -68,6 +68,15 @@ export const LEASE_MARGIN_MS = 10_000;
 export const CONNECTIONS_MAX = 6;
 /** Of those, the most that one target may hold while others wait. */
 export const CONNECTIONS_PER_TARGET_MAX = 4;
+/**
+ * A batch waits this long for an answer; then the ledger is told that the attempt is under way, and the batch
+ * goes on. Receivers that answer in time cost no row for it.
+ */
+export const ATTEMPT_AWAITED_MS = 1_000;
+/** Attempts of one target that one isolate has under way without a batch that waits for them. */
+export const LATE_PER_TARGET_MAX = 24;
+/** What finds no room among them is tried again after this time. */
+export const SLOW_TARGET_PAUSE_MS = 5_000;
 /** Bytes of a receiver's answer that are kept. */
 export const ANSWER_BYTES_MAX = 4_096;
 /** Attempts whose details are kept with a delivery. */

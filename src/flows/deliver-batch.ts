@@ -9,6 +9,7 @@ import {
   CONNECTIONS_PER_TARGET_MAX,
   LEASE_MARGIN_MS,
   LEASE_SECONDS,
+  SLOW_TARGET_PAUSE_MS,
 } from "../core/limits.ts";
 import type { QueueName } from "../core/priority.ts";
 import { settleGroupMax } from "../core/settle.ts";
@@ -19,7 +20,9 @@ import { answerMessages } from "./answer-messages.ts";
 import { type Claimed, claimBatch, type Duty } from "./claim.ts";
 import { decideDelivery, unmatchedResult } from "./decide-delivery.ts";
 import { attempt, type Outgoing, recorded } from "./deliver.ts";
-import { type KeptOf, keepSegments } from "./keep-segments.ts";
+import { giveBack, unkeptOf } from "./give-back.ts";
+import { keepSegments } from "./keep-segments.ts";
+import { endsWithin, type LateAttempt, settleLate, targetKey, underWay } from "./late-attempts.ts";
 import {
   backoffSeconds,
   type HeldEvent,
@@ -83,6 +86,7 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
   /** Not awaited one by one: no delivery waits until the archive has another's bytes. */
   const settling: Promise<void>[] = [];
   const delivered = new Set<Promise<void>>();
+  const late: LateAttempt[] = [];
   const immediate: { duty: Duty; outgoing: Outgoing }[] = [];
   for (const duty of claimed.duties) {
     const decided = decideDelivery(duty, role, tenants);
@@ -93,25 +97,55 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     settling.push(settle(event, unmatchedResult(event.record), false));
   }
 
-  let underWay = immediate.length;
-  await mapWithin(
+  let open = immediate.length;
+  /** Of a receiver that is slow no more are begun than there is room for. */
+  const waitForRoom = (duty: Duty): void => {
+    open -= 1;
+    const result = recorded(duty, "pending", "its target answers slowly");
+    settling.push(settle(duty.held, { ...result, dueInMs: SLOW_TARGET_PAUSE_MS }, open === 0));
+  };
+  const unbegun = await mapWithin(
     immediate,
     { total: CONNECTIONS_MAX, perKey: CONNECTIONS_PER_TARGET_MAX },
-    ({ duty }) => `${duty.tenant}/${duty.target}`,
-    async ({ duty, outgoing }) => {
+    ({ duty }) => targetKey(duty),
+    async ({ duty, outgoing }, letGo) => {
       await settler.room(delivered);
-      const inTime = ports.clock.nowMs() + outgoing.target.timeoutMs <= deadlineMs;
-      const result = inTime ? await attemptUnlessClosed(duty, outgoing, closed, ports) : null;
-      underWay -= 1;
-      if (!inTime) retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
-      else if (result === null) tryAgainLater(duty.held.open);
+      const key = targetKey(duty);
+      const { timeoutMs } = outgoing.target;
+      if (ports.clock.nowMs() + timeoutMs > deadlineMs) {
+        open -= 1;
+        retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
+        return;
+      }
+      if (!ports.slowTargets.hasRoom(key)) return waitForRoom(duty);
+      const begunAtMs = ports.clock.nowMs();
+      const made = attemptUnlessClosed(duty, outgoing, closed, ports).finally(() =>
+        ports.slowTargets.answered(key, ports.clock.nowMs() - begunAtMs),
+      );
+      const isQuick = await endsWithin(made, ports.slowTargets.patienceMs(key), ports.clock);
+      const isLeft = !isQuick && (duty.claimedBy === "row" || (await keptOf(duty.held)));
+      const result = isLeft ? null : await made;
+      open -= 1;
+      if (isLeft) {
+        const ended = ports.slowTargets.began(key);
+        late.push({ duty, made });
+        if (duty.claimedBy === "event") {
+          settling.push(settle(duty.held, underWay(duty, timeoutMs), open === 0));
+        }
+        letGo();
+        await made;
+        ended();
+        return;
+      }
+      if (result === null) tryAgainLater(duty.held.open);
       else {
-        const coming = settle(duty.held, result, underWay === 0);
+        const coming = settle(duty.held, result, open === 0);
         delivered.add(coming);
         void coming.finally(() => delivered.delete(coming));
       }
     },
   );
+  for (const { duty } of unbegun) waitForRoom(duty);
   await Promise.all([...settling, ...delivered]);
 
   const unwritten = await settler.finish(claimed.duplicates);
@@ -123,46 +157,21 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
   const unkept = await unkeptOf(claimed, keptOf);
   const written = settled.filter(({ result }) => !unwritten.has(keyOf(result)));
   const writtenKeys = new Set(written.map(({ result }) => keyOf(result)));
-  const isGivenBack = await giveBack(claimed, writtenKeys, unkept, ports);
+  const left = new Set(late.map(({ duty }) => keyOf(duty)));
+  const isGivenBack = await giveBack(claimed, new Set([...writtenKeys, ...left]), unkept, ports);
   for (const { open } of unkept) {
     if (isGivenBack) tryAgainLater(open);
     else retryLater(open, LEASE_SECONDS + 1);
   }
+  for (const each of late) {
+    const isWritten = writtenKeys.has(keyOf(each.duty)) || each.duty.claimedBy === "row";
+    ports.defer(settleLate(each, isWritten, claimed.token, ports));
+  }
   await sendAgain(written, ports);
-}
-
-/** Events whose bytes come once more, until they rest. */
-async function unkeptOf({ unarchived }: Claimed, keptOf: KeptOf): Promise<HeldEvent[]> {
-  const kept = await Promise.all(unarchived.map(({ held }) => keptOf(held)));
-  return unarchived.flatMap(({ held }, at) => (kept[at] ? [] : [held]));
 }
 
 /** What comes of a message that is given back needs no lease to end first. */
 const GIVEN_BACK_RETRY_SECONDS = 1;
-
-/** Whether nothing is held any more; a failure only means that the next consumer waits for the lease's end. */
-async function giveBack(
-  { token, duties, unmatched }: Claimed,
-  written: ReadonlySet<string>,
-  unkept: readonly HeldEvent[],
-  ports: DeliverPorts,
-): Promise<boolean> {
-  const claims = [...duties, ...unmatched.map(({ record }) => unmatchedResult(record))];
-  const owed = claims.filter((claim) => !written.has(keyOf(claim)));
-  const unfinished = [...owed, ...unkept.map(({ record }) => unmatchedResult(record))].map(
-    ({ tenant, receivedAtMs, event, subscription, claimedBy }) => {
-      return { tenant, receivedAtMs, event, subscription, claimedBy };
-    },
-  );
-  if (unfinished.length === 0) return true;
-  try {
-    await ports.ledger.giveBack(token, unfinished);
-    return true;
-  } catch (error) {
-    ports.log.warn("lease-kept", { deliveries: unfinished.length, error: errorText(error) });
-    return false;
-  }
-}
 
 const tryAgainLater = (open: OpenMessage): void =>
   retryLater(open, backoffSeconds(open.message.attempts));
@@ -174,7 +183,7 @@ async function attemptUnlessClosed(
   closed: Set<string>,
   ports: DeliverPorts,
 ): Promise<DeliveryResult | null> {
-  const key = `${duty.tenant}/${duty.target}`;
+  const key = targetKey(duty);
   if (closed.has(key)) return recorded(duty, "parked", "target disabled");
   const attempted = await attempt(duty, outgoing, ports);
   if (attempted?.targetGone && !closed.has(key)) {

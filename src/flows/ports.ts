@@ -14,6 +14,7 @@ import type { SagaDirectory, Sagas } from "../ports/saga.ts";
 import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Directory } from "./directory.ts";
+import type { SlowTargets } from "./late-attempts.ts";
 import type { Probe } from "./probe.ts";
 
 export interface DeliverPorts {
@@ -22,6 +23,8 @@ export interface DeliverPorts {
   readonly archive: Archive;
   readonly clock: Clock;
   readonly crypto: StreamCrypto;
+  /** Keeps the invocation alive until the work ends, which nobody waits for. */
+  defer(work: Promise<void>): void;
   readonly deletions: Deletions;
   readonly directory: Directory;
   readonly ledger: Ledger;
@@ -36,6 +39,8 @@ export interface DeliverPorts {
   readonly replayers: Replayers;
   readonly sagaIndex: SagaDirectory;
   readonly sagas: Sagas;
+  /** Of this isolate. */
+  readonly slowTargets: SlowTargets;
   readonly text: Text;
   readonly transport: Transport;
 }

@@ -4,6 +4,7 @@ import type { AcceptPorts } from "../../src/flows/accept-event.ts";
 import { createAdmission } from "../../src/flows/admit.ts";
 import { createDirectory, type Directory } from "../../src/flows/directory.ts";
 import { createCommits } from "../../src/flows/enqueue.ts";
+import { createSlowTargets } from "../../src/flows/late-attempts.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
@@ -109,7 +110,8 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     );
     const ledgerProbe = createProbe(clock);
     const named = { isolate: `${life.name}-`, log, meter: NO_METER, random: chance };
-    const common = { ...named, clock, directory, ledgerProbe };
+    const slowTargets = createSlowTargets();
+    const common = { ...named, clock, directory, ledgerProbe, slowTargets, defer: silence };
     const pure = { crypto: rememberingCrypto, text: platformText };
     const archive = wiredArchive(stores, life, (key) => stores.removals.storing(life, null, key));
     const limiter = wiredLimiter(stores, life);

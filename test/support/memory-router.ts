@@ -6,6 +6,7 @@ import type { AcceptPorts } from "../../src/flows/accept-event.ts";
 import { createAdmission } from "../../src/flows/admit.ts";
 import { createDirectory } from "../../src/flows/directory.ts";
 import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
+import { createSlowTargets } from "../../src/flows/late-attempts.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
@@ -83,12 +84,14 @@ export function createIsolate(
     ...world,
     isolate: `isolate-${isolates}-`,
     crypto: platformCrypto,
+    defer: () => {},
     directory: createDirectory(world.tenants, world.clock),
     ledgerProbe: createProbe(world.clock),
     meter: createMeter(),
     replayers: { overdue: async () => [], wake: async () => {} },
     random: createSeededRandom(options.seed ?? 1),
     sagaIndex: world.sagas.index,
+    slowTargets: createSlowTargets(),
     text: platformText,
     ...options.broken,
   };

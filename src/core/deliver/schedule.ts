@@ -1,15 +1,25 @@
 /** Runs tasks side by side without letting one key take every place. */
 
+export interface Places {
+  readonly total: number;
+  /** Of one key, while items of other keys wait. */
+  readonly perKey: number;
+}
+
+/** Called by a task that is not to be waited for: it keeps its place, and the work may end without it. */
+export type LetGo = () => void;
+
 /**
- * Runs `task` for every item, at most `total` at once and at most `perKey` of one key while items of
- * other keys wait; resolves when all have ended. Items of a key start in order. `task` must not reject.
+ * Runs `task` for every item, at most `places.total` at once and at most `places.perKey` of one key while items
+ * of other keys wait. Resolves when all have ended or let go, with the items that were not begun because tasks
+ * that let go hold every place. Items of a key start in order. `task` must not reject.
  */
-export async function mapWithin<Item>(
+export function mapWithin<Item>(
   items: readonly Item[],
-  places: { readonly total: number; readonly perKey: number },
+  places: Places,
   keyOf: (item: Item) => string,
-  task: (item: Item) => Promise<void>,
-): Promise<void> {
+  task: (item: Item, letGo: LetGo) => Promise<void>,
+): Promise<Item[]> {
   const waiting = new Map<string, Item[]>();
   for (const item of items) {
     const queue = waiting.get(keyOf(item));
@@ -17,6 +27,10 @@ export async function mapWithin<Item>(
     else queue.push(item);
   }
   const running = new Map<string, number>();
+  const { promise, resolve } = Promise.withResolvers<Item[]>();
+  let underWay = 0;
+  let released = 0;
+  let isOver = false;
 
   /** The next item: of the key with the fewest running, so that every key gets its turn. */
   function next(): { key: string; item: Item } | null {
@@ -33,14 +47,33 @@ export async function mapWithin<Item>(
     return { key: best, item };
   }
 
-  async function worker(): Promise<void> {
-    for (let chosen = next(); chosen !== null; chosen = next()) {
-      const { key, item } = chosen;
-      running.set(key, (running.get(key) ?? 0) + 1);
-      await task(item);
-      running.set(key, (running.get(key) ?? 1) - 1);
+  function fill(): void {
+    while (!isOver && underWay < places.total) {
+      const chosen = next();
+      if (chosen === null) break;
+      void begin(chosen.key, chosen.item);
     }
+    if (underWay > released) return;
+    isOver = true;
+    resolve([...waiting.values()].flat());
   }
 
-  await Promise.all(Array.from({ length: places.total }, worker));
+  async function begin(key: string, item: Item): Promise<void> {
+    underWay += 1;
+    running.set(key, (running.get(key) ?? 0) + 1);
+    let isReleased = false;
+    await task(item, () => {
+      if (isReleased) return;
+      isReleased = true;
+      released += 1;
+      fill();
+    });
+    underWay -= 1;
+    if (isReleased) released -= 1;
+    running.set(key, (running.get(key) ?? 1) - 1);
+    fill();
+  }
+
+  fill();
+  return promise;
 }
