@@ -26,7 +26,7 @@ export interface Grant extends Turns {
   readonly slots: number;
   /** Of `count`, at most so many that were attempted before. */
   readonly retries: number;
-  /** Every attempt has ended by then: the slots belong to others. */
+  /** Every attempt has ended and is reported by then: the slots belong to others. */
   readonly expiresAtMs: number;
   readonly generation: number;
   readonly isProbe: boolean;

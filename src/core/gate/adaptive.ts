@@ -44,9 +44,13 @@ export function adapt(adaptive: Adaptive, flight: Flight, cap: number): Adaptive
   return { ...adaptive, limit: Math.min(cap, limit + growth(limit, ceiling, flight)) };
 }
 
-/** All flights that fill the limit once together double it, or add a step. */
+/**
+ * All requests in flight at once together double the limit while nothing is known of the receiver; later they
+ * add a step, larger on the way back to where it last dropped something. A lease tells of several rounds.
+ */
 function growth(limit: number, ceiling: number | null, { ok, slots }: Flight): number {
-  if (ceiling === null || limit > ceiling * OUTGROWN) return Math.min(ok, slots);
-  const step = Math.abs(limit - ceiling) <= CLOSE ? CLOSE_STEP : 1;
-  return step * Math.min(1, ok / limit);
+  if (ceiling === null || limit > ceiling * OUTGROWN) return Math.min(ok, 2 * slots);
+  const isClose = Math.abs(limit - ceiling) <= CLOSE;
+  const step = isClose ? CLOSE_STEP : Math.max(1, (ceiling - limit) / 2);
+  return (step * ok) / limit;
 }
