@@ -1,5 +1,6 @@
 /** The shape of a saga and of what is shown of its instances. */
 import * as z from "zod";
+import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import { isCredentialHeader } from "../../src/core/ingest/headers.ts";
 import { COMMANDS } from "../../src/core/saga/commands.ts";
 import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
@@ -24,17 +25,17 @@ const StepHeaderName = OwnHeaderName.refine((name) => name.toLowerCase() !== "id
   error: "a definition keeps no credentials: it is shown as it was saved",
 });
 
-const http = (allowPrivateTargets: boolean) =>
+const http = (addresses: AddressPolicy) =>
   z.strictObject({
     // Where a part comes from the event, the address is checked before each request, like every other.
-    url: address(allowPrivateTargets, (url) => url.replace(/\{\{[^{}]*\}\}/g, "x")),
+    url: address(addresses, (url) => url.replace(/\{\{[^{}]*\}\}/g, "x")),
     method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).optional(),
     headers: z.record(StepHeaderName, HeaderValue).optional(),
     body: z.unknown().optional(),
   });
 
-const step = (allowPrivateTargets: boolean) => {
-  const Http = http(allowPrivateTargets);
+const step = (addresses: AddressPolicy) => {
+  const Http = http(addresses);
   return z.strictObject({
     name: StepName,
     when: z.unknown().meta({ type: "object" }).optional(),
@@ -60,8 +61,8 @@ const step = (allowPrivateTargets: boolean) => {
   });
 };
 
-export const sagaBody = (allowPrivateTargets: boolean) => {
-  const Step = step(allowPrivateTargets);
+export const sagaBody = (addresses: AddressPolicy) => {
+  const Step = step(addresses);
   const Parallel = z.strictObject({ parallel: z.array(z.array(Step).min(1)).min(2).max(20) });
   return z.strictObject({
     steps: z.array(z.union([Parallel, Step])).min(1),

@@ -1,4 +1,5 @@
 /** Sagas: their definitions. A change makes a new version; instances that run keep theirs. */
+import { PUBLIC_ONLY } from "../../src/core/deliver/target-url.ts";
 import { isJsonObject, type Json, stringifyJson } from "../../src/core/json.ts";
 import { SAGA_DOC_BYTES_MAX } from "../../src/core/limits.ts";
 import { hasSagaShape, sagaFaults } from "../../src/core/saga/check.ts";
@@ -10,14 +11,12 @@ import { stored } from "./schemas.ts";
 
 export const sagaOperations: readonly Operation[] = resourceOperations<unknown>({
   kind: "saga",
-  body: ({ allowPrivateTargets }) => sagaBody(allowPrivateTargets),
-  answer: stored(sagaBody(true).shape).meta({ id: "Saga" }),
-  async faults(sent, { app }) {
+  body: ({ addresses }) => sagaBody(addresses),
+  answer: stored(sagaBody(PUBLIC_ONLY).shape).meta({ id: "Saga" }),
+  async faults(sent, { app, addresses }) {
     // What the schema refuses has no shape to be checked: it names the faults by itself.
     if (!hasSagaShape(sent)) return [];
-    const isShaped = sagaBody(app.config.allowPrivateTargets).safeParse(
-      withoutReadOnly(sent),
-    ).success;
+    const isShaped = sagaBody(addresses).safeParse(withoutReadOnly(sent)).success;
     if (!isShaped) return [];
     const bytes = app.deliver.text.encode(stringifyJson(sent)).length;
     if (bytes > SAGA_DOC_BYTES_MAX) {

@@ -1,12 +1,19 @@
 /** Targets: where deliveries go. */
 
 import * as z from "zod";
+import type { App } from "../../src/compose.ts";
+import {
+  type AddressPolicy,
+  PUBLIC_ONLY,
+  refusedAddress,
+} from "../../src/core/deliver/target-url.ts";
 import { type Json, parseJsonDocument } from "../../src/core/json.ts";
+import type { Fault } from "../../src/core/problem.ts";
 import type { TargetBody } from "../../src/core/resources.ts";
 import { storeTarget } from "../../src/core/resources.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { announce, written } from "./change.ts";
-import { type Call, notFound, type Operation, operation } from "./operation.ts";
+import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { resourceOperations } from "./resource.ts";
 import { sentMember } from "./rules.ts";
 import { Count, Slug, stored, Time } from "./schemas.ts";
@@ -18,7 +25,7 @@ const disabled = z.object({ reason: z.string(), at: Time }).optional();
 const Target = z
   .discriminatedUnion("kind", [
     stored({
-      ...httpTargetBody(true).shape,
+      ...httpTargetBody(PUBLIC_ONLY).shape,
       secrets: z.object({ count: Count }),
       sealedHeaders: z
         .array(z.string())
@@ -33,9 +40,11 @@ const Target = z
 const crud = resourceOperations<TargetBody>({
   kind: "target",
   answer: Target,
-  body: ({ allowPrivateTargets }) => targetBody(allowPrivateTargets),
+  body: ({ addresses }) => targetBody(addresses),
 
-  async faults(sent, { stores, params }) {
+  async faults(sent, { app, addresses, stores, params }) {
+    const url = sentMember(sent, "url");
+    if (typeof url === "string") return addressFaults(url, addresses, app);
     const saga = sentMember(sent, "saga");
     if (sentMember(sent, "kind") !== "saga" || typeof saga !== "string") return [];
     if ((await stores.config.resource(params.tenant ?? "", "saga", saga)) !== null) return [];
@@ -77,6 +86,20 @@ const crud = resourceOperations<TargetBody>({
     };
   },
 });
+
+/** What the name in an address stands for, where names are looked up; how it is written is the schema's to judge. */
+async function addressFaults(url: string, addresses: AddressPolicy, app: App): Promise<Fault[]> {
+  if (!URL.canParse(url) || refusedAddress(new URL(url), addresses) !== null) return [];
+  const verdict = await app.guard.check(url);
+  if (verdict.kind === "allowed") return [];
+  const { detail } = verdict;
+  if (verdict.kind === "unknown") {
+    const text = `Nothing was saved: ${detail}.`;
+    throw new Refusal({ slug: "unavailable", detail: text, retryAfterMs: 5_000 });
+  }
+  const code = verdict.kind === "refused" ? "target-refused" : "target-unresolved";
+  return [{ pointer: "/url", code, detail }];
+}
 
 /** Lets the parked deliveries of an open target go out; answers how many. */
 async function release({ app: { deliver }, params, defer }: Call<unknown, undefined>) {

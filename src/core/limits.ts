@@ -59,6 +59,14 @@ export const OUTBOX_RESEND_MS = 120_000;
 /** One attempt, unless the target says otherwise (Standard Webhooks: 15 to 30 s). */
 export const ATTEMPT_TIMEOUT_MS_DEFAULT = 15_000;
 export const ATTEMPT_TIMEOUT_MS_MAX = 30_000;
+/** Both lookups of a name together; resolvers answer in some ten. What is late was not found out. */
+export const DNS_TIMEOUT_MS = 2_000;
+/** What was found out about a name is believed for this long at most, however long its records say. */
+export const DNS_TTL_SECONDS_MAX = 60;
+/** Names of which one isolate remembers what it found out. */
+export const DNS_NAMES_MAX = 1_000;
+/** Of a resolver's answer: as much as the longest DNS message; a longer one is not whole. */
+export const DNS_ANSWER_BYTES_MAX = 65_536;
 /** A claim's lease: six times an attempt, as SQS advises for visibility. */
 export const LEASE_SECONDS = 90;
 /** Work stops this long before the lease ends, so that a late settle is not refused. */
