@@ -1,7 +1,7 @@
 /** One instance of a saga over a journal in memory: started, watched, commanded, and hours that pass. */
 import type { CommandKind } from "../../src/core/saga/commands.ts";
 import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
-import type { SagaDirectory } from "../../src/ports/saga.ts";
+import type { SagaDirectory, SagaStart } from "../../src/ports/saga.ts";
 import { createFakeClock, idle } from "../support/fake-clock.ts";
 import { createMemorySagas } from "../support/memory-sagas.ts";
 import { createMemoryLog } from "../support/memory-system.ts";
@@ -32,11 +32,15 @@ export function createSagaWorld(index: Partial<SagaDirectory> = {}) {
   return {
     ...{ clock, log, transport, sagas, journal },
 
-    async start(steps: readonly NodeDoc[], more: Partial<SagaDoc> = {}) {
+    async start(
+      steps: readonly NodeDoc[],
+      more: Partial<SagaDoc> = {},
+      input: SagaStart["input"] = { n: 1 },
+    ) {
       const doc = { steps, ...more };
       const started = await sagas.start({
         ...{ id: ID, tenant: "acme", saga: "order", version: 1, key: "k", correlationId: "c" },
-        ...{ doc, input: { n: 1 }, startedAtMs: clock.nowMs() },
+        ...{ doc, input, startedAtMs: clock.nowMs() },
       });
       await idle();
       return started;

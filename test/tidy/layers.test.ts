@@ -58,7 +58,7 @@ const LAYERS: readonly Layer[] = [
 ];
 
 /** The demo signs as a sender does, with the SDK that senders use. */
-const EXCEPTIONS: readonly string[] = ["src/local/demo.ts standardwebhooks"];
+const EXCEPTIONS: readonly string[] = ["src/local/demo-webhooks.ts standardwebhooks"];
 
 const files = filesIn(...WORKER_FOLDERS);
 
