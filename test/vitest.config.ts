@@ -25,7 +25,10 @@ export default defineConfig({
           maxWorkers: 2,
           // Properties have many runs, and machines are busy: how long is no finding.
           testTimeout: 60_000,
-          include: ["test/{core,flows,simulation,tidy}/**/*.test.ts", "test/crash/verdict.test.ts"],
+          include: [
+            "test/{core,flows,simulation,tidy}/**/*.test.ts",
+            "test/crash/**/verdict.test.ts",
+          ],
         },
       },
       {
@@ -52,7 +55,7 @@ export default defineConfig({
         root,
         test: {
           name: "worker",
-          include: ["test/worker/**/*.test.ts", "test/crash/crash.test.ts"],
+          include: ["test/worker/**/*.test.ts", "test/crash/**/crash.test.ts"],
           globalSetup: ["test/support/build-worker.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
