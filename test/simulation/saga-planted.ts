@@ -43,4 +43,22 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
     'case "request": {\n      const { startOrder } = instance.steps[entry.step] ?? FRESH;',
     'case "request": {\n      if (entry.rendered !== undefined && atMs % 2 === 0) return instance;\n      const { startOrder } = instance.steps[entry.step] ?? FRESH;',
   ),
+  bug(
+    "a step in doubt is undone without being settled",
+    PLAN,
+    'const isUndone = step.settle === "tombstone" && step.compensate !== null;',
+    "const isUndone = step.compensate !== null;",
+  ),
+  bug(
+    "an answer needs no token",
+    FOLD,
+    "return entry.token === step.token ? answered(step, entry) : step;",
+    "return answered(step, entry);",
+  ),
+  bug(
+    "no alarm stands behind a drive",
+    DRIVER,
+    "const isWatched = armedMs !== null && armedMs >= nowMs + SAGA_WATCHDOG_MS / 2;",
+    "const isWatched = true;",
+  ),
 ];
