@@ -28,8 +28,7 @@ for (const [net, bits] of V6_RANGES) privateRanges.addSubnet(net, bits, "ipv6");
 const LITERALS = { ...PUBLIC_ONLY, allowLiterals: true };
 
 const isRefused = (host: string): boolean => isRefusedUrl(`https://${host}/in`);
-const isRefusedUrl = (text: string): boolean =>
-  refusedAddress(URL.parse(text), LITERALS) !== null;
+const isRefusedUrl = (text: string): boolean => refusedAddress(URL.parse(text), LITERALS) !== null;
 
 it("a private address is refused in any spelling, whatever stands around it", () => {
   fc.assert(fc.property(urlAround(privateHost), isRefusedUrl), { numRuns: 2_000 });
