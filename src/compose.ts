@@ -8,6 +8,7 @@ import { createSession } from "./adapters/d1/session.ts";
 import { createTenantStore } from "./adapters/d1/tenant-store.ts";
 import { defer } from "./adapters/defer.ts";
 import { createResolver } from "./adapters/dns-resolver.ts";
+import { createGates } from "./adapters/gates.ts";
 import { createTransport } from "./adapters/http-transport.ts";
 import { createLimiter } from "./adapters/limiter.ts";
 import { createOutbox } from "./adapters/outbox.ts";
@@ -25,9 +26,9 @@ import type { SagaPorts } from "./flows/advance-saga.ts";
 import { createDirectory } from "./flows/directory.ts";
 import { createCommits } from "./flows/enqueue.ts";
 import { createAddressGuard } from "./flows/guard-address.ts";
-import { createSlowTargets } from "./flows/late-attempts.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
 import { createProbe } from "./flows/probe.ts";
+import { createReceivers } from "./flows/receivers.ts";
 import type { SlicePorts } from "./flows/replay-slice.ts";
 import type { AdminStores } from "./ports/admin.ts";
 import type { Clock } from "./ports/clock.ts";
@@ -102,13 +103,14 @@ function composeApp(env: Env, config: Config): App {
           return createRemover(session, createArchiveListing(env.ARCHIVE, platformText, meter));
         },
       },
+      gates: createGates(env.TARGET_GATE, meter),
       ledger: createLedger(session),
       isolate: base32(systemRandom.bytes(5)),
       ledgerProbe: createProbe(systemClock),
       replayers: createReplayers(session, env.REPLAY, meter),
       sagaIndex: createSagaDirectory(session),
       sagas: createSagas(env.SAGA, meter),
-      slowTargets: createSlowTargets(),
+      receivers: createReceivers(),
       transport: createTransport(guard, systemClock),
     },
     async adminStores() {
@@ -166,6 +168,9 @@ export function composeOutbox(env: Env): OutboxParts {
     log: consoleLog,
   };
 }
+
+/** What a gate needs to decide; to let something go it needs a valid configuration. */
+export const gateParts = { clock: systemClock, log: consoleLog, random: systemRandom };
 
 /** What a replay's driver needs while the configuration is bad: nothing of it. */
 export const replayParts = { clock: systemClock, log: consoleLog };

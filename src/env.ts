@@ -1,5 +1,6 @@
 /** Bindings, as wrangler.toml names them, and variables, parsed once; a bad one is named and nothing starts. */
 import * as z from "zod/mini";
+import type { TargetGateRpc } from "./adapters/gates.ts";
 import type { TenantLimiterRpc } from "./adapters/limiter.ts";
 import type { OutboxRpc } from "./adapters/outbox.ts";
 import type { ReplayRpc } from "./adapters/replayers.ts";
@@ -18,6 +19,7 @@ export interface Env {
   readonly OUTBOX_SHARD: DurableObjectNamespace<OutboxRpc>;
   readonly REPLAY: DurableObjectNamespace<ReplayRpc>;
   readonly SAGA: DurableObjectNamespace<SagaRpc>;
+  readonly TARGET_GATE: DurableObjectNamespace<TargetGateRpc>;
   readonly ADMIN_TOKEN?: string;
   readonly ENCRYPTION_KEY?: string;
   readonly ALLOW_PRIVATE_TARGETS?: string;

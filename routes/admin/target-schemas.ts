@@ -71,8 +71,17 @@ export const httpTargetBody = (addresses: AddressPolicy) =>
       .strictObject({
         concurrency: z.number().int().min(1).max(1_000).optional(),
         perSecond: z.number().positive().max(100_000).optional(),
-        adaptive: z.boolean().optional(),
+        perDay: z.number().int().min(1).max(1_000_000_000).optional().describe("By UTC day."),
+        adaptive: z
+          .boolean()
+          .optional()
+          .describe(
+            "`concurrency` is the most that is tried; what the receiver takes is found out.",
+          ),
       })
-      .optional(),
+      .optional()
+      .describe(
+        "What the receiver can take. What is above it waits in the ledger, and goes out at its pace.",
+      ),
     paused: z.boolean().optional(),
   });

@@ -83,10 +83,12 @@ export const CONNECTIONS_PER_TARGET_MAX = 4;
 export const ATTEMPT_AWAITED_MS = 1_000;
 /** Attempts of one target that one isolate has under way without a batch that waits for them. */
 export const LATE_PER_TARGET_MAX = 24;
-/** What finds no room among them is tried again after this time. */
+/** What finds no room among them is parked for so long at least. */
 export const SLOW_TARGET_PAUSE_MS = 5_000;
 /** Of one target when nothing says otherwise: the connections of one invocation. */
 export const GATE_CONCURRENCY_DEFAULT = 6;
+/** Of one whose concurrency is adaptive: the most that is tried. */
+export const ADAPTIVE_MAX_DEFAULT = 50;
 /** Leases of one gate at once: with one slot each, and 200 bytes of state. */
 export const GATE_LEASES_MAX = 256;
 /** A slot is free again by then whatever became of its holder: as long as a claim's lease. */
@@ -99,6 +101,13 @@ export const GATE_ATTEMPT_MS_DEFAULT = 500;
 export const GATE_RELEASE_MAX = 200;
 /** What was released has asked by then, or something else goes in its place. */
 export const GATE_RELEASE_MS = 10_000;
+/** A call to a gate that has not answered by then counts as unreachable; its deliveries are parked for so long. */
+export const GATE_TIMEOUT_MS = 1_000;
+export const GATE_UNREACHABLE_MS = 5_000;
+/** Targets with parked deliveries whose gates the sweeper wakes in a pass. */
+export const PARKED_TARGETS_MAX = 100;
+/** What a gate has kept for so long is a dead letter: a person decides. */
+export const PARKED_MS_MAX = 7 * 86_400_000;
 /** The gate looks after what is parked this often while it can move, and no more often than … */
 export const GATE_TICK_MS = 1_000;
 /** … this; an alarm is never set to now. */

@@ -9,7 +9,6 @@ import {
   CONNECTIONS_PER_TARGET_MAX,
   LEASE_MARGIN_MS,
   LEASE_SECONDS,
-  SLOW_TARGET_PAUSE_MS,
 } from "../core/limits.ts";
 import type { QueueName } from "../core/priority.ts";
 import { settleGroupMax } from "../core/settle.ts";
@@ -19,10 +18,11 @@ import { errorText } from "../ports/log.ts";
 import { answerMessages } from "./answer-messages.ts";
 import { type Claimed, claimBatch, type Duty } from "./claim.ts";
 import { decideDelivery, unmatchedResult } from "./decide-delivery.ts";
-import { attempt, type Outgoing, recorded } from "./deliver.ts";
+import { attempt, recorded } from "./deliver.ts";
+import { type GatedDuty, type GateSession, openGates } from "./gate-session.ts";
 import { giveBack, unkeptOf } from "./give-back.ts";
 import { keepSegments } from "./keep-segments.ts";
-import { endsWithin, type LateAttempt, settleLate, targetKey, underWay } from "./late-attempts.ts";
+import { endsWithin, type LateAttempt, settleLate, underWay } from "./late-attempts.ts";
 import {
   backoffSeconds,
   type HeldEvent,
@@ -32,6 +32,7 @@ import {
   retryLater,
 } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
+import { targetKey } from "./receivers.ts";
 import { type Settled, sendAgain } from "./send-again.ts";
 import { createSettler } from "./settle.ts";
 
@@ -87,7 +88,7 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
   const settling: Promise<void>[] = [];
   const delivered = new Set<Promise<void>>();
   const late: LateAttempt[] = [];
-  const immediate: { duty: Duty; outgoing: Outgoing }[] = [];
+  const immediate: GatedDuty[] = [];
   for (const duty of claimed.duties) {
     const decided = decideDelivery(duty, role, tenants);
     if (decided.kind === "attempt") immediate.push({ duty, outgoing: decided.outgoing });
@@ -97,37 +98,34 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     settling.push(settle(event, unmatchedResult(event.record), false));
   }
 
+  const gates = await openGates(immediate, ports);
   let open = immediate.length;
-  /** Of a receiver that is slow no more are begun than there is room for. */
-  const waitForRoom = (duty: Duty): void => {
+  const park = (gated: GatedDuty): void => {
     open -= 1;
-    const result = recorded(duty, "pending", "its target answers slowly");
-    settling.push(settle(duty.held, { ...result, dueInMs: SLOW_TARGET_PAUSE_MS }, open === 0));
+    settling.push(settle(gated.duty.held, gates.parked(gated), open === 0));
   };
   const unbegun = await mapWithin(
     immediate,
     { total: CONNECTIONS_MAX, perKey: CONNECTIONS_PER_TARGET_MAX },
-    ({ duty }) => targetKey(duty),
-    async ({ duty, outgoing }, letGo) => {
+    ({ duty }) => gates.keyOf(duty),
+    async (gated, letGo) => {
       await settler.room(delivered);
-      const key = targetKey(duty);
+      const { duty, outgoing } = gated;
       const { timeoutMs } = outgoing.target;
       if (ports.clock.nowMs() + timeoutMs > deadlineMs) {
         open -= 1;
         retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
         return;
       }
-      if (!ports.slowTargets.hasRoom(key)) return waitForRoom(duty);
-      const begunAtMs = ports.clock.nowMs();
-      const made = attemptUnlessClosed(duty, outgoing, closed, ports).finally(() =>
-        ports.slowTargets.answered(key, ports.clock.nowMs() - begunAtMs),
-      );
-      const isQuick = await endsWithin(made, ports.slowTargets.patienceMs(key), ports.clock);
+      const key = targetKey(duty);
+      if (!ports.receivers.hasRoom(key) || !gates.mayBegin(duty)) return park(gated);
+      const made = begin(gated, gates, closed, ports);
+      const isQuick = await endsWithin(made, ports.receivers.patienceMs(key), ports.clock);
       const isLeft = !isQuick && (duty.claimedBy === "row" || (await keptOf(duty.held)));
       const result = isLeft ? null : await made;
       open -= 1;
       if (isLeft) {
-        const ended = ports.slowTargets.began(key);
+        const ended = ports.receivers.began(key);
         late.push({ duty, made });
         if (duty.claimedBy === "event") {
           settling.push(settle(duty.held, underWay(duty, timeoutMs), open === 0));
@@ -135,17 +133,16 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
         letGo();
         await made;
         ended();
-        return;
-      }
-      if (result === null) tryAgainLater(duty.held.open);
+      } else if (result === null) tryAgainLater(duty.held.open);
       else {
         const coming = settle(duty.held, result, open === 0);
         delivered.add(coming);
         void coming.finally(() => delivered.delete(coming));
       }
     },
+    { of: gates.limitOf, timer: (ms) => ports.clock.timer(ms) },
   );
-  for (const { duty } of unbegun) waitForRoom(duty);
+  for (const gated of unbegun) park(gated);
   await Promise.all([...settling, ...delivered]);
 
   const unwritten = await settler.finish(claimed.duplicates);
@@ -163,6 +160,7 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     if (isGivenBack) tryAgainLater(open);
     else retryLater(open, LEASE_SECONDS + 1);
   }
+  ports.defer(gates.close());
   for (const each of late) {
     const isWritten = writtenKeys.has(keyOf(each.duty)) || each.duty.claimedBy === "row";
     ports.defer(settleLate(each, isWritten, claimed.token, ports));
@@ -176,16 +174,21 @@ const GIVEN_BACK_RETRY_SECONDS = 1;
 const tryAgainLater = (open: OpenMessage): void =>
   retryLater(open, backoffSeconds(open.message.attempts));
 
-/** Null when no attempt could be made. */
-async function attemptUnlessClosed(
-  duty: Duty,
-  outgoing: Outgoing,
+/** One attempt, of which its gate and the isolate hear; null when none could be made. Never rejects. */
+async function begin(
+  gated: GatedDuty,
+  gates: GateSession,
   closed: Set<string>,
   ports: DeliverPorts,
 ): Promise<DeliveryResult | null> {
+  const { duty, outgoing } = gated;
   const key = targetKey(duty);
   if (closed.has(key)) return recorded(duty, "parked", "target disabled");
+  const begunAtMs = ports.clock.nowMs();
+  const answered = gates.begin(gated);
   const attempted = await attempt(duty, outgoing, ports);
+  answered(attempted?.answer ?? null);
+  ports.receivers.answered(key, ports.clock.nowMs() - begunAtMs);
   if (attempted?.targetGone && !closed.has(key)) {
     closed.add(key);
     await disable(duty, ports);

@@ -3,6 +3,7 @@ import type { Text } from "../core/crypto.ts";
 import type { Archive } from "../ports/archive.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { Deletions } from "../ports/deletions.ts";
+import type { Gates } from "../ports/gates.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import type { Limiter } from "../ports/limiter.ts";
 import type { Log } from "../ports/log.ts";
@@ -14,8 +15,8 @@ import type { SagaDirectory, Sagas } from "../ports/saga.ts";
 import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Directory } from "./directory.ts";
-import type { SlowTargets } from "./late-attempts.ts";
 import type { Probe } from "./probe.ts";
+import type { Receivers } from "./receivers.ts";
 
 export interface DeliverPorts {
   /** Names this isolate: the tokens of its claims begin with it. */
@@ -27,6 +28,7 @@ export interface DeliverPorts {
   defer(work: Promise<void>): void;
   readonly deletions: Deletions;
   readonly directory: Directory;
+  readonly gates: Gates;
   readonly ledger: Ledger;
   /** Of this isolate. */
   readonly ledgerProbe: Probe;
@@ -36,11 +38,11 @@ export interface DeliverPorts {
   readonly outbox: Outbox;
   readonly queues: Queues;
   readonly random: Random;
+  /** Of this isolate. */
+  readonly receivers: Receivers;
   readonly replayers: Replayers;
   readonly sagaIndex: SagaDirectory;
   readonly sagas: Sagas;
-  /** Of this isolate. */
-  readonly slowTargets: SlowTargets;
   readonly text: Text;
   readonly transport: Transport;
 }

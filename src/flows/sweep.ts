@@ -5,6 +5,8 @@
 import {
   DELETIONS_MAX,
   OPENINGS_MAX,
+  PARKED_MS_MAX,
+  PARKED_TARGETS_MAX,
   REPLAY_SWEEP_PAGE,
   SAGA_NEVER_BEGUN_MS,
   SAGA_SWEEP_PAGE,
@@ -23,6 +25,8 @@ export interface Swept extends Readonly<Revived> {
   readonly relayed: number;
   /** Parked deliveries whose target was opened or deleted, and whose release was not finished. */
   readonly released: number;
+  /** Deliveries that a gate had kept for too long: dead letters now. */
+  readonly buried: number;
   /** Instances of sagas that had not woken by themselves. */
   readonly sagas: number;
   /** Replays that had not gone on by themselves. */
@@ -46,6 +50,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     ...{
       relayed: 0,
       released: 0,
+      buried: 0,
       revived: 0,
       unreadable: 0,
       sagas: 0,
@@ -71,6 +76,17 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     for (const { tenant, target } of await ports.ledger.openings(OPENINGS_MAX)) {
       swept.released += await ports.ledger.release(tenant, target);
     }
+  });
+  await part("gates", async () => {
+    const gated = await ports.ledger.parkedTargets(PARKED_TARGETS_MAX);
+    await wakeEach(
+      gated,
+      async (id) => {
+        swept.buried += await ports.ledger.buryParked(id.tenant, id.target, PARKED_MS_MAX);
+        await ports.gates.wake(id);
+      },
+      ports.clock,
+    );
   });
   await part("due", () => revive(scope, swept, ports));
   await part("sagas", () => wakeSagas(scope, swept, ports));

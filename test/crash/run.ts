@@ -46,12 +46,13 @@ async function runSagas(): Promise<readonly string[]> {
 
 function optionsOf<Options extends object>(defaults: Options): Options {
   const entries = Object.entries(defaults) as [string, number][];
-  const { values } = parseArgs({
+  const given = parseArgs({
     options: {
       ...Object.fromEntries(entries.map(([name]) => [name, { type: "string" as const }])),
       sagas: { type: "boolean" },
     },
   });
+  const values: Readonly<Record<string, string | boolean | undefined>> = given.values;
   return Object.fromEntries(
     entries.map(([name, usual]) => [name, countOf(name, values[name], usual)]),
   ) as Options;

@@ -4,9 +4,10 @@ import type { AcceptPorts } from "../../src/flows/accept-event.ts";
 import { createAdmission } from "../../src/flows/admit.ts";
 import { createDirectory, type Directory } from "../../src/flows/directory.ts";
 import { createCommits } from "../../src/flows/enqueue.ts";
-import { createSlowTargets } from "../../src/flows/late-attempts.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
+import { createReceivers } from "../../src/flows/receivers.ts";
+import { releaseParked } from "../../src/flows/release-parked.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
 import type { Invocation } from "./invocation.ts";
 import { createLife, type Life } from "./life.ts";
@@ -14,6 +15,7 @@ import { rememberingCrypto } from "./names.ts";
 import {
   wiredArchive,
   wiredDeletions,
+  wiredGates,
   wiredLedger,
   wiredLimiter,
   wiredOutbox,
@@ -77,7 +79,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
   }
 
   for (let count = 0; count < KEPT_ALIVE; count += 1) start();
-  return {
+  const isolates: Isolates = {
     isClosed: false,
     pick() {
       return this.isClosed ? null : (living[chance.between(0, living.length - 1)] ?? null);
@@ -99,6 +101,16 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
       }
     },
   };
+  stores.gates.releaseBy(async (id, count) => {
+    const isolate = isolates.pick();
+    if (isolate === null) throw new Error("the engine starts again");
+    const life = createLife("gate", scheduler, isolate.life);
+    const invocation: Invocation = {
+      ...{ life, role: "sweep", startedAtMs: scheduler.nowMs(), token: null },
+    };
+    return releaseParked(id, count, isolate.deliver(invocation));
+  });
+  return isolates;
 
   function createIsolate(stores: Stores, life: Life): Isolate {
     const { acceptance } = stores;
@@ -110,8 +122,8 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     );
     const ledgerProbe = createProbe(clock);
     const named = { isolate: `${life.name}-`, log, meter: NO_METER, random: chance };
-    const slowTargets = createSlowTargets();
-    const common = { ...named, clock, directory, ledgerProbe, slowTargets, defer: silence };
+    const receivers = createReceivers();
+    const common = { ...named, clock, directory, ledgerProbe, receivers, defer: silence };
     const pure = { crypto: rememberingCrypto, text: platformText };
     const archive = wiredArchive(stores, life, (key) => stores.removals.storing(life, null, key));
     const limiter = wiredLimiter(stores, life);
@@ -130,6 +142,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
           stores.removals.storing(invocation.life, invocation.startedAtMs, key),
         ),
         deletions: wiredDeletions(stores, invocation.life),
+        gates: wiredGates(stores, invocation.life),
         ledger: wiredLedger(stores, invocation, sweeps?.putOff),
         limiter: wiredLimiter(stores, invocation.life),
         outbox: wiredOutbox(stores, invocation.life),

@@ -6,12 +6,14 @@ import type { AcceptPorts } from "../../src/flows/accept-event.ts";
 import { createAdmission } from "../../src/flows/admit.ts";
 import { createDirectory } from "../../src/flows/directory.ts";
 import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
-import { createSlowTargets } from "../../src/flows/late-attempts.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
+import { createReceivers } from "../../src/flows/receivers.ts";
+import { releaseParked } from "../../src/flows/release-parked.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createMemoryArchive, createMemoryListing, type MemoryArchive } from "./memory-archive.ts";
 import { createMemoryDeletions, type MemoryDeletions } from "./memory-deletions.ts";
+import { createMemoryGates, type MemoryGates } from "./memory-gates.ts";
 import { createMemoryLedger, type MemoryLedger } from "./memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "./memory-limiter.ts";
 import { createMemoryOutbox, type MemoryOutbox } from "./memory-outbox.ts";
@@ -26,6 +28,7 @@ export interface World {
   readonly archive: MemoryArchive;
   readonly clock: FakeClock;
   readonly deletions: MemoryDeletions;
+  readonly gates: MemoryGates;
   readonly ledger: MemoryLedger;
   readonly limiter: MemoryLimiter;
   readonly log: MemoryLog;
@@ -48,8 +51,10 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
   const queues = createMemoryQueues(clock);
   const log = createMemoryLog();
   const transport = createMemoryTransport(() => clock.nowMs());
+  const gates = createMemoryGates(clock, log);
   return {
     archive,
+    gates,
     clock,
     deletions: createMemoryDeletions(
       clock,
@@ -91,10 +96,11 @@ export function createIsolate(
     replayers: { overdue: async () => [], wake: async () => {} },
     random: createSeededRandom(options.seed ?? 1),
     sagaIndex: world.sagas.index,
-    slowTargets: createSlowTargets(),
+    receivers: createReceivers(),
     text: platformText,
     ...options.broken,
   };
+  world.gates.releaseBy((id, count) => releaseParked(id, count, deliver));
   return {
     deliver,
     accept: {

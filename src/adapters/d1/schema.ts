@@ -124,6 +124,15 @@ const deliveriesIn = (slot: Slot) =>
       index(`deliveries_${slot}_open`)
         .on(table.tenant, table.state, table.receivedAt)
         .where(sql`state IN ('retrying', 'parked', 'dead')`),
+      // What a gate has parked, the most urgent and oldest first.
+      index(`deliveries_${slot}_parked`)
+        .on(
+          table.tenant,
+          table.target,
+          sql`CASE priority WHEN 'critical' THEN 0 WHEN 'normal' THEN 1 WHEN 'bulk' THEN 2 ELSE 3 END`,
+          table.receivedAt,
+        )
+        .where(sql`state = 'parked' AND due_at IS NOT NULL`),
       index(`deliveries_${slot}_replay`).on(table.replay).where(sql`replay IS NOT NULL`),
       index(`deliveries_${slot}_job`).on(table.job).where(sql`job IS NOT NULL`),
     ],
