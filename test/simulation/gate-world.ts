@@ -99,7 +99,7 @@ export function work<Item>(given: Work<Item>, gate: HeldGate, agenda: Agenda): R
   function tell(isDone: boolean): void {
     const durationMs = outcomes.ok === 0 ? null : totalMs / outcomes.ok;
     gate.report({
-      ...{ lease, generation: grant.generation, sent, retryAfterMs, isDone },
+      ...{ lease, sent, retryAfterMs, isDone },
       ...{ outcomes: { ...outcomes, durationMs }, allowedPerMinute: null },
     });
     sent = { fresh: 0, retries: 0 };
@@ -159,7 +159,7 @@ export function work<Item>(given: Work<Item>, gate: HeldGate, agenda: Agenda): R
 
   const tellWish = (ms: number): void =>
     gate.report({
-      ...{ lease, generation: grant.generation, sent: { fresh: 0, retries: 0 }, isDone: false },
+      ...{ lease, sent: { fresh: 0, retries: 0 }, isDone: false },
       ...{ retryAfterMs: ms, allowedPerMinute: null },
       outcomes: {
         ...{ ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0 },

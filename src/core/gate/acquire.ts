@@ -28,7 +28,6 @@ export interface Grant extends Turns {
   readonly retries: number;
   /** Every attempt has ended and is reported by then: the slots belong to others. */
   readonly expiresAtMs: number;
-  readonly generation: number;
   readonly isProbe: boolean;
   /** Why the rest may not pass. */
   readonly refused: Refusal | null;
@@ -94,7 +93,7 @@ function grant(
       ...{ kind: "granted", slots, count, retries, firstAtMs, intervalMs: stepMs },
       // What was taken from today's quota does not start tomorrow.
       startByMs: config.perDay === null ? expiresAtMs : Math.min(expiresAtMs, endOfDayMs),
-      ...{ expiresAtMs, generation: lease.generation, isProbe: lease.isProbe, refused },
+      ...{ expiresAtMs, isProbe: lease.isProbe, refused },
     },
   };
 }

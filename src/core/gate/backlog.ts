@@ -6,7 +6,7 @@ import { firstTurnMs, intervalMs, turnsWithin } from "./pace.ts";
 import type { GateConfig, GateState } from "./state.ts";
 import { atTime } from "./upkeep.ts";
 
-/** `count` deliveries of one priority were parked. */
+/** `count` deliveries of one priority were parked, or found to be by the sweeper: a word of it may get lost. */
 export function parked(
   state: GateState,
   { priority, count }: { readonly priority: Priority; readonly count: number },

@@ -33,8 +33,6 @@ export interface Outcomes {
 
 export interface GateReport {
   readonly lease: string;
-  /** As granted. */
-  readonly generation: number;
   /** Since the last report. */
   readonly sent: Counts;
   readonly outcomes: Outcomes;
@@ -90,7 +88,7 @@ function learn(
   const { ok, failed, dropped, timedOut, durationMs } = said.outcomes;
   const { retryTokens, adaptive } = state;
   const flight = {
-    ...{ generation: Math.min(lease.generation, said.generation), slots: lease.slots, ok },
+    ...{ generation: lease.generation, slots: lease.slots, ok },
     ...{ dropped: dropped + timedOut, held: Math.max(lease.held, heldSlots(state)) },
   };
   const calls = callsOf(state, config, lease, said);

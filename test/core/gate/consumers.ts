@@ -76,14 +76,14 @@ export const refusalOf = (answer: ReturnType<typeof ask>) =>
 
 export function tell(
   gate: Held,
-  grant: { readonly lease: string; readonly generation: number },
+  grant: { readonly lease: string },
   outcomes: Partial<Outcomes>,
   more: Partial<GateReport> = {},
 ): void {
   const all = { ...NOTHING, ...outcomes };
   const fresh = all.ok + all.failed + all.dropped + all.timedOut + all.rejected;
   const said: GateReport = {
-    ...{ lease: grant.lease, generation: grant.generation, outcomes: all },
+    ...{ lease: grant.lease, outcomes: all },
     ...{ sent: { fresh, retries: 0 }, retryAfterMs: null, allowedPerMinute: null, isDone: true },
     ...more,
   };

@@ -22,7 +22,7 @@ import {
   whatNext,
 } from "./consumers.ts";
 
-const RUNS = { numRuns: 120 };
+const RUNS = { numRuns: 80 };
 /** Doubles of milliseconds are 0.00024 apart; at 90 a second that is so many starts. */
 const ROUNDING = 1e-4;
 
@@ -179,7 +179,7 @@ function mostAtOnce(attempts: readonly Attempt[]): number {
   return most;
 }
 
-describe("any schedule of consumers", () => {
+describe("any schedule of consumers", { timeout: 30_000 }, () => {
   it("keeps the concurrency at all times, the rate in every window and the quota of every day", () => {
     const refused = new Set<string>();
     let full = 0;

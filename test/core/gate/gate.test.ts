@@ -270,6 +270,16 @@ describe("adaptive concurrency", () => {
     expect(slots(gate)).toBe(1);
   });
 
+  it("goes down again for what a lease sent after it had told of a drop", () => {
+    const gate = held({ ...ADAPTIVE, concurrency: 4 });
+    const grant = granted(ask(gate, { fresh: 6 }));
+    const limit = (): number => gate.state.adaptive.limit;
+    tell(gate, grant, { dropped: 1 }, { isDone: false });
+    const once = limit();
+    tell(gate, grant, { dropped: 1 });
+    expect([once, limit()]).toEqual([4 * 0.85, 4 * 0.85 ** 2]);
+  });
+
   it("does not grow while fewer than half of the slots are used", () => {
     const gate = held(ADAPTIVE);
     for (let times = 0; times < 20; times += 1) tell(gate, granted(ask(gate)), { ok: 1 });
