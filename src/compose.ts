@@ -187,6 +187,7 @@ export async function composeSlices(env: Env): Promise<SlicePorts> {
 export function composeSaga(env: Env): Omit<SagaPorts, "journal" | "defer"> {
   return {
     clock: systemClock,
+    crypto: platformCrypto,
     index: createSagaDirectory(createSession(env.DB, meter)),
     log: consoleLog,
     random: systemRandom,

@@ -21,6 +21,7 @@ import { ruleTestOperations } from "./rule-test.ts";
 import { ruleVersionOperations } from "./rule-versions.ts";
 import { ruleOperations } from "./rules.ts";
 import { run } from "./run.ts";
+import { sagaCommandOperations } from "./saga-commands.ts";
 import { sagaInstanceOperations } from "./saga-instances.ts";
 import { sagaOperations } from "./sagas.ts";
 import { sourceOperations } from "./sources.ts";
@@ -36,6 +37,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...ruleOperations,
   ...sagaOperations,
   ...sagaInstanceOperations,
+  ...sagaCommandOperations,
   ...ruleVersionOperations,
   ...eventSearchOperations,
   ...eventOperations,

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import { isCredentialHeader } from "../../src/core/ingest/headers.ts";
+import { SAGA_COMMAND_ID_CHARACTERS_MAX } from "../../src/core/limits.ts";
 import { COMMANDS } from "../../src/core/saga/commands.ts";
 import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
 import { SAGA_STATUSES } from "../../src/core/saga/instance.ts";
@@ -83,6 +84,13 @@ export const InstanceBody = z.strictObject({
 
 export const CommandBody = z.strictObject({
   reason: Reason,
+  actor: z.string().min(1).max(128).optional().describe("Who decided it, for the journal."),
+  commandId: z
+    .string()
+    .min(1)
+    .max(SAGA_COMMAND_ID_CHARACTERS_MAX)
+    .optional()
+    .describe("Under the same id nothing happens a second time; the answer is the instance."),
   expectedRev: Count.optional().describe("Refused with 409 if the instance has changed since."),
   step: StepName.optional(),
   output: z.unknown().optional(),
@@ -137,8 +145,11 @@ export const InstanceAnswer = z
         at: Time,
         actor: z.object({
           by: z.string(),
+          name: z.string().optional(),
           command: CommandName.optional(),
           reason: z.string().optional(),
+          commandId: z.string().optional(),
+          expectedRev: Count.optional(),
         }),
         entries: z.array(z.looseObject({ kind: z.string(), step: z.string().optional() })),
       }),

@@ -2,26 +2,29 @@
  * One instance of a saga and its driver. Before each request its intent is written down, after it its answer; what
  * follows is planned anew from what is written. So a process may die anywhere, and the next one goes on.
  */
-import type { Text } from "../core/crypto.ts";
+import type { Crypto, Text } from "../core/crypto.ts";
 import {
   LEDGER_TIMEOUT_MS,
   SAGA_INDEX_RETRY_MS,
   SAGA_JOURNAL_ROWS_MAX,
+  SAGA_STARTING_MS,
   SAGA_WATCHDOG_MS,
 } from "../core/limits.ts";
-import { type Command, commanded } from "../core/saga/commands.ts";
+import type { Command } from "../core/saga/commands.ts";
 import { isEnded } from "../core/saga/instance.ts";
 import { plan } from "../core/saga/plan.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import type { CommandAnswer, SagaIndex, SagaJournal, SagaStart, SagaView } from "../ports/saga.ts";
 import type { Transport } from "../ports/transport.ts";
+import { judge } from "./judge-command.ts";
 import { type Known, SagaRecord } from "./saga-record.ts";
 import { createSagaRequests } from "./saga-requests.ts";
 import { summaryOf, viewOf } from "./saga-view.ts";
 
 export interface SagaPorts {
   readonly clock: Clock;
+  readonly crypto: Crypto;
   readonly index: SagaIndex;
   readonly journal: SagaJournal;
   readonly log: Log;
@@ -52,6 +55,9 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
   const requests = createSagaRequests(record, ports);
   let driving: Promise<void> | null = null;
   let armedMs: number | null = null;
+  /** When the index has it looked at; undefined when that is not known. */
+  let indexedMs: number | null | undefined;
+  let telling: Promise<void> = Promise.resolve();
 
   async function arm(atMs: number | null): Promise<void> {
     if (armedMs === atMs && atMs !== null) return;
@@ -70,7 +76,9 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
    */
   async function watch(): Promise<boolean> {
     const nowMs = clock.nowMs();
-    const isWatched = armedMs !== null && armedMs >= nowMs + SAGA_WATCHDOG_MS / 2;
+    // An alarm of a wait of days is no watchdog.
+    const aheadMs = (armedMs ?? nowMs) - nowMs;
+    const isWatched = aheadMs >= SAGA_WATCHDOG_MS / 2 && aheadMs <= SAGA_WATCHDOG_MS;
     if (!isWatched) await arm(nowMs + SAGA_WATCHDOG_MS);
     return !isWatched;
   }
@@ -95,20 +103,42 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
     }
   }
 
+  /** Tells the index how it stands, and when to look at it. False when the index did not answer. */
+  async function tell({ start, instance }: Known, dueAtMs: number | null): Promise<boolean> {
+    const late = () => new Error("the index did not answer in time");
+    const summary = summaryOf(start, instance, record.rows, dueAtMs);
+    indexedMs = undefined;
+    telling = within(ports.index.put(summary), LEDGER_TIMEOUT_MS, clock, late);
+    try {
+      await telling;
+      indexedMs = summary.dueAtMs;
+      return true;
+    } catch (error) {
+      log.warn("saga-not-indexed", { saga: start.id, error: errorText(error) });
+      return false;
+    }
+  }
+
+  /**
+   * Before something is written down that it must wake for, the index knows that it is due: the process may die
+   * right after, and the alarm with it. An index that does not answer holds nothing up.
+   */
+  async function foretell(): Promise<void> {
+    await telling.catch(() => {});
+    const { known } = record;
+    const soonMs = clock.nowMs() + SAGA_STARTING_MS;
+    if (known === null || (typeof indexedMs === "number" && indexedMs <= soonMs)) return;
+    await tell(known, clock.nowMs() + SAGA_WATCHDOG_MS);
+  }
+
   /** Whether it may rest: the index knows how it stands, and the alarm when it goes on. */
   async function rest({ start, instance }: Known, untilMs: number | null): Promise<boolean> {
     record.commit();
     const { rev } = record;
-    const wakesAtMs = isEnded(instance.status) ? null : untilMs;
-    const late = () => new Error("the index did not answer in time");
-    let wakeAtMs = wakesAtMs;
-    try {
-      const put = ports.index.put(summaryOf(start, instance, record.rows, untilMs));
-      await within(put, LEDGER_TIMEOUT_MS, clock, late);
-    } catch (error) {
-      log.warn("saga-not-indexed", { saga: start.id, error: errorText(error) });
+    let wakeAtMs = isEnded(instance.status) ? null : untilMs;
+    if (!(await tell({ start, instance }, untilMs))) {
       const againAtMs = clock.nowMs() + SAGA_INDEX_RETRY_MS;
-      wakeAtMs = Math.min(wakesAtMs ?? againAtMs, againAtMs);
+      wakeAtMs = Math.min(wakeAtMs ?? againAtMs, againAtMs);
     }
     if (record.rev !== rev) return false;
     await arm(wakeAtMs === null ? null : Math.max(wakeAtMs, clock.nowMs() + 1));
@@ -135,6 +165,9 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
     ports.defer(wake());
   }
 
+  const isNews = ({ instance }: Known, event: string): boolean =>
+    !isEnded(instance.status) && !instance.inbox.has(event);
+
   const viewOfKnown = ({ start, instance }: Known): SagaView =>
     viewOf(start, instance, record.rows, requests.live.size);
   const view = (): SagaView | null => (record.known === null ? null : viewOfKnown(record.known));
@@ -152,20 +185,22 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
     async receive(id, event) {
       const { known } = record;
       if (known === null) return false;
-      if (isEnded(known.instance.status) || known.instance.inbox.has(id)) return true;
-      record.append([{ kind: "event", id, event }], { by: "event" });
+      if (!isNews(known, id)) return true;
+      await foretell();
+      if (record.known === null) return false;
+      if (isNews(record.known, id)) record.append([{ kind: "event", id, event }], { by: "event" });
       await setOff();
       return true;
     },
 
     async command(command, expectedRev) {
-      const { known, rev } = record;
-      if (known === null) return { kind: "unknown" };
-      if (expectedRev !== undefined && expectedRev !== rev) return { kind: "rev-differs", rev };
-      const result = commanded(known.instance, command, clock.nowMs());
-      if (!result.ok) return { kind: "refused", isState: result.isState, detail: result.detail };
-      const actor = { by: "operator", command: command.kind, reason: command.reason };
-      record.append(result.entries, actor);
+      const first = judge(record, command, expectedRev, ports);
+      if (first.kind !== "allowed" && first.kind !== "repeated") return first;
+      if (first.kind === "allowed") await foretell();
+      // Meanwhile another may have come.
+      const judged = judge(record, command, expectedRev, ports);
+      if (judged.kind === "allowed") record.append(judged.entries, judged.actor);
+      else if (judged.kind !== "repeated") return judged;
       await setOff();
       return { kind: "done", view: view() as SagaView };
     },

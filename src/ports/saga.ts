@@ -22,8 +22,14 @@ export interface SagaStart {
 export interface Actor {
   /** "system", "event" or "operator". */
   readonly by: string;
+  /** Of an operator, as far as the client says. */
+  readonly name?: string;
   readonly command?: CommandKind;
   readonly reason?: string;
+  readonly commandId?: string;
+  /** Of the whole command: another one may not come under the same id. */
+  readonly commandHash?: string;
+  readonly expectedRev?: number;
 }
 
 /** What one transaction appended. */
@@ -151,6 +157,8 @@ export type CommandAnswer =
   | { readonly kind: "done"; readonly view: SagaView }
   | { readonly kind: "unknown" }
   | { readonly kind: "rev-differs"; readonly rev: number }
+  /** Its id is that of another command, which made the row `rev`. */
+  | { readonly kind: "id-taken"; readonly rev: number }
   | { readonly kind: "refused"; readonly isState: boolean; readonly detail: string };
 
 /** The instances themselves, wherever they are. An unknown id is an instance that was never started. */

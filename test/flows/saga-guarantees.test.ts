@@ -82,6 +82,16 @@ describe("the alarm", () => {
     expect((await world.view()).status).toBe("COMPLETED");
   });
 
+  it("behind a request is near, although the instance was to wake in days", async () => {
+    world.transport.answer = () => new Promise(() => {});
+    const wait = { event: { type: ["paid"] }, timeoutSeconds: 864_000 };
+    await world.start([{ name: "paid", wait }, step("a")]);
+    await world.receive("evt_1", { type: "paid" });
+    await idle();
+    expect(world.paths()).toEqual(["a"]);
+    expect(world.journal().alarmAtMs).toBe(world.clock.nowMs() + SAGA_WATCHDOG_MS);
+  });
+
   it("is set before a request that a pause meanwhile holds back", async () => {
     await world.start([{ name: "wait", delay: { seconds: 60 } }, step("a")]);
     const journal = world.journal();

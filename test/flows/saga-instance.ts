@@ -1,5 +1,5 @@
 /** One instance of a saga over a journal in memory: started, watched, commanded, and hours that pass. */
-import type { CommandKind } from "../../src/core/saga/commands.ts";
+import type { Command, CommandKind } from "../../src/core/saga/commands.ts";
 import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
 import type { SagaDirectory, SagaStart } from "../../src/ports/saga.ts";
 import { createFakeClock, idle } from "../support/fake-clock.ts";
@@ -62,7 +62,7 @@ export function createSagaWorld(index: Partial<SagaDirectory> = {}) {
 
     paths: () => transport.sent.map(({ url }) => new URL(url).pathname.slice(1)),
     receive: (event: string, body: { type: string }) => sagas.receive(ID, event, body),
-    command: (kind: CommandKind, expectedRev?: number) =>
-      sagas.command(ID, { kind, reason: "a test" }, expectedRev),
+    command: (kind: CommandKind, expectedRev?: number, more: Partial<Command> = {}) =>
+      sagas.command(ID, { kind, reason: "a test", ...more }, expectedRev),
   };
 }

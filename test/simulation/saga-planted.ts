@@ -58,7 +58,7 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   bug(
     "no alarm stands behind a drive",
     DRIVER,
-    "const isWatched = armedMs !== null && armedMs >= nowMs + SAGA_WATCHDOG_MS / 2;",
+    "const isWatched = aheadMs >= SAGA_WATCHDOG_MS / 2 && aheadMs <= SAGA_WATCHDOG_MS;",
     "const isWatched = true;",
   ),
 ];

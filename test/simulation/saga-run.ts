@@ -2,7 +2,7 @@
  * One saga in bad weather, by a seed: the real driver over a journal in memory, receivers that honour keys, requests
  * and answers that are lost or late, processes that die, and a person who decides in between.
  */
-import { platformText } from "../../src/adapters/crypto.ts";
+import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import type { Answer } from "../../src/core/deliver/outcome.ts";
 import { COMMANDS, type Command } from "../../src/core/saga/commands.ts";
 import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
@@ -140,7 +140,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
       if (own.isOver) throw new Error("this process has died");
     };
     return createSagaRun({
-      ...{ clock, log: createMemoryLog(), random, text: platformText },
+      ...{ clock, log: createMemoryLog(), random, crypto: platformCrypto, text: platformText },
       transport: { send: (request) => (own.isDying ? new Promise(() => {}) : send(request)) },
       index: {
         begin: index.begin,

@@ -1,5 +1,5 @@
 /** Instances of sagas in memory: the real flow over journals that outlive it, and the index beside them. */
-import { platformText } from "../../src/adapters/crypto.ts";
+import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
 import type { Clock, Random } from "../../src/ports/clock.ts";
 import type { Log } from "../../src/ports/log.ts";
@@ -58,7 +58,7 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     const life = { isOver: false };
     lives.add(life);
     const run = createSagaRun({
-      ...{ clock, index, log, random, transport, text: platformText },
+      ...{ clock, index, log, random, transport, crypto: platformCrypto, text: platformText },
       journal: mortal(journal, life),
       defer(promise) {
         work.add(promise);

@@ -22,6 +22,10 @@ export type CommandKind = (typeof COMMANDS)[number];
 export interface Command {
   readonly kind: CommandKind;
   readonly reason: string;
+  /** The client's name for it: under the same one nothing happens a second time. */
+  readonly id?: string | undefined;
+  /** Who decided it, as far as the client says. */
+  readonly actor?: string | undefined;
   /** The step's name, where the command is about one. */
   readonly step?: string | undefined;
   /** Of override-step, skip-step and signal. */

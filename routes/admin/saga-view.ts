@@ -1,0 +1,43 @@
+/** Instances of sagas as they are shown. */
+import { SAGA_ID } from "../../src/core/ids.ts";
+import type { Json } from "../../src/core/json.ts";
+import type { Actor, SagaSummary, SagaView } from "../../src/ports/saga.ts";
+import { iso, isoOrNull } from "./change.ts";
+import { type Call, notFound } from "./operation.ts";
+
+/** What is no id of an instance has no object that could be asked. */
+export async function requireInstance(
+  app: Call<unknown, unknown>["app"],
+  { tenant, instance = "" }: Call<unknown, unknown>["params"],
+): Promise<SagaView> {
+  const view = SAGA_ID.test(instance) ? await app.deliver.sagas.view(instance) : null;
+  if (view === null || view.tenant !== tenant) throw notFound("saga instance");
+  return view;
+}
+
+export const summaryView = ({ dueAtMs, startedAtMs, updatedAtMs, ...rest }: SagaSummary) => ({
+  ...rest,
+  dueAt: isoOrNull(dueAtMs),
+  startedAt: iso(startedAtMs),
+  updatedAt: iso(updatedAtMs),
+});
+
+const actorView = ({ commandHash, ...shown }: Actor): Json => ({ ...shown });
+
+export function instanceView(view: SagaView): Json {
+  const { startedAtMs, updatedAtMs, deadlineAtMs, steps, journal, ...rest } = view;
+  const nameOf = (step: number): string => steps[step]?.name ?? "";
+  return {
+    ...rest,
+    startedAt: iso(startedAtMs),
+    updatedAt: iso(updatedAtMs),
+    deadlineAt: isoOrNull(deadlineAtMs),
+    steps: steps.map(({ dueAtMs, ...step }) => ({ ...step, dueAt: isoOrNull(dueAtMs) })),
+    journal: journal.map(({ rev, atMs, actor, entries }) => ({
+      ...{ rev, at: iso(atMs), actor: actorView(actor) },
+      entries: entries.map((entry) =>
+        "step" in entry ? { ...entry, step: nameOf(entry.step) } : { ...entry },
+      ) as unknown as Json[],
+    })),
+  };
+}
