@@ -4,6 +4,7 @@ import { platformCrypto, platformText } from "./adapters/crypto.ts";
 import { runningDeletions } from "./adapters/d1/deletions.ts";
 import { createLedger } from "./adapters/d1/ledger.ts";
 import { createSagaDirectory } from "./adapters/d1/saga-index.ts";
+import { createSagaJobs } from "./adapters/d1/saga-jobs.ts";
 import { createSession } from "./adapters/d1/session.ts";
 import { createTenantStore } from "./adapters/d1/tenant-store.ts";
 import { defer } from "./adapters/defer.ts";
@@ -109,6 +110,7 @@ function composeApp(env: Env, config: Config): App {
       ledgerProbe: createProbe(systemClock),
       replayers: createReplayers(session, env.REPLAY, meter),
       sagaIndex: createSagaDirectory(session),
+      sagaJobs: createSagaJobs(session),
       sagas: createSagas(env.SAGA, meter),
       receivers: createReceivers(),
       transport: createTransport(guard, systemClock),

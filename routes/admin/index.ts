@@ -21,6 +21,7 @@ import { ruleTestOperations } from "./rule-test.ts";
 import { ruleVersionOperations } from "./rule-versions.ts";
 import { ruleOperations } from "./rules.ts";
 import { run } from "./run.ts";
+import { sagaBulkOperations } from "./saga-bulk.ts";
 import { sagaCommandOperations } from "./saga-commands.ts";
 import { sagaInstanceOperations } from "./saga-instances.ts";
 import { sagaOperations } from "./sagas.ts";
@@ -38,6 +39,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...sagaOperations,
   ...sagaInstanceOperations,
   ...sagaCommandOperations,
+  ...sagaBulkOperations,
   ...ruleVersionOperations,
   ...eventSearchOperations,
   ...eventOperations,

@@ -49,7 +49,7 @@ export const sagaCommandOperations: readonly Operation[] = [
 ];
 
 /** Numbers as they were sent; no longer than what a step may answer. */
-function outputOf(sent: Json, text: Text): Json | undefined {
+export function outputOf(sent: Json, text: Text): Json | undefined {
   if (!isJsonObject(sent) || !Object.hasOwn(sent, "output")) return undefined;
   const output = sentMember(sent, "output");
   const bytes = text.encode(stringifyJson(output)).length;

@@ -8,11 +8,10 @@ import { unpack } from "../../src/core/saga/text.ts";
 import { startSaga } from "../../src/flows/start-saga.ts";
 import { requireTenant } from "./change.ts";
 import { notFound, type Operation, operation } from "./operation.ts";
-import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
+import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf, TimeQuery } from "./page.ts";
 import { sentMember } from "./rules.ts";
-import { InstanceAnswer, InstanceBody, InstanceSummary } from "./saga-schemas.ts";
-import { instanceView, requireInstance, summaryView } from "./saga-view.ts";
-import { Slug } from "./schemas.ts";
+import { InstanceAnswer, InstanceBody, InstanceQuery, InstanceSummary } from "./saga-schemas.ts";
+import { instanceView, queryOf, requireInstance, summaryView } from "./saga-view.ts";
 
 const PATH = "/admin/tenants/{tenant}/saga-instances";
 
@@ -48,9 +47,11 @@ export const sagaInstanceOperations: readonly Operation[] = [
     path: PATH,
     summary: "Lists instances of sagas, newest first.",
     query: PageQuery.extend({
-      saga: Slug.optional(),
+      ...TimeQuery.shape,
+      ...InstanceQuery,
       status: z.enum([...SAGA_STATUSES, "STARTING"]).optional(),
-      correlationId: z.string().max(256).optional(),
+      paused: z.stringbool({ truthy: ["true"], falsy: ["false"] }).optional(),
+      olderThanSeconds: z.coerce.number().min(0).optional().describe("By when it was started."),
     }),
     responses: { 200: "A page of instances.", 404: "No such tenant." },
     answer: pageOf(InstanceSummary),
@@ -60,7 +61,8 @@ export const sagaInstanceOperations: readonly Operation[] = [
       const position = decodeCursor(query.cursor, ["number", "string"]);
       const after =
         position === null ? null : { startedAtMs: Number(position[0]), id: String(position[1]) };
-      const page = await app.deliver.sagaIndex.list(tenant, query, after, query.limit);
+      const asked = queryOf(query, app.deliver.clock.nowMs());
+      const page = await app.deliver.sagaIndex.list(tenant, asked, after, query.limit);
       const { next } = page;
       const cursor = encodeCursor(next === null ? null : [next.startedAtMs, next.id]);
       return { status: 200, body: pageBody(page.items.map(summaryView), cursor) };

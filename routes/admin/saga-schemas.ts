@@ -3,9 +3,9 @@ import * as z from "zod";
 import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import { isCredentialHeader } from "../../src/core/ingest/headers.ts";
 import { SAGA_COMMAND_ID_CHARACTERS_MAX } from "../../src/core/limits.ts";
-import { COMMANDS } from "../../src/core/saga/commands.ts";
+import { COMMANDS, isOfStep } from "../../src/core/saga/commands.ts";
 import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
-import { SAGA_STATUSES } from "../../src/core/saga/instance.ts";
+import { isEnded, SAGA_STATUSES } from "../../src/core/saga/instance.ts";
 import { Count, HeaderValue, Reason, Slug, Time } from "./schemas.ts";
 import { address, OwnHeaderName, Retry } from "./target-schemas.ts";
 
@@ -82,6 +82,13 @@ export const InstanceBody = z.strictObject({
   correlationId: z.string().min(1).max(256).optional(),
 });
 
+/** By what instances are found, in a list and for a command to many. */
+export const InstanceQuery = {
+  saga: Slug.optional(),
+  step: StepName.optional().describe("That is under way or waited for."),
+  correlationId: z.string().max(256).optional(),
+};
+
 export const CommandBody = z.strictObject({
   reason: Reason,
   actor: z.string().min(1).max(128).optional().describe("Who decided it, for the journal."),
@@ -99,6 +106,38 @@ export const CommandBody = z.strictObject({
 });
 
 export const CommandName = z.enum(COMMANDS);
+
+const OPEN_STATUSES = [...SAGA_STATUSES, "STARTING" as const].filter(
+  (status) => status === "STARTING" || !isEnded(status),
+);
+
+export const BulkBody = CommandBody.omit({ commandId: true, expectedRev: true })
+  .extend({
+    command: CommandName,
+    query: z
+      .strictObject({
+        ...InstanceQuery,
+        status: z.enum(OPEN_STATUSES).optional(),
+        paused: z.boolean().optional(),
+        from: z.iso.datetime({ offset: true }).optional(),
+        to: z.iso.datetime({ offset: true }).optional().describe("Not included."),
+        olderThanSeconds: z.number().min(0).optional(),
+      })
+      .describe("Of the instances that have not ended; {} means all of them."),
+    dryRun: z.boolean().optional().describe("Only counts."),
+    expectedCount: Count.optional().describe("Refused with 409 if there are more or fewer now."),
+  })
+  .refine(({ command, step }) => step !== undefined || !isOfStep(command), {
+    error: "this command is about one step",
+    path: ["step"],
+  });
+
+export const BulkCount = z.object({
+  dryRun: z.literal(true),
+  count: Count,
+  complete: z.boolean().describe("False: there are more, too many for one command."),
+  instances: z.array(z.string()).describe("The newest of them."),
+});
 
 const Common = {
   id: z.string(),

@@ -1,9 +1,27 @@
 /** Instances of sagas as they are shown. */
 import { SAGA_ID } from "../../src/core/ids.ts";
 import type { Json } from "../../src/core/json.ts";
-import type { Actor, SagaSummary, SagaView } from "../../src/ports/saga.ts";
+import type { Actor, SagaQuery, SagaSummary, SagaView } from "../../src/ports/saga.ts";
 import { iso, isoOrNull } from "./change.ts";
 import { type Call, notFound } from "./operation.ts";
+import { rangeOf } from "./page.ts";
+
+interface AskedQuery extends Omit<SagaQuery, "fromMs" | "toMs" | "isOpen"> {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly olderThanSeconds?: number | undefined;
+}
+
+/** Times of a query, from and to, and an age that both must be beyond. */
+export function queryOf(asked: AskedQuery, nowMs: number): SagaQuery {
+  const { saga, status, step, correlationId, paused, olderThanSeconds } = asked;
+  const { fromMs, toMs } = rangeOf(asked);
+  const beforeMs = olderThanSeconds === undefined ? toMs : nowMs - olderThanSeconds * 1_000;
+  return {
+    ...{ saga, status, step, correlationId, paused, fromMs },
+    toMs: Math.floor(Math.min(toMs, beforeMs)),
+  };
+}
 
 /** What is no id of an instance has no object that could be asked. */
 export async function requireInstance(

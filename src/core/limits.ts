@@ -295,6 +295,17 @@ export const SAGA_STARTING_MS = 60_000;
 export const SAGA_CORRELATED_MAX = 100;
 /** Instances that one sweep looks at. */
 export const SAGA_SWEEP_PAGE = 100;
+/** Instances that one command to many may reach: more want a narrower query, so that a person sees what is meant. */
+export const SAGA_BULK_MAX = 10_000;
+/** Ids that a preview of it names. */
+export const SAGA_BULK_NAMED_MAX = 20;
+/** Jobs that one pass works on; pages, a call to an object per instance, within a Worker's 1,000 subrequests. */
+export const SAGA_JOBS_MAX = 1;
+export const SAGA_JOB_PAGE = 50;
+export const SAGA_JOB_PAGES_MAX = 10;
+/** Reasons that a job tells apart, and the instances that each one names. */
+export const SAGA_REFUSALS_MAX = 20;
+export const SAGA_REFUSED_NAMED_MAX = 10;
 /** What is in the index and never began is forgotten after this time: nobody is told of it any more. */
 export const SAGA_NEVER_BEGUN_MS = 86_400_000;
 

@@ -12,6 +12,7 @@ import type { Outbox } from "../ports/outbox.ts";
 import type { Queues } from "../ports/queues.ts";
 import type { Replayers } from "../ports/replays.ts";
 import type { SagaDirectory, Sagas } from "../ports/saga.ts";
+import type { SagaJobs } from "../ports/saga-jobs.ts";
 import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Directory } from "./directory.ts";
@@ -42,6 +43,7 @@ export interface DeliverPorts {
   readonly receivers: Receivers;
   readonly replayers: Replayers;
   readonly sagaIndex: SagaDirectory;
+  readonly sagaJobs: SagaJobs;
   readonly sagas: Sagas;
   readonly text: Text;
   readonly transport: Transport;

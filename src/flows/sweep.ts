@@ -8,6 +8,7 @@ import {
   PARKED_MS_MAX,
   PARKED_TARGETS_MAX,
   REPLAY_SWEEP_PAGE,
+  SAGA_JOBS_MAX,
   SAGA_NEVER_BEGUN_MS,
   SAGA_SWEEP_PAGE,
   SWEEP_GRACE_MS,
@@ -29,6 +30,8 @@ export interface Swept extends Readonly<Revived> {
   readonly buried: number;
   /** Instances of sagas that had not woken by themselves. */
   readonly sagas: number;
+  /** Instances of sagas that had their turn in a command to many. */
+  readonly commanded: number;
   /** Replays that had not gone on by themselves. */
   readonly replays: number;
   /** Rows of an expired generation that went, and those kept because something is still owed. */
@@ -54,6 +57,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
       revived: 0,
       unreadable: 0,
       sagas: 0,
+      commanded: 0,
       replays: 0,
       dropped: 0,
       carried: 0,
@@ -113,6 +117,14 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     const { removeTenants } = await import("./delete-tenant.ts");
     const { removed, complete } = await removeTenants(deletions, scope === "all-due", ports);
     swept.removed = removed;
+    if (!complete) swept.complete = false;
+  });
+  await part("saga-jobs", async () => {
+    const jobs = await ports.sagaJobs.running(SAGA_JOBS_MAX);
+    if (jobs.length === 0) return;
+    const { commandSagas } = await import("./command-sagas.ts");
+    const { commanded, complete } = await commandSagas(jobs, ports);
+    swept.commanded = commanded;
     if (!complete) swept.complete = false;
   });
   const { complete, ...counts } = swept;

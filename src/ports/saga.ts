@@ -120,6 +120,14 @@ export interface SagaQuery {
   readonly saga?: string | undefined;
   readonly status?: string | undefined;
   readonly correlationId?: string | undefined;
+  /** That is under way or waited for. */
+  readonly step?: string | undefined;
+  readonly paused?: boolean | undefined;
+  /** Started from then on; started before. */
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+  /** Only those that have not ended. */
+  readonly isOpen?: boolean | undefined;
 }
 
 /** Where a list goes on; instances are in the order of their start, the newest first. */
@@ -135,6 +143,8 @@ export interface SagaDirectory extends SagaIndex {
     after: SagaPosition | null,
     count: number,
   ): Promise<{ readonly items: readonly SagaSummary[]; readonly next: SagaPosition | null }>;
+  /** How many there are; no further than to `countMax`. */
+  count(tenant: string, query: SagaQuery, countMax: number): Promise<number>;
   /** Instances that should have woken by themselves before `beforeMs`. */
   overdue(
     beforeMs: number,

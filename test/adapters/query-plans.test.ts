@@ -17,6 +17,7 @@ import * as removals from "../../src/adapters/d1/remover.ts";
 import * as replays from "../../src/adapters/d1/replays.ts";
 import * as versionStatements from "../../src/adapters/d1/rule-versions.ts";
 import * as sagas from "../../src/adapters/d1/saga-index.ts";
+import * as sagaJobs from "../../src/adapters/d1/saga-jobs.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
 import { acrossSlots, deliveriesOf, duplicatesOf, eventsOf } from "../../src/adapters/d1/slots.ts";
 import * as claims from "../../src/adapters/d1/statements.ts";
@@ -67,7 +68,7 @@ function scansOf(sql: string, plan: readonly string[]): string[] {
 
 const MODULES = {
   ...{ audits, claims, config, deletions, expiry, jobStatements, owed, parked, queries, redrives },
-  ...{ removals, replays, replayers, sagas, versionStatements },
+  ...{ removals, replays, replayers, sagaJobs, sagas, versionStatements },
 };
 
 /** By name; those that there are for each slot with its number. */

@@ -9,6 +9,7 @@ import { createProbe } from "../../src/flows/probe.ts";
 import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
+import { createMemorySagaJobs } from "../support/memory-saga-jobs.ts";
 import type { Invocation } from "./invocation.ts";
 import { createLife, type Life } from "./life.ts";
 import { rememberingCrypto } from "./names.ts";
@@ -149,6 +150,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         queues: wiredQueues(stores, invocation.life, sweeps?.offered),
         replayers: { overdue: async () => [], wake: async () => {} },
         sagaIndex: stores.sagas.index,
+        sagaJobs: createMemorySagaJobs(),
         sagas: stores.sagas,
         transport: wiredTransport(stores, invocation),
       }),

@@ -18,6 +18,7 @@ import { createMemoryLedger, type MemoryLedger } from "./memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "./memory-limiter.ts";
 import { createMemoryOutbox, type MemoryOutbox } from "./memory-outbox.ts";
 import { createMemoryQueues, type MemoryQueues } from "./memory-queues.ts";
+import { createMemorySagaJobs, type MemorySagaJobs } from "./memory-saga-jobs.ts";
 import { createMemorySagas, type MemorySagas } from "./memory-sagas.ts";
 import { createMemoryLog, createSeededRandom, type MemoryLog } from "./memory-system.ts";
 import { createMemoryTenants, type MemoryTenants } from "./memory-tenants.ts";
@@ -34,6 +35,7 @@ export interface World {
   readonly log: MemoryLog;
   readonly outbox: MemoryOutbox;
   readonly queues: MemoryQueues;
+  readonly sagaJobs: MemorySagaJobs;
   readonly sagas: MemorySagas;
   readonly tenants: MemoryTenants;
   readonly transport: MemoryTransport;
@@ -67,6 +69,7 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
     log,
     outbox: createMemoryOutbox(clock, queues, platformText, log),
     queues,
+    sagaJobs: createMemorySagaJobs(),
     sagas: createMemorySagas({ clock, log, transport }),
     tenants,
     transport,

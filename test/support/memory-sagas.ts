@@ -1,5 +1,6 @@
 /** Instances of sagas in memory: the real flow over journals that outlive it, and the index beside them. */
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
+import { isEnded } from "../../src/core/saga/instance.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
 import type { Clock, Random } from "../../src/ports/clock.ts";
 import type { Log } from "../../src/ports/log.ts";
@@ -7,6 +8,7 @@ import type {
   JournalRow,
   SagaDirectory,
   SagaJournal,
+  SagaQuery,
   SagaStart,
   SagaSummary,
   Sagas,
@@ -153,6 +155,17 @@ export function createMemoryJournal(): MemoryJournal {
   return journal;
 }
 
+const matches = (each: SagaSummary, tenant: string, query: SagaQuery): boolean =>
+  each.tenant === tenant &&
+  each.saga === (query.saga ?? each.saga) &&
+  each.status === (query.status ?? each.status) &&
+  each.step === (query.step ?? each.step) &&
+  each.paused === (query.paused ?? each.paused) &&
+  each.correlationId === (query.correlationId ?? each.correlationId) &&
+  each.startedAtMs >= (query.fromMs ?? 0) &&
+  each.startedAtMs < (query.toMs ?? Number.MAX_SAFE_INTEGER) &&
+  !(query.isOpen === true && each.status !== "STARTING" && isEnded(each.status));
+
 export function createMemorySagaIndex(summaries = new Map<string, SagaSummary>()): SagaDirectory {
   return {
     async begin(summary) {
@@ -173,17 +186,18 @@ export function createMemorySagaIndex(summaries = new Map<string, SagaSummary>()
       const all = [...summaries.values()]
         .filter(
           (each) =>
-            each.tenant === tenant &&
-            each.saga === (query.saga ?? each.saga) &&
-            each.status === (query.status ?? each.status) &&
-            each.correlationId === (query.correlationId ?? each.correlationId) &&
-            (after === null || position(each) < position(after)),
+            matches(each, tenant, query) && (after === null || position(each) < position(after)),
         )
         .sort((a, b) => (position(a) < position(b) ? 1 : -1));
       const items = all.slice(0, count);
       const last = all.length > count ? items.at(-1) : undefined;
       return { items, next: last === undefined ? null : last };
     },
+    count: async (tenant, query, countMax) =>
+      Math.min(
+        countMax,
+        [...summaries.values()].filter((each) => matches(each, tenant, query)).length,
+      ),
     overdue: async (beforeMs, count) =>
       [...summaries.values()]
         .filter(({ dueAtMs }) => dueAtMs !== null && dueAtMs < beforeMs)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SAGA_OUTPUT_BYTES_MAX } from "../../src/core/limits.ts";
 import { type Router, startRouter } from "../support/router.ts";
 import { startOrder } from "../support/saga-shop.ts";
+import { eventually } from "../support/wait.ts";
 
 let router: Router;
 
@@ -55,5 +56,79 @@ describe("a command", () => {
     expect(await pointersOf({ commandId: "", actor: "" })).toEqual(["/actor", "/commandId"]);
     expect(await pointersOf({ output: "x".repeat(SAGA_OUTPUT_BYTES_MAX) })).toEqual(["/output"]);
     expect((await saga.command("override-step", { step: "none", output: 1 })).status).toBe(422);
+  });
+});
+
+describe("one command for many instances", () => {
+  const tenant = "tenants/many";
+  const instances = `${tenant}/saga-instances`;
+  const bulk = (body: object) =>
+    router.admin.request("POST", `${instances}/bulk`, { reason: "a test", ...body });
+
+  beforeAll(async () => {
+    const saga = await startOrder(router, "many", APPROVED, "o-0");
+    for (let at = 1; at <= 3; at += 1) {
+      const input = { data: { orderId: `o-${at}` } };
+      await router.admin.post(`${saga.path}/sagas/order/instances`, { input, key: `k-${at}` });
+    }
+    await eventually(
+      () => router.admin.get(`${instances}?step=big&status=RUNNING`),
+      ({ body }) => body.items.length === 4,
+    );
+  });
+
+  it("is counted first, then carried out on each of them, and its job tells how far it is", async () => {
+    const query = { saga: "order", step: "big" };
+    const counted = await bulk({ command: "pause", query, dryRun: true });
+    expect(counted).toMatchObject({ status: 200, body: { count: 4, complete: true } });
+    expect(counted.body.instances).toHaveLength(4);
+    const none = await bulk({ command: "pause", query: { ...query, step: "no" }, dryRun: true });
+    expect(none.body).toMatchObject({ count: 0, instances: [] });
+    const begun = await bulk({ command: "pause", query, expectedCount: 4, actor: "ann" });
+    expect(begun).toMatchObject({ status: 202, body: { kind: "command-sagas", total: 4 } });
+    const done = await eventually(
+      () => router.admin.get(`${tenant}/jobs/${begun.body.id}`),
+      ({ body }) => body.state === "done",
+    );
+    expect(done.body).toMatchObject({ finished: 4, percent: 100, refusals: [] });
+    const paused = await eventually(
+      () => router.admin.get(`${instances}?paused=true`),
+      ({ body }) => body.items.length === 4,
+    );
+    const first = await router.admin.get(`${instances}/${paused.body.items[0].id}`);
+    expect(first.body.journal.at(-1).actor).toMatchObject({ command: "pause", name: "ann" });
+    const older = await router.admin.get(`${instances}?olderThanSeconds=3600`);
+    expect(older.body.items).toEqual([]);
+  });
+
+  it("says which did not take it, and why", async () => {
+    const begun = await bulk({ command: "override-step", step: "big", query: {} });
+    const done = await eventually(
+      () => router.admin.get(`${tenant}/jobs/${begun.body.id}`),
+      ({ body }) => body.state === "done",
+    );
+    expect(done.body.refusals).toMatchObject([
+      { count: 4, detail: expect.stringMatching(/output/) },
+    ]);
+  });
+
+  it("is refused when there are not as many as expected, or when it is not whole", async () => {
+    const differs = await bulk({ command: "resume", query: {}, expectedCount: 3 });
+    expect(differs).toMatchObject({ status: 409, body: { count: 4 } });
+    const pointersOf = async (body: object) =>
+      (await bulk(body)).body.errors.map(({ pointer }: { pointer: string }) => pointer);
+    expect(await pointersOf({ command: "pause" })).toEqual(["/query"]);
+    expect(await pointersOf({ command: "retry-step", query: {} })).toEqual(["/step"]);
+    expect(await pointersOf({ command: "explode", query: { status: "COMPLETED" } })).toEqual([
+      ...["/command", "/query/status"],
+    ]);
+    expect(await pointersOf({ command: "pause", query: {}, commandId: "x" })).toEqual([
+      "/commandId",
+    ]);
+    const nowhere = await router.admin.request("POST", "tenants/none/saga-instances/bulk", {
+      ...{ command: "pause", reason: "a test", query: {} },
+    });
+    expect(nowhere.status).toBe(404);
+    expect((await router.admin.request("GET", `${instances}?olderThanSeconds=x`)).status).toBe(400);
   });
 });

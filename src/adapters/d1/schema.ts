@@ -185,7 +185,7 @@ export const jobs = sqliteTable(
   {
     id: text().primaryKey(),
     tenant: text().notNull(),
-    kind: text({ enum: ["redrive", "delete-tenant"] }).notNull(),
+    kind: text({ enum: ["redrive", "delete-tenant", "command-sagas"] }).notNull(),
     query: text().notNull(),
     total: integer().notNull(),
     /** A redrive has nothing left to do itself: the states of its deliveries tell the rest. */
@@ -193,6 +193,8 @@ export const jobs = sqliteTable(
     removed: integer().notNull().default(0),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),
+    /** Of a command for many sagas: how far it is, a JSON object. */
+    progress: text(),
   },
   (table) => [index("jobs_running").on(table.id).where(sql`state = 'running'`)],
 );

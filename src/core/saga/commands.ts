@@ -19,6 +19,11 @@ export const COMMANDS = [
 ] as const;
 export type CommandKind = (typeof COMMANDS)[number];
 
+const OF_THE_WHOLE = new Set<CommandKind>([
+  ...(["pause", "resume", "compensate", "abandon", "extend-deadline"] as const),
+]);
+export const isOfStep = (kind: CommandKind): boolean => !OF_THE_WHOLE.has(kind);
+
 export interface Command {
   readonly kind: CommandKind;
   readonly reason: string;
