@@ -5,7 +5,7 @@ import type { Command } from "../src/core/saga/commands.ts";
 import { pack, unpack } from "../src/core/saga/text.ts";
 import type { Env } from "../src/env.ts";
 import { createSagaRun, type SagaRun } from "../src/flows/advance-saga.ts";
-import type { JournalRow, SagaJournal, SagaStart } from "../src/ports/saga.ts";
+import type { JournalRow, MigrationOrder, SagaJournal, SagaStart } from "../src/ports/saga.ts";
 import { counted, setAlarm } from "./counted.ts";
 
 export class Saga extends DurableObject<Env> {
@@ -35,6 +35,10 @@ export class Saga extends DurableObject<Env> {
 
   async command(command: string, expectedRev: number | undefined): Promise<string> {
     return pack(await this.#run.command(unpack<Command>(command), expectedRev));
+  }
+
+  async migrate(order: string, expectedRev: number | undefined): Promise<string> {
+    return pack(await this.#run.migrate(unpack<MigrationOrder>(order), expectedRev));
   }
 
   receive(eventId: string, event: string): Promise<boolean> {

@@ -107,6 +107,33 @@ export const CommandBody = z.strictObject({
 
 export const CommandName = z.enum(COMMANDS);
 
+const CommandIds = CommandBody.pick({
+  ...{ reason: true, actor: true, commandId: true, expectedRev: true },
+});
+
+export const MigrateBody = CommandIds.extend({
+  toVersion: Count.optional().describe("The present one if left out; no other is kept."),
+  dryRun: z.boolean().optional().describe("Only compares."),
+});
+
+export const Comparison = z
+  .object({
+    dryRun: z.literal(true),
+    rev: Count,
+    fromVersion: Count,
+    toVersion: Count,
+    allowed: z.boolean(),
+    added: z.array(z.string()),
+    removed: z.array(z.string()),
+    changed: z.array(z.object({ step: z.string(), members: z.array(z.string()) })),
+    reordered: z.boolean(),
+    members: z.array(z.string()).describe("Of the saga itself; an instance keeps its own."),
+    faults: z
+      .array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() }))
+      .describe("What stands against it, by its place in the new definition."),
+  })
+  .meta({ id: "SagaComparison" });
+
 const OPEN_STATUSES = [...SAGA_STATUSES, "STARTING" as const].filter(
   (status) => status === "STARTING" || !isEnded(status),
 );
@@ -185,7 +212,7 @@ export const InstanceAnswer = z
         actor: z.object({
           by: z.string(),
           name: z.string().optional(),
-          command: CommandName.optional(),
+          command: z.enum([...COMMANDS, "migrate"]).optional(),
           reason: z.string().optional(),
           commandId: z.string().optional(),
           expectedRev: Count.optional(),

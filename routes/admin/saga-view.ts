@@ -1,7 +1,8 @@
 /** Instances of sagas as they are shown. */
 import { SAGA_ID } from "../../src/core/ids.ts";
 import type { Json } from "../../src/core/json.ts";
-import type { Actor, SagaQuery, SagaSummary, SagaView } from "../../src/ports/saga.ts";
+import type { Entry } from "../../src/core/saga/instance.ts";
+import type { Actor, JournalRow, SagaQuery, SagaSummary, SagaView } from "../../src/ports/saga.ts";
 import { iso, isoOrNull } from "./change.ts";
 import { type Call, notFound } from "./operation.ts";
 import { rangeOf } from "./page.ts";
@@ -44,18 +45,33 @@ const actorView = ({ commandHash, ...shown }: Actor): Json => ({ ...shown });
 
 export function instanceView(view: SagaView): Json {
   const { startedAtMs, updatedAtMs, deadlineAtMs, steps, journal, ...rest } = view;
-  const nameOf = (step: number): string => steps[step]?.name ?? "";
   return {
     ...rest,
     startedAt: iso(startedAtMs),
     updatedAt: iso(updatedAtMs),
     deadlineAt: isoOrNull(deadlineAtMs),
     steps: steps.map(({ dueAtMs, ...step }) => ({ ...step, dueAt: isoOrNull(dueAtMs) })),
-    journal: journal.map(({ rev, atMs, actor, entries }) => ({
-      ...{ rev, at: iso(atMs), actor: actorView(actor) },
-      entries: entries.map((entry) =>
-        "step" in entry ? { ...entry, step: nameOf(entry.step) } : { ...entry },
-      ) as unknown as Json[],
-    })),
+    journal: journalView(
+      journal,
+      steps.map(({ name }) => name),
+    ),
   };
+}
+
+/** Steps by their names: those of a row before a migration by the definition of that time. */
+function journalView(journal: readonly JournalRow[], present: readonly string[]): Json[] {
+  let names = present;
+  const shown = (entry: Entry): object => {
+    if ("step" in entry) return { ...entry, step: names[entry.step] ?? "" };
+    if (entry.kind !== "migrate") return entry;
+    names = entry.was;
+    return { kind: entry.kind, version: entry.version };
+  };
+  return journal
+    .toReversed()
+    .map(({ rev, atMs, actor, entries }) => ({
+      ...{ rev, at: iso(atMs), actor: actorView(actor) },
+      entries: entries.toReversed().map(shown).reverse() as unknown as Json[],
+    }))
+    .reverse();
 }

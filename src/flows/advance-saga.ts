@@ -12,12 +12,21 @@ import {
 } from "../core/limits.ts";
 import type { Command } from "../core/saga/commands.ts";
 import { isEnded } from "../core/saga/instance.ts";
+import { migration } from "../core/saga/migrate.ts";
 import { plan } from "../core/saga/plan.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
-import type { CommandAnswer, SagaIndex, SagaJournal, SagaStart, SagaView } from "../ports/saga.ts";
+import type {
+  CommandAnswer,
+  MigrationAnswer,
+  MigrationOrder,
+  SagaIndex,
+  SagaJournal,
+  SagaStart,
+  SagaView,
+} from "../ports/saga.ts";
 import type { Transport } from "../ports/transport.ts";
-import { judge } from "./judge-command.ts";
+import { type Judged, judge, judgeMigration } from "./judge-command.ts";
 import { type Known, SagaRecord } from "./saga-record.ts";
 import { createSagaRequests } from "./saga-requests.ts";
 import { summaryOf, viewOf } from "./saga-view.ts";
@@ -41,6 +50,7 @@ export interface SagaRun {
   /** Takes an event in, once. False when there is no instance. */
   receive(id: string, event: SagaStart["input"]): Promise<boolean>;
   command(command: Command, expectedRev: number | undefined): Promise<CommandAnswer>;
+  migrate(order: MigrationOrder, expectedRev: number | undefined): Promise<MigrationAnswer>;
   view(): SagaView | null;
   /** Sees that it goes on, without waiting for it. False when there is no instance. */
   nudge(): Promise<boolean>;
@@ -93,8 +103,9 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
         record.note([{ kind: "status", status: "STUCK", reason }]);
       } else if (next.kind === "decide") record.note(next.entries);
       else if (next.kind === "call") {
-        // A person may have paused it meanwhile: what was planned is planned anew.
-        if (!(await watch())) requests.make(next.calls);
+        const { rev } = record;
+        // A person may have paused or migrated it meanwhile: what was planned is planned anew.
+        if (!(await watch()) && record.rev === rev) requests.make(next.calls);
       } else if (requests.live.size > 0) {
         record.commit();
         await watch();
@@ -165,6 +176,18 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
     ports.defer(wake());
   }
 
+  async function carryOut(judged: () => Judged): Promise<CommandAnswer> {
+    const first = judged();
+    if (first.kind !== "allowed" && first.kind !== "repeated") return first;
+    if (first.kind === "allowed") await foretell();
+    // Meanwhile another may have come.
+    const now = judged();
+    if (now.kind === "allowed") record.append(now.entries, now.actor);
+    else if (now.kind !== "repeated") return now;
+    await setOff();
+    return { kind: "done", view: view() as SagaView };
+  }
+
   const isNews = ({ instance }: Known, event: string): boolean =>
     !isEnded(instance.status) && !instance.inbox.has(event);
 
@@ -193,16 +216,19 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
       return true;
     },
 
-    async command(command, expectedRev) {
-      const first = judge(record, command, expectedRev, ports);
-      if (first.kind !== "allowed" && first.kind !== "repeated") return first;
-      if (first.kind === "allowed") await foretell();
-      // Meanwhile another may have come.
-      const judged = judge(record, command, expectedRev, ports);
-      if (judged.kind === "allowed") record.append(judged.entries, judged.actor);
-      else if (judged.kind !== "repeated") return judged;
-      await setOff();
-      return { kind: "done", view: view() as SagaView };
+    command: (command, expectedRev) => carryOut(() => judge(record, command, expectedRev, ports)),
+
+    async migrate(order, expectedRev) {
+      const { known, rev } = record;
+      if (known === null) return { kind: "unknown" };
+      if (!order.dryRun) {
+        return carryOut(() =>
+          judgeMigration(record, order, expectedRev, requests.live.size, ports),
+        );
+      }
+      const { start, instance } = known;
+      const compared = migration(instance, start.doc, order.doc);
+      return { kind: "compared", ...compared, rev, version: start.version };
     },
 
     view,

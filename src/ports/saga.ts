@@ -1,8 +1,10 @@
 /** What one instance of a saga is kept in, and where it can be found. */
 import type { Json } from "../core/json.ts";
+import type { Fault } from "../core/problem.ts";
 import type { Command, CommandKind } from "../core/saga/commands.ts";
 import type { SagaDoc } from "../core/saga/definition.ts";
 import type { Entry, Instance, SagaStatus } from "../core/saga/instance.ts";
+import type { Migration } from "../core/saga/migrate.ts";
 
 /** The first row of a journal: all that an instance needs from outside. */
 export interface SagaStart {
@@ -24,7 +26,7 @@ export interface Actor {
   readonly by: string;
   /** Of an operator, as far as the client says. */
   readonly name?: string;
-  readonly command?: CommandKind;
+  readonly command?: CommandKind | "migrate";
   readonly reason?: string;
   readonly commandId?: string;
   /** Of the whole command: another one may not come under the same id. */
@@ -169,13 +171,35 @@ export type CommandAnswer =
   | { readonly kind: "rev-differs"; readonly rev: number }
   /** Its id is that of another command, which made the row `rev`. */
   | { readonly kind: "id-taken"; readonly rev: number }
-  | { readonly kind: "refused"; readonly isState: boolean; readonly detail: string };
+  | {
+      readonly kind: "refused";
+      readonly isState: boolean;
+      readonly detail: string;
+      readonly faults?: readonly Fault[];
+    };
+
+/** Another definition for an instance that runs. */
+export interface MigrationOrder extends Pick<Command, "id" | "actor" | "reason"> {
+  readonly version: number;
+  readonly doc: SagaDoc;
+  /** Only tells what is different, and what stands against it. */
+  readonly dryRun: boolean;
+}
+
+export type MigrationAnswer =
+  | CommandAnswer
+  | (Migration & { readonly kind: "compared"; readonly rev: number; readonly version: number });
 
 /** The instances themselves, wherever they are. An unknown id is an instance that was never started. */
 export interface Sagas {
   start(start: SagaStart): Promise<{ readonly created: boolean; readonly view: SagaView }>;
   view(id: string): Promise<SagaView | null>;
   command(id: string, command: Command, expectedRev: number | undefined): Promise<CommandAnswer>;
+  migrate(
+    id: string,
+    order: MigrationOrder,
+    expectedRev: number | undefined,
+  ): Promise<MigrationAnswer>;
   /** Takes an event in, once; false when there is no such instance. */
   receive(id: string, eventId: string, event: Json): Promise<boolean>;
   /** Lets it go on if there is something to do; false when there is no such instance. */

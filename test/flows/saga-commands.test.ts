@@ -1,9 +1,12 @@
 /** What a person asks of an instance: once under its id, written down with who and why, and never lost. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { LEDGER_TIMEOUT_MS, SWEEP_GRACE_MS } from "../../src/core/limits.ts";
+import type { NodeDoc, SagaDoc } from "../../src/core/saga/definition.ts";
 import { sweep } from "../../src/flows/sweep.ts";
+import type { MigrationOrder } from "../../src/ports/saga.ts";
 import { idle } from "../support/fake-clock.ts";
 import { createIsolate, createWorld } from "../support/memory-router.ts";
+import { response } from "../support/memory-transport.ts";
 import { createSagaWorld, type SagaWorld, step } from "./saga-instance.ts";
 
 const WAIT = { name: "wait", wait: { event: { type: ["paid"] }, timeoutSeconds: 864_000 } };
@@ -132,5 +135,75 @@ describe("an index that does not answer", () => {
     const before = world.sagas.summaries.get("sga_1");
     await world.command("resume");
     expect(world.sagas.summaries.get("sga_1")).toBe(before);
+  });
+});
+
+describe("a migration", () => {
+  const doc = (...steps: NodeDoc[]) => ({ steps });
+  const migrate = (to: SagaDoc, more: Partial<MigrationOrder> = {}, expectedRev?: number) =>
+    world.sagas.migrate(
+      "sga_1",
+      { version: 2, doc: to, dryRun: false, reason: "mended", ...more },
+      expectedRev,
+    );
+
+  it("has the instance go on by the new definition, also in the next process", async () => {
+    const done = await migrate(doc(WAIT, step("b")), { id: "m-1", actor: "ann" });
+    expect(done).toMatchObject({ kind: "done", view: { version: 2, steps: [{}, { name: "b" }] } });
+    expect((await migrate(doc(WAIT, step("b")), { id: "m-1", actor: "ann" })).kind).toBe("done");
+    expect((await migrate(doc(WAIT), { id: "m-1" })).kind).toBe("id-taken");
+    world.sagas.evict();
+    await world.receive("evt_1", { type: "paid" });
+    await idle();
+    expect(world.paths()).toEqual(["b"]);
+    const { status, version, journal } = await world.view();
+    expect({ status, version }).toEqual({ status: "COMPLETED", version: 2 });
+    expect(journal.find(({ actor }) => actor.command === "migrate")).toMatchObject({
+      actor: { by: "operator", name: "ann", reason: "mended", commandId: "m-1" },
+    });
+    expect(world.sagas.summaries.get("sga_1")?.version).toBe(2);
+  });
+
+  it("only compares when it is a dry run", async () => {
+    const { rev } = await world.view();
+    const compared = await migrate(doc(step("b")), { dryRun: true });
+    expect(compared).toMatchObject({
+      ...{
+        kind: "compared",
+        rev,
+        version: 1,
+        difference: { added: ["b"], removed: ["wait", "a"] },
+      },
+      faults: [{ code: "reached-removed" }],
+    });
+    expect((await world.view()).rev).toBe(rev);
+  });
+
+  it("of what has been reached is refused, and every fault is named", async () => {
+    const answer = await migrate(doc(step("new"), step("a")));
+    expect(answer).toMatchObject({ kind: "refused", isState: true });
+    expect(answer).toMatchObject({ faults: [{ code: "reached-removed" }] });
+    expect(await migrate(doc(WAIT), {}, 99)).toMatchObject({ kind: "rev-differs" });
+    expect(await migrate(doc(WAIT), { version: 1 })).toMatchObject({ kind: "refused" });
+  });
+
+  it("waits for the requests that are under way: their answers count for the old steps", async () => {
+    let answer = (): void => {};
+    world.transport.answer = () =>
+      new Promise((resolve) => {
+        answer = () => resolve(response(200));
+      });
+    await world.receive("evt_1", { type: "paid" });
+    await idle();
+    const to = doc(WAIT, step("a"), step("b"));
+    expect(await migrate(to)).toMatchObject({
+      ...{ kind: "refused", detail: expect.stringMatching(/under way/) },
+    });
+    await world.command("pause");
+    answer();
+    await idle();
+    expect((await migrate(to)).kind).toBe("done");
+    await world.command("abandon");
+    expect((await migrate(to, { version: 3 })).kind).toBe("refused");
   });
 });

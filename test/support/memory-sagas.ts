@@ -78,6 +78,7 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     start: (start) => runOf(start.id).start(start),
     view: async (id) => (journals.has(id) ? runOf(id).view() : null),
     command: (id, command, expectedRev) => runOf(id).command(command, expectedRev),
+    migrate: (id, order, expectedRev) => runOf(id).migrate(order, expectedRev),
     receive: (id, eventId, event) => runOf(id).receive(eventId, event),
     wake: async (id) => (journals.has(id) ? runOf(id).nudge() : false),
     async erase(id) {

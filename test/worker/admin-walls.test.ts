@@ -134,6 +134,7 @@ function bodyFor({ path }: Documented): unknown {
     saga: { steps: [{ name: "a", delay: { seconds: 60 } }] },
     instances: { input: {} },
     "{command}": { reason: "a look" },
+    migrate: { reason: "a look" },
     bulk: { command: "pause", reason: "a look", query: {} },
   };
   return bodies[path.split("/").at(-1) ?? ""] ?? bodies[namesIn(path)[1] ?? ""];

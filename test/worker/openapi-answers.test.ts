@@ -96,6 +96,7 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
     { input: { data: { id: 1 } }, key: "another", correlationId: "c" },
     { input: null },
   ],
+  [`post ${TENANT}/saga-instances/{instance}/migrate`]: [{ reason: "tested", dryRun: true }],
   [`post ${TENANT}/saga-instances/bulk`]: [
     { command: "pause", reason: "tested", query: {}, dryRun: true },
     { command: "resume", reason: "tested", query: { olderThanSeconds: 0, status: "STUCK" } },

@@ -1,5 +1,6 @@
 /** What a person may ask of an instance: which entries that means, or why it cannot be done now. */
 import type { Json } from "../json.ts";
+import type { Fault } from "../problem.ts";
 import { type Direction, type Entry, type Instance, isEnded, type StepState } from "./instance.ts";
 import { mayCompensate } from "./plan.ts";
 
@@ -44,7 +45,12 @@ export interface Command {
 export type Commanded =
   | { readonly ok: true; readonly entries: readonly Entry[] }
   /** `isState` tells a state that may change from a request that can never be right. */
-  | { readonly ok: false; readonly isState: boolean; readonly detail: string };
+  | {
+      readonly ok: false;
+      readonly isState: boolean;
+      readonly detail: string;
+      readonly faults?: readonly Fault[];
+    };
 
 const refuse = (detail: string): Commanded => ({ ok: false, isState: true, detail });
 const malformed = (detail: string): Commanded => ({ ok: false, isState: false, detail });
