@@ -24,6 +24,7 @@ import { run } from "./run.ts";
 import { sagaBulkOperations } from "./saga-bulk.ts";
 import { sagaCommandOperations } from "./saga-commands.ts";
 import { sagaInstanceOperations } from "./saga-instances.ts";
+import { sagaTestOperations } from "./saga-test.ts";
 import { sagaOperations } from "./sagas.ts";
 import { sourceOperations } from "./sources.ts";
 import { targetOperations } from "./targets.ts";
@@ -36,6 +37,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...ruleTestOperations,
   ...rulePreviewOperations,
   ...ruleOperations,
+  ...sagaTestOperations,
   ...sagaOperations,
   ...sagaInstanceOperations,
   ...sagaCommandOperations,

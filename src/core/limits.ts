@@ -295,6 +295,11 @@ export const SAGA_STARTING_MS = 60_000;
 export const SAGA_CORRELATED_MAX = 100;
 /** Instances that one sweep looks at. */
 export const SAGA_SWEEP_PAGE = 100;
+/** Turns of a dry run: a saga of 200 steps with ten attempts each has fewer; what it answers, in characters. */
+export const SAGA_TEST_TURNS_MAX = 5_000;
+export const SAGA_TEST_CHARACTERS_MAX = 2_000_000;
+/** Answers written down for one step; events, and commands. */
+export const SAGA_TEST_MOCKS_MAX = 100;
 /** Instances that one command to many may reach: more want a narrower query, so that a person sees what is meant. */
 export const SAGA_BULK_MAX = 10_000;
 /** Ids that a preview of it names. */

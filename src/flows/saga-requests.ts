@@ -4,9 +4,9 @@ import { parseJsonDocument } from "../core/json.ts";
 import { SAGA_OUTPUT_BYTES_MAX } from "../core/limits.ts";
 import { answerEntry, keyOf, outcomeOf } from "../core/saga/answer.ts";
 import type { ActionStep } from "../core/saga/definition.ts";
-import type { Entry, Outcome, RenderedRequest } from "../core/saga/instance.ts";
+import type { Outcome, RenderedRequest } from "../core/saga/instance.ts";
 import type { Call } from "../core/saga/plan.ts";
-import { renderRequest } from "../core/saga/request.ts";
+import { intentOf } from "../core/saga/request.ts";
 import { errorText } from "../ports/log.ts";
 import type { SagaPorts } from "./advance-saga.ts";
 import type { Known, SagaRecord } from "./saga-record.ts";
@@ -19,17 +19,6 @@ export interface SagaRequests {
 
 export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRequests {
   const live = new Map<number, Promise<void>>();
-
-  /** A request that cannot be rendered is none: it fails, and nothing is sent. */
-  function intentOf({ instance }: Known, { step, direction }: Call): Entry {
-    const isRendered = (instance.steps[step]?.requests[direction] ?? null) !== null;
-    if (isRendered) return { kind: "request", step, direction };
-    const rendered = renderRequest(instance, { step, direction });
-    if (rendered.ok) return { kind: "request", step, direction, rendered: rendered.request };
-    const { error } = rendered;
-    if (direction === "undo") return { kind: "give-up", step, direction, error };
-    return { kind: "end-wait", step, outcome: { kind: "rejected", error }, event: null };
-  }
 
   async function perform(call: Call): Promise<void> {
     const { step, direction } = call;
@@ -96,7 +85,7 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     make(calls) {
       const { known } = record;
       if (known === null) return;
-      const intents = calls.map((call) => intentOf(known, call));
+      const intents = calls.map((call) => intentOf(known.instance, call));
       record.note(intents);
       record.commit();
       for (const [at, call] of calls.entries()) {

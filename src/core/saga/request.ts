@@ -1,7 +1,7 @@
 /** A step's request with its references replaced; made once for a key. */
 import { type Json, stringifyJson } from "../json.ts";
 import { SAGA_BODY_BYTES_MAX, SAGA_HEAD_CHARACTERS_MAX } from "../limits.ts";
-import type { Instance, RenderedRequest } from "./instance.ts";
+import type { Entry, Instance, RenderedRequest } from "./instance.ts";
 import { type Call, scopeOf } from "./plan.ts";
 import { render } from "./references.ts";
 
@@ -57,4 +57,15 @@ export function renderRequest(instance: Instance, { step, direction }: Call): Re
       body: text,
     },
   };
+}
+
+/** What is written down before a call. One that cannot be rendered is none: it fails, and nothing is sent. */
+export function intentOf(instance: Instance, { step, direction }: Call): Entry {
+  const isRendered = (instance.steps[step]?.requests[direction] ?? null) !== null;
+  if (isRendered) return { kind: "request", step, direction };
+  const rendered = renderRequest(instance, { step, direction });
+  if (rendered.ok) return { kind: "request", step, direction, rendered: rendered.request };
+  const { error } = rendered;
+  if (direction === "undo") return { kind: "give-up", step, direction, error };
+  return { kind: "end-wait", step, outcome: { kind: "rejected", error }, event: null };
 }
