@@ -191,6 +191,22 @@ describe("what is refused", () => {
       "/steps/1/name",
       "/steps/1/when/input",
     ]);
+    const many = Array.from({ length: 201 }, (_, at) => ({
+      ...{ name: `s${at}`, delay: { seconds: 1 } },
+    }));
+    const circle = ["b", "a"].map((other, at) => ({
+      name: "ab"[at],
+      action: { http: { ...http, body: `$.steps.${other}.output` } },
+    }));
+    for (const [steps, fault] of [
+      [many, { pointer: "/steps", code: "too-many-steps" }],
+      [circle, { pointer: "/steps/0/action/http/body", code: "unknown-step" }],
+    ] as const) {
+      expect(await put({ steps: [...steps] })).toMatchObject({
+        status: 422,
+        body: { errors: [fault] },
+      });
+    }
     const shape = await put({ steps: [{ name: "a b", action: { http: { url: "nowhere" } } }] });
     expect(shape.status).toBe(422);
     const headers = { Authorization: "Bearer t", "Idempotency-Key": "k", "x-ok": "a\r\nb" };

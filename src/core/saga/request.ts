@@ -3,7 +3,7 @@ import { type Json, stringifyJson } from "../json.ts";
 import { SAGA_BODY_BYTES_MAX, SAGA_HEAD_CHARACTERS_MAX } from "../limits.ts";
 import type { Entry, Instance, RenderedRequest } from "./instance.ts";
 import { type Call, scopeOf } from "./plan.ts";
-import { render } from "./references.ts";
+import { charactersBrought, render } from "./references.ts";
 
 export type RequestRendered =
   | { readonly ok: true; readonly request: RenderedRequest }
@@ -12,6 +12,11 @@ export type RequestRendered =
 /** What `fetch` takes and no participant misreads (RFC 9110 §5.5, without bytes above ASCII). */
 const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
 
+const tooLong = (what: string, characters: number, max: number): RequestRendered => ({
+  ok: false,
+  error: `${what} ${characters} characters; ${max} at most`,
+});
+
 /** Fails where a reference names what is not there; then nothing is sent. */
 export function renderRequest(instance: Instance, { step, direction }: Call): RequestRendered {
   const definition = instance.saga.steps[step];
@@ -19,6 +24,14 @@ export function renderRequest(instance: Instance, { step, direction }: Call): Re
   const http = direction === "action" ? definition.action : definition.compensate;
   if (http === null) return { ok: false, error: "the step has no compensation" };
   const scope = scopeOf(instance);
+  const brought = {
+    body: charactersBrought(http.body ?? null, scope),
+    head: charactersBrought([http.url, http.headers ?? {}], scope),
+  };
+  if (brought.body > SAGA_BODY_BYTES_MAX)
+    return tooLong("the body has", brought.body, SAGA_BODY_BYTES_MAX);
+  if (brought.head > SAGA_HEAD_CHARACTERS_MAX)
+    return tooLong("URL and headers have", brought.head, SAGA_HEAD_CHARACTERS_MAX);
   const url = render(http.url, scope, encodeURIComponent);
   const headers = render(http.headers ?? {}, scope);
   const body = http.body === undefined ? null : render(http.body, scope);
@@ -27,12 +40,8 @@ export function renderRequest(instance: Instance, { step, direction }: Call): Re
     return { ok: false, error: `${failed.missing} is not there` };
   }
   const text = body?.ok === true ? stringifyJson(body.value) : null;
-  if (text !== null && text.length > SAGA_BODY_BYTES_MAX) {
-    return {
-      ok: false,
-      error: `the body has ${text.length} characters; ${SAGA_BODY_BYTES_MAX} at most`,
-    };
-  }
+  if (text !== null && text.length > SAGA_BODY_BYTES_MAX)
+    return tooLong("the body has", text.length, SAGA_BODY_BYTES_MAX);
   const plain = (value: Json): string => (typeof value === "string" ? value : stringifyJson(value));
   const sent = Object.entries((headers.ok ? headers.value : null) ?? {}).map(
     ([name, value]) => [name, plain(value)] as const,
@@ -44,10 +53,8 @@ export function renderRequest(instance: Instance, { step, direction }: Call): Re
     (sum, [name, value]) => sum + name.length + value.length,
     address.length,
   );
-  if (head > SAGA_HEAD_CHARACTERS_MAX) {
-    const error = `URL and headers have ${head} characters; ${SAGA_HEAD_CHARACTERS_MAX} at most`;
-    return { ok: false, error };
-  }
+  if (head > SAGA_HEAD_CHARACTERS_MAX)
+    return tooLong("URL and headers have", head, SAGA_HEAD_CHARACTERS_MAX);
   return {
     ok: true,
     request: {
