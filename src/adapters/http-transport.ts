@@ -4,36 +4,47 @@ import { parseRetryAfter } from "../core/deliver/retry.ts";
 import { ANSWER_BYTES_MAX } from "../core/limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { AddressGuard } from "../ports/guard.ts";
-import type { Transport } from "../ports/transport.ts";
+import type { OutgoingRequest, Transport } from "../ports/transport.ts";
 import { firstText } from "./answer-text.ts";
 
 export function createTransport(guard: AddressGuard, clock: Clock): Transport {
+  async function attempt(request: OutgoingRequest, signal: AbortSignal): Promise<Answer> {
+    const { method = "POST", url, headers, body, answerBytesMax = ANSWER_BYTES_MAX } = request;
+    const verdict = await guard.check(url);
+    if (verdict.kind !== "allowed") {
+      if (!(body instanceof Uint8Array)) await body.stream.cancel().catch(() => {});
+      const kind = verdict.kind === "refused" ? "refused" : "network";
+      return { kind, detail: verdict.detail };
+    }
+    try {
+      const response = await fetch(url, {
+        method,
+        redirect: "manual",
+        headers: Object.fromEntries(headers),
+        body: body instanceof Uint8Array ? someOrNone(body) : fixedLength(body),
+        signal,
+      });
+      return {
+        kind: "response",
+        status: response.status,
+        retryAfterMs: parseRetryAfter(response.headers.get("retry-after"), clock.nowMs()),
+        body: await firstText(response, answerBytesMax),
+      };
+    } catch (error) {
+      if (signal.aborted) return { kind: "timeout" };
+      return { kind: "network", detail: networkDetail(error) };
+    }
+  }
+
   return {
-    async send({ method = "POST", url, headers, body, ...limits }): Promise<Answer> {
-      const signal = AbortSignal.timeout(limits.timeoutMs);
-      const verdict = await guard.check(url);
-      if (verdict.kind !== "allowed") {
-        if (!(body instanceof Uint8Array)) await body.stream.cancel().catch(() => {});
-        const kind = verdict.kind === "refused" ? "refused" : "network";
-        return { kind, detail: verdict.detail };
-      }
+    async send(request) {
+      // The timer of AbortSignal.timeout outlives the answer, and keeps a Durable Object in memory, which is billed.
+      const late = new AbortController();
+      const timer = setTimeout(() => late.abort(), request.timeoutMs);
       try {
-        const response = await fetch(url, {
-          method,
-          redirect: "manual",
-          headers: Object.fromEntries(headers),
-          body: body instanceof Uint8Array ? someOrNone(body) : fixedLength(body),
-          signal,
-        });
-        return {
-          kind: "response",
-          status: response.status,
-          retryAfterMs: parseRetryAfter(response.headers.get("retry-after"), clock.nowMs()),
-          body: await firstText(response, limits.answerBytesMax ?? ANSWER_BYTES_MAX),
-        };
-      } catch (error) {
-        if (signal.aborted) return { kind: "timeout" };
-        return { kind: "network", detail: networkDetail(error) };
+        return await attempt(request, late.signal);
+      } finally {
+        clearTimeout(timer);
       }
     },
   };

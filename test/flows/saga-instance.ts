@@ -10,11 +10,18 @@ import { createMemoryTransport } from "../support/memory-transport.ts";
 export const RETRY = { maxAttempts: 3, initialSeconds: 10, factor: 1, maxSeconds: 10 };
 const ID = "sga_1";
 
-export const step = (name: string, more: Partial<StepDoc> = {}): StepDoc => ({
-  ...{ name, action: { http: { url: `https://x.example/${name}` } }, retry: RETRY },
-  compensate: { http: { url: `https://x.example/un-${name}` }, retry: RETRY },
-  ...more,
-});
+/** Whether the processes of all instances die with every transaction. */
+export const life = { dies: false };
+
+export function step(name: string, more: Partial<StepDoc> = {}): StepDoc {
+  // A request that a death held up counts as an attempt: it may have left, as far as the next process knows.
+  const retry = { ...RETRY, maxAttempts: RETRY.maxAttempts * (life.dies ? 2 : 1) };
+  return {
+    ...{ name, action: { http: { url: `https://x.example/${name}` } }, retry },
+    compensate: { http: { url: `https://x.example/un-${name}` }, retry },
+    ...more,
+  };
+}
 
 export type SagaWorld = ReturnType<typeof createSagaWorld>;
 
@@ -23,7 +30,7 @@ export function createSagaWorld(index: Partial<SagaDirectory> = {}) {
   const clock = createFakeClock();
   const log = createMemoryLog();
   const transport = createMemoryTransport(clock.nowMs);
-  const sagas = createMemorySagas({ clock, log, transport, index });
+  const sagas = createMemorySagas({ clock, log, transport, index, ...life });
   const journal = () => {
     const found = sagas.journals.get(ID);
     if (found === undefined) throw new Error("there is no journal");

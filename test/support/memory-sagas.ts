@@ -1,6 +1,6 @@
 /** Instances of sagas in memory: the real flow over journals that outlive it, and the index beside them. */
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
-import { isEnded } from "../../src/core/saga/instance.ts";
+import { type Entry, isEnded } from "../../src/core/saga/instance.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
 import type { Clock, Random } from "../../src/ports/clock.ts";
 import type { Log } from "../../src/ports/log.ts";
@@ -41,15 +41,27 @@ export interface MemorySagaParts {
   readonly random?: Random;
   /** In place of the index, for failures. */
   readonly index?: Partial<SagaDirectory>;
+  /**
+   * The process dies with every transaction, before a request leaves, and the next one is set off at once. Only a
+   * request whose twin the death before held up goes out, and while one is under way nobody dies.
+   */
+  readonly dies?: boolean;
 }
 
 export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
-  const { clock, log, transport, random = createSeededRandom(1) } = parts;
+  const { clock, log, transport, random = createSeededRandom(1), dies = false } = parts;
   const journals = new Map<string, MemoryJournal>();
   const summaries = new Map<string, SagaSummary>();
   const runs = new Map<string, SagaRun>();
   const work = new Set<Promise<unknown>>();
   const lives = new Set<Life>();
+  const heldUp = new Map<string, ReadonlySet<string>>();
+  /** What the dead complain about is no failure of the living. */
+  const logOf = (life: Life): Log => ({
+    info: (...line) => life.isDying || log.info(...line),
+    warn: (...line) => life.isDying || log.warn(...line),
+    error: (...line) => life.isDying || log.error(...line),
+  });
   const index = { ...createMemorySagaIndex(summaries), ...parts.index };
 
   function runOf(id: string): SagaRun {
@@ -57,11 +69,35 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     if (running !== undefined) return running;
     const journal = journals.get(id) ?? createMemoryJournal();
     journals.set(id, journal);
-    const life = { isOver: false };
+    const life: Life = { isOver: false, isDying: false, heldUp: heldUp.get(id) ?? NOTHING };
     lives.add(life);
+    let underWay = 0;
+    const send: Transport["send"] = async (request) => {
+      if (life.isDying) return { kind: "network", detail: "the process has died" };
+      underWay += 1;
+      try {
+        return await transport.send(request);
+      } finally {
+        underWay -= 1;
+      }
+    };
+    function written(entries: readonly Entry[]): void {
+      const made = new Set(entries.flatMap(requestOf));
+      const isTwin = made.size > 0 && [...made].every((request) => life.heldUp.has(request));
+      heldUp.set(id, isTwin ? NOTHING : made);
+      life.heldUp = NOTHING;
+      if (!dies || isTwin || underWay > 0 || life.isDying) return;
+      life.isDying = true;
+      queueMicrotask(() => {
+        life.isOver = true;
+        if (runs.get(id) === run) runs.delete(id);
+        if (journal.start !== null) void runOf(id).wake();
+      });
+    }
     const run = createSagaRun({
-      ...{ clock, index, log, random, transport, crypto: platformCrypto, text: platformText },
-      journal: mortal(journal, life),
+      ...{ clock, index, log: logOf(life), random, transport: { send } },
+      ...{ crypto: platformCrypto, text: platformText },
+      journal: mortal(journal, life, written),
       defer(promise) {
         work.add(promise);
         void promise.finally(() => work.delete(promise));
@@ -102,10 +138,22 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
 
 interface Life {
   isOver: boolean;
+  /** From a write to the end of its turn, in which an alarm is set but nothing leaves. */
+  isDying: boolean;
+  /** Requests that the life before wrote down and did not make. */
+  heldUp: ReadonlySet<string>;
 }
 
+const NOTHING: ReadonlySet<string> = new Set();
+const requestOf = (entry: Entry): string[] =>
+  entry.kind === "request" ? [`${entry.step} ${entry.direction}`] : [];
+
 /** What a dead process still does reaches no storage. */
-function mortal(journal: MemoryJournal, life: Life): SagaJournal {
+function mortal(
+  journal: MemoryJournal,
+  life: Life,
+  written: (entries: readonly Entry[]) => void,
+): SagaJournal {
   const alive = (): void => {
     if (life.isOver) throw new Error("this process has died");
   };
@@ -114,10 +162,12 @@ function mortal(journal: MemoryJournal, life: Life): SagaJournal {
     begin(start) {
       alive();
       journal.begin(start);
+      written([]);
     },
     append(row) {
       alive();
       journal.append(row);
+      written(row.entries);
     },
     async setAlarm(atMs) {
       alive();

@@ -10,8 +10,8 @@ export interface SagaCrashOptions {
   readonly kills: number;
 }
 
-/** Longer than an answer takes, short enough that what is dropped holds up little. */
-export const TIMEOUT_MS = 1_000;
+/** Longer than an answer takes while all instances wake at once after a kill, and short enough to be waited for. */
+export const TIMEOUT_MS = 3_000;
 /** Between kills, from the moment when the router is back. */
 const PAUSE_MS = { least: 150, most: 1_350 };
 const REFUSED_SHARE = 0.08;
@@ -25,7 +25,7 @@ export const OPTIONAL: StepName = "mail";
 export const PARALLEL: readonly StepName[] = ["authorise", "label"];
 
 /** As many attempts as there can be: a saga that is stuck would be a fault of the run, not of the router. */
-const RETRY = { maxAttempts: 50, initialSeconds: 0.2, factor: 1.5, maxSeconds: 2 };
+const RETRY = { maxAttempts: 50, initialSeconds: 0.2, factor: 2, maxSeconds: 5 };
 
 export function sagaOf(url: string): object {
   const http = (path: string) => ({ http: { url: `${url}/${path}`, body: "$.input.data" } });
