@@ -85,7 +85,7 @@ function createJournal(storage: DurableObjectStorage): SagaJournal {
       };
     },
     begin(start) {
-      sql.exec(JOURNAL);
+      counted(sql, JOURNAL);
       add(0, start);
     },
     append: (row) => add(row.rev, row),

@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createSagas } from "../../src/adapters/sagas.ts";
 import { createMeter } from "../../src/adapters/system.ts";
+import { meter } from "../../src/compose.ts";
 import type { CommandKind } from "../../src/core/saga/commands.ts";
 import type { NodeDoc, StepDoc } from "../../src/core/saga/definition.ts";
 import type { SagaView } from "../../src/ports/saga.ts";
@@ -116,6 +117,15 @@ describe("an object that is aborted in every request", () => {
     }
     await saga.until({ status: "COMPENSATED" });
     expect(participants.effects).toEqual(["a", "b", "un-b", "un-a"]);
+  });
+});
+
+describe("an object", () => {
+  it("writes nine rows for four steps, its table and its alarm included", async () => {
+    const before = meter.read().durable_object_rows_written;
+    const saga = await start([step("a"), step("b"), step("c"), step("d")]);
+    await saga.until({ status: "COMPLETED" });
+    expect(meter.read().durable_object_rows_written - before).toBe(9);
   });
 });
 
