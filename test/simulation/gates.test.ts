@@ -34,10 +34,22 @@ describe("gates of receivers in trouble", () => {
   });
 });
 
+/** All are hunted by `npm run sim -- --gates --planted`; these have the quickest to tell. */
+const HUNTED = [
+  "a turn that passed is made up for",
+  "a quiet target's breaker never opens",
+  "probes go without end",
+  "a failed probe changes nothing",
+  "what is parked is overtaken",
+  "probes are released together",
+];
+
 describe("bugs planted into gates", () => {
   it("are caught", async () => {
     const missed: string[] = [];
-    for (const { name } of PLANTED_IN_GATES) {
+    const hunted = PLANTED_IN_GATES.filter(({ name }) => HUNTED.includes(name));
+    expect(hunted).toHaveLength(HUNTED.length);
+    for (const { name } of hunted) {
       const { violations } = await runGateSeeds(1, GATE_SEEDS_PER_BUG, name);
       if (violations.length === 0) missed.push(name);
     }
