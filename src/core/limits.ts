@@ -59,6 +59,8 @@ export const OUTBOX_RESEND_MS = 120_000;
 /** One attempt, unless the target says otherwise (Standard Webhooks: 15 to 30 s). */
 export const ATTEMPT_TIMEOUT_MS_DEFAULT = 15_000;
 export const ATTEMPT_TIMEOUT_MS_MAX = 30_000;
+/** A receiver is asked for its permission while a person waits for the answer to a PUT. */
+export const HANDSHAKE_TIMEOUT_MS = 5_000;
 /** Both lookups of a name together; resolvers answer in some ten. What is late was not found out. */
 export const DNS_TIMEOUT_MS = 2_000;
 /** What was found out about a name is believed for this long at most, however long its records say. */
