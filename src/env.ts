@@ -22,6 +22,7 @@ export interface Env {
   readonly TARGET_GATE: DurableObjectNamespace<TargetGateRpc>;
   readonly ADMIN_TOKEN?: string;
   readonly ENCRYPTION_KEY?: string;
+  readonly ENCRYPTION_KEYS_OLD?: string;
   readonly ALLOW_PRIVATE_TARGETS?: string;
   readonly ALLOW_IP_TARGETS?: string;
   readonly TARGET_PORTS?: string;
@@ -40,15 +41,20 @@ const listOf = (text: string): string[] =>
     .split(",")
     .map((each) => each.trim())
     .filter((each) => each !== "");
-const list = (each: RegExp, message: string) =>
-  z.string().check(z.refine((text) => listOf(text).every((one) => each.test(one)), message));
+const list = (each: RegExp, message: string, countMin = 0) =>
+  z.string().check(
+    z.refine((text) => {
+      const all = listOf(text);
+      return all.length >= countMin && all.every((one) => each.test(one));
+    }, message),
+  );
 
 /** By what the guard judges an address. */
 const GuardVars = {
   ALLOW_PRIVATE_TARGETS: Flag,
   ALLOW_IP_TARGETS: Flag,
   TARGET_PORTS: z._default(
-    list(PORT, "is not a list of ports with commas between them"),
+    list(PORT, "is not a list of ports with commas between them", 1),
     TARGET_PORTS_DEFAULT.join(),
   ),
   OWN_HOSTS: z._default(
@@ -75,6 +81,17 @@ const Vars = z.object({
   ENCRYPTION_KEY: z
     .string("is missing: 32 random bytes in base64, as a secret")
     .check(z.refine((value) => decodeBase64(value)?.length === 32, "is not 32 bytes in base64")),
+  ENCRYPTION_KEYS_OLD: z._default(
+    z
+      .string()
+      .check(
+        z.refine(
+          (text) => listOf(text).every((key) => decodeBase64(key)?.length === 32),
+          "is not a list of keys of 32 bytes in base64 with commas between them",
+        ),
+      ),
+    "",
+  ),
   ...GuardVars,
   OUTBOX: z._default(
     z.enum(["on-failure", "always"], 'is neither "on-failure" nor "always"'),
@@ -95,6 +112,7 @@ export interface GuardConfig {
 export interface Config {
   readonly adminToken: string;
   readonly encryptionKey: string;
+  readonly encryptionKeysOld: readonly string[];
   readonly guard: GuardConfig;
   readonly outbox: "on-failure" | "always";
   readonly outboxShards: number;
@@ -117,6 +135,7 @@ export function parseConfig(vars: Readonly<Record<string, unknown>>): ParsedConf
     config: {
       adminToken: data.ADMIN_TOKEN,
       encryptionKey: data.ENCRYPTION_KEY,
+      encryptionKeysOld: listOf(data.ENCRYPTION_KEYS_OLD),
       guard: guardConfig(data),
       outbox: data.OUTBOX,
       outboxShards: Number(data.OUTBOX_SHARDS),

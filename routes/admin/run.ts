@@ -129,7 +129,17 @@ const malformed = (detail: string): Refusal => new Refusal({ slug: "malformed-re
 
 /** Members that answers have and a PUT of a changed copy may bring back; they are not the caller's to set. */
 const READ_ONLY = new Set([
-  ...["id", "tenant", "version", "createdAt", "updatedAt", "disabled", "permission", "shadow"],
+  ...[
+    "id",
+    "tenant",
+    "version",
+    "createdAt",
+    "updatedAt",
+    "disabled",
+    "permission",
+    "shadow",
+    "locked",
+  ],
 ]);
 
 function validate(

@@ -44,6 +44,10 @@ const crud = resourceOperations<TargetBody>({
   kind: "target",
   answer: Target,
   body: ({ addresses }) => targetBody(addresses),
+  refusals: {
+    409: "The key of its secrets is missing: they have to be sent as well.",
+    503: "Its name could not be looked up.",
+  },
 
   async faults(sent, { app, addresses, stores, params }) {
     const url = sentMember(sent, "url");
@@ -66,6 +70,11 @@ const crud = resourceOperations<TargetBody>({
     const { doc, secrets } = storeTarget(body);
     if (body.kind === "saga") return { doc: doc as unknown as Json, secrets };
     const stored = await stores.config.resource(params.tenant ?? "", "target", params.target ?? "");
+    // What is left out would be lost: it is there, and cannot be opened.
+    if (stored?.lockedBy != null && (body.secrets === undefined || body.headers === undefined)) {
+      const detail = `Its secrets are sealed under key ${stored.lockedBy}, which is missing: send secrets and headers.`;
+      throw new Refusal({ slug: "conflict", detail });
+    }
     const asked = body.handshake === undefined ? {} : await shakeHands(call, doc, stored);
     return {
       doc: { ...doc, ...asked } as unknown as Json,

@@ -177,6 +177,10 @@ export const DELETIONS_MAX = 20;
 export const REMOVE_PAGE = 1_000;
 /** Such pages in one pass for each tenant; what is left waits for the next. */
 export const REMOVE_PAGES_MAX = 50;
+/** Resources that are sealed anew at once: each may have a megabyte of secrets and headers … */
+export const RESEAL_PAGE = 20;
+/** … and such pages in one pass: with a call to each tenant's limiter within an invocation's 1,000. */
+export const RESEAL_PAGES_MAX = 20;
 /** A consumer that had claimed before a tenant was deleted may store bytes until its lease ends, and some time more. */
 export const DELETION_SETTLES_MS = LEASE_SECONDS * 1_000 + 30_000;
 

@@ -61,6 +61,9 @@ interface Received extends ReceivedRequest {
   readonly receivedAtMs: number;
 }
 
+/** A person has to bring the key. */
+const LOCKED_RETRY_MS = 60_000;
+
 /** Judgements of one request while its configuration keeps changing under it. */
 const JUDGEMENTS_MAX = 4;
 
@@ -93,6 +96,8 @@ type Judged =
 
 async function judge(request: Received, found: Found, ports: JudgePorts): Promise<Judged> {
   const { tenant, source } = found;
+  // No fault of the sender's: what it sends again is taken once the key is there.
+  if (source.isLocked) throw new Retryable("the source's secrets are locked", LOCKED_RETRY_MS);
   const judged = (judgement: Judgement): Judged => ({ kind: "judged", judgement });
 
   // verify
