@@ -1,7 +1,7 @@
 /** Banks of rules, each of one kind, from 5 to 100,000 of them, over city lots; and what was to be reached. */
 
 import { JSON_DEPTH_MAX } from "../../src/core/ingest/limits.ts";
-import { parseJson } from "../../src/core/json.ts";
+import { type Names, parseJson, parseNamedJson } from "../../src/core/json.ts";
 import {
   type ChangingRuleSet,
   compileRules,
@@ -59,7 +59,7 @@ export function measureBanks({ quick }: Pick<Options, "quick">): Measured {
       );
       row.text.set(
         count,
-        rate((at) => set.match(read(textAt(at))).length),
+        rate((at) => set.match(readNamed(textAt(at), set.names)).length),
       );
       if (count > NAIVE_COUNT_MAX) continue;
       const oneByOne = (at: number) =>
@@ -88,6 +88,12 @@ export function measureBanks({ quick }: Pick<Options, "quick">): Measured {
 
 function read(text: string) {
   const parsed = parseJson(text, { depthMax: JSON_DEPTH_MAX });
+  return parsed.ok ? parsed.value : null;
+}
+
+/** As webhooks are read at ingest: what no rule looks at is skipped. */
+function readNamed(text: string, names: Names) {
+  const parsed = parseNamedJson(text, names, { depthMax: JSON_DEPTH_MAX });
   return parsed.ok ? parsed.value : null;
 }
 
@@ -169,7 +175,7 @@ function textOf(
       ["city lots, from text: 1,000 events/s", ...heads],
       [
         ["JSON.parse alone", ...COUNTS.map(() => thousands(parsing))],
-        ["our reading alone", ...COUNTS.map(() => thousands(reading))],
+        ["our reading of all of it", ...COUNTS.map(() => thousands(reading))],
         ...rows.map(({ bank, text }) => [bank.name, ...cells(text, COUNTS)]),
       ],
     ),

@@ -5,6 +5,8 @@ import {
   type Json,
   type JsonObject,
   type JsonScalar,
+  type Names,
+  telltaleOf,
 } from "../../json.ts";
 import { NOWHERE, type Occurrences, type PathTree } from "../path-tree.ts";
 import { stepsOf, type Test } from "../pattern.ts";
@@ -16,11 +18,12 @@ import { Variety } from "./variety.ts";
 const SEARCHED_MAX = 8;
 
 /** Made once and filled anew by every event, so that reading one allocates next to nothing. */
-export class EventNode implements PathTree, Occurrences {
+export class EventNode implements PathTree, Occurrences, Names {
   readonly path: string;
   readonly step: string;
   readonly above: EventNode | undefined;
   readonly next = new Map<string, EventNode>();
+  telltales = 0;
   /** Those of the event at hand; where `inElement` is true, in which elements is not kept. */
   readonly values: JsonScalar[] = [];
   readonly elements = NOWHERE.elements;
@@ -79,6 +82,7 @@ export class EventTree {
     for (const step of stepsOf(path)) {
       const child = node.next.get(step) ?? new EventNode(step, node);
       node.next.set(step, child);
+      node.telltales |= telltaleOf(step);
       node = child;
     }
     node.uses += 1;

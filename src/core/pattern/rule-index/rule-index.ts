@@ -1,5 +1,5 @@
 /** All rules of a tenant by what they wait for; an event tries those only whose values it has. */
-import type { JsonObject, JsonScalar } from "../../json.ts";
+import type { JsonObject, JsonScalar, Names } from "../../json.ts";
 import { matchesValues } from "../match.ts";
 import { type EventValues, readEventValues } from "../path-tree.ts";
 import { type Field, fieldsOf, type Pattern } from "../pattern.ts";
@@ -18,6 +18,10 @@ export class RuleIndex implements Search {
   readonly #reached: Group[] = [];
   /** The event at hand with its array elements, once a rule needs them. */
   #nested: EventValues | undefined;
+
+  get names(): Names {
+    return this.#tree.root;
+  }
 
   set(id: string, pattern: Pattern): void {
     const replaced = this.#rules.get(id);
