@@ -12,7 +12,7 @@ import type { PathTree } from "../path-tree.ts";
 import { type Field, stepsOf, type Test } from "../pattern.ts";
 import { passes } from "../test-value.ts";
 import type { FieldIndex } from "./field-index.ts";
-import { add, type Bits, commonLevel, elementIn, Level, NONE, unite } from "./levels.ts";
+import { add, type Bits, commonLevel, elementIn, has, Level, meet, NONE, unite } from "./levels.ts";
 import { Variety } from "./variety.ts";
 
 /** Through so many values a search is quicker than a set of them is made. */
@@ -115,6 +115,19 @@ export class EventNode implements PathTree, Names {
     }
     this.#passing.set(test, bits);
     return bits;
+  }
+
+  /** The same for few elements, of which one is enough. */
+  somePassesIn(elements: Bits, test: Test): boolean {
+    if (isLookedUp(test) || this.#passing.has(test)) {
+      return meet(this.elementsPassing(test), elements);
+    }
+    for (let at = 0; at < this.values.length; at += 1) {
+      if (!has(elements, this.places[at] ?? 0)) continue;
+      const value = this.values[at];
+      if (value !== undefined && passes(test, value)) return true;
+    }
+    return false;
   }
 
   /** The elements in which any value stands. */

@@ -3,7 +3,6 @@ import type { JsonScalar } from "../../json.ts";
 import type { Test } from "../pattern.ts";
 import { passes } from "../test-value.ts";
 import type { EventNode } from "./event-tree.ts";
-import { meet } from "./levels.ts";
 import type { Reached } from "./reached.ts";
 
 export interface Guard {
@@ -55,7 +54,7 @@ export class Guards {
       const test = this.#tests[at];
       if (test === undefined) return true;
       const elements = reached.elementsFor(node);
-      return elements ? meet(node.elementsPassing(test), elements) : node.somePasses(test);
+      return elements ? node.somePassesIn(elements, test) : node.somePasses(test);
     }
     const unit = this.#units[at] ?? ANY_UNIT;
     for (const value of node.values) {
