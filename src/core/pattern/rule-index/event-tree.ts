@@ -143,15 +143,16 @@ export class EventNode implements PathTree, Names {
     if (this.values.length === 0) this.level = level;
     else if (this.level !== level) this.#mix(level);
     this.values.push(value);
-    this.places.push(this.level === level ? element : elementIn(this.level, level, element));
+    // Of what stands in no element it need not be kept, and mostly that is all.
+    if (this.isInElements) this.places.push(elementIn(this.level, level, element));
   }
 
   forget(): void {
     if (this.isCrowded) this.#passed.clear();
     this.values.length = 0;
-    this.places.length = 0;
     this.#known = undefined;
     if (!this.isInElements && !this.isMixed) return;
+    this.places.length = 0;
     this.level = EVENT;
     this.isMixed = false;
     this.#passing.clear();
