@@ -1,6 +1,6 @@
 /** Batches and the gates of their targets: limits hold, what is above them waits in the ledger, and all goes out. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { BREAKER_CONSECUTIVE_MAX, GATE_UNREACHABLE_MS } from "../../src/core/limits.ts";
+import { BREAKER_ILL_MS_MIN, GATE_UNREACHABLE_MS } from "../../src/core/limits.ts";
 import { QUEUES } from "../../src/core/priority.ts";
 import type { Gate } from "../../src/core/tenant.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
@@ -151,14 +151,26 @@ describe("a receiver in trouble", () => {
     pagerWith(null);
     world.transport.answer = () => response(500);
     await batch(batchOf(1));
-    for (let at = 0; at < 4; at += 1) await batch(batchOf(6, ["pager"], `more-${at}`));
+    for (let at = 0; at < 4; at += 1) {
+      await batch(batchOf(6, ["pager"], `more-${at}`));
+      await world.clock.advance(BREAKER_ILL_MS_MIN / 2);
+    }
     const tried = world.transport.sent.length;
-    expect(tried).toBeLessThanOrEqual(BREAKER_CONSECUTIVE_MAX + 8);
-    await run(25);
+    await run(18);
     expect(world.transport.sent.length).toBe(tried);
     world.transport.answer = () => response(200);
     await run(400);
     expect(states()).toEqual({ delivered: 25 });
+  });
+
+  it("that fails for some seconds only is tried again by each delivery's own pauses", async () => {
+    pagerWith(null);
+    world.transport.answer = () => response(500);
+    for (let at = 0; at < 4; at += 1) await batch(batchOf(6, ["pager"], `b${at}`));
+    expect(world.transport.sent).toHaveLength(24);
+    world.transport.answer = () => response(200);
+    await run(15);
+    expect(states()).toEqual({ delivered: 24 });
   });
 
   it("keeps nobody else waiting", async () => {

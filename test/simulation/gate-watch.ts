@@ -45,6 +45,9 @@ export function createGateWatch(
   const grants = new WeakMap<Grant, Given>();
   let [underWay, fresh, retries, leastLevel] = [0, 0, 0, 0];
   let [failures, probeGrantedMs, probedMs, sickMs, notBeforeMs] = [0, 0, 0, 0, 0];
+  let illSinceMs = 0;
+  /** It has failed often and long enough by what was reported. */
+  let isOpenDue = false;
   /** Probes that succeeded since the breaker was last seen open. */
   let successes = 0;
   let found: string | null = null;
@@ -62,7 +65,7 @@ export function createGateWatch(
 
   function checkGrant({ isProbe }: Grant): void {
     if (agenda.nowMs() < sickMs + at.BREAKER_OPEN_MS) violated("it passes after a failed probe");
-    if (!isProbe && failures >= at.BREAKER_CONSECUTIVE_MAX) {
+    if (!isProbe && isOpenDue) {
       violated(`more is sent after ${failures} failures in a row`);
     }
   }
@@ -123,8 +126,15 @@ export function createGateWatch(
       if (given === undefined || given.atMs < probeGrantedMs || kinds.length === 0) return;
       const bad = kinds.filter((kind) => kind === "failed" || kind === "timedOut").length;
       const isProbe = grant.isProbe;
-      if (kinds.includes("ok") || (isProbe && kinds.includes("rejected"))) failures = 0;
-      else failures += bad;
+      if (kinds.includes("ok") || (isProbe && kinds.includes("rejected"))) {
+        failures = 0;
+        isOpenDue = false;
+      } else if (bad > 0) {
+        if (failures === 0) illSinceMs = agenda.nowMs();
+        failures += bad;
+        const isLong = agenda.nowMs() >= illSinceMs + at.BREAKER_ILL_MS_MIN;
+        isOpenDue ||= isLong && failures >= at.BREAKER_CONSECUTIVE_MAX;
+      }
       if (!isProbe) return;
       if (bad === 0 && !kinds.includes("dropped")) successes += kinds.length;
       // Enough of them have closed it; what one of these probes says later is one call of many.

@@ -7,6 +7,7 @@ import {
   BREAKER_BUCKET_MS,
   BREAKER_CALLS_MIN,
   BREAKER_CONSECUTIVE_MAX,
+  BREAKER_ILL_MS_MIN,
   BREAKER_OPEN_MS,
   BREAKER_OPEN_MS_MAX,
   BREAKER_PROBES_MIN,
@@ -69,8 +70,11 @@ export function judge(
   const sick = buckets.reduce((sum, bucket) => sum + bucket.sick, 0);
   const consecutive = calls.ok > 0 ? 0 : breaker.consecutive + calls.sick;
   const isShare = all >= BREAKER_CALLS_MIN && sick >= all * SICK_SHARE;
-  const next = { ...breaker, buckets, consecutive };
-  const isSick = calls.sick > 0 && (isShare || consecutive >= BREAKER_CONSECUTIVE_MAX);
+  const isIll = consecutive > 0 || (sick > 0 && sick >= all * SICK_SHARE);
+  const illSinceMs = isIll ? (breaker.illSinceMs ?? nowMs) : null;
+  const next = { ...breaker, buckets, consecutive, illSinceMs };
+  const isLong = illSinceMs !== null && nowMs >= illSinceMs + BREAKER_ILL_MS_MIN;
+  const isSick = calls.sick > 0 && isLong && (isShare || consecutive >= BREAKER_CONSECUTIVE_MAX);
   return isSick ? open(next, nowMs, random) : next;
 }
 
@@ -81,7 +85,15 @@ function judgeProbes(breaker: Breaker, calls: Calls, nowMs: number, random: numb
   if (successes < BREAKER_PROBES_MIN) return { ...breaker, successes };
   return {
     ...breaker,
-    ...{ phase: "closed", sinceMs: nowMs, buckets: [], consecutive: 0, inRow: 0, successes: 0 },
+    ...{
+      phase: "closed",
+      sinceMs: nowMs,
+      buckets: [],
+      consecutive: 0,
+      illSinceMs: null,
+      inRow: 0,
+      successes: 0,
+    },
   };
 }
 
@@ -90,7 +102,13 @@ function open(breaker: Breaker, nowMs: number, random: number): Breaker {
   const pauseMs = Math.min(BREAKER_OPEN_MS_MAX / (1 + JITTER), doubled) * (1 + JITTER * random);
   return {
     ...reopen(breaker, nowMs),
-    ...{ buckets: [], consecutive: 0, inRow: breaker.inRow + 1, openMs: Math.ceil(pauseMs) },
+    ...{
+      buckets: [],
+      consecutive: 0,
+      illSinceMs: null,
+      inRow: breaker.inRow + 1,
+      openMs: Math.ceil(pauseMs),
+    },
   };
 }
 

@@ -64,6 +64,8 @@ export interface Breaker {
   }[];
   /** Failures since the last success. */
   readonly consecutive: number;
+  /** Since when it has failed for the most part; null: it does not. */
+  readonly illSinceMs: number | null;
   /** Times it opened, ever; a lease's requests belong to one of them. */
   readonly openings: number;
   /** … and in a row, each twice as long as the one before. */
@@ -123,7 +125,7 @@ export const newGate = (nowMs: number): GateState => ({
   block: { sinceMs: 0, untilMs: 0 },
   allowed: null,
   breaker: {
-    ...{ phase: "closed", buckets: [], consecutive: 0, openings: 0, inRow: 0 },
+    ...{ phase: "closed", buckets: [], consecutive: 0, illSinceMs: null, openings: 0, inRow: 0 },
     ...{ sinceMs: nowMs, openMs: 0, successes: 0 },
   },
   adaptive: { limit: ADAPTIVE_START_MIN, ceiling: null, generation: 0 },

@@ -4,6 +4,7 @@ import { isQuiet, limits } from "../../../src/core/gate/index.ts";
 import * as at from "../../../src/core/limits.ts";
 import {
   ask,
+  EACH_MS,
   FIXED,
   granted,
   held,
@@ -99,7 +100,7 @@ describe("what limits a target", () => {
     const gate = held(FIXED);
     sendEach(gate, 10, { failed: 1 });
     const [found] = limits(gate.state, gate.config, gate.nowMs);
-    expect(found).toMatchObject({ by: "breaker", sinceMs: gate.nowMs - 10 });
+    expect(found).toMatchObject({ by: "breaker", sinceMs: gate.nowMs - EACH_MS });
     expect(found?.detail).toBe("open for the 1. time in a row");
   });
 });

@@ -98,13 +98,16 @@ export const release = (gate: Held, priority: Priority, count: number, isEmpty: 
 
 export const whatNext = (gate: Held) => next(gate.state, gate.config, gate.nowMs);
 
+/** So far apart, ten last longer than a breaker waits at least. */
+export const EACH_MS = 1_200;
+
 /** One attempt after the other until the breaker opens or `times` are over. */
 export function sendEach(gate: Held, times: number, outcomes: Partial<Outcomes>): number {
   for (let sent = 0; sent < times; sent += 1) {
     const answer = ask(gate);
     if (answer.kind === "refused") return sent;
     tell(gate, answer, outcomes);
-    gate.nowMs += 10;
+    gate.nowMs += EACH_MS;
   }
   return times;
 }

@@ -160,10 +160,20 @@ function play(given: GateConfig, visits: readonly Visit[]): Played {
   return played;
 }
 
-const anyVisits = fc.array(visit(fc.constantFrom(...ANSWERS, "ok", "ok")), {
-  maxLength: 60,
-  size: "max",
-});
+const anyVisits = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.array(visit(fc.constantFrom(...ANSWERS, "ok", "ok")), {
+      maxLength: 60,
+      size: "max",
+    }),
+  },
+  fc.array(visit(fc.constantFrom("failed", "timedOut")), {
+    minLength: 40,
+    maxLength: 60,
+    size: "max",
+  }),
+);
 
 function mostAtOnce(attempts: readonly Attempt[]): number {
   const steps = attempts.flatMap(({ fromMs, toMs }) => [

@@ -5,6 +5,7 @@ import { DAY_MS } from "../../../src/core/gate/state.ts";
 import * as at from "../../../src/core/limits.ts";
 import {
   ask,
+  EACH_MS,
   FIXED,
   granted,
   held,
@@ -149,7 +150,7 @@ describe("the breaker", () => {
   it("opens after ten failures in a row however quiet the target, and says until when", () => {
     const gate = held(FIXED);
     expect(sendEach(gate, 50, { failed: 1 })).toBe(10);
-    expect(refusalOf(ask(gate))).toEqual(["breaker", gate.nowMs - 10 + 30_000]);
+    expect(refusalOf(ask(gate))).toEqual(["breaker", gate.nowMs - EACH_MS + 30_000]);
   });
 
   it("opens when half of the last minute's calls failed, and not below", () => {
@@ -157,9 +158,23 @@ describe("the breaker", () => {
     const calls = (ok: number, failed: number): void =>
       tell(gate, granted(ask(gate, { fresh: ok + failed })), { ok, failed });
     calls(11, 9);
+    calls(0, 2);
+    gate.nowMs += at.BREAKER_ILL_MS_MIN;
+    calls(1, 0);
     expect(ask(gate).kind).toBe("granted");
     calls(0, 2);
-    expect(refusalOf(ask(gate))).toEqual(["breaker", NOW_MS + 30_000]);
+    gate.nowMs += at.BREAKER_ILL_MS_MIN;
+    calls(0, 1);
+    expect(refusalOf(ask(gate))).toEqual(["breaker", gate.nowMs + 30_000]);
+  });
+
+  it("is not opened by a receiver that fails for some seconds, however often", () => {
+    const gate = held({ ...FIXED, concurrency: 50 });
+    for (let times = 0; times < 50; times += 1) {
+      tell(gate, granted(ask(gate, { fresh: 6 })), { failed: 6 });
+      gate.nowMs += (at.BREAKER_ILL_MS_MIN - 1) / 50;
+    }
+    expect(ask(gate).kind).toBe("granted");
   });
 
   it("is not opened by messages that the receiver refuses, however many", () => {
@@ -204,7 +219,7 @@ describe("the breaker", () => {
       gate.random = 0.999999;
       tell(gate, granted(ask(gate)), { timedOut: 1 });
     }
-    expect(pauses).toEqual([30, 72, 144, 288, 576, 900, 900, 900]);
+    expect(pauses).toEqual([29, 72, 144, 288, 576, 900, 900, 900]);
   });
 
   it("pauses again when a probe's holder dies, or does not know what became of it", () => {
@@ -220,7 +235,7 @@ describe("the breaker", () => {
 
   it("ignores what was sent before it opened", () => {
     const gate = held({ ...FIXED, concurrency: 50 });
-    const old = granted(ask(gate, { fresh: 6 }));
+    const old = granted(ask(gate, { fresh: 6, ttlMs: 90_000 }));
     sendEach(gate, 10, { failed: 1 });
     gate.nowMs += 30_000;
     const probe = granted(ask(gate));
