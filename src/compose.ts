@@ -11,6 +11,7 @@ import { createLimiter } from "./adapters/limiter.ts";
 import { createOutbox } from "./adapters/outbox.ts";
 import { createQueues } from "./adapters/queues.ts";
 import { createReplayers } from "./adapters/replayers.ts";
+import { createSagaConfig } from "./adapters/saga-config.ts";
 import { createSagas } from "./adapters/sagas.ts";
 import { createVault } from "./adapters/secrets.ts";
 import { consoleLog, createMeter, systemClock, systemRandom } from "./adapters/system.ts";
@@ -137,10 +138,16 @@ export const replayParts = { clock: systemClock, log: consoleLog };
 
 /** What a slice of a replay needs; rejects when a variable is bad. */
 export async function composeSlices(env: Env): Promise<SlicePorts> {
+  const app = runningApp(env);
+  const { archive: listing, replays } = await app.adminStores();
+  return { ...app.deliver, listing, replays };
+}
+
+/** Throws when a variable is bad. */
+function runningApp(env: Env): App {
   const composed = compose(env);
   if (!composed.ok) throw new Error("the configuration is not valid");
-  const { archive: listing, replays } = await composed.app.adminStores();
-  return { ...composed.app.deliver, listing, replays };
+  return composed.app;
 }
 
 /** What an instance of a saga needs; it goes on even when a variable is bad, because people wait for it. */
@@ -148,6 +155,8 @@ export function composeSaga(env: Env): Omit<SagaPorts, "journal" | "defer"> {
   const allowPrivateTargets = env.ALLOW_PRIVATE_TARGETS === "true";
   return {
     clock: systemClock,
+    config: createSagaConfig(async () => (await runningApp(env).adminStores()).config),
+    crypto: platformCrypto,
     index: createSagaDirectory(createSession(env.DB, meter)),
     log: consoleLog,
     random: systemRandom,

@@ -27,7 +27,9 @@ const StepHeaderName = OwnHeaderName.refine((name) => name.toLowerCase() !== "id
 const http = (allowPrivateTargets: boolean) =>
   z.strictObject({
     // Where a part comes from the event, the address is checked before each request, like every other.
-    url: address(allowPrivateTargets, (url) => url.replace(/\{\{[^{}]*\}\}/g, "x")),
+    url: address(allowPrivateTargets, (url) => url.replace(/\{\{[^{}]*\}\}/g, "x")).optional(),
+    target: Slug.optional().describe("Of kind http; in place of `url`."),
+    path: z.string().startsWith("/").max(2_048).optional().describe("Added to the target's URL."),
     method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).optional(),
     headers: z.record(StepHeaderName, HeaderValue).optional(),
     body: z.unknown().optional(),
@@ -43,7 +45,12 @@ const step = (allowPrivateTargets: boolean) => {
     action: z.strictObject({ http: Http }).optional(),
     compensate: z.strictObject({ http: Http, retry: Retry.optional() }).optional(),
     retry: Retry.optional(),
-    timeoutSeconds: z.number().positive().max(60).optional().describe("Of one attempt."),
+    timeoutSeconds: z
+      .number()
+      .positive()
+      .max(60)
+      .optional()
+      .describe("Of one attempt; the target's own, or 10, if left out."),
     settle: z.enum(SETTLES).optional(),
     delay: z.strictObject({ seconds: Seconds }).optional(),
     wait: z

@@ -2,7 +2,7 @@
  * One instance of a saga and its driver. Before each request its intent is written down, after it its answer; what
  * follows is planned anew from what is written. So a process may die anywhere, and the next one goes on.
  */
-import type { Text } from "../core/crypto.ts";
+import type { Crypto, Text } from "../core/crypto.ts";
 import {
   LEDGER_TIMEOUT_MS,
   SAGA_INDEX_RETRY_MS,
@@ -14,7 +14,14 @@ import { isEnded } from "../core/saga/instance.ts";
 import { plan } from "../core/saga/plan.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
-import type { CommandAnswer, SagaIndex, SagaJournal, SagaStart, SagaView } from "../ports/saga.ts";
+import type {
+  CommandAnswer,
+  SagaConfig,
+  SagaIndex,
+  SagaJournal,
+  SagaStart,
+  SagaView,
+} from "../ports/saga.ts";
 import type { Transport } from "../ports/transport.ts";
 import { type Known, SagaRecord } from "./saga-record.ts";
 import { createSagaRequests } from "./saga-requests.ts";
@@ -22,6 +29,8 @@ import { summaryOf, viewOf } from "./saga-view.ts";
 
 export interface SagaPorts {
   readonly clock: Clock;
+  readonly config: SagaConfig;
+  readonly crypto: Crypto;
   readonly index: SagaIndex;
   readonly journal: SagaJournal;
   readonly log: Log;

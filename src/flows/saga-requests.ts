@@ -1,15 +1,15 @@
 /** Requests of one instance's steps: their intents are written down, then they are sent, then their answers noted. */
-import type { Answer } from "../core/deliver/outcome.ts";
+import { type Answer, describe } from "../core/deliver/outcome.ts";
 import { parseJsonDocument } from "../core/json.ts";
 import { SAGA_OUTPUT_BYTES_MAX } from "../core/limits.ts";
-import { answerEntry, keyOf, outcomeOf } from "../core/saga/answer.ts";
-import type { ActionStep } from "../core/saga/definition.ts";
-import type { Entry, Outcome, RenderedRequest } from "../core/saga/instance.ts";
+import { answerEntry, outcomeOf } from "../core/saga/answer.ts";
+import type { Entry, Outcome } from "../core/saga/instance.ts";
 import type { Call } from "../core/saga/plan.ts";
 import { renderRequest } from "../core/saga/request.ts";
 import { errorText } from "../ports/log.ts";
 import type { SagaPorts } from "./advance-saga.ts";
 import type { Known, SagaRecord } from "./saga-record.ts";
+import { sendRequest } from "./saga-send.ts";
 
 export interface SagaRequests {
   /** Steps whose requests are under way in this process, with what ends when their answers are noted. */
@@ -38,9 +38,16 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     const rendered = state?.requests[direction];
     const definition = known?.instance.saga.steps[step];
     if (known === null || state === undefined || !rendered || definition?.kind !== "action") return;
-    const answer = await send(known, call, definition, state.epoch, rendered).catch(
+    const { start } = known;
+    const { epoch, token } = state;
+    const request = { start, call, step: definition, epoch, token, rendered };
+    const sent = await sendRequest(request, ports).catch(
       (error: unknown): Answer => ({ kind: "network", detail: errorText(error) }),
     );
+    // An earlier attempt may have gone to another address of the same target, and have had its effect.
+    const made = direction === "action" ? state.attempts : state.undoAttempts;
+    const answer: Answer =
+      sent.kind === "refused" && made > 1 ? { kind: "network", detail: describe(sent) } : sent;
     const at = {
       nowMs: ports.clock.nowMs(),
       random: ports.random.unit(),
@@ -56,30 +63,6 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     }
     const now = record.known?.instance;
     if (now !== undefined) record.note([answerEntry(now, call, state.token, outcome, at)]);
-  }
-
-  async function send(
-    { start }: Known,
-    call: Call,
-    { name, timeoutMs }: ActionStep,
-    epoch: number,
-    { method, url, headers: own, body }: RenderedRequest,
-  ): Promise<Answer> {
-    const headers = new Map([
-      ...Object.entries(own).map(([header, value]) => [header.toLowerCase(), value] as const),
-      ["idempotency-key", keyOf(start.id, name, call.direction, epoch)],
-      ["signalbox-saga", start.id],
-      ["signalbox-step", name],
-    ]);
-    if (body !== null) headers.set("content-type", "application/json");
-    // What is undone can be looked up by the key that it was done with.
-    if (call.direction === "undo") {
-      headers.set("signalbox-action-key", keyOf(start.id, name, "action", epoch));
-    }
-    return ports.transport.send({
-      ...{ method, url, headers, timeoutMs, body: ports.text.encode(body ?? "") },
-      answerBytesMax: SAGA_OUTPUT_BYTES_MAX + 1,
-    });
   }
 
   /** What an answer means; a body that is no JSON is text, and one that is too long is not kept. */

@@ -3,6 +3,7 @@ import type { Json } from "../core/json.ts";
 import type { Command, CommandKind } from "../core/saga/commands.ts";
 import type { SagaDoc } from "../core/saga/definition.ts";
 import type { Entry, Instance, SagaStatus } from "../core/saga/instance.ts";
+import type { Target } from "../core/tenant.ts";
 
 /** The first row of a journal: all that an instance needs from outside. */
 export interface SagaStart {
@@ -43,6 +44,12 @@ export interface SagaJournal {
   setAlarm(atMs: number | null): Promise<void>;
   /** Forgets everything. */
   erase(): Promise<void>;
+}
+
+/** What steps name, as it is saved now. Rejects when it cannot be read. */
+export interface SagaConfig {
+  /** With its secrets; null when there is none. */
+  target(tenant: string, id: string): Promise<Target | null>;
 }
 
 /** An instance as the index has it: what it is found by, and when it must be looked at. */

@@ -1,7 +1,7 @@
 /** One instance of a saga over a journal in memory: started, watched, commanded, and hours that pass. */
 import type { CommandKind } from "../../src/core/saga/commands.ts";
 import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
-import type { SagaDirectory } from "../../src/ports/saga.ts";
+import type { SagaConfig, SagaDirectory } from "../../src/ports/saga.ts";
 import { createFakeClock, idle } from "../support/fake-clock.ts";
 import { createMemorySagas } from "../support/memory-sagas.ts";
 import { createMemoryLog } from "../support/memory-system.ts";
@@ -18,12 +18,15 @@ export const step = (name: string, more: Partial<StepDoc> = {}): StepDoc => ({
 
 export type SagaWorld = ReturnType<typeof createSagaWorld>;
 
-/** `index`: in place of the index, for failures. */
-export function createSagaWorld(index: Partial<SagaDirectory> = {}) {
+/** `index`: in place of the index, for failures; `config`: what steps may name. */
+export function createSagaWorld(
+  index: Partial<SagaDirectory> = {},
+  config: Partial<SagaConfig> = {},
+) {
   const clock = createFakeClock();
   const log = createMemoryLog();
   const transport = createMemoryTransport(clock.nowMs);
-  const sagas = createMemorySagas({ clock, log, transport, index });
+  const sagas = createMemorySagas({ clock, log, transport, index, config });
   const journal = () => {
     const found = sagas.journals.get(ID);
     if (found === undefined) throw new Error("there is no journal");

@@ -2,7 +2,7 @@
 import type { PlantedBug } from "./planted.ts";
 
 const DRIVER = "src/flows/advance-saga.ts";
-const REQUESTS = "src/flows/saga-requests.ts";
+const SEND = "src/flows/saga-send.ts";
 const FOLD = "src/core/saga/fold.ts";
 const PLAN = "src/core/saga/plan.ts";
 
@@ -13,9 +13,9 @@ const bug = (name: string, file: string, find: string, replace: string): Planted
 export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   bug(
     "the attempt's number is in the key",
-    REQUESTS,
-    "keyOf(start.id, name, call.direction, epoch)",
-    "keyOf(start.id, name, call.direction, epoch + record.rev)",
+    SEND,
+    "return keyOf(start.id, step.name, call.direction, epoch);",
+    "return keyOf(start.id, step.name, call.direction, epoch + request.token);",
   ),
   bug(
     "an undo is registered when its action has succeeded",
@@ -25,9 +25,9 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   ),
   bug(
     "a request has other bytes at each attempt",
-    REQUESTS,
-    'ports.text.encode(body ?? "")',
-    "ports.text.encode(`${body}${record.rev}`)",
+    SEND,
+    'ports.text.encode(content ?? "")',
+    "ports.text.encode(`${content}${request.token}`)",
   ),
   bug("an alarm is set to now", DRIVER, "Math.max(wakeAtMs, clock.nowMs() + 1)", "clock.nowMs()"),
   bug("a pause holds up nothing", PLAN, " || pausedAtMs !== null) return", ") return"),

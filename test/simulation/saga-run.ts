@@ -2,7 +2,7 @@
  * One saga in bad weather, by a seed: the real driver over a journal in memory, receivers that honour keys, requests
  * and answers that are lost or late, processes that die, and a person who decides in between.
  */
-import { platformText } from "../../src/adapters/crypto.ts";
+import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import type { Answer } from "../../src/core/deliver/outcome.ts";
 import { stringifyJson } from "../../src/core/json.ts";
 import { COMMANDS, type Command } from "../../src/core/saga/commands.ts";
@@ -148,7 +148,8 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
       if (own.isOver) throw new Error("this process has died");
     };
     return createSagaRun({
-      ...{ clock, log: createMemoryLog(), random, text: platformText, transport: { send } },
+      ...{ clock, log: createMemoryLog(), random, transport: { send } },
+      ...{ config: { target: async () => null }, crypto: platformCrypto, text: platformText },
       index: {
         begin: index.begin,
         async put(summary) {

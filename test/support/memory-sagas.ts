@@ -1,10 +1,11 @@
 /** Instances of sagas in memory: the real flow over journals that outlive it, and the index beside them. */
-import { platformText } from "../../src/adapters/crypto.ts";
+import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
 import type { Clock, Random } from "../../src/ports/clock.ts";
 import type { Log } from "../../src/ports/log.ts";
 import type {
   JournalRow,
+  SagaConfig,
   SagaDirectory,
   SagaJournal,
   SagaStart,
@@ -37,6 +38,8 @@ export interface MemorySagaParts {
   readonly log: Log;
   readonly transport: Transport;
   readonly random?: Random;
+  /** What is configured; nothing, unless it says otherwise. */
+  readonly config?: Partial<SagaConfig>;
   /** In place of the index, for failures. */
   readonly index?: Partial<SagaDirectory>;
 }
@@ -58,7 +61,8 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     const life = { isOver: false };
     lives.add(life);
     const run = createSagaRun({
-      ...{ clock, index, log, random, transport, text: platformText },
+      ...{ clock, index, log, random, transport, crypto: platformCrypto, text: platformText },
+      config: { target: async () => null, ...parts.config },
       journal: mortal(journal, life),
       defer(promise) {
         work.add(promise);

@@ -6,6 +6,7 @@ export interface Sent {
   readonly url: string;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: OutgoingRequest["body"];
+  readonly timeoutMs: number;
   readonly atMs: number;
 }
 
@@ -26,8 +27,8 @@ export function createMemoryTransport(nowMs: () => number): MemoryTransport {
   const transport: MemoryTransport = {
     sent: [],
     answer: () => response(200),
-    async send({ url, headers, body }) {
-      const request = { url, headers, body, atMs: nowMs() };
+    async send({ url, headers, body, timeoutMs }) {
+      const request = { url, headers, body, timeoutMs, atMs: nowMs() };
       transport.sent.push(request);
       return transport.answer(request);
     },

@@ -74,11 +74,16 @@ export function sagaFaults(doc: SagaDoc): Fault[] {
   }
 
   function checkHttp(
-    { url, headers = {}, body }: HttpDoc,
+    { url, target, path, headers = {}, body }: HttpDoc,
     pointer: string,
     known: ReadonlySet<string>,
   ) {
-    checkReferences(url, `${pointer}/url`, known);
+    if ((url === undefined) === (target === undefined))
+      fail(pointer, "one-address", "A request goes either to a `url` or to a `target`.");
+    if (path !== undefined && target === undefined)
+      fail(`${pointer}/path`, "path-without-target", "A `path` is added to a target's URL.");
+    if (url !== undefined) checkReferences(url, `${pointer}/url`, known);
+    if (path !== undefined) checkReferences(path, `${pointer}/path`, known);
     for (const [name, value] of Object.entries(headers)) {
       checkReferences(value, `${pointer}/headers/${name}`, known);
     }
@@ -173,6 +178,24 @@ function checkKinds(
     );
   }
 }
+
+/** The targets that requests go to, with their places. */
+export const targetsIn = ({ steps }: SagaDoc): { pointer: string; target: string }[] =>
+  steps.flatMap(placesOf(`/steps`)).flatMap(({ step, pointer }) =>
+    (["action", "compensate"] as const).flatMap((member) => {
+      const target = step[member]?.http.target;
+      return target === undefined ? [] : [{ pointer: `${pointer}/${member}/http/target`, target }];
+    }),
+  );
+
+const placesOf =
+  (base: string) =>
+  (node: NodeDoc, at: number): { step: StepDoc; pointer: string }[] =>
+    "parallel" in node
+      ? node.parallel.flatMap((branch, branchAt) =>
+          branch.flatMap(placesOf(`${base}/${at}/parallel/${branchAt}`)),
+        )
+      : [{ step: node, pointer: `${base}/${at}` }];
 
 /** Whether it is worth checking: a schema has said already what is wrong with another shape. */
 export const hasSagaShape = (sent: Json): boolean =>

@@ -1,7 +1,6 @@
 /** A saga as it is written down, and as it is run: its steps in the order in which they stand. */
 import type { RetryPolicy } from "../deliver/retry.ts";
 import type { Json } from "../json.ts";
-import { SAGA_TIMEOUT_SECONDS_DEFAULT } from "../limits.ts";
 import { type Pattern, parsePattern } from "../pattern/index.ts";
 
 /** Five attempts within a quarter of a minute, then the saga is compensated. */
@@ -20,9 +19,14 @@ export type Settle = (typeof SETTLES)[number];
 export const ON_TIMEOUTS = ["compensate", "continue", "stuck"] as const;
 export type OnTimeout = (typeof ON_TIMEOUTS)[number];
 
-/** A request, whose url, header values and body are templates (references.ts). */
+/** A request, whose url or path, header values and body are templates (references.ts). */
 export interface HttpDoc {
-  readonly url: string;
+  /** Either this or a target. */
+  readonly url?: string | undefined;
+  /** Of the tenant: its URL, headers, secrets and timeout are those of the moment of each attempt. */
+  readonly target?: string | undefined;
+  /** Added to the target's URL. */
+  readonly path?: string | undefined;
   readonly method?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: Json | undefined;
@@ -41,7 +45,7 @@ export interface StepDoc {
     | { readonly http: HttpDoc; readonly retry?: RetryPolicy | undefined }
     | undefined;
   readonly retry?: RetryPolicy | undefined;
-  /** Of one attempt. */
+  /** Of one attempt; the target's, if it has one, when it is left out. */
   readonly timeoutSeconds?: number | undefined;
   readonly settle?: Settle | undefined;
   readonly delay?: { readonly seconds: number } | undefined;
@@ -83,7 +87,8 @@ export interface ActionStep extends StepBase {
   readonly compensate: HttpDoc | null;
   readonly retry: RetryPolicy;
   readonly undoRetry: RetryPolicy;
-  readonly timeoutMs: number;
+  /** Null for the target's own. */
+  readonly timeoutMs: number | null;
   readonly settle: Settle;
 }
 
@@ -146,7 +151,7 @@ function compileStep(doc: StepDoc): Step {
       ...{ ...base, kind: "action", action: action.http, compensate: compensate?.http ?? null },
       retry: doc.retry ?? RETRY,
       undoRetry: compensate?.retry ?? UNDO_RETRY,
-      timeoutMs: (doc.timeoutSeconds ?? SAGA_TIMEOUT_SECONDS_DEFAULT) * 1_000,
+      timeoutMs: doc.timeoutSeconds === undefined ? null : doc.timeoutSeconds * 1_000,
       settle: doc.settle ?? "resend",
     };
   }

@@ -32,7 +32,9 @@ export type Outcome =
 
 export interface RenderedRequest {
   readonly method: string;
+  /** Absolute, or what is added to the target's. */
   readonly url: string;
+  readonly target?: string;
   readonly headers: Readonly<Record<string, string>>;
   /** JSON; null sends none. */
   readonly body: string | null;

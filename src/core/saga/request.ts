@@ -12,6 +12,23 @@ export type RequestRendered =
 /** What `fetch` takes and no participant misreads (RFC 9110 §5.5, without bytes above ASCII). */
 const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
 
+/** What a URL parser takes for a step up or none (URL Standard, "double-dot URL path segment"). */
+const DOT_SEGMENT = /^(\.|%2e){1,2}$/i;
+
+const leadsElsewhere = (address: string): boolean =>
+  address
+    .replace(/[?#].*$/s, "")
+    .split(/[/\\]/)
+    .some((segment) => DOT_SEGMENT.test(segment));
+
+/** A target's URL with what a step adds; the query of the URL stays its query. */
+export function addressOf(url: string, path: string): string {
+  const [, base = "", query = ""] = /^([^?#]*)(?:\?([^#]*))?/.exec(url) ?? [];
+  const joined = path === "" ? base : base.replace(/\/$/, "") + path;
+  if (query === "") return joined;
+  return `${joined}${joined.includes("?") ? "&" : "?"}${query}`;
+}
+
 /** Fails where a reference names what is not there; then nothing is sent. */
 export function renderRequest(instance: Instance, { step, direction }: Call): RequestRendered {
   const definition = instance.saga.steps[step];
@@ -19,7 +36,7 @@ export function renderRequest(instance: Instance, { step, direction }: Call): Re
   const http = direction === "action" ? definition.action : definition.compensate;
   if (http === null) return { ok: false, error: "the step has no compensation" };
   const scope = scopeOf(instance);
-  const url = render(http.url, scope, encodeURIComponent);
+  const url = render(http.url ?? http.path ?? "", scope, encodeURIComponent);
   const headers = render(http.headers ?? {}, scope);
   const body = http.body === undefined ? null : render(http.body, scope);
   const failed = [url, headers, body].find((part) => part !== null && !part.ok);
@@ -40,6 +57,7 @@ export function renderRequest(instance: Instance, { step, direction }: Call): Re
   const unfit = sent.find(([, value]) => !HEADER_VALUE.test(value));
   if (unfit !== undefined) return { ok: false, error: `${unfit[0]} would be no header value` };
   const address = url.ok ? plain(url.value) : "";
+  if (leadsElsewhere(address)) return { ok: false, error: "a part of the path is . or .." };
   const head = sent.reduce(
     (sum, [name, value]) => sum + name.length + value.length,
     address.length,
@@ -51,8 +69,8 @@ export function renderRequest(instance: Instance, { step, direction }: Call): Re
   return {
     ok: true,
     request: {
-      method: http.method ?? "POST",
-      url: address,
+      ...{ method: http.method ?? "POST", url: address },
+      ...(http.target === undefined ? {} : { target: http.target }),
       headers: Object.fromEntries(sent),
       body: text,
     },

@@ -1,6 +1,6 @@
 /** Faults of a saga that its shape does not show: all at once, each at its place. */
 import { describe, expect, it } from "vitest";
-import { sagaFaults } from "../../../src/core/saga/check.ts";
+import { sagaFaults, targetsIn } from "../../../src/core/saga/check.ts";
 import { compileSaga, type SagaDoc, type StepDoc } from "../../../src/core/saga/definition.ts";
 
 const http = (body?: StepDoc["when"]) => ({
@@ -13,6 +13,19 @@ const step = (name: string, more: Partial<StepDoc> = {}): StepDoc => ({
 });
 const faultsOf = (...steps: SagaDoc["steps"]) =>
   sagaFaults({ steps }).map(({ pointer, code }) => `${pointer} ${code}`);
+
+it("finds every target that a request names, with its place", () => {
+  const to = (target: string) => ({ http: { target } });
+  const steps: SagaDoc["steps"] = [
+    step("a", { action: to("erp"), compensate: to("bank") }),
+    { parallel: [[step("b")], [step("c"), step("d", { action: to("erp") })]] },
+  ];
+  expect(targetsIn({ steps })).toEqual([
+    { pointer: "/steps/0/action/http/target", target: "erp" },
+    { pointer: "/steps/0/compensate/http/target", target: "bank" },
+    { pointer: "/steps/1/parallel/1/1/action/http/target", target: "erp" },
+  ]);
+});
 
 describe("a saga", () => {
   it("that is right has no fault, and runs as it is written", () => {
@@ -106,6 +119,23 @@ describe("a saga", () => {
       "a pattern that is none",
       [step("a", { when: { input: "x" } })],
       ["/steps/0/when/input bare-value"],
+    ],
+    [
+      "a request to nowhere, and one to two places",
+      [
+        step("a", { action: { http: {} } }),
+        step("b", { action: { http: { url: "https://x.example/", target: "erp" } } }),
+      ],
+      ["/steps/0/action/http one-address", "/steps/1/action/http one-address"],
+    ],
+    [
+      "a path of no target, that names what has not run",
+      [
+        step("a", {
+          action: { http: { url: "https://x.example/", path: "/{{$.steps.b.output}}" } },
+        }),
+      ],
+      ["/steps/0/action/http/path path-without-target", "/steps/0/action/http/path unknown-step"],
     ],
     [
       "201 steps",
