@@ -1,5 +1,6 @@
 /** The only file that names adapters: from bindings to what flows need, once per isolate. */
 import { createArchive } from "./adapters/archive.ts";
+import { createCallbacks } from "./adapters/callbacks.ts";
 import { platformCrypto, platformText } from "./adapters/crypto.ts";
 import { runningDeletions } from "./adapters/d1/deletions.ts";
 import { createLedger } from "./adapters/d1/ledger.ts";
@@ -31,8 +32,10 @@ import type { Clock } from "./ports/clock.ts";
 import type { Log } from "./ports/log.ts";
 import type { Meter } from "./ports/meter.ts";
 import type { Queues } from "./ports/queues.ts";
+import type { Callbacks } from "./ports/saga.ts";
 
 export interface App {
+  readonly callbacks: Callbacks;
   readonly config: Config;
   readonly accept: AcceptPorts;
   readonly deliver: DeliverPorts;
@@ -78,6 +81,7 @@ function composeApp(env: Env, config: Config): App {
     text: platformText,
   };
   return {
+    callbacks: createCallbacks(vault, config.publicUrl),
     config,
     accept: {
       ...common,
@@ -154,6 +158,7 @@ function runningApp(env: Env): App {
 export function composeSaga(env: Env): Omit<SagaPorts, "journal" | "defer"> {
   const allowPrivateTargets = env.ALLOW_PRIVATE_TARGETS === "true";
   return {
+    callbacks: { urlOf: (address) => runningApp(env).callbacks.urlOf(address) },
     clock: systemClock,
     config: createSagaConfig(async () => (await runningApp(env).adminStores()).config),
     crypto: platformCrypto,

@@ -20,6 +20,7 @@ export interface Env {
   readonly ADMIN_TOKEN?: string;
   readonly ENCRYPTION_KEY?: string;
   readonly ALLOW_PRIVATE_TARGETS?: string;
+  readonly PUBLIC_URL?: string;
   readonly OUTBOX?: string;
   readonly OUTBOX_SHARDS?: string;
 }
@@ -33,6 +34,18 @@ const Vars = z.object({
   ALLOW_PRIVATE_TARGETS: z._default(
     z.enum(["true", "false"], 'is neither "true" nor "false"'),
     "false",
+  ),
+  /** Where participants of sagas reach the router; without it callbacks are relative references. */
+  PUBLIC_URL: z._default(
+    z
+      .string()
+      .check(
+        z.refine(
+          (value) => value === "" || /^https?:\/\/[^\s?#]+$/.test(value),
+          "is no http address",
+        ),
+      ),
+    "",
   ),
   OUTBOX: z._default(
     z.enum(["on-failure", "always"], 'is neither "on-failure" nor "always"'),
@@ -48,6 +61,8 @@ export interface Config {
   readonly adminToken: string;
   readonly encryptionKey: string;
   readonly allowPrivateTargets: boolean;
+  /** Without a slash at its end; empty if it is not known. */
+  readonly publicUrl: string;
   readonly outbox: "on-failure" | "always";
   readonly outboxShards: number;
 }
@@ -70,6 +85,7 @@ export function parseConfig(vars: Readonly<Record<string, unknown>>): ParsedConf
       adminToken: data.ADMIN_TOKEN,
       encryptionKey: data.ENCRYPTION_KEY,
       allowPrivateTargets: data.ALLOW_PRIVATE_TARGETS === "true",
+      publicUrl: data.PUBLIC_URL.replace(/\/+$/, ""),
       outbox: data.OUTBOX,
       outboxShards: Number(data.OUTBOX_SHARDS),
     },

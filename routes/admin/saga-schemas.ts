@@ -1,6 +1,7 @@
 /** The shape of a saga and of what is shown of its instances. */
 import * as z from "zod";
 import { isCredentialHeader } from "../../src/core/ingest/headers.ts";
+import { SAGA_ERROR_CHARACTERS_MAX } from "../../src/core/limits.ts";
 import { COMMANDS } from "../../src/core/saga/commands.ts";
 import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
 import { SAGA_STATUSES } from "../../src/core/saga/instance.ts";
@@ -36,14 +37,22 @@ const http = (allowPrivateTargets: boolean) =>
   });
 
 const step = (allowPrivateTargets: boolean) => {
-  const Http = http(allowPrivateTargets);
+  const Action = {
+    http: http(allowPrivateTargets),
+    async: z
+      .strictObject({ timeoutSeconds: Seconds })
+      .optional()
+      .describe(
+        "An answer of 202 says that the outcome comes to `signalbox-callback` within this time.",
+      ),
+  };
   return z.strictObject({
     name: StepName,
     when: z.unknown().meta({ type: "object" }).optional(),
     optional: z.boolean().optional(),
     pivot: z.boolean().optional(),
-    action: z.strictObject({ http: Http }).optional(),
-    compensate: z.strictObject({ http: Http, retry: Retry.optional() }).optional(),
+    action: z.strictObject(Action).optional(),
+    compensate: z.strictObject({ ...Action, retry: Retry.optional() }).optional(),
     retry: Retry.optional(),
     timeoutSeconds: z
       .number()
@@ -86,6 +95,17 @@ export const InstanceBody = z.strictObject({
   key: z.string().min(1).max(256).optional(),
   correlationId: z.string().min(1).max(256).optional(),
 });
+
+/** As `readCallback` takes it. */
+export const CallbackBody = z
+  .union([
+    z.strictObject({ output: z.unknown() }),
+    z.strictObject({
+      error: z.string().max(SAGA_ERROR_CHARACTERS_MAX),
+      retryable: z.boolean().optional().describe("The step is asked again; else it is refused."),
+    }),
+  ])
+  .meta({ id: "SagaCallback" });
 
 export const CommandBody = z.strictObject({
   reason: Reason,

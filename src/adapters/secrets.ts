@@ -23,6 +23,9 @@ export function createVault(keyBase64: string): Vault {
       return encodeHex(mac.subarray(0, 8));
     },
 
+    // No name of a secret begins so.
+    derive: (purpose) => platformCrypto.hmac("sha256", raw, platformText.encode(`\0${purpose}`)),
+
     async seal(name, plain) {
       const iv = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
       const algorithm = { name: "AES-GCM", iv, additionalData: platformText.encode(name) };

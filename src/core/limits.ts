@@ -208,6 +208,8 @@ export const SAGA_ROW_CHARACTERS_MAX = 500_000;
 export const SAGA_OUTPUT_BYTES_MAX = 65_536;
 /** One attempt of a step that names neither a timeout nor a target. */
 export const SAGA_TIMEOUT_MS_DEFAULT = 10_000;
+/** Of what a callback says went wrong. */
+export const SAGA_ERROR_CHARACTERS_MAX = 1_000;
 /** Rows of one instance's journal: a saga of 200 steps with all its retries has fewer. */
 export const SAGA_JOURNAL_ROWS_MAX = 10_000;
 /** An alarm this far ahead stands behind every drive; what a dead process left is taken up then. */

@@ -9,12 +9,15 @@ import {
   SAGA_JOURNAL_ROWS_MAX,
   SAGA_WATCHDOG_MS,
 } from "../core/limits.ts";
+import { type CallbackAddress, heardBack } from "../core/saga/callback.ts";
 import { type Command, commanded } from "../core/saga/commands.ts";
-import { isEnded } from "../core/saga/instance.ts";
+import { isEnded, type Outcome } from "../core/saga/instance.ts";
 import { plan } from "../core/saga/plan.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import type {
+  CallbackAnswer,
+  Callbacks,
   CommandAnswer,
   SagaConfig,
   SagaIndex,
@@ -28,6 +31,7 @@ import { createSagaRequests } from "./saga-requests.ts";
 import { summaryOf, viewOf } from "./saga-view.ts";
 
 export interface SagaPorts {
+  readonly callbacks: Pick<Callbacks, "urlOf">;
   readonly clock: Clock;
   readonly config: SagaConfig;
   readonly crypto: Crypto;
@@ -46,6 +50,8 @@ export interface SagaRun {
   start(start: SagaStart): Promise<{ readonly created: boolean; readonly view: SagaView }>;
   /** Takes an event in, once. False when there is no instance. */
   receive(id: string, event: SagaStart["input"]): Promise<boolean>;
+  /** Takes an outcome that comes by itself, once. */
+  callback(address: CallbackAddress, outcome: Outcome): Promise<CallbackAnswer>;
   command(command: Command, expectedRev: number | undefined): Promise<CommandAnswer>;
   view(): SagaView | null;
   /** Sees that it goes on, without waiting for it. False when there is no instance. */
@@ -165,6 +171,17 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
       record.append([{ kind: "event", id, event }], { by: "event" });
       await setOff();
       return true;
+    },
+
+    async callback(address, outcome) {
+      const { known } = record;
+      if (known === null) return "unknown";
+      const at = { nowMs: clock.nowMs(), random: ports.random.unit() };
+      const heard = heardBack(known.instance, address, outcome, at);
+      if (heard.kind !== "taken") return heard.kind;
+      record.append([heard.entry], { by: "callback" });
+      await setOff();
+      return "taken";
     },
 
     async command(command, expectedRev) {

@@ -2,7 +2,7 @@
 import { type Answer, describe } from "../core/deliver/outcome.ts";
 import { parseJsonDocument } from "../core/json.ts";
 import { SAGA_OUTPUT_BYTES_MAX } from "../core/limits.ts";
-import { answerEntry, outcomeOf } from "../core/saga/answer.ts";
+import { answerEntry, isAccepted, outcomeOf } from "../core/saga/answer.ts";
 import type { Entry, Outcome } from "../core/saga/instance.ts";
 import type { Call } from "../core/saga/plan.ts";
 import { renderRequest } from "../core/saga/request.ts";
@@ -53,6 +53,12 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
       random: ports.random.unit(),
       retryAfterMs: answer.kind === "response" ? answer.retryAfterMs : null,
     };
+    const act = direction === "action" ? definition.action : definition.compensate;
+    if (act !== null && isAccepted(answer, act)) {
+      const untilMs = ports.clock.nowMs() + (act.callbackMs ?? 0);
+      record.note([{ kind: "accepted", step, direction, token, untilMs }]);
+      return;
+    }
     const outcome = heard(answer);
     const { id, tenant, saga } = known.start;
     if (outcome.kind !== "succeeded") {
@@ -62,7 +68,7 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
       });
     }
     const now = record.known?.instance;
-    if (now !== undefined) record.note([answerEntry(now, call, state.token, outcome, at)]);
+    if (now !== undefined) record.note([answerEntry(now, call, token, outcome, at)]);
   }
 
   /** What an answer means; a body that is no JSON is text, and one that is too long is not kept. */

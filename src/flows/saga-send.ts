@@ -38,7 +38,7 @@ export async function sendRequest(request: SagaRequest, ports: SagaPorts): Promi
   const limits = { answerBytesMax: SAGA_OUTPUT_BYTES_MAX + 1 };
   if (id === undefined) {
     const timeoutMs = step.timeoutMs ?? SAGA_TIMEOUT_MS_DEFAULT;
-    const headers = headersOf(request, {});
+    const headers = headersOf(request, {}, timeoutMs, ports);
     return ports.transport.send({ method, url: rendered.url, headers, body, timeoutMs, ...limits });
   }
   const late = () => new Error("the target was not read in time");
@@ -46,11 +46,11 @@ export async function sendRequest(request: SagaRequest, ports: SagaPorts): Promi
   const target = await within(reading, LEDGER_TIMEOUT_MS, ports.clock, late);
   if (target === null || target.saga !== null) return notSent(`there is no http target "${id}"`);
   if (target.closed !== null) return notSent(`the target "${id}" is ${target.closed}`);
-  const headers = headersOf(request, target.headers);
+  const timeoutMs = step.timeoutMs ?? target.timeoutMs;
+  const headers = headersOf(request, target.headers, timeoutMs, ports);
   const seconds = Math.floor(ports.clock.nowMs() / 1_000);
   for (const [name, value] of signedHeaders(keyOfRequest(request), seconds, body, target, ports))
     headers.set(name, value);
-  const timeoutMs = step.timeoutMs ?? target.timeoutMs;
   const url = addressOf(target.url, rendered.url);
   return ports.transport.send({ method, url, headers, body, timeoutMs, ...limits });
 }
@@ -64,8 +64,10 @@ function keyOfRequest(request: SagaRequest): string {
 function headersOf(
   request: SagaRequest,
   targetHeaders: Readonly<Record<string, string>>,
+  timeoutMs: number,
+  ports: SagaPorts,
 ): Map<string, string> {
-  const { start, call, step, epoch, rendered } = request;
+  const { start, call, step, epoch, token, rendered } = request;
   const headers = new Map<string, string>([
     ...Object.entries(targetHeaders).map(lowered),
     ...Object.entries(rendered.headers).map(lowered),
@@ -74,6 +76,14 @@ function headersOf(
     ["signalbox-step", step.name],
   ]);
   if (rendered.body !== null) headers.set("content-type", "application/json");
+  const act = call.direction === "action" ? step.action : step.compensate;
+  const callbackMs = act?.callbackMs ?? null;
+  if (callbackMs !== null) {
+    const expiresAtMs = ports.clock.nowMs() + timeoutMs + callbackMs;
+    const { direction } = call;
+    const address = { id: start.id, step: step.name, direction, epoch, token, expiresAtMs };
+    headers.set("signalbox-callback", ports.callbacks.urlOf(address));
+  }
   // What is undone can be looked up by the key that it was done with.
   if (call.direction === "undo") {
     headers.set("signalbox-action-key", keyOf(start.id, step.name, "action", epoch));

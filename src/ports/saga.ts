@@ -1,8 +1,9 @@
 /** What one instance of a saga is kept in, and where it can be found. */
 import type { Json } from "../core/json.ts";
+import type { CallbackAddress, HeardBack } from "../core/saga/callback.ts";
 import type { Command, CommandKind } from "../core/saga/commands.ts";
 import type { SagaDoc } from "../core/saga/definition.ts";
-import type { Entry, Instance, SagaStatus } from "../core/saga/instance.ts";
+import type { Entry, Instance, Outcome, SagaStatus } from "../core/saga/instance.ts";
 import type { Target } from "../core/tenant.ts";
 
 /** The first row of a journal: all that an instance needs from outside. */
@@ -21,7 +22,7 @@ export interface SagaStart {
 
 /** Who did something, and with which command. */
 export interface Actor {
-  /** "system", "event" or "operator". */
+  /** "system", "event", "callback" or "operator". */
   readonly by: string;
   readonly command?: CommandKind;
   readonly reason?: string;
@@ -44,6 +45,14 @@ export interface SagaJournal {
   setAlarm(atMs: number | null): Promise<void>;
   /** Forgets everything. */
   erase(): Promise<void>;
+}
+
+/** The addresses at which participants tell outcomes later. */
+export interface Callbacks {
+  /** A URL; a reference relative to the router's address if it does not know its own. */
+  urlOf(address: CallbackAddress): string;
+  /** Null for what was not signed here. */
+  read(signed: string): CallbackAddress | null;
 }
 
 /** What steps name, as it is saved now. Rejects when it cannot be read. */
@@ -154,6 +163,9 @@ export interface SagaDirectory extends SagaIndex {
   ofTenant(tenant: string, beforeMs: number, count: number): Promise<readonly string[]>;
 }
 
+/** What became of a callback; "unknown" when there is no such instance. */
+export type CallbackAnswer = HeardBack["kind"] | "unknown";
+
 export type CommandAnswer =
   | { readonly kind: "done"; readonly view: SagaView }
   | { readonly kind: "unknown" }
@@ -165,6 +177,7 @@ export interface Sagas {
   start(start: SagaStart): Promise<{ readonly created: boolean; readonly view: SagaView }>;
   view(id: string): Promise<SagaView | null>;
   command(id: string, command: Command, expectedRev: number | undefined): Promise<CommandAnswer>;
+  callback(address: CallbackAddress, outcome: Outcome): Promise<CallbackAnswer>;
   /** Takes an event in, once; false when there is no such instance. */
   receive(id: string, eventId: string, event: Json): Promise<boolean>;
   /** Lets it go on if there is something to do; false when there is no such instance. */

@@ -21,7 +21,7 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
     "an undo is registered when its action has succeeded",
     PLAN,
     'startOrder !== null && (undo === "none"',
-    'startOrder !== null && forward === "succeeded" && (undo === "none"',
+    'startOrder !== null && state.forward === "succeeded" && (undo === "none"',
   ),
   bug(
     "a request has other bytes at each attempt",
@@ -34,8 +34,8 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   bug(
     "what was started first is undone first",
     PLAN,
-    "if (isOpen && startOrder > (steps[at]?.startOrder ?? -1)) at = index;",
-    "if (isOpen && at === -1) at = index;",
+    "if (isLeft && startOrder > (steps[at]?.startOrder ?? -1)) at = index;",
+    "if (isLeft && at === -1) at = index;",
   ),
   bug(
     "a process that died in its request is taken for one that never made it",

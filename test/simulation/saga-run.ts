@@ -5,21 +5,19 @@
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import type { Answer } from "../../src/core/deliver/outcome.ts";
 import { stringifyJson } from "../../src/core/json.ts";
+import type { CallbackAddress } from "../../src/core/saga/callback.ts";
 import { COMMANDS, type Command } from "../../src/core/saga/commands.ts";
-import {
-  compileSaga,
-  type NodeDoc,
-  type SagaDoc,
-  type StepDoc,
-} from "../../src/core/saga/definition.ts";
+import { compileSaga, type SagaDoc } from "../../src/core/saga/definition.ts";
 import { fold } from "../../src/core/saga/fold.ts";
 import { isEnded, startInstance } from "../../src/core/saga/instance.ts";
+import { pack, unpack } from "../../src/core/saga/text.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
 import type { JournalRow, SagaStart, SagaView } from "../../src/ports/saga.ts";
 import type { OutgoingRequest } from "../../src/ports/transport.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createMemorySagaIndex } from "../support/memory-sagas.ts";
 import { createMemoryLog, createSeededRandom } from "../support/memory-system.ts";
+import { randomSaga, stepsOf } from "./random-saga.ts";
 
 export interface SagaOutcome {
   readonly seed: number;
@@ -37,8 +35,6 @@ export interface SagaOutcome {
 const WEATHER_MS = 120_000;
 /** Far more than any of these sagas needs. */
 const ROWS_MAX = 3_000;
-const RETRY = { delaysSeconds: [1, 2] };
-const UNDO_RETRY = { delaysSeconds: [1, 2, 4] };
 const PAID = { type: "paid" };
 
 /** `isForgetful`: whenever no request is under way, the object leaves the memory. */
@@ -127,6 +123,13 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
         retryAfterMs: chance(0.5) ? 3_000 : null,
         body: "",
       });
+    } else if (request.headers.has("signalbox-callback") && chance(0.7)) {
+      answer(latency, { kind: "response", status: 202, retryAfterMs: null, body: "" });
+      // Often before the 202 was heard, sometimes twice, and in bad weather never.
+      for (let copies = chance(0.2) ? 2 : 1; copies > 0; copies -= 1) {
+        if (isFair() || chance(0.9))
+          after(upTo(chance(0.3) ? 300 : 40_000), () => callBack(request));
+      }
     } else {
       after(latency, () => {
         sender.underWay -= 1;
@@ -134,6 +137,18 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
       });
     }
     return promise;
+  }
+
+  /** The participant does it only now, and tells how it went. */
+  function callBack(request: OutgoingRequest): void {
+    const answer = receive(request);
+    if (answer.kind !== "response") return;
+    const address = unpack<CallbackAddress>(request.headers.get("signalbox-callback") ?? "");
+    const outcome =
+      answer.status === 200
+        ? ({ kind: "succeeded", output: { id: 1 } } as const)
+        : ({ kind: "rejected", error: "no" } as const);
+    void run.callback(address, outcome);
   }
 
   const ended = Promise.withResolvers<void>();
@@ -149,6 +164,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     };
     return createSagaRun({
       ...{ clock, log: createMemoryLog(), random, transport: { send } },
+      callbacks: { urlOf: pack },
       ...{ config: { target: async () => null }, crypto: platformCrypto, text: platformText },
       index: {
         begin: index.begin,
@@ -285,50 +301,6 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     ...{ seed, status: view.status, rows: rows.length, requests, deaths, commands, wasStuck },
     violation: violations[0] ?? null,
   };
-}
-
-const stepsOf = (node: NodeDoc): readonly StepDoc[] =>
-  "parallel" in node ? node.parallel.flat() : [node];
-
-function randomSaga(
-  chance: (share: number) => boolean,
-  upTo: (most: number) => number,
-  pick: <Item>(items: readonly Item[]) => Item,
-): SagaDoc {
-  let made = 0;
-  let isPastPivot = false;
-  const step = (isAlone: boolean): StepDoc => {
-    made += 1;
-    const name = `s${made}`;
-    const kind = upTo(10);
-    const onTimeout = pick(["compensate", "continue", "stuck"] as const);
-    if (kind === 0) return { name, delay: { seconds: 1 + upTo(20) } };
-    if (kind === 1)
-      return { name, wait: { event: { type: ["paid"] }, timeoutSeconds: 40, onTimeout } };
-    if (kind === 2) return { name, approve: { timeoutSeconds: 40, onTimeout } };
-    const http = (path: string) => ({
-      http: { url: `https://x.example/${path}`, body: "$.input" },
-    });
-    const pivot = isAlone && !isPastPivot && chance(0.12);
-    const isUndone = !pivot && !isPastPivot && chance(0.85);
-    if (pivot) isPastPivot = true;
-    return {
-      name,
-      action: http("do"),
-      ...(isUndone ? { compensate: { ...http("undo"), retry: UNDO_RETRY } } : {}),
-      ...(pivot ? { pivot } : {}),
-      ...(!pivot && chance(0.1) ? { optional: true } : {}),
-      ...(chance(0.1) ? { when: { input: { n: [{ numeric: [">", 1_000_000] }] } } } : {}),
-      retry: RETRY,
-      timeoutSeconds: 5,
-      settle: chance(0.25) ? "tombstone" : "resend",
-    };
-  };
-  const nodes = Array.from({ length: 1 + upTo(4) }, (): NodeDoc => {
-    if (!chance(0.2)) return step(true);
-    return { parallel: [[step(false)], chance(0.5) ? [step(false), step(false)] : [step(false)]] };
-  });
-  return { steps: nodes, ...(chance(0.3) ? { deadlineSeconds: 30 + upTo(120) } : {}) };
 }
 
 /** Each effect once; all that there are stand, or all that can be are undone. */

@@ -1,5 +1,7 @@
 /** Instances of sagas in memory: the real flow over journals that outlive it, and the index beside them. */
+import { createCallbacks } from "../../src/adapters/callbacks.ts";
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
+import { createVault } from "../../src/adapters/secrets.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
 import type { Clock, Random } from "../../src/ports/clock.ts";
 import type { Log } from "../../src/ports/log.ts";
@@ -62,6 +64,7 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     lives.add(life);
     const run = createSagaRun({
       ...{ clock, index, log, random, transport, crypto: platformCrypto, text: platformText },
+      callbacks: memoryCallbacks,
       config: { target: async () => null, ...parts.config },
       journal: mortal(journal, life),
       defer(promise) {
@@ -79,6 +82,7 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     journals,
     start: (start) => runOf(start.id).start(start),
     view: async (id) => (journals.has(id) ? runOf(id).view() : null),
+    callback: (address, outcome) => runOf(address.id).callback(address, outcome),
     command: (id, command, expectedRev) => runOf(id).command(command, expectedRev),
     receive: (id, eventId, event) => runOf(id).receive(eventId, event),
     wake: async (id) => (journals.has(id) ? runOf(id).nudge() : false),
@@ -100,6 +104,12 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     },
   };
 }
+
+/** As the router has them that does not know its own address. */
+export const memoryCallbacks = createCallbacks(
+  createVault(Buffer.from(new Uint8Array(32)).toString("base64")),
+  "",
+);
 
 interface Life {
   isOver: boolean;

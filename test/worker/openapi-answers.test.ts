@@ -77,7 +77,10 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
             optional: true,
             timeoutSeconds: 5,
           },
-          action: { http: { url: "https://x.example/{{$.input.id}}", method: "PUT", body: 1 } },
+          action: {
+            http: { url: "https://x.example/{{$.input.id}}", method: "PUT", body: 1 },
+            async: { timeoutSeconds: 60 },
+          },
           compensate: { http: { url: "https://x.example/", headers: { "x-a": "b" } } },
           ...{ retry: { delaysSeconds: [1] }, settle: "hold" },
         },

@@ -1,4 +1,4 @@
-/** Kinds of steps over HTTP: signed requests to targets of the tenant. */
+/** Kinds of steps over HTTP: signed requests to targets of the tenant, and outcomes that come later. */
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { receiverHere } from "../support/answers.ts";
@@ -79,6 +79,90 @@ describe("a step that names a target", () => {
     ]);
   });
 });
+
+describe("an asynchronous step", () => {
+  const steps = [
+    {
+      ...{ name: "pick", retry: QUICK },
+      action: { http: { target: "erp", path: "/pick" }, async: { timeoutSeconds: 600 } },
+    },
+    {
+      name: "ship",
+      action: { http: { target: "erp", path: "/ship", body: "$.steps.pick.output" } },
+    },
+  ];
+  const takesOn: Answer = ({ path }, response) => {
+    response.writeHead(path.endsWith("/pick") ? 202 : 200).end();
+  };
+  const callback = (url: string, body: unknown) =>
+    problemOrBody(fetch(url, { method: "POST", body: JSON.stringify(body) }));
+
+  it("waits for its callback, which counts once", async () => {
+    const { receiver, start } = await tenant("later", takesOn);
+    const { id, until, instance } = await start("order", { steps });
+    const [sent] = await receiver.waitFor(1);
+    const url = `${router.url}${sent?.headers["signalbox-callback"]}`;
+    await eventually(
+      () => router.admin.get(instance),
+      ({ body }) => body.steps[0].state === "waiting",
+    );
+    const output = { parcel: "p-1" };
+    const first = await callback(url, { output });
+    expect(first).toMatchObject({ status: 200, body: { instance: id, step: "pick" } });
+    await until("COMPLETED");
+    expect(await callback(url, { error: "no" })).toEqual(first);
+    expect(receiver.received.map(({ path }) => path)).toEqual(["/v1/pick", "/v1/ship"]);
+    expect(JSON.parse(`${receiver.received[1]?.body}`)).toEqual(output);
+  });
+
+  it("refuses callbacks that are forged, malformed, or for an attempt that is over", async () => {
+    let asked = 0;
+    const { receiver, start } = await tenant("forged", (_, response) => {
+      asked += 1;
+      response.writeHead(asked === 1 ? 503 : 202).end();
+    });
+    const { until } = await start("order", { steps: steps.slice(0, 1) });
+    await receiver.waitFor(2);
+    const [stale = "", url = ""] = receiver.received.map(
+      ({ headers }) => `${router.url}${headers["signalbox-callback"]}`,
+    );
+    const slug = async (to: string, body: unknown) => (await callback(to, body)).slug;
+    expect(await slug(`${url}0`, { output: 1 })).toBe("callback-unknown");
+    expect(await slug(stale, { output: 1 })).toBe("callback-stale");
+    expect(await slug(url, { result: 1 })).toBe("validation-failed");
+    expect(await slug(url, { output: "x".repeat(70_000) })).toBe("payload-too-large");
+    const get = await fetch(url);
+    expect(get.status).toBe(405);
+    expect(await callback(url, { error: "out of stock" })).toMatchObject({ status: 200 });
+    expect((await until("COMPENSATED")).reason).toBe("pick: out of stock");
+    expect(router.lines.filter((line) => line.includes(url.slice(-40)))).toEqual([]);
+  });
+
+  it("hands out whole addresses where the router knows its own", async () => {
+    const known = await startRouter({ vars: { PUBLIC_URL: "https://router.example.com/box/" } });
+    try {
+      const receiver = await receiverHere(takesOn);
+      await known.admin.put("tenants/known", {});
+      await known.admin.put("tenants/known/targets/erp", { kind: "http", url: receiver.url });
+      await known.admin.put("tenants/known/sagas/order", { steps: steps.slice(0, 1) });
+      await known.admin.post("tenants/known/sagas/order/instances", { input: {} });
+      const [sent] = await receiver.waitFor(1);
+      expect(sent?.headers["signalbox-callback"]).toMatch(
+        /^https:\/\/router\.example\.com\/box\/callbacks\/sga_/,
+      );
+    } finally {
+      await known.stop();
+    }
+  });
+});
+
+async function problemOrBody(sending: Promise<Response>) {
+  const response = await sending;
+  const body = (await response.json()) as { readonly type?: string };
+  const slug = body.type?.split("/").at(-1);
+  const { status } = response;
+  return { status, ...(slug === undefined ? { body } : {}), slug };
+}
 
 describe("a private address", () => {
   it("is refused when a saga is saved, and again by the request that an event would make to it", async () => {

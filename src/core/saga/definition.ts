@@ -32,6 +32,13 @@ export interface HttpDoc {
   readonly body?: Json | undefined;
 }
 
+/** What a step does, or how it is undone. */
+export interface ActionDoc {
+  readonly http: HttpDoc;
+  /** An answer of 202 says that the outcome comes by a callback, within this time. */
+  readonly async?: { readonly timeoutSeconds: number } | undefined;
+}
+
 export interface StepDoc {
   readonly name: string;
   /** The step is skipped when it does not match { input, steps }. */
@@ -40,10 +47,8 @@ export interface StepDoc {
   readonly optional?: boolean | undefined;
   /** From its start on nothing is undone any more: the saga goes forward, or waits for a person. */
   readonly pivot?: boolean | undefined;
-  readonly action?: { readonly http: HttpDoc } | undefined;
-  readonly compensate?:
-    | { readonly http: HttpDoc; readonly retry?: RetryPolicy | undefined }
-    | undefined;
+  readonly action?: ActionDoc | undefined;
+  readonly compensate?: (ActionDoc & { readonly retry?: RetryPolicy | undefined }) | undefined;
   readonly retry?: RetryPolicy | undefined;
   /** Of one attempt; the target's, if it has one, when it is left out. */
   readonly timeoutSeconds?: number | undefined;
@@ -81,10 +86,16 @@ interface StepBase {
   readonly isPivot: boolean;
 }
 
+export interface Act {
+  readonly http: HttpDoc;
+  /** How long its callback may take; null when its answer is its outcome. */
+  readonly callbackMs: number | null;
+}
+
 export interface ActionStep extends StepBase {
   readonly kind: "action";
-  readonly action: HttpDoc;
-  readonly compensate: HttpDoc | null;
+  readonly action: Act;
+  readonly compensate: Act | null;
   readonly retry: RetryPolicy;
   readonly undoRetry: RetryPolicy;
   /** Null for the target's own. */
@@ -148,7 +159,8 @@ function compileStep(doc: StepDoc): Step {
   };
   if (action !== undefined) {
     return {
-      ...{ ...base, kind: "action", action: action.http, compensate: compensate?.http ?? null },
+      ...{ ...base, kind: "action", action: compileAct(action) },
+      compensate: compensate === undefined ? null : compileAct(compensate),
       retry: doc.retry ?? RETRY,
       undoRetry: compensate?.retry ?? UNDO_RETRY,
       timeoutMs: doc.timeoutSeconds === undefined ? null : doc.timeoutSeconds * 1_000,
@@ -162,6 +174,11 @@ function compileStep(doc: StepDoc): Step {
   const correlation = wait.correlation ?? null;
   return { ...base, ...limits, kind: "wait", event: patternOf(wait.event), correlation };
 }
+
+const compileAct = ({ http, async }: ActionDoc): Act => ({
+  http,
+  callbackMs: async === undefined ? null : async.timeoutSeconds * 1_000,
+});
 
 function patternOf(given: Json): Pattern {
   const parsed = parsePattern(given);

@@ -46,20 +46,31 @@ export interface StepState {
     /** A request is under way, or the process that made it has died. */
     | "started"
     | "unknown"
-    /** For a time, an event or a person. */
+    /** For a time, an event, a person or a callback. */
     | "waiting"
     | "succeeded"
     | "rejected"
     /** Its outcome is unknown, and no attempt is left. */
     | "given-up"
     | "skipped";
-  readonly undo: "none" | "started" | "unknown" | "done" | "not-needed" | "skipped" | "given-up";
+  readonly undo:
+    | "none"
+    | "started"
+    | "unknown"
+    /** For a callback. */
+    | "waiting"
+    | "done"
+    | "not-needed"
+    | "skipped"
+    | "given-up";
   /** Its place in the order in which steps were started; undone in reverse. */
   readonly startOrder: number | null;
   /** A person's "once more, as a new effect" raises it; part of the idempotency key. */
   readonly epoch: number;
   /** Fences answers: only one to the latest request counts. */
   readonly token: number;
+  /** The tokens of attempts whose callbacks have counted: a copy of one is known again. */
+  readonly calledBack: readonly number[];
   readonly attempts: number;
   readonly undoAttempts: number;
   /** Rendered once: a key's second request has the bytes of its first. */
@@ -109,6 +120,23 @@ export type Entry =
       /** When an unknown outcome is asked for again; null when no attempt is left. */
       readonly retryAtMs: number | null;
     }
+  /** A participant has taken a request on: its outcome comes by a callback. */
+  | {
+      readonly kind: "accepted";
+      readonly step: number;
+      readonly direction: Direction;
+      readonly token: number;
+      readonly untilMs: number;
+    }
+  /** An outcome that came by itself. */
+  | {
+      readonly kind: "callback";
+      readonly step: number;
+      readonly direction: Direction;
+      readonly token: number;
+      readonly outcome: Outcome;
+      readonly retryAtMs: number | null;
+    }
   | { readonly kind: "wait"; readonly step: number; readonly untilMs: number }
   | {
       readonly kind: "end-wait";
@@ -139,8 +167,12 @@ export type Entry =
   | { readonly kind: "deadline"; readonly atMs: number | null }
   | { readonly kind: "event"; readonly id: string; readonly event: Json };
 
+/** Whether the outcome of the latest request in this direction is still asked for. */
+export const isOpen = ({ forward, undo }: StepState, direction: Direction): boolean =>
+  ["started", "unknown", "waiting"].includes(direction === "action" ? forward : undo);
+
 export const FRESH: StepState = {
-  ...{ forward: "pending", undo: "none", startOrder: null, epoch: 0, token: 0 },
+  ...{ forward: "pending", undo: "none", startOrder: null, epoch: 0, token: 0, calledBack: [] },
   ...{ attempts: 0, undoAttempts: 0, dueAtMs: null, output: null, error: null },
   requests: { action: null, undo: null },
 };

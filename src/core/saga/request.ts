@@ -33,8 +33,9 @@ export function addressOf(url: string, path: string): string {
 export function renderRequest(instance: Instance, { step, direction }: Call): RequestRendered {
   const definition = instance.saga.steps[step];
   if (definition?.kind !== "action") return { ok: false, error: "the step makes no request" };
-  const http = direction === "action" ? definition.action : definition.compensate;
-  if (http === null) return { ok: false, error: "the step has no compensation" };
+  const act = direction === "action" ? definition.action : definition.compensate;
+  if (act === null) return { ok: false, error: "the step has no compensation" };
+  const { http } = act;
   const scope = scopeOf(instance);
   const url = render(http.url ?? http.path ?? "", scope, encodeURIComponent);
   const headers = render(http.headers ?? {}, scope);
