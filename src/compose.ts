@@ -26,6 +26,7 @@ import { createDirectory } from "./flows/directory.ts";
 import { createCommits } from "./flows/enqueue.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
 import { createProbe } from "./flows/probe.ts";
+import { publishEvent } from "./flows/publish-event.ts";
 import type { SlicePorts } from "./flows/replay-slice.ts";
 import type { AdminStores } from "./ports/admin.ts";
 import type { Clock } from "./ports/clock.ts";
@@ -164,6 +165,7 @@ export function composeSaga(env: Env): Omit<SagaPorts, "journal" | "defer"> {
     crypto: platformCrypto,
     index: createSagaDirectory(createSession(env.DB, meter)),
     log: consoleLog,
+    publisher: { publish: async (event) => publishEvent(event, runningApp(env).accept) },
     random: systemRandom,
     text: platformText,
     transport: createTransport({ allowPrivateTargets }, systemClock),

@@ -1,7 +1,8 @@
 /** The shape of a saga and of what is shown of its instances. */
 import * as z from "zod";
 import { isCredentialHeader } from "../../src/core/ingest/headers.ts";
-import { SAGA_ERROR_CHARACTERS_MAX } from "../../src/core/limits.ts";
+import { TYPE_LENGTH_MAX } from "../../src/core/ingest/limits.ts";
+import { SAGA_ERROR_CHARACTERS_MAX, SAGA_SUBJECT_CHARACTERS_MAX } from "../../src/core/limits.ts";
 import { COMMANDS } from "../../src/core/saga/commands.ts";
 import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
 import { SAGA_STATUSES } from "../../src/core/saga/instance.ts";
@@ -36,9 +37,18 @@ const http = (allowPrivateTargets: boolean) =>
     body: z.unknown().optional(),
   });
 
+/** An event of the tenant, by the rules of the moment. */
+const Publish = z.strictObject({
+  type: z.string().min(1).max(TYPE_LENGTH_MAX),
+  source: Slug.optional().describe("The saga's name, if left out."),
+  subject: z.string().max(SAGA_SUBJECT_CHARACTERS_MAX).optional(),
+  data: z.unknown().optional(),
+});
+
 const step = (allowPrivateTargets: boolean) => {
   const Action = {
-    http: http(allowPrivateTargets),
+    http: http(allowPrivateTargets).optional(),
+    publish: Publish.optional(),
     async: z
       .strictObject({ timeoutSeconds: Seconds })
       .optional()

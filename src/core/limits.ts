@@ -208,6 +208,13 @@ export const SAGA_ROW_CHARACTERS_MAX = 500_000;
 export const SAGA_OUTPUT_BYTES_MAX = 65_536;
 /** One attempt of a step that names neither a timeout nor a target. */
 export const SAGA_TIMEOUT_MS_DEFAULT = 10_000;
+/** Of an event that a step publishes. */
+export const SAGA_SUBJECT_CHARACTERS_MAX = 1_024;
+/**
+ * An event that a step publishes may start another instance, which publishes one: so often at most. A chain that is
+ * meant is shorter; one that goes round in a circle ends.
+ */
+export const SAGA_HOPS_MAX = 10;
 /** Of what a callback says went wrong. */
 export const SAGA_ERROR_CHARACTERS_MAX = 1_000;
 /** Rows of one instance's journal: a saga of 200 steps with all its retries has fewer. */

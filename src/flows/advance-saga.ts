@@ -19,6 +19,7 @@ import type {
   CallbackAnswer,
   Callbacks,
   CommandAnswer,
+  Publisher,
   SagaConfig,
   SagaIndex,
   SagaJournal,
@@ -38,6 +39,7 @@ export interface SagaPorts {
   readonly index: SagaIndex;
   readonly journal: SagaJournal;
   readonly log: Log;
+  readonly publisher: Publisher;
   readonly random: Random;
   readonly text: Text;
   readonly transport: Transport;

@@ -1,15 +1,16 @@
 /** Requests of one instance's steps: their intents are written down, then they are sent, then their answers noted. */
 import { type Answer, describe } from "../core/deliver/outcome.ts";
 import { parseJsonDocument } from "../core/json.ts";
-import { SAGA_OUTPUT_BYTES_MAX } from "../core/limits.ts";
-import { answerEntry, isAccepted, outcomeOf } from "../core/saga/answer.ts";
-import type { Entry, Outcome } from "../core/saga/instance.ts";
+import { SAGA_OUTPUT_BYTES_MAX, SAGA_TIMEOUT_MS_DEFAULT } from "../core/limits.ts";
+import { answerEntry, callbackMsOf, keyOf, outcomeOf } from "../core/saga/answer.ts";
+import type { Entry, Outcome, RenderedRequest } from "../core/saga/instance.ts";
 import type { Call } from "../core/saga/plan.ts";
 import { renderRequest } from "../core/saga/request.ts";
+import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
 import type { SagaPorts } from "./advance-saga.ts";
 import type { Known, SagaRecord } from "./saga-record.ts";
-import { sendRequest } from "./saga-send.ts";
+import { type SagaRequest, sendRequest } from "./saga-send.ts";
 
 export interface SagaRequests {
   /** Steps whose requests are under way in this process, with what ends when their answers are noted. */
@@ -40,8 +41,8 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     if (known === null || state === undefined || !rendered || definition?.kind !== "action") return;
     const { start } = known;
     const { epoch, token } = state;
-    const request = { start, call, step: definition, epoch, token, rendered };
-    const sent = await sendRequest(request, ports).catch(
+    const request = { start, call, step: definition, epoch, token };
+    const sent = await ask(request, rendered).catch(
       (error: unknown): Answer => ({ kind: "network", detail: errorText(error) }),
     );
     // An earlier attempt may have gone to another address of the same target, and have had its effect.
@@ -54,8 +55,9 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
       retryAfterMs: answer.kind === "response" ? answer.retryAfterMs : null,
     };
     const act = direction === "action" ? definition.action : definition.compensate;
-    if (act !== null && isAccepted(answer, act)) {
-      const untilMs = ports.clock.nowMs() + (act.callbackMs ?? 0);
+    const callbackMs = callbackMsOf(answer, act);
+    if (callbackMs !== null) {
+      const untilMs = ports.clock.nowMs() + callbackMs;
       record.note([{ kind: "accepted", step, direction, token, untilMs }]);
       return;
     }
@@ -69,6 +71,21 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     }
     const now = record.known?.instance;
     if (now !== undefined) record.note([answerEntry(now, call, token, outcome, at)]);
+  }
+
+  /** What it asks for, of whomever it asks. */
+  function ask(request: Omit<SagaRequest, "rendered">, rendered: RenderedRequest): Promise<Answer> {
+    if (!("publish" in rendered)) return sendRequest({ ...request, rendered }, ports);
+    const { start, step, call, epoch } = request;
+    const event = {
+      ...{ tenant: start.tenant, type: rendered.publish.type, data: rendered.body },
+      ...{ source: rendered.publish.source ?? start.saga, subject: rendered.publish.subject },
+      key: keyOf(start.id, step.name, call.direction, epoch),
+      hops: (start.hops ?? 0) + 1,
+    };
+    const timeoutMs = step.timeoutMs ?? SAGA_TIMEOUT_MS_DEFAULT;
+    const late = () => new Error("the event was not durable in time");
+    return within(ports.publisher.publish(event), timeoutMs, ports.clock, late);
   }
 
   /** What an answer means; a body that is no JSON is text, and one that is too long is not kept. */

@@ -9,7 +9,7 @@ import {
 } from "../core/limits.ts";
 import { keyOf } from "../core/saga/answer.ts";
 import type { ActionStep } from "../core/saga/definition.ts";
-import type { RenderedRequest } from "../core/saga/instance.ts";
+import type { RenderedHttp } from "../core/saga/instance.ts";
 import type { Call } from "../core/saga/plan.ts";
 import { addressOf } from "../core/saga/request.ts";
 import type { Target } from "../core/tenant.ts";
@@ -24,7 +24,7 @@ export interface SagaRequest {
   readonly epoch: number;
   /** Of this attempt. */
   readonly token: number;
-  readonly rendered: RenderedRequest;
+  readonly rendered: RenderedHttp;
 }
 
 /** What a target that cannot be called now says of an effect: nothing, for an earlier attempt may have reached it. */
@@ -77,7 +77,7 @@ function headersOf(
   ]);
   if (rendered.body !== null) headers.set("content-type", "application/json");
   const act = call.direction === "action" ? step.action : step.compensate;
-  const callbackMs = act?.callbackMs ?? null;
+  const callbackMs = act?.kind === "http" ? act.callbackMs : null;
   if (callbackMs !== null) {
     const expiresAtMs = ports.clock.nowMs() + timeoutMs + callbackMs;
     const { direction } = call;

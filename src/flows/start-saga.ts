@@ -24,8 +24,9 @@ export async function startSaga(
   ports: StartPorts,
 ): Promise<{ readonly created: boolean; readonly view: SagaView }> {
   const nowMs = ports.clock.nowMs();
-  const { tenant, saga, key, correlationId, input } = request;
-  const { version, doc, createdAtMs } = request.definition;
+  const { definition, ...named } = request;
+  const { tenant, saga, key, correlationId } = named;
+  const { version, doc, createdAtMs } = definition;
   const id = sagaId({ tenant, saga, createdAtMs, key }, ports.crypto, ports.text);
   // No instance is invisible: should its object never answer, the sweeper asks it.
   await ports.sagaIndex.begin({
@@ -33,6 +34,5 @@ export async function startSaga(
     ...{ step: null, reason: null, rev: 0, startedAtMs: nowMs, updatedAtMs: nowMs },
     dueAtMs: nowMs + SAGA_STARTING_MS,
   });
-  const named = { id, tenant, saga, version, key, correlationId };
-  return ports.sagas.start({ ...named, doc, input, startedAtMs: nowMs });
+  return ports.sagas.start({ ...named, id, version, doc, startedAtMs: nowMs });
 }

@@ -1,4 +1,5 @@
 /** What one instance of a saga is kept in, and where it can be found. */
+import type { Answer } from "../core/deliver/outcome.ts";
 import type { Json } from "../core/json.ts";
 import type { CallbackAddress, HeardBack } from "../core/saga/callback.ts";
 import type { Command, CommandKind } from "../core/saga/commands.ts";
@@ -18,6 +19,8 @@ export interface SagaStart {
   readonly correlationId: string | null;
   readonly input: Json;
   readonly startedAtMs: number;
+  /** Of the event that started it: how many steps of sagas have published it and its ancestors. None if left out. */
+  readonly hops?: number;
 }
 
 /** Who did something, and with which command. */
@@ -53,6 +56,24 @@ export interface Callbacks {
   urlOf(address: CallbackAddress): string;
   /** Null for what was not signed here. */
   read(signed: string): CallbackAddress | null;
+}
+
+/** An event that a step publishes. */
+export interface SagaEvent {
+  readonly tenant: string;
+  readonly source: string;
+  readonly type: string;
+  readonly subject: string | null;
+  /** JSON. */
+  readonly data: string;
+  /** The same key is the same event. */
+  readonly key: string;
+  readonly hops: number;
+}
+
+export interface Publisher {
+  /** Answers once the event is durable, or why it can never be. Rejects when a store does not take it now. */
+  publish(event: SagaEvent): Promise<Answer>;
 }
 
 /** What steps name, as it is saved now. Rejects when it cannot be read. */

@@ -30,17 +30,18 @@ export function randomSaga(
     const pivot = isAlone && !isPastPivot && chance(0.12);
     const isUndone = !pivot && !isPastPivot && chance(0.85);
     if (pivot) isPastPivot = true;
+    const event = chance(0.15) ? { publish: { type: "told", data: "$.input" } } : null;
     const later = () => (chance(0.2) ? { async: { timeoutSeconds: 30 } } : {});
     return {
       name,
-      action: { ...http("do"), ...later() },
+      action: event ?? { ...http("do"), ...later() },
       ...(isUndone ? { compensate: { ...http("undo"), ...later(), retry: UNDO_RETRY } } : {}),
       ...(pivot ? { pivot } : {}),
       ...(!pivot && chance(0.1) ? { optional: true } : {}),
       ...(chance(0.1) ? { when: { input: { n: [{ numeric: [">", 1_000_000] }] } } } : {}),
       retry: RETRY,
       timeoutSeconds: 5,
-      settle: chance(0.25) ? "tombstone" : "resend",
+      settle: event === null && chance(0.25) ? "tombstone" : "resend",
     };
   };
   const nodes = Array.from({ length: 1 + upTo(4) }, (): NodeDoc => {

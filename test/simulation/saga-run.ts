@@ -12,7 +12,7 @@ import { fold } from "../../src/core/saga/fold.ts";
 import { isEnded, startInstance } from "../../src/core/saga/instance.ts";
 import { pack, unpack } from "../../src/core/saga/text.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
-import type { JournalRow, SagaStart, SagaView } from "../../src/ports/saga.ts";
+import type { JournalRow, SagaEvent, SagaStart, SagaView } from "../../src/ports/saga.ts";
 import type { OutgoingRequest } from "../../src/ports/transport.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createMemorySagaIndex } from "../support/memory-sagas.ts";
@@ -139,6 +139,32 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     return promise;
   }
 
+  /** Durable once for a key, although whoever asked may not hear of it. */
+  function publish({ key, data }: SagaEvent): Promise<Answer> {
+    requests += 1;
+    if (run.view()?.paused === true)
+      violations.push("an event is published while the saga is paused");
+    const sender = life;
+    sender.underWay += 1;
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const weather = isFair() ? 1 : random.unit();
+    after(1 + upTo(300), () => {
+      sender.underWay -= 1;
+      const answer = {
+        kind: "response",
+        status: 200,
+        retryAfterMs: null,
+        body: '{"id":1}',
+      } as const;
+      if (weather < 0.1) return reject(new Error("the queue is down"));
+      if (!answers.has(key)) effects.push(key);
+      if ((answers.get(key)?.body ?? data) !== data) violations.push(`${key} has other data`);
+      answers.set(key, { answer, body: data });
+      return weather < 0.2 ? reject(new Error("it is not known")) : resolve(answer);
+    });
+    return promise;
+  }
+
   /** The participant does it only now, and tells how it went. */
   function callBack(request: OutgoingRequest): void {
     const answer = receive(request);
@@ -165,6 +191,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     return createSagaRun({
       ...{ clock, log: createMemoryLog(), random, transport: { send } },
       callbacks: { urlOf: pack },
+      publisher: { publish },
       ...{ config: { target: async () => null }, crypto: platformCrypto, text: platformText },
       index: {
         begin: index.begin,

@@ -8,6 +8,8 @@ import { createDirectory } from "../../src/flows/directory.ts";
 import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
+import { publishEvent } from "../../src/flows/publish-event.ts";
+import type { Publisher } from "../../src/ports/saga.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createMemoryArchive, createMemoryListing, type MemoryArchive } from "./memory-archive.ts";
 import { createMemoryDeletions, type MemoryDeletions } from "./memory-deletions.ts";
@@ -31,6 +33,8 @@ export interface World {
   readonly outbox: MemoryOutbox;
   readonly queues: MemoryQueues;
   readonly sagas: MemorySagas;
+  /** What sagas publish by: the newest isolate's. */
+  readonly publishers: AcceptPorts[];
   readonly tenants: MemoryTenants;
   readonly transport: MemoryTransport;
 }
@@ -47,6 +51,14 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
   const queues = createMemoryQueues(clock);
   const log = createMemoryLog();
   const transport = createMemoryTransport(() => clock.nowMs());
+  const publishers: AcceptPorts[] = [];
+  const publisher: Publisher = {
+    async publish(event) {
+      const ports = publishers.at(-1);
+      if (ports === undefined) throw new Error("there is no isolate");
+      return publishEvent(event, ports);
+    },
+  };
   return {
     archive,
     clock,
@@ -61,7 +73,8 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
     log,
     outbox: createMemoryOutbox(clock, queues, platformText, log),
     queues,
-    sagas: createMemorySagas({ clock, log, transport }),
+    sagas: createMemorySagas({ clock, log, transport, publisher }),
+    publishers,
     tenants,
     transport,
   };
@@ -92,12 +105,11 @@ export function createIsolate(
     text: platformText,
     ...options.broken,
   };
-  return {
-    deliver,
-    accept: {
-      ...deliver,
-      admission: createAdmission(deliver.limiter, deliver.clock, deliver.log),
-      commits: createCommits(options.outbox ?? "on-failure", deliver),
-    },
+  const accept: AcceptPorts = {
+    ...deliver,
+    admission: createAdmission(deliver.limiter, deliver.clock, deliver.log),
+    commits: createCommits(options.outbox ?? "on-failure", deliver),
   };
+  world.publishers.push(accept);
+  return { deliver, accept };
 }

@@ -7,6 +7,7 @@ import type { Clock, Random } from "../../src/ports/clock.ts";
 import type { Log } from "../../src/ports/log.ts";
 import type {
   JournalRow,
+  Publisher,
   SagaConfig,
   SagaDirectory,
   SagaJournal,
@@ -42,6 +43,7 @@ export interface MemorySagaParts {
   readonly random?: Random;
   /** What is configured; nothing, unless it says otherwise. */
   readonly config?: Partial<SagaConfig>;
+  readonly publisher?: Publisher;
   /** In place of the index, for failures. */
   readonly index?: Partial<SagaDirectory>;
 }
@@ -65,6 +67,7 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     const run = createSagaRun({
       ...{ clock, index, log, random, transport, crypto: platformCrypto, text: platformText },
       callbacks: memoryCallbacks,
+      publisher: parts.publisher ?? { publish: () => Promise.reject(new Error("no publisher")) },
       config: { target: async () => null, ...parts.config },
       journal: mortal(journal, life),
       defer(promise) {

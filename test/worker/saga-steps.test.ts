@@ -1,4 +1,4 @@
-/** Kinds of steps over HTTP: signed requests to targets of the tenant, and outcomes that come later. */
+/** Kinds of steps over HTTP: signed requests to targets, outcomes that come later, and events. */
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { receiverHere } from "../support/answers.ts";
@@ -153,6 +153,69 @@ describe("an asynchronous step", () => {
     } finally {
       await known.stop();
     }
+  });
+});
+
+describe("a step that publishes", () => {
+  it("sends an event through the tenant's rules, to another saga and to a receiver", async () => {
+    const { path, receiver, save, start } = await tenant("told");
+    await save("billing", {
+      ...{ key: "$.subject", correlation: "$.subject" },
+      steps: [
+        { name: "bill", action: { http: { target: "erp", path: "/bill", body: "$.input.data" } } },
+      ],
+    });
+    await router.admin.put(`${path}/targets/billing`, { kind: "saga", saga: "billing" });
+    await router.admin.put(`${path}/rules/shipped`, {
+      ...{
+        pattern: {
+          source: ["shop"],
+          type: ["order.shipped"],
+          data: { total: [{ numeric: [">", 5] }] },
+        },
+      },
+      ...{ priority: "critical", targets: ["billing", "erp"] },
+    });
+    const publish = {
+      ...{ type: "order.shipped", source: "shop", subject: "{{$.input.order}}" },
+      data: { order: "$.input.order", total: "$.input.total" },
+    };
+    const steps = [{ name: "tell", action: { publish }, retry: QUICK }];
+    const { until } = await start("order", { steps }, { order: "o-1", total: 12.5 });
+    const done = await until("COMPLETED");
+    expect(done.steps[0].output).toMatchObject({ deliveries: 2 });
+    await receiver.waitFor(2);
+    const bodies = receiver.received.map(({ path: to, body }) => `${to} ${body}`).sort();
+    const data = '{"order":"o-1","total":12.5}';
+    expect(bodies).toEqual([`/v1 ${data}`, `/v1/bill ${data}`]);
+    const event = await router.admin.get(`${path}/events/${done.steps[0].output.id}`);
+    expect(event.body).toMatchObject({ type: "order.shipped", source: "shop" });
+    const billed = await eventually(
+      () => router.admin.get(`${path}/saga-instances?saga=billing&correlationId=o-1`),
+      ({ body }) => body.items[0]?.status === "COMPLETED",
+    );
+    expect(billed.body.items).toHaveLength(1);
+  });
+
+  it("or does two things at once, or nothing, is refused when it is saved", async () => {
+    const { save } = await tenant("unsaid");
+    const http = { url: "https://x.example/" };
+    const refused = await save("order", {
+      steps: [
+        { name: "a", action: { http, publish: { type: "x" } } },
+        { name: "b", action: {} },
+        { name: "c", action: { publish: { type: "x", data: "$.steps.d.output" } } },
+      ],
+    });
+    expect(refused.status).toBe(422);
+    expect(refused.body.errors).toMatchObject([
+      { pointer: "/steps/0/action", code: "one-kind" },
+      { pointer: "/steps/1/action", code: "one-kind" },
+      { pointer: "/steps/2/action/publish/data", code: "unknown-step" },
+    ]);
+    expect((await save("order", { steps: [{ name: "a", action: { publish: {} } }] })).status).toBe(
+      422,
+    );
   });
 });
 

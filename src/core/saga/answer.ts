@@ -26,9 +26,11 @@ export function outcomeOf(answer: Answer, output: Json): Outcome {
   return { kind: isRejected ? "rejected" : "unknown", error };
 }
 
-/** Whether a participant has taken the request on, and its outcome comes by a callback. */
-export const isAccepted = (answer: Answer, { callbackMs }: Act): boolean =>
-  callbackMs !== null && answer.kind === "response" && answer.status === 202;
+/** How long a callback is waited for when a participant has taken the request on; null if it has not. */
+export const callbackMsOf = (answer: Answer, act: Act | null): number | null =>
+  act?.kind === "http" && answer.kind === "response" && answer.status === 202
+    ? act.callbackMs
+    : null;
 
 /** The entry of an answer; `random` is in [0, 1). */
 export function answerEntry(

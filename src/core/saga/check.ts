@@ -3,7 +3,7 @@ import { isJsonArray, isJsonObject, type Json, memberOf, parsePath } from "../js
 import { SAGA_BODY_BYTES_MAX, SAGA_STEPS_MAX } from "../limits.ts";
 import { parsePattern } from "../pattern/index.ts";
 import type { Fault } from "../problem.ts";
-import type { HttpDoc, NodeDoc, SagaDoc, StepDoc } from "./definition.ts";
+import type { ActionDoc, HttpDoc, NodeDoc, SagaDoc, StepDoc } from "./definition.ts";
 import { referencesIn } from "./references.ts";
 
 /** All faults at once, each with its JSON Pointer. `doc` has the shape of a saga. */
@@ -66,10 +66,26 @@ export function sagaFaults(doc: SagaDoc): Fault[] {
       for (const issue of parsed.issues)
         fail(`${pointer}/${member}${issue.pointer}`, issue.code, issue.detail);
     }
-    if (step.action !== undefined) checkHttp(step.action.http, `${pointer}/action/http`, known);
+    if (step.action !== undefined) checkAction(step.action, `${pointer}/action`, known);
     if (step.compensate !== undefined) {
       const own = step.settle === "tombstone" ? known : new Set(known).add(step.name);
-      checkHttp(step.compensate.http, `${pointer}/compensate/http`, own);
+      checkAction(step.compensate, `${pointer}/compensate`, own);
+    }
+  }
+
+  function checkAction(action: ActionDoc, pointer: string, known: ReadonlySet<string>) {
+    const { http, publish, async } = action;
+    const kinds = ACTIONS.filter((kind) => action[kind] !== undefined);
+    if (kinds.length !== 1) {
+      const found = kinds.length === 0 ? "none" : kinds.join(" and ");
+      fail(pointer, "one-kind", `Here is one of ${ACTIONS.join(", ")}; there is ${found}.`);
+    }
+    if (async !== undefined && http === undefined)
+      fail(`${pointer}/async`, "only-of-http", "Only a request is answered later.");
+    if (http !== undefined) checkHttp(http, `${pointer}/http`, known);
+    if (publish !== undefined) {
+      checkReferences(publish.subject ?? null, `${pointer}/publish/subject`, known);
+      checkBody(publish.data, `${pointer}/publish/data`, known);
     }
   }
 
@@ -87,14 +103,15 @@ export function sagaFaults(doc: SagaDoc): Fault[] {
     for (const [name, value] of Object.entries(headers)) {
       checkReferences(value, `${pointer}/headers/${name}`, known);
     }
+    checkBody(body, `${pointer}/body`, known);
+  }
+
+  function checkBody(body: Json | undefined, pointer: string, known: ReadonlySet<string>) {
     if (body === undefined) return;
-    checkReferences(body, `${pointer}/body`, known);
+    checkReferences(body, pointer, known);
     if (JSON.stringify(body).length > SAGA_BODY_BYTES_MAX) {
-      fail(
-        `${pointer}/body`,
-        "body-too-large",
-        `A request's body is a template of ${SAGA_BODY_BYTES_MAX} characters at most.`,
-      );
+      const detail = `A body is a template of ${SAGA_BODY_BYTES_MAX} characters at most.`;
+      fail(pointer, "body-too-large", detail);
     }
   }
 
@@ -152,6 +169,7 @@ export function sagaFaults(doc: SagaDoc): Fault[] {
 const stepsOf = (node: NodeDoc): readonly StepDoc[] =>
   "parallel" in node ? node.parallel.flat() : [node];
 
+const ACTIONS = ["http", "publish"] as const;
 const KINDS = ["action", "delay", "wait", "approve"] as const;
 
 function checkKinds(
@@ -183,7 +201,7 @@ function checkKinds(
 export const targetsIn = ({ steps }: SagaDoc): { pointer: string; target: string }[] =>
   steps.flatMap(placesOf(`/steps`)).flatMap(({ step, pointer }) =>
     (["action", "compensate"] as const).flatMap((member) => {
-      const target = step[member]?.http.target;
+      const target = step[member]?.http?.target;
       return target === undefined ? [] : [{ pointer: `${pointer}/${member}/http/target`, target }];
     }),
   );

@@ -32,9 +32,19 @@ export interface HttpDoc {
   readonly body?: Json | undefined;
 }
 
-/** What a step does, or how it is undone. */
+/** An event of the tenant; subject and data are templates. */
+export interface PublishDoc {
+  readonly type: string;
+  /** The saga's name, if it is left out. */
+  readonly source?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly data?: Json | undefined;
+}
+
+/** What a step does, or how it is undone: one of the kinds. */
 export interface ActionDoc {
-  readonly http: HttpDoc;
+  readonly http?: HttpDoc | undefined;
+  readonly publish?: PublishDoc | undefined;
   /** An answer of 202 says that the outcome comes by a callback, within this time. */
   readonly async?: { readonly timeoutSeconds: number } | undefined;
 }
@@ -86,11 +96,14 @@ interface StepBase {
   readonly isPivot: boolean;
 }
 
-export interface Act {
-  readonly http: HttpDoc;
-  /** How long its callback may take; null when its answer is its outcome. */
-  readonly callbackMs: number | null;
-}
+export type Act =
+  | {
+      readonly kind: "http";
+      readonly http: HttpDoc;
+      /** How long its callback may take; null when its answer is its outcome. */
+      readonly callbackMs: number | null;
+    }
+  | { readonly kind: "publish"; readonly publish: PublishDoc };
 
 export interface ActionStep extends StepBase {
   readonly kind: "action";
@@ -175,10 +188,12 @@ function compileStep(doc: StepDoc): Step {
   return { ...base, ...limits, kind: "wait", event: patternOf(wait.event), correlation };
 }
 
-const compileAct = ({ http, async }: ActionDoc): Act => ({
-  http,
-  callbackMs: async === undefined ? null : async.timeoutSeconds * 1_000,
-});
+function compileAct({ http, publish, async }: ActionDoc): Act {
+  if (publish !== undefined) return { kind: "publish", publish };
+  if (http === undefined) throw new Error("a saved step does nothing");
+  const callbackMs = async === undefined ? null : async.timeoutSeconds * 1_000;
+  return { kind: "http", http, callbackMs };
+}
 
 function patternOf(given: Json): Pattern {
   const parsed = parsePattern(given);

@@ -30,7 +30,20 @@ export type Outcome =
   /** Perhaps with an effect: it is asked again, after a pause. */
   | { readonly kind: "unknown"; readonly error: string };
 
-export interface RenderedRequest {
+/** Made once for a key. */
+export type RenderedRequest = RenderedHttp | RenderedEvent;
+
+export interface RenderedEvent {
+  readonly publish: {
+    readonly type: string;
+    readonly source: string | null;
+    readonly subject: string | null;
+  };
+  /** JSON: its data. */
+  readonly body: string;
+}
+
+export interface RenderedHttp {
   readonly method: string;
   /** Absolute, or what is added to the target's. */
   readonly url: string;

@@ -1,6 +1,11 @@
 /** A step's request with its references replaced; made once for a key. */
 import { type Json, stringifyJson } from "../json.ts";
-import { SAGA_BODY_BYTES_MAX, SAGA_HEAD_CHARACTERS_MAX } from "../limits.ts";
+import {
+  SAGA_BODY_BYTES_MAX,
+  SAGA_HEAD_CHARACTERS_MAX,
+  SAGA_SUBJECT_CHARACTERS_MAX,
+} from "../limits.ts";
+import type { HttpDoc, PublishDoc } from "./definition.ts";
 import type { Instance, RenderedRequest } from "./instance.ts";
 import { type Call, scopeOf } from "./plan.ts";
 import { render } from "./references.ts";
@@ -32,48 +37,74 @@ export function addressOf(url: string, path: string): string {
 /** Fails where a reference names what is not there; then nothing is sent. */
 export function renderRequest(instance: Instance, { step, direction }: Call): RequestRendered {
   const definition = instance.saga.steps[step];
-  if (definition?.kind !== "action") return { ok: false, error: "the step makes no request" };
+  if (definition?.kind !== "action") return failed("the step makes no request");
   const act = direction === "action" ? definition.action : definition.compensate;
-  if (act === null) return { ok: false, error: "the step has no compensation" };
-  const { http } = act;
+  if (act === null) return failed("the step has no compensation");
   const scope = scopeOf(instance);
+  return act.kind === "http" ? renderHttp(act.http, scope) : renderEvent(act.publish, scope);
+}
+
+const failed = (error: string): RequestRendered => ({ ok: false, error });
+const plain = (value: Json): string => (typeof value === "string" ? value : stringifyJson(value));
+
+function renderHttp(http: HttpDoc, scope: Json): RequestRendered {
   const url = render(http.url ?? http.path ?? "", scope, encodeURIComponent);
   const headers = render(http.headers ?? {}, scope);
-  const body = http.body === undefined ? null : render(http.body, scope);
-  const failed = [url, headers, body].find((part) => part !== null && !part.ok);
-  if (failed !== undefined && failed !== null && !failed.ok) {
-    return { ok: false, error: `${failed.missing} is not there` };
-  }
-  const text = body?.ok === true ? stringifyJson(body.value) : null;
-  if (text !== null && text.length > SAGA_BODY_BYTES_MAX) {
-    return {
-      ok: false,
-      error: `the body has ${text.length} characters; ${SAGA_BODY_BYTES_MAX} at most`,
-    };
-  }
-  const plain = (value: Json): string => (typeof value === "string" ? value : stringifyJson(value));
+  const body = renderBody(http.body, scope);
+  for (const part of [url, headers]) if (!part.ok) return failed(`${part.missing} is not there`);
+  if (!body.ok) return body;
   const sent = Object.entries((headers.ok ? headers.value : null) ?? {}).map(
     ([name, value]) => [name, plain(value)] as const,
   );
   const unfit = sent.find(([, value]) => !HEADER_VALUE.test(value));
-  if (unfit !== undefined) return { ok: false, error: `${unfit[0]} would be no header value` };
+  if (unfit !== undefined) return failed(`${unfit[0]} would be no header value`);
   const address = url.ok ? plain(url.value) : "";
-  if (leadsElsewhere(address)) return { ok: false, error: "a part of the path is . or .." };
+  if (leadsElsewhere(address)) return failed("a part of the path is . or ..");
   const head = sent.reduce(
     (sum, [name, value]) => sum + name.length + value.length,
     address.length,
   );
   if (head > SAGA_HEAD_CHARACTERS_MAX) {
-    const error = `URL and headers have ${head} characters; ${SAGA_HEAD_CHARACTERS_MAX} at most`;
-    return { ok: false, error };
+    return failed(`URL and headers have ${head} characters; ${SAGA_HEAD_CHARACTERS_MAX} at most`);
   }
   return {
     ok: true,
     request: {
       ...{ method: http.method ?? "POST", url: address },
       ...(http.target === undefined ? {} : { target: http.target }),
-      headers: Object.fromEntries(sent),
-      body: text,
+      ...{ headers: Object.fromEntries(sent), body: body.text },
     },
+  };
+}
+
+function renderEvent({ type, source, ...event }: PublishDoc, scope: Json): RequestRendered {
+  const subject = event.subject === undefined ? null : render(event.subject, scope);
+  if (subject?.ok === false) return failed(`${subject.missing} is not there`);
+  const body = renderBody(event.data ?? {}, scope);
+  if (!body.ok) return body;
+  const about = subject === null ? null : plain(subject.value);
+  if (about !== null && about.length > SAGA_SUBJECT_CHARACTERS_MAX) {
+    return failed(
+      `the subject has ${about.length} characters; ${SAGA_SUBJECT_CHARACTERS_MAX} at most`,
+    );
+  }
+  return {
+    ok: true,
+    request: { publish: { type, source: source ?? null, subject: about }, body: body.text ?? "" },
+  };
+}
+
+function renderBody(
+  template: Json | undefined,
+  scope: Json,
+): { readonly ok: true; readonly text: string | null } | Extract<RequestRendered, { ok: false }> {
+  if (template === undefined) return { ok: true, text: null };
+  const body = render(template, scope);
+  if (!body.ok) return { ok: false, error: `${body.missing} is not there` };
+  const text = stringifyJson(body.value);
+  if (text.length <= SAGA_BODY_BYTES_MAX) return { ok: true, text };
+  return {
+    ok: false,
+    error: `the body has ${text.length} characters; ${SAGA_BODY_BYTES_MAX} at most`,
   };
 }

@@ -138,6 +138,30 @@ describe("a saga", () => {
       ["/steps/0/action/http/path path-without-target", "/steps/0/action/http/path unknown-step"],
     ],
     [
+      "an action of two kinds, and one of none",
+      [
+        step("a", { action: { ...http(), publish: { type: "told" } } }),
+        step("b", { action: { async: { timeoutSeconds: 1 } } }),
+      ],
+      [
+        "/steps/0/action one-kind",
+        "/steps/1/action one-kind",
+        "/steps/1/action/async only-of-http",
+      ],
+    ],
+    [
+      "an event of what has not run",
+      [
+        step("a", {
+          action: { publish: { type: "t", subject: "{{$.steps.b.output}}", data: "$.x" } },
+        }),
+      ],
+      [
+        "/steps/0/action/publish/subject unknown-step",
+        "/steps/0/action/publish/data bad-reference",
+      ],
+    ],
+    [
       "201 steps",
       Array.from({ length: 201 }, (_, at) => step(`s${at}`)),
       ["/steps too-many-steps"],

@@ -50,7 +50,11 @@ const policy = (attempts: number) =>
   ({ maxAttempts: attempts, initialSeconds: 1, factor: 1, maxSeconds: 1 }) as const;
 
 export function actionStep(name: string, sketch: Partial<ActionStep> = {}): ActionStep {
-  const call = (path: string) => ({ http: { url: `https://${name}/${path}` }, callbackMs: null });
+  const call = (path: string) => ({
+    kind: "http" as const,
+    http: { url: `https://${name}/${path}` },
+    callbackMs: null,
+  });
   return {
     ...{ kind: "action", name, when: null, isOptional: false, isPivot: false, settle: "resend" },
     ...{ action: call("do"), compensate: call("undo"), timeoutMs: 1_000 },
@@ -62,7 +66,7 @@ export function actionStep(name: string, sketch: Partial<ActionStep> = {}): Acti
 /** Participants that take it on, and tell how it went later: its undo as well. */
 export function asyncStep(name: string): ActionStep {
   const step = actionStep(name);
-  const later = <Kind extends object>(act: Kind) => ({ ...act, callbackMs: 5_000 });
+  const later = (act: Act): Act => (act.kind === "http" ? { ...act, callbackMs: 5_000 } : act);
   return {
     ...step,
     action: later(step.action),
@@ -212,7 +216,8 @@ function run(
   /** The request is lost, or late, or its answer is lost; each is one fault. */
   function exchange(call: Call, key: string, body: string, token: number): Outcome | "accepted" {
     const unknown: Outcome = { kind: "unknown", error: "no answer" };
-    const isAsync = actOf(call)?.callbackMs !== null;
+    const act = actOf(call);
+    const isAsync = act?.kind === "http" && act.callbackMs !== null;
     const fault = faults === 0 ? 0 : choose(4);
     if (fault > 0) faults -= 1;
     if (fault === 1) return unknown;
