@@ -43,6 +43,14 @@ export class Saga extends DurableObject<Env> {
     return this.#run.callback(unpack<CallbackAddress>(address), unpack<Outcome>(outcome));
   }
 
+  look(step: string): Promise<boolean> {
+    return this.#run.look(step);
+  }
+
+  async undo(reason: string): Promise<string> {
+    return pack(await this.#run.undo(reason));
+  }
+
   receive(eventId: string, event: string): Promise<boolean> {
     return this.#run.receive(eventId, unpack(event));
   }

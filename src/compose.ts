@@ -167,6 +167,7 @@ export function composeSaga(env: Env): Omit<SagaPorts, "journal" | "defer"> {
     log: consoleLog,
     publisher: { publish: async (event) => publishEvent(event, runningApp(env).accept) },
     random: systemRandom,
+    sagas: createSagas(env.SAGA, meter),
     text: platformText,
     transport: createTransport({ allowPrivateTargets }, systemClock),
   };

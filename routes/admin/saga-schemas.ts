@@ -45,10 +45,17 @@ const Publish = z.strictObject({
   data: z.unknown().optional(),
 });
 
+/** An instance of a saga of the tenant; its end is the step's. */
+const Child = z.strictObject({
+  name: Slug,
+  input: z.unknown().optional().describe("This instance's own, if left out."),
+});
+
 const step = (allowPrivateTargets: boolean) => {
   const Action = {
     http: http(allowPrivateTargets).optional(),
     publish: Publish.optional(),
+    saga: Child.optional(),
     async: z
       .strictObject({ timeoutSeconds: Seconds })
       .optional()
@@ -152,6 +159,10 @@ export const InstanceAnswer = z
     ...Common,
     inFlight: Count.describe("Requests under way; a paused instance with none is at rest."),
     deadlineAt: Time.nullable(),
+    parent: z
+      .object({ id: z.string(), step: z.string() })
+      .optional()
+      .describe("The instance whose step it is."),
     input: z.unknown(),
     steps: z.array(
       z.object({

@@ -2,7 +2,7 @@
 import { isJsonObject, type Json, stringifyJson } from "../../src/core/json.ts";
 import { SAGA_DOC_BYTES_MAX } from "../../src/core/limits.ts";
 import type { Fault } from "../../src/core/problem.ts";
-import { hasSagaShape, sagaFaults, targetsIn } from "../../src/core/saga/check.ts";
+import { hasSagaShape, namedIn, sagaFaults } from "../../src/core/saga/check.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
 import { unpack } from "../../src/core/saga/text.ts";
 import type { ConfigStore } from "../../src/ports/config.ts";
@@ -28,28 +28,32 @@ export const sagaOperations: readonly Operation[] = resourceOperations<unknown>(
       return [{ pointer: "", code: "too-large", detail }];
     }
     const doc = sent as unknown as SagaDoc;
-    return [...sagaFaults(doc), ...(await targetFaults(doc, params.tenant ?? "", stores.config))];
+    return [...sagaFaults(doc), ...(await namedFaults(doc, params, stores.config))];
   },
   // As it was sent: numbers of its patterns and bodies keep their spelling.
   store: async ({ sent }) => ({ doc: withoutReadOnly(sent), secrets: null }),
 });
 
-async function targetFaults(doc: SagaDoc, tenant: string, config: ConfigStore): Promise<Fault[]> {
-  const named = targetsIn(doc);
-  const kinds = new Map<string, unknown>();
-  for (const id of new Set(named.map(({ target }) => target))) {
-    const stored = await config.resource(tenant, "target", id);
-    kinds.set(id, stored === null ? null : unpack<{ kind: string }>(stored.doc).kind);
-  }
-  return named.flatMap(({ pointer, target }) => {
-    const kind = kinds.get(target);
-    if (kind === "http") return [];
-    const detail =
-      kind === null
-        ? `There is no target "${target}"; create it first.`
-        : `The target "${target}" is of kind ${kind}: a request goes to one of kind http.`;
-    return [{ pointer, code: "unknown-target", detail }];
-  });
+async function namedFaults(
+  doc: SagaDoc,
+  { tenant = "", saga: own }: { readonly tenant?: string; readonly saga?: string },
+  config: ConfigStore,
+): Promise<Fault[]> {
+  const found = await Promise.all(
+    namedIn(doc).map(async ({ pointer, kind, id }): Promise<Fault | null> => {
+      const code = `unknown-${kind}`;
+      if (kind === "saga" && id === own) return null;
+      const stored = await config.resource(tenant, kind, id);
+      if (stored === null) {
+        return { pointer, code, detail: `There is no ${kind} "${id}"; create it first.` };
+      }
+      if (kind === "saga") return null;
+      const is = unpack<{ readonly kind: string }>(stored.doc).kind;
+      const detail = `The target "${id}" is of kind ${is}: a request goes to one of kind http.`;
+      return is === "http" ? null : { pointer, code, detail };
+    }),
+  );
+  return found.filter((fault) => fault !== null);
 }
 
 const OWN = ["steps", "key", "correlation", "deadlineSeconds", "description"];

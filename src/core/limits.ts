@@ -215,6 +215,10 @@ export const SAGA_SUBJECT_CHARACTERS_MAX = 1_024;
  * meant is shorter; one that goes round in a circle ends.
  */
 export const SAGA_HOPS_MAX = 10;
+/** A saga may start one that starts one: so deep at most. What starts itself without an end, ends. */
+export const SAGA_DEPTH_MAX = 5;
+/** A child tells its parent that it has ended; one that is not heard of is asked after this time. */
+export const SAGA_CHILD_POLL_MS = 3_600_000;
 /** Of what a callback says went wrong. */
 export const SAGA_ERROR_CHARACTERS_MAX = 1_000;
 /** Rows of one instance's journal: a saga of 200 steps with all its retries has fewer. */

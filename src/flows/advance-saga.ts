@@ -10,6 +10,7 @@ import {
   SAGA_WATCHDOG_MS,
 } from "../core/limits.ts";
 import { type CallbackAddress, heardBack } from "../core/saga/callback.ts";
+import { undoWished } from "../core/saga/child.ts";
 import { type Command, commanded } from "../core/saga/commands.ts";
 import { isEnded, type Outcome } from "../core/saga/instance.ts";
 import { plan } from "../core/saga/plan.ts";
@@ -24,7 +25,9 @@ import type {
   SagaIndex,
   SagaJournal,
   SagaStart,
+  Sagas,
   SagaView,
+  UndoAnswer,
 } from "../ports/saga.ts";
 import type { Transport } from "../ports/transport.ts";
 import { type Known, SagaRecord } from "./saga-record.ts";
@@ -41,6 +44,8 @@ export interface SagaPorts {
   readonly log: Log;
   readonly publisher: Publisher;
   readonly random: Random;
+  /** The other instances: children and parents. */
+  readonly sagas: Pick<Sagas, "start" | "view" | "look" | "undo">;
   readonly text: Text;
   readonly transport: Transport;
   /** Work that goes on after the answer. */
@@ -54,6 +59,10 @@ export interface SagaRun {
   receive(id: string, event: SagaStart["input"]): Promise<boolean>;
   /** Takes an outcome that comes by itself, once. */
   callback(address: CallbackAddress, outcome: Outcome): Promise<CallbackAnswer>;
+  /** A child of this step has news: it is asked. False when there is no instance. */
+  look(step: string): Promise<boolean>;
+  /** Its parent wants undone what it did. */
+  undo(reason: string): Promise<UndoAnswer>;
   command(command: Command, expectedRev: number | undefined): Promise<CommandAnswer>;
   view(): SagaView | null;
   /** Sees that it goes on, without waiting for it. False when there is no instance. */
@@ -118,18 +127,33 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
     const { rev } = record;
     const wakesAtMs = isEnded(instance.status) ? null : untilMs;
     const late = () => new Error("the index did not answer in time");
-    let wakeAtMs = wakesAtMs;
+    // While its parent has not heard of its end, the index says when it is told again.
+    const isTold = !isEnded(instance.status) || (await tellParent(start));
+    let wakeAtMs = isTold ? wakesAtMs : clock.nowMs() + SAGA_INDEX_RETRY_MS;
     try {
-      const put = ports.index.put(summaryOf(start, instance, record.rows, untilMs));
+      const put = ports.index.put(summaryOf(start, instance, record.rows, wakeAtMs));
       await within(put, LEDGER_TIMEOUT_MS, clock, late);
     } catch (error) {
       log.warn("saga-not-indexed", { saga: start.id, error: errorText(error) });
       const againAtMs = clock.nowMs() + SAGA_INDEX_RETRY_MS;
-      wakeAtMs = Math.min(wakesAtMs ?? againAtMs, againAtMs);
+      wakeAtMs = Math.min(wakeAtMs ?? againAtMs, againAtMs);
     }
     if (record.rev !== rev) return false;
     await arm(wakeAtMs === null ? null : Math.max(wakeAtMs, clock.nowMs() + 1));
     return record.rev === rev;
+  }
+
+  /** That its child has ended. False when it could not be told. */
+  async function tellParent({ id, parent }: SagaStart): Promise<boolean> {
+    if (parent === undefined) return true;
+    try {
+      const late = () => new Error("the parent did not answer in time");
+      await within(ports.sagas.look(parent.id, parent.step), LEDGER_TIMEOUT_MS, clock, late);
+      return true;
+    } catch (error) {
+      log.warn("saga-parent-not-told", { saga: id, parent: parent.id, error: errorText(error) });
+      return false;
+    }
   }
 
   function wake(byAlarm = false): Promise<void> {
@@ -184,6 +208,32 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
       record.append([heard.entry], { by: "callback" });
       await setOff();
       return "taken";
+    },
+
+    async look(name) {
+      const { known } = record;
+      if (known === null) return false;
+      const { saga, steps, status } = known.instance;
+      const step = saga.steps.findIndex((each) => each.name === name);
+      const state = steps[step];
+      if (isEnded(status)) return true;
+      if (state?.forward !== "waiting" && state?.undo !== "waiting") {
+        // What it is answered just now may be older than the news.
+        requests.lookAgain(step);
+        return true;
+      }
+      record.append([{ kind: "due", step }], { by: "child" });
+      await setOff();
+      return true;
+    },
+
+    async undo(reason) {
+      const { known } = record;
+      const wish = undoWished(known?.instance ?? null, reason);
+      if (wish.entry === null) return wish.answer;
+      record.append([wish.entry], { by: "parent", reason });
+      await setOff();
+      return wish.answer;
     },
 
     async command(command, expectedRev) {

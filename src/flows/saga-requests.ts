@@ -1,14 +1,19 @@
 /** Requests of one instance's steps: their intents are written down, then they are sent, then their answers noted. */
 import { type Answer, describe } from "../core/deliver/outcome.ts";
 import { parseJsonDocument } from "../core/json.ts";
-import { SAGA_OUTPUT_BYTES_MAX, SAGA_TIMEOUT_MS_DEFAULT } from "../core/limits.ts";
+import {
+  SAGA_CHILD_POLL_MS,
+  SAGA_OUTPUT_BYTES_MAX,
+  SAGA_TIMEOUT_MS_DEFAULT,
+} from "../core/limits.ts";
 import { answerEntry, callbackMsOf, keyOf, outcomeOf } from "../core/saga/answer.ts";
-import type { Entry, Outcome, RenderedRequest } from "../core/saga/instance.ts";
+import type { Entry, Outcome, RenderedChild, RenderedRequest } from "../core/saga/instance.ts";
 import type { Call } from "../core/saga/plan.ts";
 import { renderRequest } from "../core/saga/request.ts";
 import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
 import type { SagaPorts } from "./advance-saga.ts";
+import { askChild, childId } from "./ask-child.ts";
 import type { Known, SagaRecord } from "./saga-record.ts";
 import { type SagaRequest, sendRequest } from "./saga-send.ts";
 
@@ -16,10 +21,14 @@ export interface SagaRequests {
   /** Steps whose requests are under way in this process, with what ends when their answers are noted. */
   readonly live: ReadonlyMap<number, Promise<void>>;
   make(calls: readonly Call[]): void;
+  /** If a request of the step is under way, its child is asked once more after it. */
+  lookAgain(step: number): void;
 }
 
 export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRequests {
   const live = new Map<number, Promise<void>>();
+  /** Steps whose child has had news since it was asked. */
+  const news = new Set<number>();
 
   /** A request that cannot be rendered is none: it fails, and nothing is sent. */
   function intentOf({ instance }: Known, { step, direction }: Call): Entry {
@@ -42,6 +51,10 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     const { start } = known;
     const { epoch, token } = state;
     const request = { start, call, step: definition, epoch, token };
+    if ("child" in rendered) {
+      await performChild(request, rendered);
+      return;
+    }
     const sent = await ask(request, rendered).catch(
       (error: unknown): Answer => ({ kind: "network", detail: errorText(error) }),
     );
@@ -73,8 +86,49 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     if (now !== undefined) record.note([answerEntry(now, call, token, outcome, at)]);
   }
 
+  async function performChild(
+    request: Omit<SagaRequest, "rendered">,
+    rendered: RenderedChild,
+  ): Promise<void> {
+    const { call, token, step } = request;
+    const late = () => new Error("the child did not answer in time");
+    const asking = askChild(request, rendered, ports);
+    const outcome = await within(
+      asking,
+      step.timeoutMs ?? SAGA_TIMEOUT_MS_DEFAULT,
+      ports.clock,
+      late,
+    ).catch((error: unknown): Outcome => ({ kind: "unknown", error: errorText(error) }));
+    const now = record.known?.instance;
+    const isDue = news.delete(call.step);
+    if (now === undefined) return;
+    const nowMs = ports.clock.nowMs();
+    if (outcome === "running") {
+      const child = childId(
+        request,
+        rendered,
+        rendered.child === "undo" ? "action" : call.direction,
+        ports,
+      );
+      const untilMs = isDue ? nowMs : nowMs + SAGA_CHILD_POLL_MS;
+      record.note([{ kind: "accepted", ...call, token, untilMs, isHeard: true, child }]);
+      return;
+    }
+    // What can never be undone is a person's matter at once.
+    if (outcome.kind === "rejected" && rendered.child === "undo") {
+      if (now.steps[call.step]?.token !== token) return;
+      record.note([{ kind: "give-up", ...call, error: outcome.error }]);
+      return;
+    }
+    const at = { nowMs, random: ports.random.unit(), retryAfterMs: null };
+    record.note([answerEntry(now, call, token, outcome, at)]);
+  }
+
   /** What it asks for, of whomever it asks. */
-  function ask(request: Omit<SagaRequest, "rendered">, rendered: RenderedRequest): Promise<Answer> {
+  function ask(
+    request: Omit<SagaRequest, "rendered">,
+    rendered: Exclude<RenderedRequest, RenderedChild>,
+  ): Promise<Answer> {
     if (!("publish" in rendered)) return sendRequest({ ...request, rendered }, ports);
     const { start, step, call, epoch } = request;
     const event = {
@@ -99,6 +153,9 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
 
   return {
     live,
+    lookAgain(step) {
+      if (live.has(step)) news.add(step);
+    },
     make(calls) {
       const { known } = record;
       if (known === null) return;

@@ -9,13 +9,15 @@ import type { SagaIndex, SagaStart, Sagas, SagaView } from "../ports/saga.ts";
 export interface StartPorts {
   readonly clock: Clock;
   readonly crypto: Crypto;
-  readonly sagaIndex: SagaIndex;
-  readonly sagas: Sagas;
+  readonly sagaIndex: Pick<SagaIndex, "begin">;
+  readonly sagas: Pick<Sagas, "start">;
   readonly text: Text;
 }
 
 export interface StartRequest extends Omit<SagaStart, "id" | "startedAtMs" | "doc" | "version"> {
   readonly definition: SagaDefinition;
+  /** Of a child, whose step knows it by it; derived from the key if left out. */
+  readonly id?: string;
 }
 
 /** The same key again answers with the instance that there is. Throws when a store does not answer. */
@@ -27,7 +29,7 @@ export async function startSaga(
   const { definition, ...named } = request;
   const { tenant, saga, key, correlationId } = named;
   const { version, doc, createdAtMs } = definition;
-  const id = sagaId({ tenant, saga, createdAtMs, key }, ports.crypto, ports.text);
+  const id = request.id ?? sagaId({ tenant, saga, createdAtMs, key }, ports.crypto, ports.text);
   // No instance is invisible: should its object never answer, the sweeper asks it.
   await ports.sagaIndex.begin({
     ...{ id, tenant, saga, version, key, correlationId, status: "STARTING", paused: false },

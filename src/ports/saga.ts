@@ -5,7 +5,7 @@ import type { CallbackAddress, HeardBack } from "../core/saga/callback.ts";
 import type { Command, CommandKind } from "../core/saga/commands.ts";
 import type { SagaDoc } from "../core/saga/definition.ts";
 import type { Entry, Instance, Outcome, SagaStatus } from "../core/saga/instance.ts";
-import type { Target } from "../core/tenant.ts";
+import type { SagaDefinition, Target } from "../core/tenant.ts";
 
 /** The first row of a journal: all that an instance needs from outside. */
 export interface SagaStart {
@@ -21,11 +21,15 @@ export interface SagaStart {
   readonly startedAtMs: number;
   /** Of the event that started it: how many steps of sagas have published it and its ancestors. None if left out. */
   readonly hops?: number;
+  /** The step that started it, of which instance; nobody's if left out. */
+  readonly parent?: { readonly id: string; readonly step: string };
+  /** How many parents stand above it; none if left out. */
+  readonly depth?: number;
 }
 
 /** Who did something, and with which command. */
 export interface Actor {
-  /** "system", "event", "callback" or "operator". */
+  /** "system", "event", "callback", "parent", "child" or "operator". */
   readonly by: string;
   readonly command?: CommandKind;
   readonly reason?: string;
@@ -80,6 +84,7 @@ export interface Publisher {
 export interface SagaConfig {
   /** With its secrets; null when there is none. */
   target(tenant: string, id: string): Promise<Target | null>;
+  saga(tenant: string, name: string): Promise<SagaDefinition | null>;
 }
 
 /** An instance as the index has it: what it is found by, and when it must be looked at. */
@@ -129,6 +134,8 @@ export interface SagaView {
   readonly startedAtMs: number;
   readonly updatedAtMs: number;
   readonly deadlineAtMs: number | null;
+  /** Of a child. */
+  readonly parent?: NonNullable<SagaStart["parent"]>;
   readonly input: Json;
   readonly steps: readonly StepView[];
   readonly journal: readonly JournalRow[];
@@ -184,6 +191,11 @@ export interface SagaDirectory extends SagaIndex {
   ofTenant(tenant: string, beforeMs: number, count: number): Promise<readonly string[]>;
 }
 
+/** How an instance stands to its undo: under way, done, or why that cannot be. */
+export type UndoAnswer =
+  | { readonly kind: "undoing" | "undone" }
+  | { readonly kind: "refused"; readonly detail: string };
+
 /** What became of a callback; "unknown" when there is no such instance. */
 export type CallbackAnswer = HeardBack["kind"] | "unknown";
 
@@ -199,6 +211,10 @@ export interface Sagas {
   view(id: string): Promise<SagaView | null>;
   command(id: string, command: Command, expectedRev: number | undefined): Promise<CommandAnswer>;
   callback(address: CallbackAddress, outcome: Outcome): Promise<CallbackAnswer>;
+  /** A child of this step has news. False when there is no such instance. */
+  look(id: string, step: string): Promise<boolean>;
+  /** Its parent wants undone what it did, also after it has completed. Again and again it is the same wish. */
+  undo(id: string, reason: string): Promise<UndoAnswer>;
   /** Takes an event in, once; false when there is no such instance. */
   receive(id: string, eventId: string, event: Json): Promise<boolean>;
   /** Lets it go on if there is something to do; false when there is no such instance. */

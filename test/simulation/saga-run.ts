@@ -15,7 +15,7 @@ import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
 import type { JournalRow, SagaEvent, SagaStart, SagaView } from "../../src/ports/saga.ts";
 import type { OutgoingRequest } from "../../src/ports/transport.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
-import { createMemorySagaIndex } from "../support/memory-sagas.ts";
+import { createMemorySagaIndex, createMemorySagas } from "../support/memory-sagas.ts";
 import { createMemoryLog, createSeededRandom } from "../support/memory-system.ts";
 import { randomSaga, stepsOf } from "./random-saga.ts";
 
@@ -192,7 +192,12 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
       ...{ clock, log: createMemoryLog(), random, transport: { send } },
       callbacks: { urlOf: pack },
       publisher: { publish },
-      ...{ config: { target: async () => null }, crypto: platformCrypto, text: platformText },
+      sagas: createMemorySagas({ clock, log: createMemoryLog(), transport: { send } }),
+      ...{
+        config: { saga: async () => null, target: async () => null },
+        crypto: platformCrypto,
+        text: platformText,
+      },
       index: {
         begin: index.begin,
         async put(summary) {

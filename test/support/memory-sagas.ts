@@ -68,7 +68,8 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
       ...{ clock, index, log, random, transport, crypto: platformCrypto, text: platformText },
       callbacks: memoryCallbacks,
       publisher: parts.publisher ?? { publish: () => Promise.reject(new Error("no publisher")) },
-      config: { target: async () => null, ...parts.config },
+      config: { saga: async () => null, target: async () => null, ...parts.config },
+      sagas: instances,
       journal: mortal(journal, life),
       defer(promise) {
         work.add(promise);
@@ -79,12 +80,14 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     return run;
   }
 
-  return {
+  const instances: MemorySagas = {
     index,
     summaries,
     journals,
     start: (start) => runOf(start.id).start(start),
     view: async (id) => (journals.has(id) ? runOf(id).view() : null),
+    look: async (id, step) => (journals.has(id) ? runOf(id).look(step) : false),
+    undo: (id, reason) => runOf(id).undo(reason),
     callback: (address, outcome) => runOf(address.id).callback(address, outcome),
     command: (id, command, expectedRev) => runOf(id).command(command, expectedRev),
     receive: (id, eventId, event) => runOf(id).receive(eventId, event),
@@ -106,6 +109,7 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
       await Promise.all(due.map(([id]) => runOf(id).wake(true)));
     },
   };
+  return instances;
 }
 
 /** As the router has them that does not know its own address. */

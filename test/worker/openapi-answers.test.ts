@@ -91,6 +91,7 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
           ],
         },
         { name: "d", wait: { event: { type: ["x"] }, correlation: "$.id", timeoutSeconds: 1 } },
+        { name: "g", action: { saga: { name: named["saga"], input: "$.input" } } },
         { name: "f", action: { publish: { type: "x", source: "y", subject: "z", data: 1 } } },
         { name: "e", pivot: true, approve: { timeoutSeconds: 1, onTimeout: "stuck" } },
       ],

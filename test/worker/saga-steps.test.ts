@@ -1,4 +1,4 @@
-/** Kinds of steps over HTTP: signed requests to targets, outcomes that come later, and events. */
+/** Kinds of steps over HTTP: signed requests to targets, outcomes that come later, events, and other sagas. */
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { receiverHere } from "../support/answers.ts";
@@ -216,6 +216,67 @@ describe("a step that publishes", () => {
     expect((await save("order", { steps: [{ name: "a", action: { publish: {} } }] })).status).toBe(
       422,
     );
+  });
+});
+
+describe("a step that is another saga", () => {
+  const step = (name: string) => ({
+    ...{ name, retry: QUICK },
+    action: { http: { target: "erp", path: `/${name}`, body: "$.input" } },
+    compensate: { http: { target: "erp", path: `/un-${name}` } },
+  });
+  const refuses = (path: string): Answer => {
+    return (request, response) => {
+      const { "signalbox-step": of } = request.headers;
+      response.writeHead(request.path === path ? 422 : 200).end(JSON.stringify({ of }));
+    };
+  };
+  const pack = { name: "pack", action: { saga: { name: "packing", input: { n: "$.input.n" } } } };
+
+  it("runs to its end, knows its parent, and gives its outputs", async () => {
+    const { path, receiver, save, start } = await tenant("nested", refuses("/none"));
+    await save("packing", { steps: [step("box")] });
+    const use = {
+      ...step("ship"),
+      action: { http: { target: "erp", path: "/ship", body: "$.steps.pack.output.steps.box" } },
+    };
+    const { id, until } = await start("order", { steps: [pack, use] }, { n: 3 });
+    const done = await until("COMPLETED");
+    expect(receiver.received.map(({ path: to, body }) => `${to} ${body}`)).toEqual([
+      '/v1/box {"n":3}',
+      '/v1/ship {"output":{"of":"box"}}',
+    ]);
+    const child = await router.admin.get(`${path}/saga-instances/${done.steps[0].output.instance}`);
+    expect(child.body).toMatchObject({
+      ...{ saga: "packing", status: "COMPLETED", parent: { id, step: "pack" } },
+    });
+  });
+
+  it("is undone with its parent, the last first", async () => {
+    const { receiver, save, start } = await tenant("unnested", refuses("/v1/ship"));
+    await save("packing", { steps: [step("box"), step("label")] });
+    const { until } = await start("order", { steps: [pack, step("ship")] }, { n: 3 });
+    expect((await until("COMPENSATED")).reason).toBe("ship: status 422");
+    expect(receiver.received.map(({ path }) => path)).toEqual(
+      ["box", "label", "ship", "un-label", "un-box"].map((each) => `/v1/${each}`),
+    );
+  });
+
+  it("that does not exist is refused when it is saved; one that starts itself ends", async () => {
+    const { path, save, start } = await tenant("endless");
+    const refused = await save("order", { steps: [pack] });
+    expect(refused).toMatchObject({
+      ...{
+        status: 422,
+        body: { errors: [{ pointer: "/steps/0/action/saga/name", code: "unknown-saga" }] },
+      },
+    });
+    const { until } = await start("packing", {
+      steps: [{ ...pack, action: { saga: { name: "packing" } } }],
+    });
+    await until("COMPENSATED");
+    const all = await router.admin.get(`${path}/saga-instances?saga=packing`);
+    expect(all.body.items).toHaveLength(6);
   });
 });
 

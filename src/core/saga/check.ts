@@ -74,7 +74,7 @@ export function sagaFaults(doc: SagaDoc): Fault[] {
   }
 
   function checkAction(action: ActionDoc, pointer: string, known: ReadonlySet<string>) {
-    const { http, publish, async } = action;
+    const { http, publish, saga, async } = action;
     const kinds = ACTIONS.filter((kind) => action[kind] !== undefined);
     if (kinds.length !== 1) {
       const found = kinds.length === 0 ? "none" : kinds.join(" and ");
@@ -82,6 +82,7 @@ export function sagaFaults(doc: SagaDoc): Fault[] {
     }
     if (async !== undefined && http === undefined)
       fail(`${pointer}/async`, "only-of-http", "Only a request is answered later.");
+    if (saga !== undefined) checkBody(saga.input, `${pointer}/saga/input`, known);
     if (http !== undefined) checkHttp(http, `${pointer}/http`, known);
     if (publish !== undefined) {
       checkReferences(publish.subject ?? null, `${pointer}/publish/subject`, known);
@@ -169,7 +170,7 @@ export function sagaFaults(doc: SagaDoc): Fault[] {
 const stepsOf = (node: NodeDoc): readonly StepDoc[] =>
   "parallel" in node ? node.parallel.flat() : [node];
 
-const ACTIONS = ["http", "publish"] as const;
+const ACTIONS = ["http", "publish", "saga"] as const;
 const KINDS = ["action", "delay", "wait", "approve"] as const;
 
 function checkKinds(
@@ -197,12 +198,23 @@ function checkKinds(
   }
 }
 
-/** The targets that requests go to, with their places. */
-export const targetsIn = ({ steps }: SagaDoc): { pointer: string; target: string }[] =>
+/** What else of the tenant a saga names, with the places. */
+export const namedIn = ({
+  steps,
+}: SagaDoc): { pointer: string; kind: "target" | "saga"; id: string }[] =>
   steps.flatMap(placesOf(`/steps`)).flatMap(({ step, pointer }) =>
     (["action", "compensate"] as const).flatMap((member) => {
       const target = step[member]?.http?.target;
-      return target === undefined ? [] : [{ pointer: `${pointer}/${member}/http/target`, target }];
+      const child = step[member]?.saga?.name;
+      const place = `${pointer}/${member}`;
+      return [
+        ...(target === undefined
+          ? []
+          : [{ pointer: `${place}/http/target`, kind: "target" as const, id: target }]),
+        ...(child === undefined
+          ? []
+          : [{ pointer: `${place}/saga/name`, kind: "saga" as const, id: child }]),
+      ];
     }),
   );
 

@@ -41,9 +41,16 @@ export interface PublishDoc {
   readonly data?: Json | undefined;
 }
 
+/** An instance of another saga, or of this one; its input is a template, the step's own input if it is left out. */
+export interface ChildDoc {
+  readonly name: string;
+  readonly input?: Json | undefined;
+}
+
 /** What a step does, or how it is undone: one of the kinds. */
 export interface ActionDoc {
   readonly http?: HttpDoc | undefined;
+  readonly saga?: ChildDoc | undefined;
   readonly publish?: PublishDoc | undefined;
   /** An answer of 202 says that the outcome comes by a callback, within this time. */
   readonly async?: { readonly timeoutSeconds: number } | undefined;
@@ -103,7 +110,10 @@ export type Act =
       /** How long its callback may take; null when its answer is its outcome. */
       readonly callbackMs: number | null;
     }
-  | { readonly kind: "publish"; readonly publish: PublishDoc };
+  | { readonly kind: "publish"; readonly publish: PublishDoc }
+  | { readonly kind: "saga"; readonly saga: ChildDoc }
+  /** The child that the action started is asked to undo what it did. */
+  | { readonly kind: "undo-saga"; readonly name: string };
 
 export interface ActionStep extends StepBase {
   readonly kind: "action";
@@ -173,7 +183,7 @@ function compileStep(doc: StepDoc): Step {
   if (action !== undefined) {
     return {
       ...{ ...base, kind: "action", action: compileAct(action) },
-      compensate: compensate === undefined ? null : compileAct(compensate),
+      compensate: compensate === undefined ? undoOf(action) : compileAct(compensate),
       retry: doc.retry ?? RETRY,
       undoRetry: compensate?.retry ?? UNDO_RETRY,
       timeoutMs: doc.timeoutSeconds === undefined ? null : doc.timeoutSeconds * 1_000,
@@ -188,7 +198,12 @@ function compileStep(doc: StepDoc): Step {
   return { ...base, ...limits, kind: "wait", event: patternOf(wait.event), correlation };
 }
 
-function compileAct({ http, publish, async }: ActionDoc): Act {
+/** A child undoes itself; of anything else nobody knows how. */
+const undoOf = ({ saga }: ActionDoc): Act | null =>
+  saga === undefined ? null : { kind: "undo-saga", name: saga.name };
+
+function compileAct({ http, publish, saga, async }: ActionDoc): Act {
+  if (saga !== undefined) return { kind: "saga", saga };
   if (publish !== undefined) return { kind: "publish", publish };
   if (http === undefined) throw new Error("a saved step does nothing");
   const callbackMs = async === undefined ? null : async.timeoutSeconds * 1_000;

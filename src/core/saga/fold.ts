@@ -77,6 +77,10 @@ function stepAfter(step: StepState, entry: StepEntry, starts: number, atMs: numb
       return entry.token === step.token && isOpen(step, entry.direction)
         ? awaiting(step, entry)
         : step;
+    case "due":
+      return step.forward === "waiting" || step.undo === "waiting"
+        ? { ...step, dueAtMs: null }
+        : step;
     case "callback": {
       if (entry.token !== step.token || !isOpen(step, entry.direction)) return step;
       const calledBack = [...step.calledBack, entry.token];
@@ -108,9 +112,10 @@ function stepAfter(step: StepState, entry: StepEntry, starts: number, atMs: numb
 
 const awaiting = (
   step: StepState,
-  { direction, untilMs }: Extract<Entry, { kind: "accepted" }>,
+  { direction, untilMs, isHeard = false }: Extract<Entry, { kind: "accepted" }>,
 ): StepState => {
-  const waiting = { dueAtMs: untilMs, error: null };
+  const anew = isHeard ? { attempts: 0, undoAttempts: 0 } : {};
+  const waiting = { dueAtMs: untilMs, error: null, ...anew };
   return direction === "action"
     ? { ...step, ...waiting, forward: "waiting" }
     : { ...step, ...waiting, undo: "waiting" };

@@ -31,7 +31,15 @@ export type Outcome =
   | { readonly kind: "unknown"; readonly error: string };
 
 /** Made once for a key. */
-export type RenderedRequest = RenderedHttp | RenderedEvent;
+export type RenderedRequest = RenderedHttp | RenderedEvent | RenderedChild;
+
+export interface RenderedChild {
+  /** What is asked of it: to run, or to undo what it did. */
+  readonly child: "run" | "undo";
+  readonly saga: string;
+  /** JSON: its input. */
+  readonly body: string | null;
+}
 
 export interface RenderedEvent {
   readonly publish: {
@@ -133,14 +141,20 @@ export type Entry =
       /** When an unknown outcome is asked for again; null when no attempt is left. */
       readonly retryAtMs: number | null;
     }
-  /** A participant has taken a request on: its outcome comes by a callback. */
+  /** A participant has taken a request on, or a child has: its outcome comes later. */
   | {
       readonly kind: "accepted";
       readonly step: number;
       readonly direction: Direction;
       readonly token: number;
       readonly untilMs: number;
+      /** It was answered for certain: attempts are counted anew. */
+      readonly isHeard?: boolean;
+      /** The instance, where it is a child. */
+      readonly child?: string;
     }
+  /** A child has news: it is asked now how it stands. */
+  | { readonly kind: "due"; readonly step: number }
   /** An outcome that came by itself. */
   | {
       readonly kind: "callback";

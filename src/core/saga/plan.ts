@@ -187,9 +187,13 @@ function planUndo(instance: Instance, nowMs: number, live: ReadonlySet<number>):
   if (state.undo === "waiting") return awaited(instance, step, at, "undo", nowMs);
   switch (state.forward) {
     case "waiting":
-      return isTombstone(step)
-        ? request(instance, step, at, "undo", nowMs)
-        : awaited(instance, step, at, "action", nowMs);
+      // A child that runs is asked to undo itself, and whoever refuses what is undone is asked at once.
+      if (isTombstone(step) || step.compensate?.kind === "undo-saga") {
+        return state.undo === "none"
+          ? { kind: "call", calls: [{ step: at, direction: "undo" }] }
+          : request(instance, step, at, "undo", nowMs);
+      }
+      return awaited(instance, step, at, "action", nowMs);
     case "started":
     case "unknown":
       return settle(instance, step, at, nowMs);
@@ -213,7 +217,7 @@ function settle(instance: Instance, step: ActionStep, at: number, nowMs: number)
 const isTombstone = ({ settle, compensate }: ActionStep): boolean =>
   settle === "tombstone" && compensate !== null;
 
-/** A callback, until its time is over: then the request is in doubt like one that was not answered. */
+/** A callback or a child. Of a callback whose time is over the request is in doubt; a child is asked again. */
 function awaited(
   instance: Instance,
   step: ActionStep,
@@ -224,6 +228,9 @@ function awaited(
   const state = instance.steps[at];
   if (state === undefined) return sleep(null);
   if (state.dueAtMs !== null && state.dueAtMs > nowMs) return sleep(state.dueAtMs);
+  const act = direction === "action" ? step.action : step.compensate;
+  // A child is asked again how it stands: the same key is the same child.
+  if (act?.kind !== "http") return { kind: "call", calls: [{ step: at, direction }] };
   const delayMs = retryDelayMs(instance, step, state, direction, 0, null);
   return decide({
     ...{ kind: "answer", step: at, direction, token: state.token },

@@ -41,7 +41,19 @@ export function renderRequest(instance: Instance, { step, direction }: Call): Re
   const act = direction === "action" ? definition.action : definition.compensate;
   if (act === null) return failed("the step has no compensation");
   const scope = scopeOf(instance);
-  return act.kind === "http" ? renderHttp(act.http, scope) : renderEvent(act.publish, scope);
+  switch (act.kind) {
+    case "http":
+      return renderHttp(act.http, scope);
+    case "publish":
+      return renderEvent(act.publish, scope);
+    case "saga": {
+      const { name: saga, input = "$.input" } = act.saga;
+      const body = renderBody(input, scope);
+      return body.ok ? { ok: true, request: { child: "run", saga, body: body.text } } : body;
+    }
+    case "undo-saga":
+      return { ok: true, request: { child: "undo", saga: act.name, body: null } };
+  }
 }
 
 const failed = (error: string): RequestRendered => ({ ok: false, error });

@@ -1,6 +1,6 @@
 /** Faults of a saga that its shape does not show: all at once, each at its place. */
 import { describe, expect, it } from "vitest";
-import { sagaFaults, targetsIn } from "../../../src/core/saga/check.ts";
+import { namedIn, sagaFaults } from "../../../src/core/saga/check.ts";
 import { compileSaga, type SagaDoc, type StepDoc } from "../../../src/core/saga/definition.ts";
 
 const http = (body?: StepDoc["when"]) => ({
@@ -14,16 +14,18 @@ const step = (name: string, more: Partial<StepDoc> = {}): StepDoc => ({
 const faultsOf = (...steps: SagaDoc["steps"]) =>
   sagaFaults({ steps }).map(({ pointer, code }) => `${pointer} ${code}`);
 
-it("finds every target that a request names, with its place", () => {
+it("finds every target and saga that a step names, with its place", () => {
   const to = (target: string) => ({ http: { target } });
   const steps: SagaDoc["steps"] = [
     step("a", { action: to("erp"), compensate: to("bank") }),
     { parallel: [[step("b")], [step("c"), step("d", { action: to("erp") })]] },
+    step("e", { action: { saga: { name: "child" } } }),
   ];
-  expect(targetsIn({ steps })).toEqual([
-    { pointer: "/steps/0/action/http/target", target: "erp" },
-    { pointer: "/steps/0/compensate/http/target", target: "bank" },
-    { pointer: "/steps/1/parallel/1/1/action/http/target", target: "erp" },
+  expect(namedIn({ steps })).toEqual([
+    { pointer: "/steps/0/action/http/target", kind: "target", id: "erp" },
+    { pointer: "/steps/0/compensate/http/target", kind: "target", id: "bank" },
+    { pointer: "/steps/1/parallel/1/1/action/http/target", kind: "target", id: "erp" },
+    { pointer: "/steps/2/action/saga/name", kind: "saga", id: "child" },
   ]);
 });
 

@@ -1,6 +1,7 @@
 /** Every run of small sagas, with crashes and a bad network, ends whole or undone; wrong ways to build it do not. */
 import { describe, expect, it } from "vitest";
-import { actionStep, asyncStep, type Budget, check, type Mutant, sagaOf } from "./model.ts";
+import { type Budget, check, type Mutant } from "./model.ts";
+import { actionStep, asyncStep, childStep, sagaOf } from "./sketches.ts";
 
 const two = sagaOf([actionStep("a"), actionStep("b")]);
 const three = sagaOf([actionStep("a"), actionStep("b"), actionStep("c")]);
@@ -12,6 +13,7 @@ const pivot = sagaOf([
 const later = sagaOf([asyncStep("a"), asyncStep("b")]);
 const laterOnce = sagaOf([asyncStep("a")]);
 const laterBeside = sagaOf([actionStep("a"), asyncStep("b"), actionStep("c")], [0, [[1], [2]]]);
+const childBeside = sagaOf([actionStep("a"), childStep("b"), actionStep("c")], [0, [[1], [2]]]);
 const tombstone = sagaOf([actionStep("a", { settle: "tombstone" }), actionStep("b")]);
 
 const budget = (crashes: number, faults: number, rejections: number): Budget => {
@@ -34,6 +36,8 @@ describe("the decision core", () => {
       later,
       { ...budget(0, 1, 1), commands: 1 },
     ],
+    ["a child, with all of them", sagaOf([childStep("a"), actionStep("b")]), budget(1, 1, 1)],
+    ["a child beside others", childBeside, budget(1, 1, 1)],
     ["a person who overrides", two, { ...budget(1, 1, 1), commands: 1 }],
   ])("ends every run in balance: %s", (_, saga, given) => {
     const { runs, violation } = check(saga, given);

@@ -6,7 +6,7 @@
 import { answerEntry, keyOf } from "../../../src/core/saga/answer.ts";
 import { heardBack } from "../../../src/core/saga/callback.ts";
 import { commanded } from "../../../src/core/saga/commands.ts";
-import type { Act, ActionStep, Saga, Sequence } from "../../../src/core/saga/definition.ts";
+import type { Act, Saga } from "../../../src/core/saga/definition.ts";
 import { fold } from "../../../src/core/saga/fold.ts";
 import {
   type Entry,
@@ -45,38 +45,6 @@ export interface Checked {
   readonly runs: number;
   readonly violation: string | null;
 }
-
-const policy = (attempts: number) =>
-  ({ maxAttempts: attempts, initialSeconds: 1, factor: 1, maxSeconds: 1 }) as const;
-
-export function actionStep(name: string, sketch: Partial<ActionStep> = {}): ActionStep {
-  const call = (path: string) => ({
-    kind: "http" as const,
-    http: { url: `https://${name}/${path}` },
-    callbackMs: null,
-  });
-  return {
-    ...{ kind: "action", name, when: null, isOptional: false, isPivot: false, settle: "resend" },
-    ...{ action: call("do"), compensate: call("undo"), timeoutMs: 1_000 },
-    ...{ retry: policy(2), undoRetry: policy(9) },
-    ...sketch,
-  };
-}
-
-/** Participants that take it on, and tell how it went later: its undo as well. */
-export function asyncStep(name: string): ActionStep {
-  const step = actionStep(name);
-  const later = (act: Act): Act => (act.kind === "http" ? { ...act, callbackMs: 5_000 } : act);
-  return {
-    ...step,
-    action: later(step.action),
-    compensate: step.compensate && later(step.compensate),
-  };
-}
-
-export const sagaOf = (steps: Saga["steps"], sequence?: Sequence): Saga => {
-  return { steps, sequence: sequence ?? steps.map((_, at) => at), deadlineMs: null };
-};
 
 /** Runs all that the budget allows; stops at the first violation. */
 export function check(
@@ -144,6 +112,7 @@ function run(
   const overridden = new Set<number>();
   /** Requests still on their way. */
   const late: (() => void)[] = [];
+  const children = new Map<number, "running" | "done" | "undoing" | "undone">();
   /** What participants have taken on, and still work at. */
   const jobs: (() => void)[] = [];
   let nowMs = 0;
@@ -196,6 +165,39 @@ function run(
     else jobs.push(work);
   }
 
+  /** Starts the step's child, once, or asks how it stands, or has it undone: what it does then is done later. */
+  function askChild({ step, direction }: Call): Outcome | "accepted" {
+    const state = children.get(step);
+    const work = (job: () => void): void =>
+      void jobs.push(() => {
+        job();
+        // A fault: its parent never hears of it.
+        if (faults > 0 && choose(2) === 1) faults -= 1;
+        else append({ kind: "due", step });
+      });
+    if (direction === "undo") {
+      if (state === "undone") return { kind: "succeeded", output: null };
+      if (state === "undoing") return "accepted";
+      children.set(step, "undoing");
+      work(() => {
+        if (state === "done") effects.push(`${step} undo`);
+        children.set(step, "undone");
+      });
+      return "accepted";
+    }
+    if (state === "undone") return { kind: "rejected", error: "undone" };
+    if (state === "done") return { kind: "succeeded", output: null };
+    if (state === undefined) {
+      children.set(step, "running");
+      work(() => {
+        if (children.get(step) !== "running") return;
+        const isRefused = act({ step, direction }).kind === "rejected";
+        children.set(step, isRefused ? "undone" : "done");
+      });
+    }
+    return "accepted";
+  }
+
   function act({ step, direction }: Call): Outcome {
     const done: Outcome = { kind: "succeeded", output: null };
     if (direction === "undo") {
@@ -218,15 +220,20 @@ function run(
     const unknown: Outcome = { kind: "unknown", error: "no answer" };
     const act = actOf(call);
     const isAsync = act?.kind === "http" && act.callbackMs !== null;
+    const isChild = act?.kind === "saga" || act?.kind === "undo-saga";
     const fault = faults === 0 ? 0 : choose(4);
     if (fault > 0) faults -= 1;
     if (fault === 1) return unknown;
     if (fault === 2) {
-      late.push(() => void (isAsync ? takeOn(call, key, body, token) : receive(call, key, body)));
+      late.push(() => {
+        if (isChild) askChild(call);
+        else if (isAsync) takeOn(call, key, body, token);
+        else receive(call, key, body);
+      });
       return unknown;
     }
     if (isAsync) takeOn(call, key, body, token);
-    const outcome = isAsync ? "accepted" : receive(call, key, body);
+    const outcome = isChild ? askChild(call) : isAsync ? "accepted" : receive(call, key, body);
     return fault === 3 ? unknown : outcome;
   }
 
@@ -265,7 +272,8 @@ function run(
     const fence =
       mutant === "an answer needs no token" ? (instance.steps[step]?.token ?? 0) : token;
     if (outcome === "accepted") {
-      append({ kind: "accepted", step, direction, token: fence, untilMs: nowMs + 5_000 });
+      const isHeard = children.has(step);
+      append({ kind: "accepted", step, direction, token: fence, untilMs: nowMs + 5_000, isHeard });
       return;
     }
     append(answerEntry(instance, call, fence, outcome, { nowMs, random: 0, retryAfterMs: null }));
