@@ -106,6 +106,15 @@ describe("a vault", () => {
     expect(vault.fingerprint("acme/shop", "another")).not.toBe(print);
     expect(createVault(otherKey()).fingerprint("acme/shop", SECRET)).not.toBe(print);
   });
+
+  it("has a key for each purpose, that no other vault has", () => {
+    const key = otherKey();
+    const derived = createVault(key).derive("callbacks");
+    expect(derived).toHaveLength(32);
+    expect(createVault(key).derive("callbacks")).toEqual(derived);
+    expect(createVault(key).derive("other")).not.toEqual(derived);
+    expect(createVault(otherKey()).derive("callbacks")).not.toEqual(derived);
+  });
 });
 
 /** The part with one character replaced by another that may stand there. */

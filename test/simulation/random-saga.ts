@@ -31,6 +31,9 @@ export function randomSaga(
     const isUndone = !pivot && !isPastPivot && chance(0.85);
     if (pivot) isPastPivot = true;
     const event = chance(0.15) ? { publish: { type: "told", data: "$.input" } } : null;
+    const child = event === null && !pivot && isUndone && chance(0.15);
+    if (child)
+      return { name, action: { saga: { name: "child" } }, retry: RETRY, timeoutSeconds: 5 };
     const later = () => (chance(0.2) ? { async: { timeoutSeconds: 30 } } : {});
     return {
       name,

@@ -3,6 +3,8 @@ import type { PlantedBug } from "./planted.ts";
 
 const DRIVER = "src/flows/advance-saga.ts";
 const SEND = "src/flows/saga-send.ts";
+const REQUESTS = "src/flows/saga-requests.ts";
+const DEFINITION = "src/core/saga/definition.ts";
 const FOLD = "src/core/saga/fold.ts";
 const PLAN = "src/core/saga/plan.ts";
 
@@ -42,5 +44,23 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
     FOLD,
     'case "request": {\n      const { startOrder } = instance.steps[entry.step] ?? FRESH;',
     'case "request": {\n      if (entry.rendered !== undefined && atMs % 2 === 0) return instance;\n      const { startOrder } = instance.steps[entry.step] ?? FRESH;',
+  ),
+  bug(
+    "a crash publishes another event",
+    REQUESTS,
+    "key: keyOf(start.id, step.name, call.direction, epoch),",
+    "key: keyOf(start.id, step.name, call.direction, epoch + request.token),",
+  ),
+  bug(
+    "a child that has completed is left as it is",
+    DEFINITION,
+    'saga === undefined ? null : { kind: "undo-saga", name: saga.name }',
+    "saga === undefined ? null : (null as Act | null)",
+  ),
+  bug(
+    "a step that waits is taken for one that has done nothing",
+    PLAN,
+    'return awaited(instance, step, at, "action", nowMs);\n    case "started":',
+    'return decide({ kind: "no-undo", step: at });\n    case "started":',
   ),
 ];

@@ -4,20 +4,19 @@
  */
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import type { Answer } from "../../src/core/deliver/outcome.ts";
-import { stringifyJson } from "../../src/core/json.ts";
 import type { CallbackAddress } from "../../src/core/saga/callback.ts";
 import { COMMANDS, type Command } from "../../src/core/saga/commands.ts";
-import { compileSaga, type SagaDoc } from "../../src/core/saga/definition.ts";
-import { fold } from "../../src/core/saga/fold.ts";
-import { isEnded, startInstance } from "../../src/core/saga/instance.ts";
+import { isEnded } from "../../src/core/saga/instance.ts";
 import { pack, unpack } from "../../src/core/saga/text.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
-import type { JournalRow, SagaEvent, SagaStart, SagaView } from "../../src/ports/saga.ts";
+import type { JournalRow, SagaEvent, SagaStart } from "../../src/ports/saga.ts";
 import type { OutgoingRequest } from "../../src/ports/transport.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
-import { createMemorySagaIndex, createMemorySagas } from "../support/memory-sagas.ts";
+import { createMemorySagaIndex } from "../support/memory-sagas.ts";
 import { createMemoryLog, createSeededRandom } from "../support/memory-system.ts";
 import { randomSaga, stepsOf } from "./random-saga.ts";
+import { journalViolations, violationsOf } from "./saga-balance.ts";
+import { createSimulatedChildren } from "./simulated-children.ts";
 
 export interface SagaOutcome {
   readonly seed: number;
@@ -36,6 +35,7 @@ const WEATHER_MS = 120_000;
 /** Far more than any of these sagas needs. */
 const ROWS_MAX = 3_000;
 const PAID = { type: "paid" };
+const CHILD = { version: 1, createdAtMs: 1, doc: { steps: [] } };
 
 /** `isForgetful`: whenever no request is under way, the object leaves the memory. */
 export async function runSaga(seed: number, isForgetful = false): Promise<SagaOutcome> {
@@ -177,6 +177,18 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     void run.callback(address, outcome);
   }
 
+  const weather = { after, upTo, chance, begin, isFair };
+  const children = createSimulatedChildren(effects, weather, (step) => void run.look(step));
+
+  /** A call to another instance. */
+  function begin(): () => void {
+    const own = life;
+    own.underWay += 1;
+    return () => {
+      own.underWay -= 1;
+    };
+  }
+
   const ended = Promise.withResolvers<void>();
   const index = createMemorySagaIndex();
   let life = { isOver: false, underWay: 0 };
@@ -192,9 +204,9 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
       ...{ clock, log: createMemoryLog(), random, transport: { send } },
       callbacks: { urlOf: pack },
       publisher: { publish },
-      sagas: createMemorySagas({ clock, log: createMemoryLog(), transport: { send } }),
+      sagas: children,
       ...{
-        config: { saga: async () => null, target: async () => null },
+        config: { saga: async () => CHILD, target: async () => null },
         crypto: platformCrypto,
         text: platformText,
       },
@@ -333,56 +345,4 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     ...{ seed, status: view.status, rows: rows.length, requests, deaths, commands, wasStuck },
     violation: violations[0] ?? null,
   };
-}
-
-/** Each effect once; all that there are stand, or all that can be are undone. */
-function violationsOf(
-  view: SagaView,
-  doc: SagaDoc,
-  effects: readonly string[],
-  touched: ReadonlySet<string>,
-): string[] {
-  const { status, id } = view;
-  const seen = `${status}: ${effects.map((key) => key.slice(id.length + 5)).join(", ")}`;
-  if (!isEnded(status)) return [`it ends ${status}, ${view.reason}`];
-  if (new Set(effects).size < effects.length) return [`an effect came twice; ${seen}`];
-  if (status === "FAILED") return [];
-  const found: string[] = [];
-  for (const step of doc.steps.flatMap(stepsOf)) {
-    const state = view.steps.find(({ name }) => name === step.name);
-    if (step.action === undefined || state === undefined || touched.has(step.name)) continue;
-    const isDone = effects.includes(`sbx_${id}_${step.name}_a_0`);
-    const isUndone = effects.includes(`sbx_${id}_${step.name}_c_0`);
-    const mustBe = status === "COMPLETED" && state.state === "succeeded";
-    if (mustBe && (!isDone || isUndone)) found.push(`${step.name} has no effect; ${seen}`);
-    if (status === "COMPLETED" && isUndone) found.push(`${step.name} is undone; ${seen}`);
-    if (status !== "COMPENSATED" || step.compensate === undefined) continue;
-    if (isDone !== isUndone) found.push(`${step.name} is out of balance; ${seen}`);
-  }
-  const undos = effects.filter((key) => key.includes("_c_"));
-  const orders = undos.map((key) => view.steps.find(({ name }) => key.includes(`_${name}_`)));
-  const isReversed = orders.every(
-    (step, at) => at === 0 || (step?.startOrder ?? 0) < (orders[at - 1]?.startOrder ?? 0),
-  );
-  // A step that a person had done again was started when it was started first.
-  if (!isReversed && touched.size === 0) found.push(`undone in another order; ${seen}`);
-  return found;
-}
-
-/** What a new process makes of the journal is what the last one knew. */
-function journalViolations(
-  start: SagaStart,
-  rows: readonly JournalRow[],
-  view: SagaView,
-): string[] {
-  const folded = rows.reduce(
-    (instance, { entries, atMs }) => fold(instance, entries, atMs),
-    startInstance(compileSaga(start.doc), start.input, start.startedAtMs),
-  );
-  const told = folded.steps.map(({ forward, undo, attempts }) => `${forward} ${undo} ${attempts}`);
-  const known = view.steps.map(
-    ({ state, compensation, attempts }) => `${state} ${compensation} ${attempts}`,
-  );
-  const isSame = stringifyJson(told) === stringifyJson(known) && folded.status === view.status;
-  return isSame ? [] : ["its journal tells another story"];
 }

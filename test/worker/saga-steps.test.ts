@@ -197,6 +197,26 @@ describe("a step that publishes", () => {
     expect(billed.body.items).toHaveLength(1);
   });
 
+  it("publishes for many instances at once, each event once", async () => {
+    const { path, receiver, save } = await tenant("many");
+    await router.admin.put(`${path}/rules/all`, {
+      ...{ pattern: { type: ["told"] }, priority: "normal", targets: ["erp"] },
+    });
+    const publish = { type: "told", data: "$.input.n" };
+    await save("order", { steps: [{ name: "tell", action: { publish }, retry: QUICK }] });
+    const numbers = Array.from({ length: 30 }, (_, n) => n);
+    await Promise.all(
+      numbers.map((n) => router.admin.post(`${path}/sagas/order/instances`, { input: { n } })),
+    );
+    await receiver.waitFor(numbers.length);
+    await eventually(
+      () => router.admin.get(`${path}/saga-instances?status=COMPLETED`),
+      ({ body }) => body.items.length === numbers.length,
+    );
+    const told = receiver.received.map(({ body }) => Number(`${body}`)).sort((a, b) => a - b);
+    expect(told).toEqual(numbers);
+  });
+
   it("or does two things at once, or nothing, is refused when it is saved", async () => {
     const { save } = await tenant("unsaid");
     const http = { url: "https://x.example/" };

@@ -1,0 +1,60 @@
+/** What must hold when a simulated saga has ended. */
+import { stringifyJson } from "../../src/core/json.ts";
+import { compileSaga, type SagaDoc } from "../../src/core/saga/definition.ts";
+import { fold } from "../../src/core/saga/fold.ts";
+import { isEnded, startInstance } from "../../src/core/saga/instance.ts";
+import type { JournalRow, SagaStart, SagaView } from "../../src/ports/saga.ts";
+import { stepsOf } from "./random-saga.ts";
+
+/** Each effect once; all that there are stand, or all that can be are undone. */
+export function violationsOf(
+  view: SagaView,
+  doc: SagaDoc,
+  effects: readonly string[],
+  touched: ReadonlySet<string>,
+): string[] {
+  const { status, id } = view;
+  const seen = `${status}: ${effects.map((key) => key.slice(id.length + 5)).join(", ")}`;
+  if (!isEnded(status)) return [`it ends ${status}, ${view.reason}`];
+  if (new Set(effects).size < effects.length) return [`an effect came twice; ${seen}`];
+  if (status === "FAILED") return [];
+  const found: string[] = [];
+  for (const step of doc.steps.flatMap(stepsOf)) {
+    const state = view.steps.find(({ name }) => name === step.name);
+    if (step.action === undefined || state === undefined || touched.has(step.name)) continue;
+    const isDone = effects.includes(`sbx_${id}_${step.name}_a_0`);
+    const isUndone = effects.includes(`sbx_${id}_${step.name}_c_0`);
+    const mustBe = status === "COMPLETED" && state.state === "succeeded";
+    if (mustBe && (!isDone || isUndone)) found.push(`${step.name} has no effect; ${seen}`);
+    if (status === "COMPLETED" && isUndone) found.push(`${step.name} is undone; ${seen}`);
+    const hasUndo = step.compensate !== undefined || step.action.saga !== undefined;
+    if (status !== "COMPENSATED" || !hasUndo) continue;
+    if (isDone !== isUndone) found.push(`${step.name} is out of balance; ${seen}`);
+  }
+  const undos = effects.filter((key) => key.includes("_c_"));
+  const orders = undos.map((key) => view.steps.find(({ name }) => key.includes(`_${name}_`)));
+  const isReversed = orders.every(
+    (step, at) => at === 0 || (step?.startOrder ?? 0) < (orders[at - 1]?.startOrder ?? 0),
+  );
+  // A step that a person had done again was started when it was started first.
+  if (!isReversed && touched.size === 0) found.push(`undone in another order; ${seen}`);
+  return found;
+}
+
+/** What a new process makes of the journal is what the last one knew. */
+export function journalViolations(
+  start: SagaStart,
+  rows: readonly JournalRow[],
+  view: SagaView,
+): string[] {
+  const folded = rows.reduce(
+    (instance, { entries, atMs }) => fold(instance, entries, atMs),
+    startInstance(compileSaga(start.doc), start.input, start.startedAtMs),
+  );
+  const told = folded.steps.map(({ forward, undo, attempts }) => `${forward} ${undo} ${attempts}`);
+  const known = view.steps.map(
+    ({ state, compensation, attempts }) => `${state} ${compensation} ${attempts}`,
+  );
+  const isSame = stringifyJson(told) === stringifyJson(known) && folded.status === view.status;
+  return isSame ? [] : ["its journal tells another story"];
+}
