@@ -42,6 +42,8 @@ export const PRICES = {
   objectRequest: perMillion(0.15, "requests", OBJECTS),
   objectGbSecond: perMillion(12.5, "GB-s", OBJECTS),
   objectRowWritten: perMillion(1, "rows", OBJECTS),
+  /** Since 10 August 2026, as the changelog of 7 July 2026 has it: $0.80 per 100,000. */
+  workflowStep: perMillion(8, "steps", `${CLOUDFLARE}/changelog/product/workflows/`),
   r2ClassA: perMillion(4.5, "operations", R2),
   r2ClassB: perMillion(0.36, "operations", R2),
   r2GbMonth: perOne(0.015, "GB-months", R2),
@@ -57,6 +59,10 @@ export const AWS_PRICES = {
   lambdaRequest: perMillion(0.2, "requests", `${AWS}/lambda/pricing/`),
   lambdaGbSecond: perMillion(16.67, "GB-s", `${AWS}/lambda/pricing/`),
   dynamoWrite: perMillion(0.625, "writes", `${AWS}/dynamodb/pricing/on-demand/`),
+  stepTransition: perMillion(25, "transitions", `${AWS}/step-functions/pricing/`),
+  expressRequest: perMillion(1, "requests", `${AWS}/step-functions/pricing/`),
+  /** The first 1,000 GB-hours of a month; less after them. */
+  expressGbSecond: perMillion(16.67, "GB-s", `${AWS}/step-functions/pricing/`),
   logGb: perOne(0.5, "GB", `${AWS}/cloudwatch/pricing/`),
 } as const satisfies Readonly<Record<string, Price>>;
 

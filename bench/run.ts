@@ -11,6 +11,7 @@ import { measureCost } from "./parts/cost.ts";
 import { measureDelivery } from "./parts/delivery.ts";
 import { measureIngest } from "./parts/ingest.ts";
 import { measureMatch } from "./parts/match.ts";
+import { measureSagas } from "./parts/sagas.ts";
 import { measureSize } from "./parts/size.ts";
 import { measureStages } from "./parts/stages.ts";
 
@@ -21,6 +22,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
   ingest: measureIngest,
   delivery: measureDelivery,
   cost: measureCost,
+  sagas: measureSagas,
 };
 const RESULTS = join(ROOT, "bench/results/latest.json");
 

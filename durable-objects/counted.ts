@@ -18,3 +18,13 @@ export async function setAlarm(storage: DurableObjectStorage, atMs: number): Pro
   meter.add("durable_object_rows_written");
   await storage.setAlarm(atMs);
 }
+
+/** One value that is replaced as a whole is a row written. */
+export async function put(
+  storage: DurableObjectStorage,
+  name: string,
+  value: unknown,
+): Promise<void> {
+  meter.add("durable_object_rows_written");
+  await storage.put(name, value);
+}

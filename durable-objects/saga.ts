@@ -7,7 +7,13 @@ import type { Outcome } from "../src/core/saga/instance.ts";
 import { pack, unpack } from "../src/core/saga/text.ts";
 import type { Env } from "../src/env.ts";
 import { createSagaRun, type SagaRun } from "../src/flows/advance-saga.ts";
-import type { CallbackAnswer, JournalRow, SagaJournal, SagaStart } from "../src/ports/saga.ts";
+import type {
+  CallbackAnswer,
+  JournalRow,
+  MigrationOrder,
+  SagaJournal,
+  SagaStart,
+} from "../src/ports/saga.ts";
 import { counted, setAlarm } from "./counted.ts";
 
 export class Saga extends DurableObject<Env> {
@@ -49,6 +55,10 @@ export class Saga extends DurableObject<Env> {
 
   async undo(reason: string): Promise<string> {
     return pack(await this.#run.undo(reason));
+  }
+
+  async migrate(order: string, expectedRev: number | undefined): Promise<string> {
+    return pack(await this.#run.migrate(unpack<MigrationOrder>(order), expectedRev));
   }
 
   receive(eventId: string, event: string): Promise<boolean> {
@@ -95,7 +105,7 @@ function createJournal(storage: DurableObjectStorage): SagaJournal {
       };
     },
     begin(start) {
-      sql.exec(JOURNAL);
+      counted(sql, JOURNAL);
       add(0, start);
     },
     append: (row) => add(row.rev, row),

@@ -5,8 +5,12 @@ import { platformCrypto, platformText } from "./adapters/crypto.ts";
 import { runningDeletions } from "./adapters/d1/deletions.ts";
 import { createLedger } from "./adapters/d1/ledger.ts";
 import { createSagaDirectory } from "./adapters/d1/saga-index.ts";
+import { createSagaJobs } from "./adapters/d1/saga-jobs.ts";
 import { createSession } from "./adapters/d1/session.ts";
 import { createTenantStore } from "./adapters/d1/tenant-store.ts";
+import { defer } from "./adapters/defer.ts";
+import { createResolver } from "./adapters/dns-resolver.ts";
+import { createGates } from "./adapters/gates.ts";
 import { createTransport } from "./adapters/http-transport.ts";
 import { createLimiter } from "./adapters/limiter.ts";
 import { createOutbox } from "./adapters/outbox.ts";
@@ -18,18 +22,21 @@ import { createVault } from "./adapters/secrets.ts";
 import { consoleLog, createMeter, systemClock, systemRandom } from "./adapters/system.ts";
 import type { Text } from "./core/crypto.ts";
 import { base32 } from "./core/ids.ts";
-import { type Config, type Env, parseConfig } from "./env.ts";
+import { type Config, type Env, type GuardConfig, parseConfig, parseGuardConfig } from "./env.ts";
 import type { AcceptPorts } from "./flows/accept-event.ts";
 import { createAdmission } from "./flows/admit.ts";
 import type { SagaPorts } from "./flows/advance-saga.ts";
 import { createDirectory } from "./flows/directory.ts";
 import { createCommits } from "./flows/enqueue.ts";
+import { createAddressGuard } from "./flows/guard-address.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
 import { createProbe } from "./flows/probe.ts";
 import { publishEvent } from "./flows/publish-event.ts";
+import { createReceivers } from "./flows/receivers.ts";
 import type { SlicePorts } from "./flows/replay-slice.ts";
 import type { AdminStores } from "./ports/admin.ts";
 import type { Clock } from "./ports/clock.ts";
+import type { AddressGuard } from "./ports/guard.ts";
 import type { Log } from "./ports/log.ts";
 import type { Meter } from "./ports/meter.ts";
 import type { Queues } from "./ports/queues.ts";
@@ -39,6 +46,7 @@ export interface App {
   readonly callbacks: Callbacks;
   readonly config: Config;
   readonly accept: AcceptPorts;
+  readonly guard: AddressGuard;
   readonly deliver: DeliverPorts;
   /** Loaded on first use: ingest never pays for it. */
   adminStores(): Promise<AdminStores>;
@@ -67,6 +75,7 @@ export function compose(env: Env): Composed {
 
 function composeApp(env: Env, config: Config): App {
   const session = createSession(env.DB, meter);
+  const guard = createGuard(config.guard);
   const vault = createVault(config.encryptionKey);
   const common = {
     archive: createArchive(env.ARCHIVE, platformText, meter),
@@ -84,6 +93,7 @@ function composeApp(env: Env, config: Config): App {
   return {
     callbacks: createCallbacks(vault, config.publicUrl),
     config,
+    guard,
     accept: {
       ...common,
       admission: createAdmission(common.limiter, systemClock, consoleLog),
@@ -91,6 +101,7 @@ function composeApp(env: Env, config: Config): App {
     },
     deliver: {
       ...common,
+      defer,
       deletions: {
         running: (count) => runningDeletions(session, count),
         async remover() {
@@ -99,19 +110,47 @@ function composeApp(env: Env, config: Config): App {
           return createRemover(session, createArchiveListing(env.ARCHIVE, platformText, meter));
         },
       },
+      gates: createGates(env.TARGET_GATE, meter),
       ledger: createLedger(session),
       isolate: base32(systemRandom.bytes(5)),
       ledgerProbe: createProbe(systemClock),
       replayers: createReplayers(session, env.REPLAY, meter),
       sagaIndex: createSagaDirectory(session),
+      sagaJobs: createSagaJobs(session),
       sagas: createSagas(env.SAGA, meter),
-      transport: createTransport(config, systemClock),
+      receivers: createReceivers(),
+      transport: createTransport(guard, systemClock),
     },
     async adminStores() {
       const { createAdminStores } = await import("./adapters/d1/admin-stores.ts");
       return createAdminStores(session, vault, env.ARCHIVE, platformText, meter);
     },
   };
+}
+
+/** One per isolate: what it found out about names serves every delivery. */
+function createGuard({ policy, dnsResolver }: GuardConfig): AddressGuard {
+  const resolver = dnsResolver === null ? null : createResolver(dnsResolver, meter);
+  return createAddressGuard(policy, resolver, systemClock);
+}
+
+/** Of a guard that could not be configured: nothing leaves, and nothing is refused for good. */
+const closedGuard: AddressGuard = {
+  check: async () => ({ kind: "unknown", detail: "the router's configuration is not valid" }),
+};
+
+const sagaGuards = new WeakMap<Env, AddressGuard>();
+
+/** Whatever other variables are bad: sagas go on. */
+function guardOf(env: Env): AddressGuard {
+  const composed = compose(env);
+  if (composed.ok) return composed.app.guard;
+  const known = sagaGuards.get(env);
+  if (known !== undefined) return known;
+  const config = parseGuardConfig({ ...env });
+  const guard = config === null ? closedGuard : createGuard(config);
+  sagaGuards.set(env, guard);
+  return guard;
 }
 
 const queuesOf = (env: Env) => ({
@@ -138,6 +177,9 @@ export function composeOutbox(env: Env): OutboxParts {
   };
 }
 
+/** What a gate needs to decide; to let something go it needs a valid configuration. */
+export const gateParts = { clock: systemClock, log: consoleLog, random: systemRandom };
+
 /** What a replay's driver needs while the configuration is bad: nothing of it. */
 export const replayParts = { clock: systemClock, log: consoleLog };
 
@@ -157,7 +199,6 @@ function runningApp(env: Env): App {
 
 /** What an instance of a saga needs; it goes on even when a variable is bad, because people wait for it. */
 export function composeSaga(env: Env): Omit<SagaPorts, "journal" | "defer"> {
-  const allowPrivateTargets = env.ALLOW_PRIVATE_TARGETS === "true";
   return {
     callbacks: { urlOf: (address) => runningApp(env).callbacks.urlOf(address) },
     clock: systemClock,
@@ -169,6 +210,6 @@ export function composeSaga(env: Env): Omit<SagaPorts, "journal" | "defer"> {
     random: systemRandom,
     sagas: createSagas(env.SAGA, meter),
     text: platformText,
-    transport: createTransport({ allowPrivateTargets }, systemClock),
+    transport: createTransport(guardOf(env), systemClock),
   };
 }

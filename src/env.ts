@@ -1,10 +1,12 @@
 /** Bindings, as wrangler.toml names them, and variables, parsed once; a bad one is named and nothing starts. */
 import * as z from "zod/mini";
+import type { TargetGateRpc } from "./adapters/gates.ts";
 import type { TenantLimiterRpc } from "./adapters/limiter.ts";
 import type { OutboxRpc } from "./adapters/outbox.ts";
 import type { ReplayRpc } from "./adapters/replayers.ts";
 import type { SagaRpc } from "./adapters/sagas.ts";
 import { decodeBase64 } from "./core/bytes.ts";
+import { type AddressPolicy, TARGET_PORTS_DEFAULT } from "./core/deliver/target-url.ts";
 
 export interface Env {
   readonly DB: D1Database;
@@ -17,12 +19,55 @@ export interface Env {
   readonly OUTBOX_SHARD: DurableObjectNamespace<OutboxRpc>;
   readonly REPLAY: DurableObjectNamespace<ReplayRpc>;
   readonly SAGA: DurableObjectNamespace<SagaRpc>;
+  readonly TARGET_GATE: DurableObjectNamespace<TargetGateRpc>;
   readonly ADMIN_TOKEN?: string;
   readonly ENCRYPTION_KEY?: string;
   readonly ALLOW_PRIVATE_TARGETS?: string;
   readonly PUBLIC_URL?: string;
+  readonly ALLOW_IP_TARGETS?: string;
+  readonly TARGET_PORTS?: string;
+  readonly OWN_HOSTS?: string;
+  readonly DNS_RESOLVER?: string;
   readonly OUTBOX?: string;
   readonly OUTBOX_SHARDS?: string;
+}
+
+const Flag = z._default(z.enum(["true", "false"], 'is neither "true" nor "false"'), "false");
+const PORT = /^([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/;
+const HOST = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*(:\d{1,5})?$/;
+
+const listOf = (text: string): string[] =>
+  text
+    .split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
+const list = (each: RegExp, message: string) =>
+  z.string().check(z.refine((text) => listOf(text).every((one) => each.test(one)), message));
+
+/** By what the guard judges an address. */
+const GuardVars = {
+  ALLOW_PRIVATE_TARGETS: Flag,
+  ALLOW_IP_TARGETS: Flag,
+  TARGET_PORTS: z._default(
+    list(PORT, "is not a list of ports with commas between them"),
+    TARGET_PORTS_DEFAULT.join(),
+  ),
+  OWN_HOSTS: z._default(
+    list(HOST, "is not a list of host names in lower case with commas between them"),
+    "",
+  ),
+  DNS_RESOLVER: z._default(
+    z.string().check(z.refine(isResolverUrl, "is not a https URL, or one of http on this machine")),
+    "",
+  ),
+};
+
+/** Whoever answers in the resolver's place decides what may be called. */
+function isResolverUrl(text: string): boolean {
+  if (text === "") return true;
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocol === "https:" || (protocol === "http:" && hostname === "127.0.0.1");
 }
 
 const Vars = z.object({
@@ -31,10 +76,6 @@ const Vars = z.object({
   ENCRYPTION_KEY: z
     .string("is missing: 32 random bytes in base64, as a secret")
     .check(z.refine((value) => decodeBase64(value)?.length === 32, "is not 32 bytes in base64")),
-  ALLOW_PRIVATE_TARGETS: z._default(
-    z.enum(["true", "false"], 'is neither "true" nor "false"'),
-    "false",
-  ),
   /** Where participants of sagas reach the router; without it callbacks are relative references. */
   PUBLIC_URL: z._default(
     z
@@ -47,6 +88,7 @@ const Vars = z.object({
       ),
     "",
   ),
+  ...GuardVars,
   OUTBOX: z._default(
     z.enum(["on-failure", "always"], 'is neither "on-failure" nor "always"'),
     "on-failure",
@@ -57,12 +99,18 @@ const Vars = z.object({
   ),
 });
 
+export interface GuardConfig {
+  readonly policy: AddressPolicy;
+  /** The URL of a resolver; null: names are not looked up. */
+  readonly dnsResolver: string | null;
+}
+
 export interface Config {
   readonly adminToken: string;
   readonly encryptionKey: string;
-  readonly allowPrivateTargets: boolean;
   /** Without a slash at its end; empty if it is not known. */
   readonly publicUrl: string;
+  readonly guard: GuardConfig;
   readonly outbox: "on-failure" | "always";
   readonly outboxShards: number;
 }
@@ -84,10 +132,28 @@ export function parseConfig(vars: Readonly<Record<string, unknown>>): ParsedConf
     config: {
       adminToken: data.ADMIN_TOKEN,
       encryptionKey: data.ENCRYPTION_KEY,
-      allowPrivateTargets: data.ALLOW_PRIVATE_TARGETS === "true",
       publicUrl: data.PUBLIC_URL.replace(/\/+$/, ""),
+      guard: guardConfig(data),
       outbox: data.OUTBOX,
       outboxShards: Number(data.OUTBOX_SHARDS),
     },
+  };
+}
+
+/** What the guard needs; null when a variable of its own is bad, whatever the others are. */
+export function parseGuardConfig(vars: Readonly<Record<string, unknown>>): GuardConfig | null {
+  const parsed = z.object(GuardVars).safeParse(vars);
+  return parsed.success ? guardConfig(parsed.data) : null;
+}
+
+function guardConfig(data: Readonly<Record<keyof typeof GuardVars, string>>): GuardConfig {
+  return {
+    policy: {
+      allowPrivate: data.ALLOW_PRIVATE_TARGETS === "true",
+      allowLiterals: data.ALLOW_IP_TARGETS === "true",
+      ports: listOf(data.TARGET_PORTS).map(Number),
+      ownHosts: listOf(data.OWN_HOSTS),
+    },
+    dnsResolver: data.DNS_RESOLVER === "" ? null : data.DNS_RESOLVER,
   };
 }

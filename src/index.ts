@@ -8,6 +8,7 @@ import { RECOVER_CRON, recoverAll, sweep } from "./flows/sweep.ts";
 export { Outbox } from "../durable-objects/outbox.ts";
 export { Replay } from "../durable-objects/replay.ts";
 export { Saga } from "../durable-objects/saga.ts";
+export { TargetGate } from "../durable-objects/target-gate.ts";
 export { TenantLimiter } from "../durable-objects/tenant-limiter.ts";
 
 const app = createApp();

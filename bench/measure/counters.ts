@@ -6,7 +6,7 @@ import { figure } from "./table.ts";
 export type Counters = Readonly<Record<string, number>>;
 
 /** The counters once they stand still; asking for them changes none. */
-export async function readCounters({ admin }: Router): Promise<Counters> {
+export async function readCounters({ admin }: Pick<Router, "admin">): Promise<Counters> {
   for (let last = ""; ; ) {
     const { body } = await admin.get("counters");
     const now = JSON.stringify(body);

@@ -21,7 +21,10 @@ import { ruleTestOperations } from "./rule-test.ts";
 import { ruleVersionOperations } from "./rule-versions.ts";
 import { ruleOperations } from "./rules.ts";
 import { run } from "./run.ts";
+import { sagaBulkOperations } from "./saga-bulk.ts";
+import { sagaCommandOperations } from "./saga-commands.ts";
 import { sagaInstanceOperations } from "./saga-instances.ts";
+import { sagaTestOperations } from "./saga-test.ts";
 import { sagaOperations } from "./sagas.ts";
 import { sourceOperations } from "./sources.ts";
 import { targetOperations } from "./targets.ts";
@@ -34,8 +37,11 @@ export const OPERATIONS: readonly Operation[] = [
   ...ruleTestOperations,
   ...rulePreviewOperations,
   ...ruleOperations,
+  ...sagaTestOperations,
   ...sagaOperations,
   ...sagaInstanceOperations,
+  ...sagaCommandOperations,
+  ...sagaBulkOperations,
   ...ruleVersionOperations,
   ...eventSearchOperations,
   ...eventOperations,

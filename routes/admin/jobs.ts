@@ -19,6 +19,9 @@ export const JobAnswer = z
     total: Count.describe("Of a deletion, what was found so far: more may be left."),
     finished: Count,
     percent: Count.max(100),
+    refusals: z
+      .array(z.object({ detail: z.string(), count: Count, instances: z.array(z.string()) }))
+      .describe("Which instances of sagas did not take a command to many, and why."),
     states: z
       .partialRecord(z.enum(DELIVERY_STATES), Count)
       .describe("How many of a redrive's deliveries are in which state."),
@@ -26,17 +29,21 @@ export const JobAnswer = z
   .meta({ id: "Job" });
 
 export function jobView(job: Job): z.infer<typeof JobAnswer> {
-  const { id, tenant, kind, state, states } = job;
+  const { id, tenant, kind, state, states, commanded } = job;
   const isDeletion = kind === "delete-tenant";
   const ended = DELIVERY_STATES.filter(isFinal).reduce((sum, each) => sum + (states[each] ?? 0), 0);
   const total = isDeletion ? job.removed : job.total;
-  const finished = isDeletion ? job.removed : ended;
+  const finished = isDeletion ? job.removed : ended + commanded;
   // What a tenant leaves is not counted beforehand; but it is known how long its deletion takes at least.
   const share = isDeletion
     ? Math.min(0.99, (job.updatedAtMs - job.createdAtMs) / DELETION_SETTLES_MS)
-    : finished / Math.max(1, total);
+    : Math.min(1, finished / Math.max(1, total));
   return {
     ...{ id, tenant, kind, state, total, finished, states },
+    refusals: job.refusals.map(({ instances, ...rest }) => ({
+      ...rest,
+      instances: [...instances],
+    })),
     createdAt: iso(job.createdAtMs),
     updatedAt: iso(job.updatedAtMs),
     percent: state === "done" ? 100 : Math.floor(100 * share),

@@ -1,5 +1,6 @@
 /** The OpenAPI 3.1 document, made from the table of operations and their schemas. */
 import * as z from "zod";
+import { PUBLIC_ONLY } from "../../src/core/deliver/target-url.ts";
 import { PROBLEMS, type ProblemSlug } from "../../src/core/problem.ts";
 import { VERSION } from "../../src/core/version.ts";
 import type { Operation } from "./operation.ts";
@@ -46,7 +47,7 @@ function describe(operation: Operation, named: Record<string, object>): object {
   // The address rule depends on the deployment; the schema is that of production.
   const body =
     typeof operation.body === "function"
-      ? operation.body({ allowPrivateTargets: false })
+      ? operation.body({ addresses: PUBLIC_ONLY })
       : operation.body;
   const written = operation.versioned ?? (method === "put" || method === "delete");
   const problems: ProblemSlug[] = [

@@ -4,12 +4,13 @@
  */
 import type * as z from "zod";
 import type { App } from "../../src/compose.ts";
+import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import type { Json } from "../../src/core/json.ts";
 import type { Fault, Problem } from "../../src/core/problem.ts";
 import type { AdminStores } from "../../src/ports/admin.ts";
 import type { IfVersion } from "../../src/ports/config.ts";
 
-export interface Call<Body, Query> {
+export interface Call<Body, Query> extends Deployment {
   readonly app: App;
   readonly stores: AdminStores;
   readonly params: Readonly<Record<string, string>>;
@@ -36,7 +37,8 @@ export interface Reply {
 /** A schema, or what makes one for a deployment. */
 export type BodySchema<Body> = z.ZodType<Body> | ((deployment: Deployment) => z.ZodType<Body>);
 export interface Deployment {
-  readonly allowPrivateTargets: boolean;
+  /** What may be called from here; the host that was asked is among the router's own. */
+  readonly addresses: AddressPolicy;
 }
 
 export interface OperationSpec<Body, Query> {

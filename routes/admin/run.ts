@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import type * as z from "zod";
 import type { App } from "../../src/compose.ts";
+import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import {
   formatPointer,
   isJsonObject,
@@ -15,7 +16,14 @@ import type { AdminStores } from "../../src/ports/admin.ts";
 import type { IfVersion } from "../../src/ports/config.ts";
 import { readBody } from "../ingest.ts";
 import { problemResponse } from "../problems.ts";
-import { type Call, invalid, type Operation, Refusal, type Reply } from "./operation.ts";
+import {
+  type Call,
+  type Deployment,
+  invalid,
+  type Operation,
+  Refusal,
+  type Reply,
+} from "./operation.ts";
 
 export async function run(
   operation: Operation,
@@ -29,6 +37,7 @@ export async function run(
       app,
       stores,
       params,
+      addresses: addressesFor(context, app),
       ifVersion: ifVersionOf(context),
       defer: (work: Promise<unknown>) => context.executionCtx.waitUntil(work),
     };
@@ -49,7 +58,7 @@ export async function perform(
 ): Promise<Reply> {
   const base = { ...call, sent: document.value };
   const sent = (await operation.complete?.(document.value, base)) ?? document.value;
-  const validated = validate(operation, call.app, sent);
+  const validated = validate(operation, call, sent);
   const faults = [
     ...duplicateFaults(document.duplicates),
     ...validated.faults,
@@ -57,6 +66,13 @@ export async function perform(
   ];
   if (faults.length > 0) throw invalid(faults);
   return operation.handle({ ...base, sent, body: validated.body });
+}
+
+/** Where private addresses are allowed, others are on this machine too: then the port tells them apart. */
+function addressesFor(context: Context, app: App): AddressPolicy {
+  const { policy } = app.config.guard;
+  const { hostname, host } = new URL(context.req.url);
+  return { ...policy, ownHosts: [...policy.ownHosts, policy.allowPrivate ? host : hostname] };
 }
 
 /** `If-Match: "7"`, or `*` for whatever is there (RFC 9110 §13.1.1); an absent header asks for nothing. */
@@ -115,11 +131,11 @@ const READ_ONLY = new Set([
 
 function validate(
   operation: Operation,
-  app: App,
+  deployment: Deployment,
   sent: Json,
 ): { body: unknown; faults: readonly Fault[] } {
   if (operation.body === undefined) return { body: undefined, faults: [] };
-  const schema = typeof operation.body === "function" ? operation.body(app.config) : operation.body;
+  const schema = typeof operation.body === "function" ? operation.body(deployment) : operation.body;
   const isCopy = operation.method === "put" && isJsonObject(sent);
   const own = isCopy
     ? Object.fromEntries(Object.entries(sent).filter(([name]) => !READ_ONLY.has(name)))

@@ -1,26 +1,17 @@
-/** Instances of sagas: start one, find them, look into one, and what a person may do with it. */
+/** Instances of sagas: start one, find them, look into one. */
 import * as z from "zod";
-import { SAGA_ID, timeOrderedId } from "../../src/core/ids.ts";
-import { isJsonObject, type Json } from "../../src/core/json.ts";
+import { timeOrderedId } from "../../src/core/ids.ts";
 import { startOf } from "../../src/core/saga/arrival.ts";
-import type { Command } from "../../src/core/saga/commands.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
 import { SAGA_STATUSES } from "../../src/core/saga/instance.ts";
 import { unpack } from "../../src/core/saga/text.ts";
 import { startSaga } from "../../src/flows/start-saga.ts";
-import type { SagaSummary, SagaView } from "../../src/ports/saga.ts";
-import { iso, isoOrNull, requireTenant } from "./change.ts";
-import { type Call, invalid, notFound, type Operation, operation, Refusal } from "./operation.ts";
-import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
+import { requireTenant } from "./change.ts";
+import { notFound, type Operation, operation } from "./operation.ts";
+import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf, TimeQuery } from "./page.ts";
 import { sentMember } from "./rules.ts";
-import {
-  CommandBody,
-  CommandName,
-  InstanceAnswer,
-  InstanceBody,
-  InstanceSummary,
-} from "./saga-schemas.ts";
-import { Slug } from "./schemas.ts";
+import { InstanceAnswer, InstanceBody, InstanceQuery, InstanceSummary } from "./saga-schemas.ts";
+import { instanceView, queryOf, requireInstance, summaryView } from "./saga-view.ts";
 
 const PATH = "/admin/tenants/{tenant}/saga-instances";
 
@@ -56,9 +47,11 @@ export const sagaInstanceOperations: readonly Operation[] = [
     path: PATH,
     summary: "Lists instances of sagas, newest first.",
     query: PageQuery.extend({
-      saga: Slug.optional(),
+      ...TimeQuery.shape,
+      ...InstanceQuery,
       status: z.enum([...SAGA_STATUSES, "STARTING"]).optional(),
-      correlationId: z.string().max(256).optional(),
+      paused: z.stringbool({ truthy: ["true"], falsy: ["false"] }).optional(),
+      olderThanSeconds: z.coerce.number().min(0).optional().describe("By when it was started."),
     }),
     responses: { 200: "A page of instances.", 404: "No such tenant." },
     answer: pageOf(InstanceSummary),
@@ -68,7 +61,8 @@ export const sagaInstanceOperations: readonly Operation[] = [
       const position = decodeCursor(query.cursor, ["number", "string"]);
       const after =
         position === null ? null : { startedAtMs: Number(position[0]), id: String(position[1]) };
-      const page = await app.deliver.sagaIndex.list(tenant, query, after, query.limit);
+      const asked = queryOf(query, app.deliver.clock.nowMs());
+      const page = await app.deliver.sagaIndex.list(tenant, asked, after, query.limit);
       const { next } = page;
       const cursor = encodeCursor(next === null ? null : [next.startedAtMs, next.id]);
       return { status: 200, body: pageBody(page.items.map(summaryView), cursor) };
@@ -84,72 +78,4 @@ export const sagaInstanceOperations: readonly Operation[] = [
       return { status: 200, body: instanceView(await requireInstance(app, params)) };
     },
   }),
-  operation<z.infer<typeof CommandBody>>({
-    method: "post",
-    path: `${PATH}/{instance}/{command}`,
-    summary: "What a person may do: pause, retry or skip a step, compensate, abandon and more.",
-    body: CommandBody,
-    responses: { 200: "Done.", 404: "No such instance or command.", 409: "Not in this state." },
-    answer: InstanceAnswer,
-    async handle({ app, params, body, sent }) {
-      const kind = CommandName.safeParse(params.command);
-      if (!kind.success) throw notFound("command");
-      const { id } = await requireInstance(app, params);
-      const { expectedRev, ...rest } = body;
-      const output =
-        isJsonObject(sent) && Object.hasOwn(sent, "output")
-          ? sentMember(sent, "output")
-          : undefined;
-      const command: Command = { ...rest, kind: kind.data, output };
-      const answer = await app.deliver.sagas.command(id, command, expectedRev);
-      switch (answer.kind) {
-        case "done":
-          return { status: 200, body: instanceView(answer.view) };
-        case "unknown":
-          throw notFound("saga instance");
-        case "rev-differs": {
-          const detail = `The instance is at rev ${answer.rev}, not ${expectedRev}.`;
-          throw new Refusal({ slug: "conflict", detail, extensions: { rev: answer.rev } });
-        }
-        case "refused":
-          if (answer.isState) throw new Refusal({ slug: "conflict", detail: answer.detail });
-          throw invalid([{ pointer: "", code: "bad-command", detail: answer.detail }]);
-      }
-    },
-  }),
 ];
-
-/** What is no id of an instance has no object that could be asked. */
-async function requireInstance(
-  app: Call<unknown, unknown>["app"],
-  { tenant, instance = "" }: Call<unknown, unknown>["params"],
-): Promise<SagaView> {
-  const view = SAGA_ID.test(instance) ? await app.deliver.sagas.view(instance) : null;
-  if (view === null || view.tenant !== tenant) throw notFound("saga instance");
-  return view;
-}
-
-const summaryView = ({ dueAtMs, startedAtMs, updatedAtMs, ...rest }: SagaSummary) => ({
-  ...rest,
-  dueAt: isoOrNull(dueAtMs),
-  startedAt: iso(startedAtMs),
-  updatedAt: iso(updatedAtMs),
-});
-
-function instanceView(view: SagaView): Json {
-  const { startedAtMs, updatedAtMs, deadlineAtMs, steps, journal, ...rest } = view;
-  const nameOf = (step: number): string => steps[step]?.name ?? "";
-  return {
-    ...rest,
-    startedAt: iso(startedAtMs),
-    updatedAt: iso(updatedAtMs),
-    deadlineAt: isoOrNull(deadlineAtMs),
-    steps: steps.map(({ dueAtMs, ...step }) => ({ ...step, dueAt: isoOrNull(dueAtMs) })),
-    journal: journal.map(({ rev, atMs, actor, entries }) => ({
-      ...{ rev, at: iso(atMs), actor: { ...actor } },
-      entries: entries.map((entry) =>
-        "step" in entry ? { ...entry, step: nameOf(entry.step) } : { ...entry },
-      ) as unknown as Json[],
-    })),
-  };
-}

@@ -1,11 +1,16 @@
 /** The shape of a saga and of what is shown of its instances. */
 import * as z from "zod";
+import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import { isCredentialHeader } from "../../src/core/ingest/headers.ts";
 import { TYPE_LENGTH_MAX } from "../../src/core/ingest/limits.ts";
-import { SAGA_ERROR_CHARACTERS_MAX, SAGA_SUBJECT_CHARACTERS_MAX } from "../../src/core/limits.ts";
-import { COMMANDS } from "../../src/core/saga/commands.ts";
+import {
+  SAGA_COMMAND_ID_CHARACTERS_MAX,
+  SAGA_ERROR_CHARACTERS_MAX,
+  SAGA_SUBJECT_CHARACTERS_MAX,
+} from "../../src/core/limits.ts";
+import { COMMANDS, isOfStep } from "../../src/core/saga/commands.ts";
 import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
-import { SAGA_STATUSES } from "../../src/core/saga/instance.ts";
+import { isEnded, SAGA_STATUSES } from "../../src/core/saga/instance.ts";
 import { Count, HeaderValue, Reason, Slug, Time } from "./schemas.ts";
 import { address, OwnHeaderName, Retry } from "./target-schemas.ts";
 
@@ -26,10 +31,10 @@ const StepHeaderName = OwnHeaderName.refine((name) => name.toLowerCase() !== "id
   error: "a definition keeps no credentials: it is shown as it was saved",
 });
 
-const http = (allowPrivateTargets: boolean) =>
+const http = (addresses: AddressPolicy) =>
   z.strictObject({
     // Where a part comes from the event, the address is checked before each request, like every other.
-    url: address(allowPrivateTargets, (url) => url.replace(/\{\{[^{}]*\}\}/g, "x")).optional(),
+    url: address(addresses, (url) => url.replace(/\{\{[^{}]*\}\}/g, "x")).optional(),
     target: Slug.optional().describe("Of kind http; in place of `url`."),
     path: z.string().startsWith("/").max(2_048).optional().describe("Added to the target's URL."),
     method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).optional(),
@@ -51,9 +56,9 @@ const Child = z.strictObject({
   input: z.unknown().optional().describe("This instance's own, if left out."),
 });
 
-const step = (allowPrivateTargets: boolean) => {
+const step = (addresses: AddressPolicy) => {
   const Action = {
-    http: http(allowPrivateTargets).optional(),
+    http: http(addresses).optional(),
     publish: Publish.optional(),
     saga: Child.optional(),
     async: z
@@ -93,8 +98,8 @@ const step = (allowPrivateTargets: boolean) => {
   });
 };
 
-export const sagaBody = (allowPrivateTargets: boolean) => {
-  const Step = step(allowPrivateTargets);
+export const sagaBody = (addresses: AddressPolicy) => {
+  const Step = step(addresses);
   const Parallel = z.strictObject({ parallel: z.array(z.array(Step).min(1)).min(2).max(20) });
   return z.strictObject({
     steps: z.array(z.union([Parallel, Step])).min(1),
@@ -123,9 +128,22 @@ export const CallbackBody = z
     }),
   ])
   .meta({ id: "SagaCallback" });
+/** By what instances are found, in a list and for a command to many. */
+export const InstanceQuery = {
+  saga: Slug.optional(),
+  step: StepName.optional().describe("That is under way or waited for."),
+  correlationId: z.string().max(256).optional(),
+};
 
 export const CommandBody = z.strictObject({
   reason: Reason,
+  actor: z.string().min(1).max(128).optional().describe("Who decided it, for the journal."),
+  commandId: z
+    .string()
+    .min(1)
+    .max(SAGA_COMMAND_ID_CHARACTERS_MAX)
+    .optional()
+    .describe("Under the same id nothing happens a second time; the answer is the instance."),
   expectedRev: Count.optional().describe("Refused with 409 if the instance has changed since."),
   step: StepName.optional(),
   output: z.unknown().optional(),
@@ -134,6 +152,65 @@ export const CommandBody = z.strictObject({
 });
 
 export const CommandName = z.enum(COMMANDS);
+
+const CommandIds = CommandBody.pick({
+  ...{ reason: true, actor: true, commandId: true, expectedRev: true },
+});
+
+export const MigrateBody = CommandIds.extend({
+  toVersion: Count.optional().describe("The present one if left out; no other is kept."),
+  dryRun: z.boolean().optional().describe("Only compares."),
+});
+
+export const Comparison = z
+  .object({
+    dryRun: z.literal(true),
+    rev: Count,
+    fromVersion: Count,
+    toVersion: Count,
+    allowed: z.boolean(),
+    added: z.array(z.string()),
+    removed: z.array(z.string()),
+    changed: z.array(z.object({ step: z.string(), members: z.array(z.string()) })),
+    reordered: z.boolean(),
+    members: z.array(z.string()).describe("Of the saga itself; an instance keeps its own."),
+    faults: z
+      .array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() }))
+      .describe("What stands against it, by its place in the new definition."),
+  })
+  .meta({ id: "SagaComparison" });
+
+const OPEN_STATUSES = [...SAGA_STATUSES, "STARTING" as const].filter(
+  (status) => status === "STARTING" || !isEnded(status),
+);
+
+export const BulkBody = CommandBody.omit({ commandId: true, expectedRev: true })
+  .extend({
+    command: CommandName,
+    query: z
+      .strictObject({
+        ...InstanceQuery,
+        status: z.enum(OPEN_STATUSES).optional(),
+        paused: z.boolean().optional(),
+        from: z.iso.datetime({ offset: true }).optional(),
+        to: z.iso.datetime({ offset: true }).optional().describe("Not included."),
+        olderThanSeconds: z.number().min(0).optional(),
+      })
+      .describe("Of the instances that have not ended; {} means all of them."),
+    dryRun: z.boolean().optional().describe("Only counts."),
+    expectedCount: Count.optional().describe("Refused with 409 if there are more or fewer now."),
+  })
+  .refine(({ command, step }) => step !== undefined || !isOfStep(command), {
+    error: "this command is about one step",
+    path: ["step"],
+  });
+
+export const BulkCount = z.object({
+  dryRun: z.literal(true),
+  count: Count,
+  complete: z.boolean().describe("False: there are more, too many for one command."),
+  instances: z.array(z.string()).describe("The newest of them."),
+});
 
 const Common = {
   id: z.string(),
@@ -184,8 +261,11 @@ export const InstanceAnswer = z
         at: Time,
         actor: z.object({
           by: z.string(),
-          command: CommandName.optional(),
+          name: z.string().optional(),
+          command: z.enum([...COMMANDS, "migrate"]).optional(),
           reason: z.string().optional(),
+          commandId: z.string().optional(),
+          expectedRev: Count.optional(),
         }),
         entries: z.array(z.looseObject({ kind: z.string(), step: z.string().optional() })),
       }),

@@ -1,4 +1,6 @@
 /** Sagas: their definitions. A change makes a new version; instances that run keep theirs. */
+import type { Text } from "../../src/core/crypto.ts";
+import { type AddressPolicy, PUBLIC_ONLY } from "../../src/core/deliver/target-url.ts";
 import { isJsonObject, type Json, stringifyJson } from "../../src/core/json.ts";
 import { SAGA_DOC_BYTES_MAX } from "../../src/core/limits.ts";
 import type { Fault } from "../../src/core/problem.ts";
@@ -13,47 +15,52 @@ import { stored } from "./schemas.ts";
 
 export const sagaOperations: readonly Operation[] = resourceOperations<unknown>({
   kind: "saga",
-  body: ({ allowPrivateTargets }) => sagaBody(allowPrivateTargets),
-  answer: stored(sagaBody(true).shape).meta({ id: "Saga" }),
-  async faults(sent, { app, stores, params }) {
-    // What the schema refuses has no shape to be checked: it names the faults by itself.
-    if (!hasSagaShape(sent)) return [];
-    const isShaped = sagaBody(app.config.allowPrivateTargets).safeParse(
-      withoutReadOnly(sent),
-    ).success;
-    if (!isShaped) return [];
-    const bytes = app.deliver.text.encode(stringifyJson(sent)).length;
-    if (bytes > SAGA_DOC_BYTES_MAX) {
-      const detail = `A saga has ${SAGA_DOC_BYTES_MAX} bytes at most, not ${bytes}.`;
-      return [{ pointer: "", code: "too-large", detail }];
-    }
-    const doc = sent as unknown as SagaDoc;
-    return [...sagaFaults(doc), ...(await namedFaults(doc, params, stores.config))];
+  body: ({ addresses }) => sagaBody(addresses),
+  answer: stored(sagaBody(PUBLIC_ONLY).shape).meta({ id: "Saga" }),
+  async faults(sent, { app, addresses, stores, params }) {
+    const own = definitionFaults(sent, addresses, app.deliver.text);
+    return [...own, ...(await namedFaults(sent, params, stores.config))];
   },
   // As it was sent: numbers of its patterns and bodies keep their spelling.
   store: async ({ sent }) => ({ doc: withoutReadOnly(sent), secrets: null }),
 });
 
 async function namedFaults(
-  doc: SagaDoc,
+  sent: Json,
   { tenant = "", saga: own }: { readonly tenant?: string; readonly saga?: string },
   config: ConfigStore,
 ): Promise<Fault[]> {
+  if (!hasSagaShape(sent)) return [];
   const found = await Promise.all(
-    namedIn(doc).map(async ({ pointer, kind, id }): Promise<Fault | null> => {
-      const code = `unknown-${kind}`;
-      if (kind === "saga" && id === own) return null;
-      const stored = await config.resource(tenant, kind, id);
-      if (stored === null) {
-        return { pointer, code, detail: `There is no ${kind} "${id}"; create it first.` };
-      }
-      if (kind === "saga") return null;
-      const is = unpack<{ readonly kind: string }>(stored.doc).kind;
-      const detail = `The target "${id}" is of kind ${is}: a request goes to one of kind http.`;
-      return is === "http" ? null : { pointer, code, detail };
-    }),
+    namedIn(sent as unknown as SagaDoc).map(
+      async ({ pointer, kind, id }): Promise<Fault | null> => {
+        const code = `unknown-${kind}`;
+        if (kind === "saga" && id === own) return null;
+        const stored = await config.resource(tenant, kind, id);
+        if (stored === null) {
+          return { pointer, code, detail: `There is no ${kind} "${id}"; create it first.` };
+        }
+        if (kind === "saga") return null;
+        const is = unpack<{ readonly kind: string }>(stored.doc).kind;
+        const detail = `The target "${id}" is of kind ${is}: a request goes to one of kind http.`;
+        return is === "http" ? null : { pointer, code, detail };
+      },
+    ),
   );
   return found.filter((fault) => fault !== null);
+}
+
+/** What a schema does not see of a definition that has its shape. */
+export function definitionFaults(sent: Json, addresses: AddressPolicy, text: Text): Fault[] {
+  // What the schema refuses has no shape to be checked: it names the faults by itself.
+  if (!hasSagaShape(sent)) return [];
+  if (!sagaBody(addresses).safeParse(withoutReadOnly(sent)).success) return [];
+  const bytes = text.encode(stringifyJson(sent)).length;
+  if (bytes > SAGA_DOC_BYTES_MAX) {
+    const detail = `A saga has ${SAGA_DOC_BYTES_MAX} bytes at most, not ${bytes}.`;
+    return [{ pointer: "", code: "too-large", detail }];
+  }
+  return sagaFaults(sent as unknown as SagaDoc);
 }
 
 const OWN = ["steps", "key", "correlation", "deadlineSeconds", "description"];

@@ -1,7 +1,7 @@
 /** The bodies of targets: where deliveries may go, what goes with them, and how often they are tried. */
 import * as z from "zod";
 import { signingKey } from "../../src/core/deliver/signature.ts";
-import { refusedAddress } from "../../src/core/deliver/target-url.ts";
+import { type AddressPolicy, refusedAddress } from "../../src/core/deliver/target-url.ts";
 import { ATTEMPT_TIMEOUT_MS_MAX, SECRETS_MAX } from "../../src/core/limits.ts";
 import { HeaderName, HeaderValue, Secret, Slug } from "./schemas.ts";
 
@@ -26,16 +26,13 @@ export const OwnHeaderName = HeaderName.refine(
 );
 
 /** An address that requests may go to; `fixed` makes of a template what can be judged before it is filled in. */
-export const address = (allowPrivateTargets: boolean, fixed = (text: string) => text) =>
+export const address = (addresses: AddressPolicy, fixed = (text: string) => text) =>
   z
     .string()
     .max(2_048)
     .check((context) => {
       const text = fixed(context.value);
-      const refused = refusedAddress(
-        URL.canParse(text) ? new URL(text) : null,
-        allowPrivateTargets,
-      );
+      const refused = refusedAddress(URL.canParse(text) ? new URL(text) : null, addresses);
       if (refused === null) return;
       context.issues.push({
         code: "custom",
@@ -52,13 +49,13 @@ export const SagaTargetBody = z.strictObject({
   paused: z.boolean().optional(),
 });
 
-export const targetBody = (allowPrivateTargets: boolean) =>
-  z.discriminatedUnion("kind", [httpTargetBody(allowPrivateTargets), SagaTargetBody]);
+export const targetBody = (addresses: AddressPolicy) =>
+  z.discriminatedUnion("kind", [httpTargetBody(addresses), SagaTargetBody]);
 
-export const httpTargetBody = (allowPrivateTargets: boolean) =>
+export const httpTargetBody = (addresses: AddressPolicy) =>
   z.strictObject({
     kind: z.literal("http"),
-    url: address(allowPrivateTargets).meta({ format: "uri" }),
+    url: address(addresses).meta({ format: "uri" }),
     headers: z.record(OwnHeaderName, HeaderValue).optional(),
     secrets: z
       .array(
@@ -74,8 +71,17 @@ export const httpTargetBody = (allowPrivateTargets: boolean) =>
       .strictObject({
         concurrency: z.number().int().min(1).max(1_000).optional(),
         perSecond: z.number().positive().max(100_000).optional(),
-        adaptive: z.boolean().optional(),
+        perDay: z.number().int().min(1).max(1_000_000_000).optional().describe("By UTC day."),
+        adaptive: z
+          .boolean()
+          .optional()
+          .describe(
+            "`concurrency` is the most that is tried; what the receiver takes is found out.",
+          ),
       })
-      .optional(),
+      .optional()
+      .describe(
+        "What the receiver can take. What is above it waits in the ledger, and goes out at its pace.",
+      ),
     paused: z.boolean().optional(),
   });

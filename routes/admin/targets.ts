@@ -1,12 +1,20 @@
 /** Targets: where deliveries go. */
 
 import * as z from "zod";
+import type { App } from "../../src/compose.ts";
+import {
+  type AddressPolicy,
+  PUBLIC_ONLY,
+  refusedAddress,
+} from "../../src/core/deliver/target-url.ts";
+import { GATE_REASONS } from "../../src/core/gate/index.ts";
 import { type Json, parseJsonDocument } from "../../src/core/json.ts";
+import type { Fault } from "../../src/core/problem.ts";
 import type { TargetBody } from "../../src/core/resources.ts";
 import { storeTarget } from "../../src/core/resources.ts";
 import { sweep } from "../../src/flows/sweep.ts";
-import { announce, written } from "./change.ts";
-import { type Call, notFound, type Operation, operation } from "./operation.ts";
+import { announce, iso, written } from "./change.ts";
+import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { resourceOperations } from "./resource.ts";
 import { sentMember } from "./rules.ts";
 import { Count, Slug, stored, Time } from "./schemas.ts";
@@ -18,7 +26,7 @@ const disabled = z.object({ reason: z.string(), at: Time }).optional();
 const Target = z
   .discriminatedUnion("kind", [
     stored({
-      ...httpTargetBody(true).shape,
+      ...httpTargetBody(PUBLIC_ONLY).shape,
       secrets: z.object({ count: Count }),
       sealedHeaders: z
         .array(z.string())
@@ -33,9 +41,11 @@ const Target = z
 const crud = resourceOperations<TargetBody>({
   kind: "target",
   answer: Target,
-  body: ({ allowPrivateTargets }) => targetBody(allowPrivateTargets),
+  body: ({ addresses }) => targetBody(addresses),
 
-  async faults(sent, { stores, params }) {
+  async faults(sent, { app, addresses, stores, params }) {
+    const url = sentMember(sent, "url");
+    if (typeof url === "string") return addressFaults(url, addresses, app);
     const saga = sentMember(sent, "saga");
     if (sentMember(sent, "kind") !== "saga" || typeof saga !== "string") return [];
     if ((await stores.config.resource(params.tenant ?? "", "saga", saga)) !== null) return [];
@@ -78,9 +88,24 @@ const crud = resourceOperations<TargetBody>({
   },
 });
 
-/** Lets the parked deliveries of an open target go out; answers how many. */
+/** What the name in an address stands for, where names are looked up; how it is written is the schema's to judge. */
+async function addressFaults(url: string, addresses: AddressPolicy, app: App): Promise<Fault[]> {
+  if (!URL.canParse(url) || refusedAddress(new URL(url), addresses) !== null) return [];
+  const verdict = await app.guard.check(url);
+  if (verdict.kind === "allowed") return [];
+  const { detail } = verdict;
+  if (verdict.kind === "unknown") {
+    const text = `Nothing was saved: ${detail}.`;
+    throw new Refusal({ slug: "unavailable", detail: text, retryAfterMs: 5_000 });
+  }
+  const code = verdict.kind === "refused" ? "target-refused" : "target-unresolved";
+  return [{ pointer: "/url", code, detail }];
+}
+
+/** Lets the parked deliveries of an open target go out, by its gate if it has one; answers how many. */
 async function release({ app: { deliver }, params, defer }: Call<unknown, undefined>) {
-  const released = await deliver.ledger.release(params.tenant ?? "", params.target ?? "");
+  const [tenant, target] = [params.tenant ?? "", params.target ?? ""];
+  const released = await deliver.ledger.release(tenant, target);
   if (released > 0) defer(sweep("overdue", deliver));
   return released;
 }
@@ -106,8 +131,39 @@ async function setPaused(call: Call<undefined, undefined>, paused: boolean) {
 
 const Paused = z.object({ id: Slug, paused: z.boolean() });
 
+const Limitation = z.object({
+  by: z.enum(GATE_REASONS),
+  since: Time,
+  until: Time.nullable().describe("Null: until something is reported."),
+  detail: z.string(),
+});
+
 export const targetOperations: readonly Operation[] = [
   ...crud,
+  operation({
+    method: "get",
+    path: `${PATH}/gate`,
+    summary:
+      "What limits a target right now: its own limits, its receiver, its breaker, or a person.",
+    responses: { 200: "Empty `limits`: nothing does.", 404: "No such target." },
+    answer: z.object({ limits: z.array(Limitation) }).meta({ id: "Gate" }),
+    async handle({ app: { deliver }, params }) {
+      const [id, name] = [params.tenant ?? "", params.target ?? ""];
+      const target = (await deliver.directory.refresh(id))?.targets.get(name);
+      if (target === undefined) throw notFound("target");
+      const config = { ...target.gate, isPaused: target.closed !== null };
+      const limits = await deliver.gates.limits({ tenant: id, target: name }, config);
+      return {
+        status: 200,
+        body: {
+          limits: limits.map(({ by, sinceMs, untilMs, detail }) => ({
+            by,
+            ...{ since: iso(sinceMs), until: untilMs === null ? null : iso(untilMs), detail },
+          })),
+        },
+      };
+    },
+  }),
   operation({
     method: "post",
     path: `${PATH}/pause`,

@@ -2,7 +2,14 @@
 import { stringifyJson } from "../core/json.ts";
 import { pack, unpack } from "../core/saga/text.ts";
 import type { Meter } from "../ports/meter.ts";
-import type { CallbackAnswer, CommandAnswer, Sagas, SagaView, UndoAnswer } from "../ports/saga.ts";
+import type {
+  CallbackAnswer,
+  CommandAnswer,
+  MigrationAnswer,
+  Sagas,
+  SagaView,
+  UndoAnswer,
+} from "../ports/saga.ts";
 
 export interface SagaRpc extends Rpc.DurableObjectBranded {
   start(start: string): Promise<string>;
@@ -11,6 +18,7 @@ export interface SagaRpc extends Rpc.DurableObjectBranded {
   callback(address: string, outcome: string): Promise<CallbackAnswer>;
   look(step: string): Promise<boolean>;
   undo(reason: string): Promise<string>;
+  migrate(order: string, expectedRev: number | undefined): Promise<string>;
   receive(eventId: string, event: string): Promise<boolean>;
   wake(): Promise<boolean>;
   erase(): Promise<void>;
@@ -32,6 +40,8 @@ export function createSagas(namespace: DurableObjectNamespace<SagaRpc>, meter: M
     callback: (address, outcome) => object(address.id).callback(pack(address), pack(outcome)),
     look: (id, step) => object(id).look(step),
     undo: async (id, reason) => unpack<UndoAnswer>(await object(id).undo(reason)),
+    migrate: async (id, order, expectedRev) =>
+      unpack<MigrationAnswer>(await object(id).migrate(pack(order), expectedRev)),
     receive: (id, eventId, event) => object(id).receive(eventId, stringifyJson(event)),
     wake: (id) => object(id).wake(),
     erase: (id) => object(id).erase(),

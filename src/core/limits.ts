@@ -59,6 +59,14 @@ export const OUTBOX_RESEND_MS = 120_000;
 /** One attempt, unless the target says otherwise (Standard Webhooks: 15 to 30 s). */
 export const ATTEMPT_TIMEOUT_MS_DEFAULT = 15_000;
 export const ATTEMPT_TIMEOUT_MS_MAX = 30_000;
+/** Both lookups of a name together; resolvers answer in some ten. What is late was not found out. */
+export const DNS_TIMEOUT_MS = 2_000;
+/** What was found out about a name is believed for this long at most, however long its records say. */
+export const DNS_TTL_SECONDS_MAX = 60;
+/** Names of which one isolate remembers what it found out. */
+export const DNS_NAMES_MAX = 1_000;
+/** Of a resolver's answer: as much as the longest DNS message; a longer one is not whole. */
+export const DNS_ANSWER_BYTES_MAX = 65_536;
 /** A claim's lease: six times an attempt, as SQS advises for visibility. */
 export const LEASE_SECONDS = 90;
 /** Work stops this long before the lease ends, so that a late settle is not refused. */
@@ -68,6 +76,72 @@ export const LEASE_MARGIN_MS = 10_000;
 export const CONNECTIONS_MAX = 6;
 /** Of those, the most that one target may hold while others wait. */
 export const CONNECTIONS_PER_TARGET_MAX = 4;
+/**
+ * A batch waits this long for an answer; then the ledger is told that the attempt is under way, and the batch
+ * goes on. Receivers that answer in time cost no row for it.
+ */
+export const ATTEMPT_AWAITED_MS = 1_000;
+/** Attempts of one target that one isolate has under way without a batch that waits for them. */
+export const LATE_PER_TARGET_MAX = 24;
+/** What finds no room among them is parked for so long at least. */
+export const SLOW_TARGET_PAUSE_MS = 5_000;
+/** Of one target when nothing says otherwise: the connections of one invocation. */
+export const GATE_CONCURRENCY_DEFAULT = 6;
+/** Of one whose concurrency is adaptive: the most that is tried. */
+export const ADAPTIVE_MAX_DEFAULT = 50;
+/** Leases of one gate at once: with one slot each, and 200 bytes of state. */
+export const GATE_LEASES_MAX = 256;
+/** A slot is free again by then whatever became of its holder: as long as a claim's lease. */
+export const GATE_LEASE_MS_MAX = LEASE_SECONDS * 1_000;
+/** Work one lease is given at once, so that a Retry-After, a new limit or urgent work waits no longer for it. */
+export const GATE_HORIZON_MS = 2_000;
+/** An attempt lasts this long until a target's own are known. */
+export const GATE_ATTEMPT_MS_DEFAULT = 500;
+/** Parked deliveries released at once: one page of the ledger. */
+export const GATE_RELEASE_MAX = 200;
+/** What was released has asked by then, or something else goes in its place. */
+export const GATE_RELEASE_MS = 10_000;
+/** A call to a gate that has not answered by then counts as unreachable; its deliveries are parked for so long. */
+export const GATE_TIMEOUT_MS = 1_000;
+export const GATE_UNREACHABLE_MS = 5_000;
+/** Targets with parked deliveries whose gates the sweeper wakes in a pass. */
+export const PARKED_TARGETS_MAX = 100;
+/** What a gate has kept for so long is a dead letter: a person decides. */
+export const PARKED_MS_MAX = 7 * 86_400_000;
+/** The gate looks after what is parked this often while it can move, and no more often than … */
+export const GATE_TICK_MS = 1_000;
+/** … this; an alarm is never set to now. */
+export const GATE_PAUSE_MS_MIN = 50;
+/** A backlog that nobody has confirmed for so long keeps nobody back: the gate's knowledge of it is a hint. */
+export const GATE_BACKLOG_MS = 120_000;
+/** A reason that has refused nothing for so long limits nothing any more. */
+export const GATE_LIMITED_MS = 10_000;
+/** A target without trouble for so long, and with nothing parked, needs no gate. */
+export const GATE_QUIET_MS = 600_000;
+/** A receiver's WebHook-Allowed-Rate holds for so long after it was last said: once is not for ever. */
+export const ALLOWED_RATE_MS = 86_400_000;
+/** Adaptive concurrency begins here: a new receiver is asked gently. */
+export const ADAPTIVE_START_MIN = 4;
+/** Tokens for retries: gained by fresh deliveries and with time, kept up to … */
+export const RETRIES_PER_SECOND_MIN = 5;
+/** … so many: ten seconds of a target that sends fifty fresh ones a second. */
+export const RETRY_TOKENS_MAX = 100;
+
+/** A breaker judges the calls of this long (resilience4j counts 100 calls; quiet targets have fewer) … */
+export const BREAKER_WINDOW_MS = 60_000;
+/** … in parts of this length, and only when there are … */
+export const BREAKER_BUCKET_MS = 10_000;
+/** … so many of them. */
+export const BREAKER_CALLS_MIN = 20;
+/** So many failures with no success between them open it however few the calls. */
+export const BREAKER_CONSECUTIVE_MAX = 10;
+/** It stays open for this long, twice as long each time in a row, up to … */
+export const BREAKER_OPEN_MS = 30_000;
+/** … this. */
+export const BREAKER_OPEN_MS_MAX = 900_000;
+/** Successful probes in a row that close it. */
+export const BREAKER_PROBES_MIN = 10;
+
 /** Bytes of a receiver's answer that are kept. */
 export const ANSWER_BYTES_MAX = 4_096;
 /** Attempts whose details are kept with a delivery. */
@@ -221,6 +295,8 @@ export const SAGA_DEPTH_MAX = 5;
 export const SAGA_CHILD_POLL_MS = 3_600_000;
 /** Of what a callback says went wrong. */
 export const SAGA_ERROR_CHARACTERS_MAX = 1_000;
+/** A client's name for a command: room for two ids side by side. */
+export const SAGA_COMMAND_ID_CHARACTERS_MAX = 128;
 /** Rows of one instance's journal: a saga of 200 steps with all its retries has fewer. */
 export const SAGA_JOURNAL_ROWS_MAX = 10_000;
 /** An alarm this far ahead stands behind every drive; what a dead process left is taken up then. */
@@ -233,6 +309,22 @@ export const SAGA_STARTING_MS = 60_000;
 export const SAGA_CORRELATED_MAX = 100;
 /** Instances that one sweep looks at. */
 export const SAGA_SWEEP_PAGE = 100;
+/** Turns of a dry run: a saga of 200 steps with ten attempts each has fewer; what it answers, in characters. */
+export const SAGA_TEST_TURNS_MAX = 5_000;
+export const SAGA_TEST_CHARACTERS_MAX = 2_000_000;
+/** Answers written down for one step; events, and commands. */
+export const SAGA_TEST_MOCKS_MAX = 100;
+/** Instances that one command to many may reach: more want a narrower query, so that a person sees what is meant. */
+export const SAGA_BULK_MAX = 10_000;
+/** Ids that a preview of it names. */
+export const SAGA_BULK_NAMED_MAX = 20;
+/** Jobs that one pass works on; pages, a call to an object per instance, within a Worker's 1,000 subrequests. */
+export const SAGA_JOBS_MAX = 1;
+export const SAGA_JOB_PAGE = 50;
+export const SAGA_JOB_PAGES_MAX = 10;
+/** Reasons that a job tells apart, and the instances that each one names. */
+export const SAGA_REFUSALS_MAX = 20;
+export const SAGA_REFUSED_NAMED_MAX = 10;
 /** What is in the index and never began is forgotten after this time: nobody is told of it any more. */
 export const SAGA_NEVER_BEGUN_MS = 86_400_000;
 

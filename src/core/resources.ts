@@ -8,9 +8,14 @@ import { signingKey } from "./deliver/signature.ts";
 import { isCredentialHeader } from "./ingest/headers.ts";
 import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/identity.ts";
 import type { Json } from "./json.ts";
-import { ATTEMPT_TIMEOUT_MS_DEFAULT, BODY_BYTES_DEFAULT_MAX, CONNECTIONS_MAX } from "./limits.ts";
+import {
+  ADAPTIVE_MAX_DEFAULT,
+  ATTEMPT_TIMEOUT_MS_DEFAULT,
+  BODY_BYTES_DEFAULT_MAX,
+  GATE_CONCURRENCY_DEFAULT,
+} from "./limits.ts";
 import type { Priority } from "./priority.ts";
-import type { Limit, SagaDefinition, Source, Target } from "./tenant.ts";
+import type { Gate, Limit, SagaDefinition, Source, Target } from "./tenant.ts";
 import type { TransformerDoc } from "./transform/transformer.ts";
 import type { VerifyConfig } from "./verify/config.ts";
 
@@ -57,6 +62,7 @@ export interface HttpTargetBody {
     | {
         readonly concurrency?: number | undefined;
         readonly perSecond?: number | undefined;
+        readonly perDay?: number | undefined;
         readonly adaptive?: boolean | undefined;
       }
     | undefined;
@@ -194,7 +200,7 @@ export function targetOf(
     return {
       ...common,
       ...{ url: "", headers: {}, signingKeys: [], timeoutMs: ATTEMPT_TIMEOUT_MS_DEFAULT },
-      gate: { concurrency: CONNECTIONS_MAX, perSecond: null },
+      gate: gateOf(undefined),
       saga: { name: doc.saga, definition: definitionOf(doc.saga) },
     };
   }
@@ -204,13 +210,20 @@ export function targetOf(
     headers: { ...doc.headers, ...secrets?.headers },
     signingKeys: (secrets?.values ?? []).flatMap((secret) => signingKey(secret) ?? []),
     timeoutMs: doc.timeoutMs ?? ATTEMPT_TIMEOUT_MS_DEFAULT,
-    gate: {
-      concurrency: doc.gate?.concurrency ?? CONNECTIONS_MAX,
-      perSecond: doc.gate?.perSecond ?? null,
-    },
+    gate: gateOf(doc.gate),
     saga: null,
   };
 }
+
+const gateOf = (gate: HttpTargetBody["gate"]): Gate => ({
+  concurrency:
+    gate?.concurrency ??
+    (gate?.adaptive === true ? ADAPTIVE_MAX_DEFAULT : GATE_CONCURRENCY_DEFAULT),
+  perSecond: gate?.perSecond ?? null,
+  perDay: gate?.perDay ?? null,
+  isAdaptive: gate?.adaptive === true,
+  isSet: gate !== undefined,
+});
 
 function definedOnly(
   value: Readonly<Record<string, unknown>>,

@@ -1,6 +1,7 @@
 /** A tenant's configuration as the hot path needs it: parsed, opened, compiled. */
 import type { Rate } from "./admit/gcra.ts";
 import type { RetryPolicy } from "./deliver/retry.ts";
+import type { GateConfig } from "./gate/index.ts";
 import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/events.ts";
 import type { RuleSet } from "./pattern/index.ts";
 import type { Priority } from "./priority.ts";
@@ -53,9 +54,9 @@ export interface SagaDefinition {
   readonly doc: SagaDoc;
 }
 
-export interface Gate {
-  readonly concurrency: number;
-  readonly perSecond: number | null;
+export interface Gate extends GateConfig {
+  /** The target has limits of its own: none is exceeded, whatever it costs. Others ask their gate in trouble only. */
+  readonly isSet: boolean;
 }
 
 export interface Rule {

@@ -7,12 +7,14 @@ import {
   LEDGER_TIMEOUT_MS,
   SAGA_INDEX_RETRY_MS,
   SAGA_JOURNAL_ROWS_MAX,
+  SAGA_STARTING_MS,
   SAGA_WATCHDOG_MS,
 } from "../core/limits.ts";
 import { type CallbackAddress, heardBack } from "../core/saga/callback.ts";
 import { undoWished } from "../core/saga/child.ts";
-import { type Command, commanded } from "../core/saga/commands.ts";
+import type { Command } from "../core/saga/commands.ts";
 import { isEnded, type Outcome } from "../core/saga/instance.ts";
+import { migration } from "../core/saga/migrate.ts";
 import { plan } from "../core/saga/plan.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
@@ -20,6 +22,8 @@ import type {
   CallbackAnswer,
   Callbacks,
   CommandAnswer,
+  MigrationAnswer,
+  MigrationOrder,
   Publisher,
   SagaConfig,
   SagaIndex,
@@ -30,6 +34,7 @@ import type {
   UndoAnswer,
 } from "../ports/saga.ts";
 import type { Transport } from "../ports/transport.ts";
+import { type Judged, judge, judgeMigration } from "./judge-command.ts";
 import { type Known, SagaRecord } from "./saga-record.ts";
 import { createSagaRequests } from "./saga-requests.ts";
 import { summaryOf, viewOf } from "./saga-view.ts";
@@ -64,6 +69,7 @@ export interface SagaRun {
   /** Its parent wants undone what it did. */
   undo(reason: string): Promise<UndoAnswer>;
   command(command: Command, expectedRev: number | undefined): Promise<CommandAnswer>;
+  migrate(order: MigrationOrder, expectedRev: number | undefined): Promise<MigrationAnswer>;
   view(): SagaView | null;
   /** Sees that it goes on, without waiting for it. False when there is no instance. */
   nudge(): Promise<boolean>;
@@ -78,6 +84,9 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
   const requests = createSagaRequests(record, ports);
   let driving: Promise<void> | null = null;
   let armedMs: number | null = null;
+  /** When the index has it looked at; undefined when that is not known. */
+  let indexedMs: number | null | undefined;
+  let telling: Promise<void> = Promise.resolve();
 
   async function arm(atMs: number | null): Promise<void> {
     if (armedMs === atMs && atMs !== null) return;
@@ -96,7 +105,9 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
    */
   async function watch(): Promise<boolean> {
     const nowMs = clock.nowMs();
-    const isWatched = armedMs !== null && armedMs >= nowMs + SAGA_WATCHDOG_MS / 2;
+    // An alarm of a wait of days is no watchdog.
+    const aheadMs = (armedMs ?? nowMs) - nowMs;
+    const isWatched = aheadMs >= SAGA_WATCHDOG_MS / 2 && aheadMs <= SAGA_WATCHDOG_MS;
     if (!isWatched) await arm(nowMs + SAGA_WATCHDOG_MS);
     return !isWatched;
   }
@@ -111,8 +122,9 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
         record.note([{ kind: "status", status: "STUCK", reason }]);
       } else if (next.kind === "decide") record.note(next.entries);
       else if (next.kind === "call") {
-        // A person may have paused it meanwhile: what was planned is planned anew.
-        if (!(await watch())) requests.make(next.calls);
+        const { rev } = record;
+        // A person may have paused or migrated it meanwhile: what was planned is planned anew.
+        if (!(await watch()) && record.rev === rev) requests.make(next.calls);
       } else if (requests.live.size > 0) {
         record.commit();
         await watch();
@@ -121,20 +133,43 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
     }
   }
 
+  /** Tells the index how it stands, and when to look at it. False when the index did not answer. */
+  async function tell({ start, instance }: Known, dueAtMs: number | null): Promise<boolean> {
+    const late = () => new Error("the index did not answer in time");
+    const summary = summaryOf(start, instance, record.rows, dueAtMs);
+    indexedMs = undefined;
+    telling = within(ports.index.put(summary), LEDGER_TIMEOUT_MS, clock, late);
+    try {
+      await telling;
+      indexedMs = summary.dueAtMs;
+      return true;
+    } catch (error) {
+      log.warn("saga-not-indexed", { saga: start.id, error: errorText(error) });
+      return false;
+    }
+  }
+
+  /**
+   * Before something is written down that it must wake for, the index knows that it is due: the process may die
+   * right after, and the alarm with it. An index that does not answer holds nothing up.
+   */
+  async function foretell(): Promise<void> {
+    await telling.catch(() => {});
+    const { known } = record;
+    const soonMs = clock.nowMs() + SAGA_STARTING_MS;
+    if (known === null || (typeof indexedMs === "number" && indexedMs <= soonMs)) return;
+    await tell(known, clock.nowMs() + SAGA_WATCHDOG_MS);
+  }
+
   /** Whether it may rest: the index knows how it stands, and the alarm when it goes on. */
   async function rest({ start, instance }: Known, untilMs: number | null): Promise<boolean> {
     record.commit();
     const { rev } = record;
-    const wakesAtMs = isEnded(instance.status) ? null : untilMs;
-    const late = () => new Error("the index did not answer in time");
     // While its parent has not heard of its end, the index says when it is told again.
     const isTold = !isEnded(instance.status) || (await tellParent(start));
-    let wakeAtMs = isTold ? wakesAtMs : clock.nowMs() + SAGA_INDEX_RETRY_MS;
-    try {
-      const put = ports.index.put(summaryOf(start, instance, record.rows, wakeAtMs));
-      await within(put, LEDGER_TIMEOUT_MS, clock, late);
-    } catch (error) {
-      log.warn("saga-not-indexed", { saga: start.id, error: errorText(error) });
+    const dueAtMs = isEnded(instance.status) ? null : untilMs;
+    let wakeAtMs = isTold ? dueAtMs : clock.nowMs() + SAGA_INDEX_RETRY_MS;
+    if (!(await tell({ start, instance }, wakeAtMs))) {
       const againAtMs = clock.nowMs() + SAGA_INDEX_RETRY_MS;
       wakeAtMs = Math.min(wakeAtMs ?? againAtMs, againAtMs);
     }
@@ -176,6 +211,21 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
     ports.defer(wake());
   }
 
+  async function carryOut(judged: () => Judged): Promise<CommandAnswer> {
+    const first = judged();
+    if (first.kind !== "allowed" && first.kind !== "repeated") return first;
+    if (first.kind === "allowed") await foretell();
+    // Meanwhile another may have come.
+    const now = judged();
+    if (now.kind === "allowed") record.append(now.entries, now.actor);
+    else if (now.kind !== "repeated") return now;
+    await setOff();
+    return { kind: "done", view: view() as SagaView };
+  }
+
+  const isNews = ({ instance }: Known, event: string): boolean =>
+    !isEnded(instance.status) && !instance.inbox.has(event);
+
   const viewOfKnown = ({ start, instance }: Known): SagaView =>
     viewOf(start, instance, record.rows, requests.live.size);
   const view = (): SagaView | null => (record.known === null ? null : viewOfKnown(record.known));
@@ -193,17 +243,24 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
     async receive(id, event) {
       const { known } = record;
       if (known === null) return false;
-      if (isEnded(known.instance.status) || known.instance.inbox.has(id)) return true;
-      record.append([{ kind: "event", id, event }], { by: "event" });
+      if (!isNews(known, id)) return true;
+      await foretell();
+      if (record.known === null) return false;
+      if (isNews(record.known, id)) record.append([{ kind: "event", id, event }], { by: "event" });
       await setOff();
       return true;
     },
 
     async callback(address, outcome) {
-      const { known } = record;
-      if (known === null) return "unknown";
-      const at = { nowMs: clock.nowMs(), random: ports.random.unit() };
-      const heard = heardBack(known.instance, address, outcome, at);
+      const random = ports.random.unit();
+      const judged = () =>
+        record.known === null
+          ? ({ kind: "unknown" } as const)
+          : heardBack(record.known.instance, address, outcome, { nowMs: clock.nowMs(), random });
+      const first = judged();
+      if (first.kind !== "taken") return first.kind;
+      await foretell();
+      const heard = judged();
       if (heard.kind !== "taken") return heard.kind;
       record.append([heard.entry], { by: "callback" });
       await setOff();
@@ -211,41 +268,47 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
     },
 
     async look(name) {
+      if (record.known === null) return false;
+      await foretell();
       const { known } = record;
-      if (known === null) return false;
-      const { saga, steps, status } = known.instance;
-      const step = saga.steps.findIndex((each) => each.name === name);
-      const state = steps[step];
-      if (isEnded(status)) return true;
-      if (state?.forward !== "waiting" && state?.undo !== "waiting") {
-        // What it is answered just now may be older than the news.
-        requests.lookAgain(step);
+      if (known === null || isEnded(known.instance.status)) return known !== null;
+      const step = known.instance.saga.steps.findIndex((each) => each.name === name);
+      const state = known.instance.steps[step];
+      if (state?.forward === "waiting" || state?.undo === "waiting") {
+        record.append([{ kind: "due", step }], { by: "child" });
+        await setOff();
         return true;
       }
-      record.append([{ kind: "due", step }], { by: "child" });
-      await setOff();
+      // What it is answered just now may be older than the news.
+      requests.lookAgain(step);
       return true;
     },
 
     async undo(reason) {
-      const { known } = record;
-      const wish = undoWished(known?.instance ?? null, reason);
-      if (wish.entry === null) return wish.answer;
-      record.append([wish.entry], { by: "parent", reason });
+      const wished = () => undoWished(record.known?.instance ?? null, reason);
+      const first = wished();
+      if (first.entry === null) return first.answer;
+      await foretell();
+      const { entry, answer } = wished();
+      if (entry === null) return answer;
+      record.append([entry], { by: "parent", reason });
       await setOff();
-      return wish.answer;
+      return answer;
     },
 
-    async command(command, expectedRev) {
+    command: (command, expectedRev) => carryOut(() => judge(record, command, expectedRev, ports)),
+
+    async migrate(order, expectedRev) {
       const { known, rev } = record;
       if (known === null) return { kind: "unknown" };
-      if (expectedRev !== undefined && expectedRev !== rev) return { kind: "rev-differs", rev };
-      const result = commanded(known.instance, command, clock.nowMs());
-      if (!result.ok) return { kind: "refused", isState: result.isState, detail: result.detail };
-      const actor = { by: "operator", command: command.kind, reason: command.reason };
-      record.append(result.entries, actor);
-      await setOff();
-      return { kind: "done", view: view() as SagaView };
+      if (!order.dryRun) {
+        return carryOut(() =>
+          judgeMigration(record, order, expectedRev, requests.live.size, ports),
+        );
+      }
+      const { start, instance } = known;
+      const compared = migration(instance, start.doc, order.doc);
+      return { kind: "compared", ...compared, rev, version: start.version };
     },
 
     view,

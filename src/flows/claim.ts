@@ -1,6 +1,7 @@
 /** Who may work on what: one round trip claims everything in a batch and sorts it. */
 
 import { hourOf, segmentKey } from "../core/archive-keys.ts";
+import type { Again } from "../core/enqueue/pack.ts";
 import type { Pointer } from "../core/enqueue/record.ts";
 import { Retryable } from "../core/errors.ts";
 import { deliveryId, subscriptionHash, timeOrderedId } from "../core/ids.ts";
@@ -33,6 +34,8 @@ export interface Duty extends DeliveryKey {
   readonly attempts: number;
   readonly attemptsBase: number;
   readonly claimedBy: "event" | "row";
+  /** It was parked, and its gate has let it go. */
+  readonly isReleased: boolean;
 }
 
 export interface Claimed {
@@ -157,7 +160,8 @@ function newest(duties: readonly Duty[]): Duty[] {
 
 function dutyOf(
   held: HeldEvent,
-  subscription: Omit<Subscription, "priority"> & { priority: QueueName; replay?: string },
+  subscription: Omit<Subscription, "priority"> &
+    Pick<Again, "replay" | "released"> & { priority: QueueName },
   attempts: number,
   claimedBy: Duty["claimedBy"],
   ports: DeliverPorts,
@@ -180,6 +184,7 @@ function dutyOf(
     attempts,
     attemptsBase: 0,
     claimedBy,
+    isReleased: subscription.released === true,
   };
 }
 

@@ -18,8 +18,11 @@ import { errorText } from "../ports/log.ts";
 import { answerMessages } from "./answer-messages.ts";
 import { type Claimed, claimBatch, type Duty } from "./claim.ts";
 import { decideDelivery, unmatchedResult } from "./decide-delivery.ts";
-import { attempt, type Outgoing, recorded } from "./deliver.ts";
-import { type KeptOf, keepSegments } from "./keep-segments.ts";
+import { attempt, recorded } from "./deliver.ts";
+import { type GatedDuty, type GateSession, openGates } from "./gate-session.ts";
+import { giveBack, unkeptOf } from "./give-back.ts";
+import { keepSegments } from "./keep-segments.ts";
+import { endsWithin, type LateAttempt, settleLate, underWay } from "./late-attempts.ts";
 import {
   backoffSeconds,
   type HeldEvent,
@@ -29,6 +32,7 @@ import {
   retryLater,
 } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
+import { targetKey } from "./receivers.ts";
 import { type Settled, sendAgain } from "./send-again.ts";
 import { createSettler } from "./settle.ts";
 
@@ -83,7 +87,8 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
   /** Not awaited one by one: no delivery waits until the archive has another's bytes. */
   const settling: Promise<void>[] = [];
   const delivered = new Set<Promise<void>>();
-  const immediate: { duty: Duty; outgoing: Outgoing }[] = [];
+  const late: LateAttempt[] = [];
+  const immediate: GatedDuty[] = [];
   for (const duty of claimed.duties) {
     const decided = decideDelivery(duty, role, tenants);
     if (decided.kind === "attempt") immediate.push({ duty, outgoing: decided.outgoing });
@@ -93,25 +98,51 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     settling.push(settle(event, unmatchedResult(event.record), false));
   }
 
-  let underWay = immediate.length;
-  await mapWithin(
+  const gates = await openGates(immediate, ports);
+  let open = immediate.length;
+  const park = (gated: GatedDuty): void => {
+    open -= 1;
+    settling.push(settle(gated.duty.held, gates.parked(gated), open === 0));
+  };
+  const unbegun = await mapWithin(
     immediate,
     { total: CONNECTIONS_MAX, perKey: CONNECTIONS_PER_TARGET_MAX },
-    ({ duty }) => `${duty.tenant}/${duty.target}`,
-    async ({ duty, outgoing }) => {
+    ({ duty }) => gates.keyOf(duty),
+    async (gated, letGo) => {
       await settler.room(delivered);
-      const inTime = ports.clock.nowMs() + outgoing.target.timeoutMs <= deadlineMs;
-      const result = inTime ? await attemptUnlessClosed(duty, outgoing, closed, ports) : null;
-      underWay -= 1;
-      if (!inTime) retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
-      else if (result === null) tryAgainLater(duty.held.open);
+      const { duty, outgoing } = gated;
+      const { timeoutMs } = outgoing.target;
+      if (ports.clock.nowMs() + timeoutMs > deadlineMs) {
+        open -= 1;
+        retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
+        return;
+      }
+      const key = targetKey(duty);
+      if (!ports.receivers.hasRoom(key) || !gates.mayBegin(duty)) return park(gated);
+      const made = begin(gated, gates, closed, ports);
+      const isQuick = await endsWithin(made, ports.receivers.patienceMs(key), ports.clock);
+      const isLeft = !isQuick && (duty.claimedBy === "row" || (await keptOf(duty.held)));
+      const result = isLeft ? null : await made;
+      open -= 1;
+      if (isLeft) {
+        const ended = ports.receivers.began(key);
+        late.push({ duty, made });
+        if (duty.claimedBy === "event") {
+          settling.push(settle(duty.held, underWay(duty, timeoutMs), open === 0));
+        }
+        letGo();
+        await made;
+        ended();
+      } else if (result === null) tryAgainLater(duty.held.open);
       else {
-        const coming = settle(duty.held, result, underWay === 0);
+        const coming = settle(duty.held, result, open === 0);
         delivered.add(coming);
         void coming.finally(() => delivered.delete(coming));
       }
     },
+    { of: gates.limitOf, timer: (ms) => ports.clock.timer(ms) },
   );
+  for (const gated of unbegun) park(gated);
   await Promise.all([...settling, ...delivered]);
 
   const unwritten = await settler.finish(claimed.duplicates);
@@ -123,60 +154,41 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
   const unkept = await unkeptOf(claimed, keptOf);
   const written = settled.filter(({ result }) => !unwritten.has(keyOf(result)));
   const writtenKeys = new Set(written.map(({ result }) => keyOf(result)));
-  const isGivenBack = await giveBack(claimed, writtenKeys, unkept, ports);
+  const left = new Set(late.map(({ duty }) => keyOf(duty)));
+  const isGivenBack = await giveBack(claimed, new Set([...writtenKeys, ...left]), unkept, ports);
   for (const { open } of unkept) {
     if (isGivenBack) tryAgainLater(open);
     else retryLater(open, LEASE_SECONDS + 1);
   }
+  ports.defer(gates.close());
+  for (const each of late) {
+    const isWritten = writtenKeys.has(keyOf(each.duty)) || each.duty.claimedBy === "row";
+    ports.defer(settleLate(each, isWritten, claimed.token, ports));
+  }
   await sendAgain(written, ports);
-}
-
-/** Events whose bytes come once more, until they rest. */
-async function unkeptOf({ unarchived }: Claimed, keptOf: KeptOf): Promise<HeldEvent[]> {
-  const kept = await Promise.all(unarchived.map(({ held }) => keptOf(held)));
-  return unarchived.flatMap(({ held }, at) => (kept[at] ? [] : [held]));
 }
 
 /** What comes of a message that is given back needs no lease to end first. */
 const GIVEN_BACK_RETRY_SECONDS = 1;
 
-/** Whether nothing is held any more; a failure only means that the next consumer waits for the lease's end. */
-async function giveBack(
-  { token, duties, unmatched }: Claimed,
-  written: ReadonlySet<string>,
-  unkept: readonly HeldEvent[],
-  ports: DeliverPorts,
-): Promise<boolean> {
-  const claims = [...duties, ...unmatched.map(({ record }) => unmatchedResult(record))];
-  const owed = claims.filter((claim) => !written.has(keyOf(claim)));
-  const unfinished = [...owed, ...unkept.map(({ record }) => unmatchedResult(record))].map(
-    ({ tenant, receivedAtMs, event, subscription, claimedBy }) => {
-      return { tenant, receivedAtMs, event, subscription, claimedBy };
-    },
-  );
-  if (unfinished.length === 0) return true;
-  try {
-    await ports.ledger.giveBack(token, unfinished);
-    return true;
-  } catch (error) {
-    ports.log.warn("lease-kept", { deliveries: unfinished.length, error: errorText(error) });
-    return false;
-  }
-}
-
 const tryAgainLater = (open: OpenMessage): void =>
   retryLater(open, backoffSeconds(open.message.attempts));
 
-/** Null when no attempt could be made. */
-async function attemptUnlessClosed(
-  duty: Duty,
-  outgoing: Outgoing,
+/** One attempt, of which its gate and the isolate hear; null when none could be made. Never rejects. */
+async function begin(
+  gated: GatedDuty,
+  gates: GateSession,
   closed: Set<string>,
   ports: DeliverPorts,
 ): Promise<DeliveryResult | null> {
-  const key = `${duty.tenant}/${duty.target}`;
+  const { duty, outgoing } = gated;
+  const key = targetKey(duty);
   if (closed.has(key)) return recorded(duty, "parked", "target disabled");
+  const begunAtMs = ports.clock.nowMs();
+  const answered = gates.begin(gated);
   const attempted = await attempt(duty, outgoing, ports);
+  answered(attempted?.answer ?? null);
+  ports.receivers.answered(key, ports.clock.nowMs() - begunAtMs);
   if (attempted?.targetGone && !closed.has(key)) {
     closed.add(key);
     await disable(duty, ports);

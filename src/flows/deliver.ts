@@ -29,6 +29,8 @@ interface Content {
 
 export interface Attempted {
   readonly result: DeliveryResult;
+  /** Null when nothing was sent. */
+  readonly answer: Answer | null;
   /** The receiver said that it is gone for good. */
   readonly targetGone: boolean;
 }
@@ -49,7 +51,7 @@ export async function attempt(
     // Not the receiver's fault: a person corrects the rule, and redrives it.
     if (made?.ok === false) {
       const result = recorded(duty, "dead", `not transformed: ${made.reason}`);
-      return { result, targetGone: false };
+      return { result, answer: null, targetGone: false };
     }
     const content =
       made === null ? null : { contentType: made.contentType, bytes: ports.text.encode(made.body) };
@@ -83,6 +85,7 @@ export async function attempt(
       lastStatus: record.status,
       attempt: record,
     },
+    answer,
     targetGone: outcome.state === "dead" && outcome.targetGone,
   };
 }

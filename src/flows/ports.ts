@@ -3,6 +3,7 @@ import type { Text } from "../core/crypto.ts";
 import type { Archive } from "../ports/archive.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { Deletions } from "../ports/deletions.ts";
+import type { Gates } from "../ports/gates.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import type { Limiter } from "../ports/limiter.ts";
 import type { Log } from "../ports/log.ts";
@@ -11,10 +12,12 @@ import type { Outbox } from "../ports/outbox.ts";
 import type { Queues } from "../ports/queues.ts";
 import type { Replayers } from "../ports/replays.ts";
 import type { SagaDirectory, Sagas } from "../ports/saga.ts";
+import type { SagaJobs } from "../ports/saga-jobs.ts";
 import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Directory } from "./directory.ts";
 import type { Probe } from "./probe.ts";
+import type { Receivers } from "./receivers.ts";
 
 export interface DeliverPorts {
   /** Names this isolate: the tokens of its claims begin with it. */
@@ -22,8 +25,11 @@ export interface DeliverPorts {
   readonly archive: Archive;
   readonly clock: Clock;
   readonly crypto: StreamCrypto;
+  /** Keeps the invocation alive until the work ends, which nobody waits for. */
+  defer(work: Promise<void>): void;
   readonly deletions: Deletions;
   readonly directory: Directory;
+  readonly gates: Gates;
   readonly ledger: Ledger;
   /** Of this isolate. */
   readonly ledgerProbe: Probe;
@@ -33,8 +39,11 @@ export interface DeliverPorts {
   readonly outbox: Outbox;
   readonly queues: Queues;
   readonly random: Random;
+  /** Of this isolate. */
+  readonly receivers: Receivers;
   readonly replayers: Replayers;
   readonly sagaIndex: SagaDirectory;
+  readonly sagaJobs: SagaJobs;
   readonly sagas: Sagas;
   readonly text: Text;
   readonly transport: Transport;

@@ -66,9 +66,10 @@ export async function revive(scope: SweepScope, so: Revived, ports: DeliverPorts
 type Content = PackItem["content"];
 
 /** Sends the due deliveries, most urgent first; those of one event that leave together share its frame. */
-async function sendDue(
+export async function sendDue(
   due: readonly DueDelivery[],
   ports: DeliverPorts,
+  isReleased = false,
 ): Promise<{ sent: DueDelivery[]; lost: DueDelivery[] }> {
   const contents = await contentsOf(due, ports);
   const sent: DueDelivery[] = [];
@@ -79,7 +80,10 @@ async function sendDue(
     for (const [delaySeconds, leaving] of departures) {
       const items = [...Map.groupBy(leaving, ({ event }) => event)].flatMap(([event, owed]) => {
         const content = contents.get(event);
-        const again = owed.map(againOf);
+        const again = owed.map((each) => ({
+          ...againOf(each),
+          ...(isReleased ? { released: true as const } : {}),
+        }));
         return content === undefined ? [] : [{ content, again }];
       });
       if (await sendPacks(items, priority, delaySeconds, ports)) sent.push(...leaving);

@@ -3,10 +3,12 @@ import { SAGA_OUTPUT_BYTES_MAX, SAGA_ROW_CHARACTERS_MAX } from "../core/limits.t
 import { compileSaga } from "../core/saga/definition.ts";
 import { fold } from "../core/saga/fold.ts";
 import { type Entry, type Instance, startInstance } from "../core/saga/instance.ts";
+import { pack } from "../core/saga/text.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Actor, JournalRow, SagaJournal, SagaStart } from "../ports/saga.ts";
 
 export interface Known {
+  /** With the definition that it runs by now. */
   readonly start: SagaStart;
   readonly instance: Instance;
 }
@@ -100,7 +102,9 @@ export class SagaRecord {
   #fold(entries: readonly Entry[], atMs: number): void {
     if (this.#known === null) return;
     const { start, instance } = this.#known;
-    this.#known = { start, instance: fold(instance, entries, atMs) };
+    const migrated = entries.findLast((entry) => entry.kind === "migrate");
+    const { version, doc } = migrated ?? start;
+    this.#known = { start: { ...start, version, doc }, instance: fold(instance, entries, atMs) };
   }
 }
 
@@ -122,6 +126,7 @@ function asRows(entries: readonly Entry[]): Entry[][] {
 
 /** At most, without writing it out. */
 function charactersOf(entry: Entry): number {
+  if (entry.kind === "migrate") return pack(entry.doc).length;
   if (entry.kind === "request") return entry.rendered?.body?.length ?? 0;
   return entry.kind === "answer" ? SAGA_OUTPUT_BYTES_MAX : 0;
 }

@@ -7,14 +7,14 @@ import {
   SAGA_TIMEOUT_MS_DEFAULT,
 } from "../core/limits.ts";
 import { answerEntry, callbackMsOf, keyOf, outcomeOf } from "../core/saga/answer.ts";
-import type { Entry, Outcome, RenderedChild, RenderedRequest } from "../core/saga/instance.ts";
+import type { Outcome, RenderedChild, RenderedRequest } from "../core/saga/instance.ts";
 import type { Call } from "../core/saga/plan.ts";
-import { renderRequest } from "../core/saga/request.ts";
+import { intentOf } from "../core/saga/request.ts";
 import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
 import type { SagaPorts } from "./advance-saga.ts";
 import { askChild, childId } from "./ask-child.ts";
-import type { Known, SagaRecord } from "./saga-record.ts";
+import type { SagaRecord } from "./saga-record.ts";
 import { type SagaRequest, sendRequest } from "./saga-send.ts";
 
 export interface SagaRequests {
@@ -29,17 +29,6 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
   const live = new Map<number, Promise<void>>();
   /** Steps whose child has had news since it was asked. */
   const news = new Set<number>();
-
-  /** A request that cannot be rendered is none: it fails, and nothing is sent. */
-  function intentOf({ instance }: Known, { step, direction }: Call): Entry {
-    const isRendered = (instance.steps[step]?.requests[direction] ?? null) !== null;
-    if (isRendered) return { kind: "request", step, direction };
-    const rendered = renderRequest(instance, { step, direction });
-    if (rendered.ok) return { kind: "request", step, direction, rendered: rendered.request };
-    const { error } = rendered;
-    if (direction === "undo") return { kind: "give-up", step, direction, error };
-    return { kind: "end-wait", step, outcome: { kind: "rejected", error }, event: null };
-  }
 
   async function perform(call: Call): Promise<void> {
     const { step, direction } = call;
@@ -159,7 +148,7 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     make(calls) {
       const { known } = record;
       if (known === null) return;
-      const intents = calls.map((call) => intentOf(known, call));
+      const intents = calls.map((call) => intentOf(known.instance, call));
       record.note(intents);
       record.commit();
       for (const [at, call] of calls.entries()) {

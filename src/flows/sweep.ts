@@ -5,7 +5,10 @@
 import {
   DELETIONS_MAX,
   OPENINGS_MAX,
+  PARKED_MS_MAX,
+  PARKED_TARGETS_MAX,
   REPLAY_SWEEP_PAGE,
+  SAGA_JOBS_MAX,
   SAGA_NEVER_BEGUN_MS,
   SAGA_SWEEP_PAGE,
   SWEEP_GRACE_MS,
@@ -23,8 +26,12 @@ export interface Swept extends Readonly<Revived> {
   readonly relayed: number;
   /** Parked deliveries whose target was opened or deleted, and whose release was not finished. */
   readonly released: number;
+  /** Deliveries that a gate had kept for too long: dead letters now. */
+  readonly buried: number;
   /** Instances of sagas that had not woken by themselves. */
   readonly sagas: number;
+  /** Instances of sagas that had their turn in a command to many. */
+  readonly commanded: number;
   /** Replays that had not gone on by themselves. */
   readonly replays: number;
   /** Rows of an expired generation that went, and those kept because something is still owed. */
@@ -46,9 +53,11 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     ...{
       relayed: 0,
       released: 0,
+      buried: 0,
       revived: 0,
       unreadable: 0,
       sagas: 0,
+      commanded: 0,
       replays: 0,
       dropped: 0,
       carried: 0,
@@ -71,6 +80,17 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     for (const { tenant, target } of await ports.ledger.openings(OPENINGS_MAX)) {
       swept.released += await ports.ledger.release(tenant, target);
     }
+  });
+  await part("gates", async () => {
+    const gated = await ports.ledger.parkedTargets(PARKED_TARGETS_MAX);
+    await wakeEach(
+      gated,
+      async (id) => {
+        swept.buried += await ports.ledger.buryParked(id.tenant, id.target, PARKED_MS_MAX);
+        await ports.gates.wake(id);
+      },
+      ports.clock,
+    );
   });
   await part("due", () => revive(scope, swept, ports));
   await part("sagas", () => wakeSagas(scope, swept, ports));
@@ -97,6 +117,14 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     const { removeTenants } = await import("./delete-tenant.ts");
     const { removed, complete } = await removeTenants(deletions, scope === "all-due", ports);
     swept.removed = removed;
+    if (!complete) swept.complete = false;
+  });
+  await part("saga-jobs", async () => {
+    const jobs = await ports.sagaJobs.running(SAGA_JOBS_MAX);
+    if (jobs.length === 0) return;
+    const { commandSagas } = await import("./command-sagas.ts");
+    const { commanded, complete } = await commandSagas(jobs, ports);
+    swept.commanded = commanded;
     if (!complete) swept.complete = false;
   });
   const { complete, ...counts } = swept;

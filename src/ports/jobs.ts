@@ -1,5 +1,6 @@
 /** Long-running actions of operators, as they are watched. */
 import type { DeliveryState } from "../core/settle.ts";
+import type { Refusal } from "./saga-jobs.ts";
 
 export const JOB_STATES = ["running", "done"] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -11,10 +12,13 @@ export interface Job {
   readonly state: JobState;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
-  /** How many deliveries a redrive began with. */
+  /** How many deliveries a redrive began with, or instances of sagas a command to many. */
   readonly total: number;
   /** How many deliveries and objects were removed so far. */
   readonly removed: number;
+  /** Of a command to many: how many instances had their turn, and which did not take it. */
+  readonly commanded: number;
+  readonly refusals: readonly Refusal[];
   /** Of the deliveries that a redrive began with, those that the ledger still has. */
   readonly states: Readonly<Partial<Record<DeliveryState, number>>>;
 }

@@ -94,7 +94,10 @@ export interface DeliveryResult extends DeliveryKey {
   readonly state: DeliveryState | "unmatched";
   /** Attempts made in all. */
   readonly attempts: number;
-  /** From now; null in states in which nothing is due. */
+  /**
+   * From now; null in states in which nothing is due. A delivery is parked with a time by its target's gate,
+   * without one because its target is closed.
+   */
   readonly dueInMs: number | null;
   readonly lastStatus: number | null;
   readonly lastError: string | null;
@@ -170,10 +173,19 @@ export interface Ledger {
   /** Gives up what is owed, for a person to see. */
   bury(keys: readonly DeliveryKey[], reason: string): Promise<void>;
   /**
-   * Parked deliveries of an open target become due, those of a deleted one are cancelled, those of a closed
-   * one stay; answers how many were changed.
+   * Deliveries that are parked because their target was closed become due when it is open, or wait for its gate
+   * if it has one; of a deleted target all that are parked are cancelled. Answers how many were changed.
    */
   release(tenant: string, target: string): Promise<number>;
+  /**
+   * Up to `count` deliveries that the target's gate has parked, the most urgent and oldest first: they are
+   * owed from now on. One that is taken is given to nobody else.
+   */
+  takeParked(tenant: string, target: string, count: number): Promise<readonly DueDelivery[]>;
+  /** Targets whose gates have parked something. */
+  parkedTargets(count: number): Promise<readonly { tenant: string; target: string }[]>;
+  /** Gives up what the gate parked of events that are older than `ageMs`; answers how many. */
+  buryParked(tenant: string, target: string, ageMs: number): Promise<number>;
   /** Targets that were opened or deleted, and whose parked deliveries are not known to be released. */
   openings(count: number): Promise<readonly { tenant: string; target: string }[]>;
   /**

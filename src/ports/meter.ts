@@ -14,6 +14,7 @@ export const COUNTERS = [
   "d1_rows_written",
   "durable_object_calls",
   "durable_object_rows_written",
+  "dns_lookups",
   "queue_messages",
   "queue_sends",
   "queue_batches",

@@ -1,10 +1,12 @@
 /** What one instance of a saga is kept in, and where it can be found. */
 import type { Answer } from "../core/deliver/outcome.ts";
 import type { Json } from "../core/json.ts";
+import type { Fault } from "../core/problem.ts";
 import type { CallbackAddress, HeardBack } from "../core/saga/callback.ts";
 import type { Command, CommandKind } from "../core/saga/commands.ts";
 import type { SagaDoc } from "../core/saga/definition.ts";
 import type { Entry, Instance, Outcome, SagaStatus } from "../core/saga/instance.ts";
+import type { Migration } from "../core/saga/migrate.ts";
 import type { SagaDefinition, Target } from "../core/tenant.ts";
 
 /** The first row of a journal: all that an instance needs from outside. */
@@ -31,8 +33,14 @@ export interface SagaStart {
 export interface Actor {
   /** "system", "event", "callback", "parent", "child" or "operator". */
   readonly by: string;
-  readonly command?: CommandKind;
+  /** Of an operator, as far as the client says. */
+  readonly name?: string;
+  readonly command?: CommandKind | "migrate";
   readonly reason?: string;
+  readonly commandId?: string;
+  /** Of the whole command: another one may not come under the same id. */
+  readonly commandHash?: string;
+  readonly expectedRev?: number;
 }
 
 /** What one transaction appended. */
@@ -158,6 +166,14 @@ export interface SagaQuery {
   readonly saga?: string | undefined;
   readonly status?: string | undefined;
   readonly correlationId?: string | undefined;
+  /** That is under way or waited for. */
+  readonly step?: string | undefined;
+  readonly paused?: boolean | undefined;
+  /** Started from then on; started before. */
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+  /** Only those that have not ended. */
+  readonly isOpen?: boolean | undefined;
 }
 
 /** Where a list goes on; instances are in the order of their start, the newest first. */
@@ -173,6 +189,8 @@ export interface SagaDirectory extends SagaIndex {
     after: SagaPosition | null,
     count: number,
   ): Promise<{ readonly items: readonly SagaSummary[]; readonly next: SagaPosition | null }>;
+  /** How many there are; no further than to `countMax`. */
+  count(tenant: string, query: SagaQuery, countMax: number): Promise<number>;
   /** Instances that should have woken by themselves before `beforeMs`. */
   overdue(
     beforeMs: number,
@@ -203,7 +221,26 @@ export type CommandAnswer =
   | { readonly kind: "done"; readonly view: SagaView }
   | { readonly kind: "unknown" }
   | { readonly kind: "rev-differs"; readonly rev: number }
-  | { readonly kind: "refused"; readonly isState: boolean; readonly detail: string };
+  /** Its id is that of another command, which made the row `rev`. */
+  | { readonly kind: "id-taken"; readonly rev: number }
+  | {
+      readonly kind: "refused";
+      readonly isState: boolean;
+      readonly detail: string;
+      readonly faults?: readonly Fault[];
+    };
+
+/** Another definition for an instance that runs. */
+export interface MigrationOrder extends Pick<Command, "id" | "actor" | "reason"> {
+  readonly version: number;
+  readonly doc: SagaDoc;
+  /** Only tells what is different, and what stands against it. */
+  readonly dryRun: boolean;
+}
+
+export type MigrationAnswer =
+  | CommandAnswer
+  | (Migration & { readonly kind: "compared"; readonly rev: number; readonly version: number });
 
 /** The instances themselves, wherever they are. An unknown id is an instance that was never started. */
 export interface Sagas {
@@ -215,6 +252,11 @@ export interface Sagas {
   look(id: string, step: string): Promise<boolean>;
   /** Its parent wants undone what it did, also after it has completed. Again and again it is the same wish. */
   undo(id: string, reason: string): Promise<UndoAnswer>;
+  migrate(
+    id: string,
+    order: MigrationOrder,
+    expectedRev: number | undefined,
+  ): Promise<MigrationAnswer>;
   /** Takes an event in, once; false when there is no such instance. */
   receive(id: string, eventId: string, event: Json): Promise<boolean>;
   /** Lets it go on if there is something to do; false when there is no such instance. */

@@ -1,7 +1,7 @@
 /** Where instances of sagas are found: D1 and the simulation's memory answer alike. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { createSagaDirectory } from "../../src/adapters/d1/saga-index.ts";
-import type { SagaSummary } from "../../src/ports/saga.ts";
+import type { SagaQuery, SagaSummary } from "../../src/ports/saga.ts";
 import { createMemorySagaIndex } from "../support/memory-sagas.ts";
 import { freshTenant, SUBJECTS, session } from "./ledgers.ts";
 
@@ -59,6 +59,32 @@ describe.each(DIRECTORIES)("the index in $name", ({ directory }) => {
     expect(await idsOf({ correlationId: "o-1" })).toEqual(["c", "b"]);
     expect(await idsOf({ correlationId: "o-1", saga: "order" })).toEqual(["b"]);
     expect(await idsOf({ correlationId: "o-2" })).toEqual([]);
+  });
+
+  it("finds by step, by pause, by age and by what has not ended, and counts no further than asked", async () => {
+    const other = freshTenant();
+    await SUBJECTS[0]?.ensure([other]);
+    const put = (id: string, more: Partial<SagaSummary>) =>
+      directory.put({ ...summary(id, more), tenant: other });
+    await put("p", { step: "pay", startedAtMs: 1_000 });
+    await put("q", { step: "pay", startedAtMs: 2_000, paused: true, correlationId: "o-1" });
+    await put("r", { status: "FAILED", startedAtMs: 3_000, correlationId: "o-1" });
+    await put("s", { status: "STARTING", startedAtMs: 4_000 });
+    const found = async (query: SagaQuery) => {
+      const { items } = await directory.list(other, query, null, 10);
+      expect(await directory.count(other, query, 10)).toBe(items.length);
+      return items.map(({ id }) => id).join("");
+    };
+    expect(await found({ step: "pay" })).toBe("qp");
+    expect(await found({ paused: false })).toBe("srp");
+    expect(await found({ isOpen: true })).toBe("sqp");
+    expect(await found({ isOpen: true, correlationId: "o-1" })).toBe("q");
+    expect(await found({ fromMs: 2_000, toMs: 4_000 })).toBe("rq");
+    expect(await found({ correlationId: "o-1", toMs: 3_000, step: "pay", paused: true })).toBe("q");
+    const first = await directory.list(other, { toMs: 4_000 }, null, 1);
+    const second = await directory.list(other, { toMs: 4_000 }, first.next, 1);
+    expect([...first.items, ...second.items].map(({ id }) => id)).toEqual(["r", "q"]);
+    expect(await directory.count(other, {}, 3)).toBe(3);
   });
 
   it("finds those that are overdue, the longest first", async () => {

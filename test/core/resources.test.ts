@@ -170,7 +170,7 @@ describe("a stored target", () => {
       signingKeys: [],
       timeoutMs: 15_000,
       retry: STANDARD_LADDER,
-      gate: { concurrency: 6, perSecond: null },
+      gate: { concurrency: 6, perSecond: null, perDay: null, isAdaptive: false, isSet: false },
       closed: null,
       saga: null,
     });

@@ -1,6 +1,6 @@
 /**
- * `npm run crash`: the router killed again and again under load, with an account of every event. Ends with
- * status 1 when anything was lost, damaged, repeated too often or late.
+ * `npm run crash`: the router killed again and again under load, with an account of every event, or with `--sagas`
+ * of every saga. Ends with status 1 when anything was lost, damaged, repeated too often or late.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,17 +10,13 @@ import { buildWorker } from "../../src/local/engine.ts";
 import { crash } from "./crash.ts";
 import type { CrashOptions } from "./plan.ts";
 import { report } from "./report.ts";
+import { crashSagas } from "./sagas/crash.ts";
+import type { SagaCrashOptions } from "./sagas/plan.ts";
+import { sagaReport } from "./sagas/report.ts";
 
 const DEFAULTS: CrashOptions = { seed: 1, events: 20_000, seconds: 720, kills: 100, pauses: 30 };
+const SAGA_DEFAULTS: SagaCrashOptions = { seed: 1, instances: 600, kills: 120 };
 const LIMITS = { repeatsPerKillMax: 2 };
-
-const names = Object.keys(DEFAULTS) as (keyof CrashOptions)[];
-const { values } = parseArgs({
-  options: Object.fromEntries(names.map((name) => [name, { type: "string" as const }])),
-});
-const options = Object.fromEntries(
-  names.map((name) => [name, countOf(name, values[name])]),
-) as unknown as CrashOptions;
 
 const buildDirectory = mkdtempSync(join(tmpdir(), "signalbox-build-"));
 // The router's processes notice by themselves that this one is gone, and end.
@@ -28,14 +24,43 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => process.exit(1));
 }
 process.on("exit", () => rmSync(buildDirectory, { recursive: true, force: true }));
-buildWorker(buildDirectory);
-const outcome = await crash(options, LIMITS, buildDirectory, (line) => console.error(line));
-console.log(`\n${report(outcome, new Date())}`);
-process.exit(outcome.failures.length === 0 ? 0 : 1);
+const say = (line: string): void => console.error(line);
+const failures = await (process.argv.includes("--sagas") ? runSagas() : runEvents());
+process.exit(failures.length === 0 ? 0 : 1);
 
-function countOf(name: keyof CrashOptions, text: string | undefined): number {
-  const count = text === undefined ? DEFAULTS[name] : Number(text);
+async function runEvents(): Promise<readonly string[]> {
+  const options = optionsOf(DEFAULTS);
+  buildWorker(buildDirectory);
+  const outcome = await crash(options, LIMITS, buildDirectory, say);
+  console.log(`\n${report(outcome, new Date())}`);
+  return outcome.failures;
+}
+
+async function runSagas(): Promise<readonly string[]> {
+  const options = optionsOf(SAGA_DEFAULTS);
+  buildWorker(buildDirectory);
+  const outcome = await crashSagas(options, buildDirectory, say);
+  console.log(`\n${sagaReport(outcome, new Date())}`);
+  return outcome.failures;
+}
+
+function optionsOf<Options extends object>(defaults: Options): Options {
+  const entries = Object.entries(defaults) as [string, number][];
+  const given = parseArgs({
+    options: {
+      ...Object.fromEntries(entries.map(([name]) => [name, { type: "string" as const }])),
+      sagas: { type: "boolean" },
+    },
+  });
+  const values: Readonly<Record<string, string | boolean | undefined>> = given.values;
+  return Object.fromEntries(
+    entries.map(([name, usual]) => [name, countOf(name, values[name], usual)]),
+  ) as Options;
+}
+
+function countOf(name: string, text: string | boolean | undefined, usual: number): number {
+  const count = text === undefined ? usual : Number(text);
   if (Number.isSafeInteger(count) && count >= 0) return count;
-  console.error(`--${name} is a whole number, such as ${DEFAULTS[name]}.`);
+  console.error(`--${name} is a whole number, such as ${usual}.`);
   process.exit(2);
 }

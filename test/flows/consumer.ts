@@ -6,6 +6,7 @@ import { subscriptionHash } from "../../src/core/ids.ts";
 import { deliverBatch, type QueueRole } from "../../src/flows/deliver-batch.ts";
 import type { QueueMessage } from "../../src/flows/open-messages.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import { keyOf } from "../../src/ports/ledger.ts";
 import type { DeliveryRow } from "../support/memory-ledger.ts";
 import {
@@ -47,8 +48,15 @@ export const messageWith = (sketch: RecordSketch, body = "{}"): TestMessage =>
 export const messageOfItems = (...items: readonly PackItem[]): TestMessage =>
   messageOf(packOf(...items));
 
+/** Of an isolate that dies where it waits: no timer of it ends. */
+export const dyingClock = ({ clock }: World): Clock => ({
+  nowMs: clock.nowMs,
+  timer: () => ({ elapsed: new Promise(() => {}), cancel() {} }),
+});
+
 /**
- * Lets a new isolate work on the batch; answers what became of each message, which is one thing.
+ * Lets a new isolate work on the batch, and on what the batch left under way; answers what became of each
+ * message, which is one thing.
  */
 export async function consume(
   world: World,
@@ -57,8 +65,11 @@ export async function consume(
   broken: Partial<DeliverPorts> = {},
 ): Promise<Answer[]> {
   isolates += 1;
-  const { deliver } = createIsolate(world, { broken, seed: isolates });
+  const deferred: Promise<void>[] = [];
+  const defer = (work: Promise<void>) => void deferred.push(work);
+  const { deliver } = createIsolate(world, { broken: { defer, ...broken }, seed: isolates });
   await world.clock.run(deliverBatch(role, messages, deliver));
+  await world.clock.run(Promise.all(deferred));
   return messages.map(({ answers }) => {
     expect(answers).toHaveLength(1);
     return answers[0] ?? Number.NaN;

@@ -108,7 +108,7 @@ describe("a tenant that was deleted", () => {
 
   it("leaves of a batch that was being delivered only that it was claimed, whatever its consumer does", async () => {
     world.transport.answer = async () => {
-      await world.clock.timer(10_000).elapsed;
+      await world.clock.timer(500).elapsed;
       world.deletions.begin("acme"); // when the bytes are at rest
       return response(500);
     };

@@ -1,5 +1,6 @@
 /** Targets of a batch: closed, deleted, gone or slow, and what that means for others. */
 import { beforeEach, describe, expect, it } from "vitest";
+import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
 import { consume, messageWith, rowOf } from "./consumer.ts";
@@ -87,15 +88,20 @@ describe("a target", () => {
 
 describe("time", () => {
   it("that is left of the lease bounds what is begun: the rest comes back at once", async () => {
-    world.transport.answer = async () => {
-      await world.clock.timer(14_500).elapsed;
-      return response(200);
+    const { settle } = world.ledger;
+    const ledger: DeliverPorts["ledger"] = {
+      ...world.ledger,
+      async settle(...given) {
+        await world.clock.timer(14_500).elapsed;
+        return settle(...given);
+      },
     };
-    const keys = Array.from({ length: 40 }, (_, index) => `key-${index}`);
+    const keys = Array.from({ length: 100 }, (_, index) => `key-${index}`);
     const answers = await consume(
       world,
       "normal",
       keys.map((key) => messageWith({ key, to: ["pager"] })),
+      { ledger },
     );
     const acked = answers.filter((answer) => answer === "ack").length;
     expect(acked).toBe(world.transport.sent.length);

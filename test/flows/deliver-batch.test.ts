@@ -6,7 +6,15 @@ import { LEASE_SECONDS } from "../../src/core/limits.ts";
 import { boundTo, frameOf, recordOf } from "../support/memory-records.ts";
 import { createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
-import { consume, messageOf, messageOfItems, messageWith, rowOf, statesOf } from "./consumer.ts";
+import {
+  consume,
+  dyingClock,
+  messageOf,
+  messageOfItems,
+  messageWith,
+  rowOf,
+  statesOf,
+} from "./consumer.ts";
 
 let world: World;
 
@@ -78,6 +86,7 @@ describe("an event", () => {
   it("that another consumer works on comes back when its lease ends", async () => {
     const sketch = { to: ["pager", "mail"] };
     const dies = consume(world, "normal", [messageWith(sketch)], {
+      clock: dyingClock(world),
       transport: { send: () => new Promise(() => {}) },
     });
     await expect(dies).rejects.toThrow("waits for something");

@@ -66,6 +66,29 @@ describe("an event for a saga", () => {
     expect(states()).toContain("COMPLETED");
   });
 
+  it("of an instance that never begins is a dead letter in the end, which says so", async () => {
+    const retry = { delaysSeconds: [] };
+    world.tenants.put("acme", {
+      targets: { orders: { saga: { name: "order", definition }, retry } },
+    });
+    await send('{"order":"o-9","paid":true}');
+    expect(row()).toMatchObject({
+      ...{ state: "dead", lastError: expect.stringMatching(/no instance of "order".*o-9 yet/) },
+    });
+  });
+
+  it("for a saga that is gone is a dead letter at once, which says so", async () => {
+    world.tenants.put("acme", {
+      targets: { orders: { saga: { name: "order", definition: null } } },
+    });
+    await send('{"order":"o-1"}');
+    expect(row()).toMatchObject({
+      state: "dead",
+      lastError: expect.stringMatching(/no saga "order"/),
+    });
+    expect(states()).toEqual([]);
+  });
+
   it("that a step waits for but that names no instance is refused at once", async () => {
     await start("a");
     await send('{"paid":true}');

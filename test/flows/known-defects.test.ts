@@ -7,7 +7,7 @@ import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { encodeHex } from "../../src/core/bytes.ts";
 import { outcomeOf } from "../../src/core/deliver/outcome.ts";
 import { STANDARD_LADDER } from "../../src/core/deliver/retry.ts";
-import { refusedAddress } from "../../src/core/deliver/target-url.ts";
+import { PUBLIC_ONLY, refusedAddress } from "../../src/core/deliver/target-url.ts";
 import { PRIORITIES, type Priority } from "../../src/core/priority.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
@@ -192,7 +192,7 @@ describe("a target leads into the private network", () => {
     "https://10.0.0.8/",
     "https://localhost./",
   ])("%s is refused in any spelling", (address) => {
-    expect(refusedAddress(new URL(address), false)).not.toBeNull();
+    expect(refusedAddress(new URL(address), PUBLIC_ONLY)).not.toBeNull();
   });
 
   it("a redirect is a failure, never a way there", () => {

@@ -11,7 +11,7 @@ import { sweep } from "../../src/flows/sweep.ts";
 import { idle } from "../support/fake-clock.ts";
 import { createIsolate, createWorld } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
-import { createSagaWorld, type SagaWorld, step } from "./saga-instance.ts";
+import { createSagaWorld, life, type SagaWorld, step } from "./saga-instance.ts";
 
 let world: SagaWorld;
 
@@ -82,6 +82,16 @@ describe("the alarm", () => {
     expect((await world.view()).status).toBe("COMPLETED");
   });
 
+  it("behind a request is near, although the instance was to wake in days", async () => {
+    world.transport.answer = () => new Promise(() => {});
+    const wait = { event: { type: ["paid"] }, timeoutSeconds: 864_000 };
+    await world.start([{ name: "paid", wait }, step("a")]);
+    await world.receive("evt_1", { type: "paid" });
+    await idle();
+    expect(world.paths()).toEqual(["a"]);
+    expect(world.journal().alarmAtMs).toBe(world.clock.nowMs() + SAGA_WATCHDOG_MS);
+  });
+
   it("is set before a request that a pause meanwhile holds back", async () => {
     await world.start([{ name: "wait", delay: { seconds: 60 } }, step("a")]);
     const journal = world.journal();
@@ -110,7 +120,9 @@ describe("an instance that is erased", () => {
     expect((await world.start([step("b")])).created).toBe(true);
     answers[0]?.();
     await idle();
-    expect(await world.view()).toMatchObject({ rev: 1, steps: [{ name: "b", state: "started" }] });
+    expect(await world.view()).toMatchObject({
+      ...{ rev: life.dies ? 2 : 1, steps: [{ name: "b", state: "started" }] },
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 /** One instance of a saga over a journal in memory: started, watched, commanded, and hours that pass. */
-import type { CommandKind } from "../../src/core/saga/commands.ts";
+import type { Command, CommandKind } from "../../src/core/saga/commands.ts";
 import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
-import type { SagaConfig, SagaDirectory } from "../../src/ports/saga.ts";
+import type { SagaConfig, SagaDirectory, SagaStart } from "../../src/ports/saga.ts";
 import { createFakeClock, idle } from "../support/fake-clock.ts";
 import { createMemorySagas } from "../support/memory-sagas.ts";
 import { createMemoryLog } from "../support/memory-system.ts";
@@ -10,11 +10,18 @@ import { createMemoryTransport } from "../support/memory-transport.ts";
 export const RETRY = { maxAttempts: 3, initialSeconds: 10, factor: 1, maxSeconds: 10 };
 const ID = "sga_1";
 
-export const step = (name: string, more: Partial<StepDoc> = {}): StepDoc => ({
-  ...{ name, action: { http: { url: `https://x.example/${name}` } }, retry: RETRY },
-  compensate: { http: { url: `https://x.example/un-${name}` }, retry: RETRY },
-  ...more,
-});
+/** Whether the processes of all instances die with every transaction. */
+export const life = { dies: false };
+
+export function step(name: string, more: Partial<StepDoc> = {}): StepDoc {
+  // A request that a death held up counts as an attempt: it may have left, as far as the next process knows.
+  const retry = { ...RETRY, maxAttempts: RETRY.maxAttempts * (life.dies ? 2 : 1) };
+  return {
+    ...{ name, action: { http: { url: `https://x.example/${name}` } }, retry },
+    compensate: { http: { url: `https://x.example/un-${name}` }, retry },
+    ...more,
+  };
+}
 
 export type SagaWorld = ReturnType<typeof createSagaWorld>;
 
@@ -26,7 +33,7 @@ export function createSagaWorld(
   const clock = createFakeClock();
   const log = createMemoryLog();
   const transport = createMemoryTransport(clock.nowMs);
-  const sagas = createMemorySagas({ clock, log, transport, index, config });
+  const sagas = createMemorySagas({ clock, log, transport, index, config, ...life });
   const journal = () => {
     const found = sagas.journals.get(ID);
     if (found === undefined) throw new Error("there is no journal");
@@ -35,11 +42,15 @@ export function createSagaWorld(
   return {
     ...{ clock, log, transport, sagas, journal },
 
-    async start(steps: readonly NodeDoc[], more: Partial<SagaDoc> = {}) {
+    async start(
+      steps: readonly NodeDoc[],
+      more: Partial<SagaDoc> = {},
+      input: SagaStart["input"] = { n: 1 },
+    ) {
       const doc = { steps, ...more };
       const started = await sagas.start({
         ...{ id: ID, tenant: "acme", saga: "order", version: 1, key: "k", correlationId: "c" },
-        ...{ doc, input: { n: 1 }, startedAtMs: clock.nowMs() },
+        ...{ doc, input, startedAtMs: clock.nowMs() },
       });
       await idle();
       return started;
@@ -61,7 +72,7 @@ export function createSagaWorld(
 
     paths: () => transport.sent.map(({ url }) => new URL(url).pathname.slice(1)),
     receive: (event: string, body: { type: string }) => sagas.receive(ID, event, body),
-    command: (kind: CommandKind, expectedRev?: number) =>
-      sagas.command(ID, { kind, reason: "a test" }, expectedRev),
+    command: (kind: CommandKind, expectedRev?: number, more: Partial<Command> = {}) =>
+      sagas.command(ID, { kind, reason: "a test", ...more }, expectedRev),
   };
 }

@@ -16,7 +16,7 @@ import type { DueDelivery } from "../../src/ports/ledger.ts";
 import { boundTo, frameOf, packOf } from "../support/memory-records.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
-import { consume, down, messageOf, messageWith, rowOf, statesOf } from "./consumer.ts";
+import { consume, down, dyingClock, messageOf, messageWith, rowOf, statesOf } from "./consumer.ts";
 
 let world: World;
 
@@ -352,6 +352,7 @@ describe("after everything under way was lost", () => {
     ]);
     const [lost] = world.queues.take("bulk", 1);
     const dies = consume(world, "bulk", [messageOf(lost?.body ?? new Uint8Array())], {
+      clock: dyingClock(world),
       transport: { send: () => new Promise(() => {}) },
     });
     await expect(dies).rejects.toThrow("waits for something");

@@ -6,13 +6,17 @@ import { createDirectory, type Directory } from "../../src/flows/directory.ts";
 import { createCommits } from "../../src/flows/enqueue.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
+import { createReceivers } from "../../src/flows/receivers.ts";
+import { releaseParked } from "../../src/flows/release-parked.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
+import { createMemorySagaJobs } from "../support/memory-saga-jobs.ts";
 import type { Invocation } from "./invocation.ts";
 import { createLife, type Life } from "./life.ts";
 import { rememberingCrypto } from "./names.ts";
 import {
   wiredArchive,
   wiredDeletions,
+  wiredGates,
   wiredLedger,
   wiredLimiter,
   wiredOutbox,
@@ -76,7 +80,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
   }
 
   for (let count = 0; count < KEPT_ALIVE; count += 1) start();
-  return {
+  const isolates: Isolates = {
     isClosed: false,
     pick() {
       return this.isClosed ? null : (living[chance.between(0, living.length - 1)] ?? null);
@@ -98,6 +102,16 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
       }
     },
   };
+  stores.gates.releaseBy(async (id, count) => {
+    const isolate = isolates.pick();
+    if (isolate === null) throw new Error("the engine starts again");
+    const life = createLife("gate", scheduler, isolate.life);
+    const invocation: Invocation = {
+      ...{ life, role: "sweep", startedAtMs: scheduler.nowMs(), token: null },
+    };
+    return releaseParked(id, count, isolate.deliver(invocation));
+  });
+  return isolates;
 
   function createIsolate(stores: Stores, life: Life): Isolate {
     const { acceptance } = stores;
@@ -109,7 +123,8 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     );
     const ledgerProbe = createProbe(clock);
     const named = { isolate: `${life.name}-`, log, meter: NO_METER, random: chance };
-    const common = { ...named, clock, directory, ledgerProbe };
+    const receivers = createReceivers();
+    const common = { ...named, clock, directory, ledgerProbe, receivers, defer: silence };
     const pure = { crypto: rememberingCrypto, text: platformText };
     const archive = wiredArchive(stores, life, (key) => stores.removals.storing(life, null, key));
     const limiter = wiredLimiter(stores, life);
@@ -128,12 +143,14 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
           stores.removals.storing(invocation.life, invocation.startedAtMs, key),
         ),
         deletions: wiredDeletions(stores, invocation.life),
+        gates: wiredGates(stores, invocation.life),
         ledger: wiredLedger(stores, invocation, sweeps?.putOff),
         limiter: wiredLimiter(stores, invocation.life),
         outbox: wiredOutbox(stores, invocation.life),
         queues: wiredQueues(stores, invocation.life, sweeps?.offered),
         replayers: { overdue: async () => [], wake: async () => {} },
         sagaIndex: stores.sagas.index,
+        sagaJobs: createMemorySagaJobs(),
         sagas: stores.sagas,
         transport: wiredTransport(stores, invocation),
       }),

@@ -14,12 +14,13 @@ const { values } = parseArgs({
     planted: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
     sagas: { type: "boolean", default: false },
+    gates: { type: "boolean", default: false },
   },
 });
 const from = Number(values.seed);
 const count = Number(values.seeds ?? (values.trace ? 1 : SEEDS_DEFAULT));
 if (!Number.isInteger(from) || !Number.isInteger(count) || count < 1) {
-  console.error("npm run sim -- [--sagas] [--seed N] [--seeds M] [--trace] | [--sagas] --planted");
+  console.error("npm run sim -- [--sagas | --gates] [--seed N] [--seeds M] [--trace] [--planted]");
   process.exit(2);
 }
 
@@ -28,6 +29,9 @@ const seconds = (): number => (performance.now() - startedAtMs) / 1_000;
 if (values.sagas) {
   const { sagaMain } = await import("./saga-main.ts");
   process.exitCode = (await sagaMain(from, count, values.planted)) ? 0 : 1;
+} else if (values.gates) {
+  const { gateMain } = await import("./gate-main.ts");
+  process.exitCode = (await gateMain(from, count, values.planted)) ? 0 : 1;
 } else if (values.planted) await catchPlanted();
 else if (values.trace) await show(from, Number.POSITIVE_INFINITY);
 else await search();

@@ -140,8 +140,20 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     "work goes on when the lease is about to end",
     BATCH,
-    "const inTime = ports.clock.nowMs() + outgoing.target.timeoutMs <= deadlineMs;",
-    "const inTime = deadlineMs > 0;",
+    "if (ports.clock.nowMs() + timeoutMs > deadlineMs) {",
+    "if (deadlineMs < 0) {",
+  ),
+  bug(
+    "an attempt that its batch does not wait for leaves no row",
+    BATCH,
+    'if (duty.claimedBy === "event") {',
+    'if (duty.claimedBy !== "row" && role === "dead") {',
+  ),
+  bug(
+    "an attempt under way is made once more before it has had its time",
+    "src/flows/late-attempts.ts",
+    "dueInMs: timeoutMs + LEASE_MARGIN_MS,",
+    "dueInMs: 0,",
   ),
   bug(
     "an old message claims a newer attempt",
@@ -175,7 +187,7 @@ export const PLANTED: readonly PlantedBug[] = [
   ),
   bug(
     "what is delivered is acknowledged before its bytes rest",
-    BATCH,
+    "src/flows/give-back.ts",
     "(kept[at] ? [] : [held])",
     "(kept.length > at ? [] : [held])",
   ),

@@ -1,6 +1,7 @@
 /** The ports of one life: the shared stores behind the wire, watched where they answer. */
 import type { Archive } from "../../src/ports/archive.ts";
 import type { Deletions } from "../../src/ports/deletions.ts";
+import type { Gates } from "../../src/ports/gates.ts";
 import { keyOf, type Ledger } from "../../src/ports/ledger.ts";
 import type { Limiter } from "../../src/ports/limiter.ts";
 import type { Outbox } from "../../src/ports/outbox.ts";
@@ -41,6 +42,16 @@ export function wiredLimiter({ wire, limiter }: Stores, life: Life): Limiter {
     secretsLastUsed: (tenant) => limiter.secretsLastUsed(tenant),
     shadowMatches: (tenant) => limiter.shadowMatches(tenant),
     forget: (tenant) => wire.call(life, "limiter", "forget", () => limiter.forget(tenant)),
+  };
+}
+
+export function wiredGates({ wire, gates }: Stores, life: Life): Gates {
+  const call = <T>(method: string, effect: () => Promise<T>) =>
+    wire.call(life, "limiter", method, effect);
+  return {
+    tell: (id, told) => call("tell", () => gates.tell(id, told)),
+    limits: (id, config) => gates.limits(id, config),
+    wake: (id) => call("wake", () => gates.wake(id)),
   };
 }
 
@@ -172,6 +183,11 @@ export function wiredLedger(
     bury: (keys, reason) => call("bury", () => ledger.bury(keys, reason)),
     release: (tenant, target) => call("release", () => ledger.release(tenant, target)),
     openings: (count) => call("openings", () => ledger.openings(count)),
+    takeParked: (tenant, target, count) =>
+      call("takeParked", () => ledger.takeParked(tenant, target, count)),
+    parkedTargets: (count) => call("parkedTargets", () => ledger.parkedTargets(count)),
+    buryParked: (tenant, target, ageMs) =>
+      call("buryParked", () => ledger.buryParked(tenant, target, ageMs)),
     recover: (isolate) =>
       call("recover", async () => {
         await ledger.recover(isolate);

@@ -1,11 +1,8 @@
 /** A saga of a simulated run: by chance, of all kinds of steps. */
 import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
 
-const RETRY = { delaysSeconds: [1, 2] };
-const UNDO_RETRY = { delaysSeconds: [1, 2, 4] };
-
-export const stepsOf = (node: NodeDoc): readonly StepDoc[] =>
-  "parallel" in node ? node.parallel.flat() : [node];
+const RETRIES = [{ delaysSeconds: [1, 1, 2] }, { delaysSeconds: [1, 1, 2, 2, 2] }];
+const UNDO_RETRY = { delaysSeconds: [1, 1, 2, 2, 4, 4, 4] };
 
 /** Any kinds of steps, one after another and side by side. */
 export function randomSaga(
@@ -33,7 +30,7 @@ export function randomSaga(
     const event = chance(0.15) ? { publish: { type: "told", data: "$.input" } } : null;
     const child = event === null && !pivot && isUndone && chance(0.15);
     if (child)
-      return { name, action: { saga: { name: "child" } }, retry: RETRY, timeoutSeconds: 5 };
+      return { name, action: { saga: { name: "child" } }, retry: pick(RETRIES), timeoutSeconds: 5 };
     const later = () => (chance(0.2) ? { async: { timeoutSeconds: 30 } } : {});
     return {
       name,
@@ -42,7 +39,7 @@ export function randomSaga(
       ...(pivot ? { pivot } : {}),
       ...(!pivot && chance(0.1) ? { optional: true } : {}),
       ...(chance(0.1) ? { when: { input: { n: [{ numeric: [">", 1_000_000] }] } } } : {}),
-      retry: RETRY,
+      retry: pick(RETRIES),
       timeoutSeconds: 5,
       settle: event === null && chance(0.25) ? "tombstone" : "resend",
     };

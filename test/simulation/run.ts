@@ -179,10 +179,10 @@ function whatIsLeft(
     if (kept.size > 0) return `${kept.size} messages in ${role}`;
   }
   if (outbox.rows.size > 0) return `${outbox.rows.size} rows in the outbox`;
-  for (const { state, event } of ledger.deliveries.values()) {
-    if (state === "pending" || state === "retrying" || state === "delivering") {
-      return `${event} ${state}`;
-    }
+  for (const { state, event, dueAtMs } of ledger.deliveries.values()) {
+    // What a gate has parked goes out by itself; what waits for a person does not.
+    const isOwed = state === "pending" || state === "retrying" || state === "delivering";
+    if (isOwed || (state === "parked" && dueAtMs !== null)) return `${event} ${state}`;
   }
   return working > 0 ? `${working} batches being worked on` : null;
 }

@@ -46,6 +46,24 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
     'case "request": {\n      if (entry.rendered !== undefined && atMs % 2 === 0) return instance;\n      const { startOrder } = instance.steps[entry.step] ?? FRESH;',
   ),
   bug(
+    "a step in doubt is undone without being settled",
+    PLAN,
+    'settle === "tombstone" && compensate !== null;',
+    "compensate !== null;",
+  ),
+  bug(
+    "an answer needs no token",
+    FOLD,
+    "return entry.token === step.token ? answered(step, entry) : step;",
+    "return answered(step, entry);",
+  ),
+  bug(
+    "no alarm stands behind a drive",
+    DRIVER,
+    "const isWatched = aheadMs >= SAGA_WATCHDOG_MS / 2 && aheadMs <= SAGA_WATCHDOG_MS;",
+    "const isWatched = true;",
+  ),
+  bug(
     "a crash publishes another event",
     REQUESTS,
     "key: keyOf(start.id, step.name, call.direction, epoch),",

@@ -9,13 +9,20 @@ import { COMMANDS, type Command } from "../../src/core/saga/commands.ts";
 import { isEnded } from "../../src/core/saga/instance.ts";
 import { pack, unpack } from "../../src/core/saga/text.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
-import type { JournalRow, SagaEvent, SagaStart } from "../../src/ports/saga.ts";
+import type { JournalRow, SagaEvent, SagaStart, SagaSummary } from "../../src/ports/saga.ts";
 import type { OutgoingRequest } from "../../src/ports/transport.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createMemorySagaIndex } from "../support/memory-sagas.ts";
 import { createMemoryLog, createSeededRandom } from "../support/memory-system.ts";
-import { randomSaga, stepsOf } from "./random-saga.ts";
-import { journalViolations, violationsOf } from "./saga-balance.ts";
+import { randomSaga } from "./random-saga.ts";
+import {
+  type Decision,
+  decisionOf,
+  journalViolations,
+  stepsOf,
+  violationsOf,
+} from "./saga-checks.ts";
+import { createSagaParticipant } from "./saga-participant.ts";
 import { createSimulatedChildren } from "./simulated-children.ts";
 
 export interface SagaOutcome {
@@ -32,12 +39,24 @@ export interface SagaOutcome {
 
 /** From then on nothing fails any more. */
 const WEATHER_MS = 120_000;
+/** For an index that could not be told. */
+const QUIET_MS = 240_000;
 /** Far more than any of these sagas needs. */
 const ROWS_MAX = 3_000;
+/** Until the engine has an alarm go off once more whose handler died. */
+const AGAIN_MS_MAX = 400;
+/** A request whose receiver acts when nobody waits any more. */
+const LATE = 0.12;
+const LATE_MS_MAX = 60_000;
+/** How often a person decides of a step while its request is under way. */
+const DECIDED = 0.01;
 const PAID = { type: "paid" };
 const CHILD = { version: 1, createdAtMs: 1, doc: { steps: [] } };
 
-/** `isForgetful`: whenever no request is under way, the object leaves the memory. */
+/**
+ * `isForgetful`: the process dies with every transaction, before a request leaves; only a request whose twin the death
+ * before held up goes out, so that it gets on.
+ */
 export async function runSaga(seed: number, isForgetful = false): Promise<SagaOutcome> {
   const random = createSeededRandom(seed);
   const chance = (share: number): boolean => random.unit() < share;
@@ -51,6 +70,9 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
   const rejecting = new Set(
     doc.steps.flatMap(stepsOf).flatMap(({ name }) => (chance(0.1) ? [name] : [])),
   );
+  const names = doc.steps.flatMap(stepsOf).map(({ name }) => name);
+  /** A step all of whose requests are late as long as the weather is bad. */
+  const slow = chance(0.2) ? pick(names) : null;
   const start: SagaStart = {
     ...{ id: "sga_1", tenant: "acme", saga: "s", version: 1, doc, key: "k", correlationId: null },
     ...{ input: { n: seed }, startedAtMs: startMs },
@@ -60,58 +82,36 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
   const rows: JournalRow[] = [];
   let begun: SagaStart | null = null;
   let alarm: { cancel(): void } | null = null;
-  const effects: string[] = [];
-  const answers = new Map<string, { readonly answer: Answer; readonly body: string }>();
-  const undone = new Set<string>();
+  let isRinging = false;
+  let heldUp: ReadonlySet<string> = new Set();
+  const tombstones = doc.steps.flatMap(stepsOf).filter(({ settle }) => settle === "tombstone");
+  const { effects, faults, receive, take } = createSagaParticipant(
+    rejecting,
+    new Set(tombstones.map(({ name }) => name)),
+  );
   const violations: string[] = [];
   let requests = 0;
   let deaths = 0;
   let commands = 0;
   let wasStuck = false;
   const touched = new Set<string>();
-
-  function receive(request: OutgoingRequest): Answer {
-    const step = request.headers.get("signalbox-step") ?? "";
-    const key = request.headers.get("idempotency-key") ?? "";
-    const body = request.body instanceof Uint8Array ? `${platformText.decode(request.body)}` : "";
-    const before = answers.get(key);
-    if (before !== undefined) {
-      if (before.body !== body) violations.push(`${key} has other bytes than before`);
-      return before.answer;
-    }
-    const undoes = request.headers.get("signalbox-action-key");
-    const say = (status: number): Answer => {
-      const answer = { kind: "response", status, retryAfterMs: null, body: '{"id":1}' } as const;
-      answers.set(key, { answer, body });
-      return answer;
-    };
-    if (undoes !== undefined) {
-      undone.add(undoes);
-      if (answers.get(undoes)?.answer.kind === "response" && effects.includes(undoes))
-        effects.push(key);
-      return say(200);
-    }
-    if (rejecting.has(step) || undone.has(key)) return say(422);
-    effects.push(key);
-    return say(200);
-  }
+  const decided = new Map<string, Decision>();
 
   function send(request: OutgoingRequest): Promise<Answer> {
     requests += 1;
     if (run.view()?.paused === true) violations.push("a request is made while the saga is paused");
-    const sender = life;
-    sender.underWay += 1;
+    if (!isFair() && chance(DECIDED)) {
+      const step = request.headers.get("signalbox-step") ?? "";
+      after(upTo(400), () => void command(pick(["override-step", "skip-step"]), step));
+    }
     const { promise, resolve } = Promise.withResolvers<Answer>();
     const latency = 1 + upTo(300);
-    const answer = (ms: number, said: Answer): void =>
-      after(ms, () => {
-        sender.underWay -= 1;
-        resolve(said);
-      });
-    const weather = isFair() ? 1 : random.unit();
+    const answer = (ms: number, said: Answer): void => after(ms, () => resolve(said));
+    const isSlow = request.headers.get("signalbox-step") === slow;
+    const weather = isFair() ? 1 : isSlow ? LATE : random.unit();
     if (weather < 0.06) answer(request.timeoutMs, { kind: "timeout" });
-    else if (weather < 0.12) {
-      after(upTo(40_000), () => void receive(request));
+    else if (weather <= LATE) {
+      after(upTo(LATE_MS_MAX), () => void receive(request));
       answer(request.timeoutMs, { kind: "timeout" });
     } else if (weather < 0.17) {
       after(latency, () => void receive(request));
@@ -127,40 +127,27 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
       answer(latency, { kind: "response", status: 202, retryAfterMs: null, body: "" });
       // Often before the 202 was heard, sometimes twice, and in bad weather never.
       for (let copies = chance(0.2) ? 2 : 1; copies > 0; copies -= 1) {
-        if (isFair() || chance(0.9))
-          after(upTo(chance(0.3) ? 300 : 40_000), () => callBack(request));
+        if (!isFair() && chance(0.1)) continue;
+        after(upTo(chance(0.3) ? 300 : 40_000), () => callBack(request));
       }
     } else {
-      after(latency, () => {
-        sender.underWay -= 1;
-        resolve(receive(request));
-      });
+      after(latency, () => resolve(receive(request)));
     }
     return promise;
   }
 
   /** Durable once for a key, although whoever asked may not hear of it. */
   function publish({ key, data }: SagaEvent): Promise<Answer> {
+    if (life.isDying) return new Promise(() => {});
     requests += 1;
     if (run.view()?.paused === true)
       violations.push("an event is published while the saga is paused");
-    const sender = life;
-    sender.underWay += 1;
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const weather = isFair() ? 1 : random.unit();
     after(1 + upTo(300), () => {
-      sender.underWay -= 1;
-      const answer = {
-        kind: "response",
-        status: 200,
-        retryAfterMs: null,
-        body: '{"id":1}',
-      } as const;
       if (weather < 0.1) return reject(new Error("the queue is down"));
-      if (!answers.has(key)) effects.push(key);
-      if ((answers.get(key)?.body ?? data) !== data) violations.push(`${key} has other data`);
-      answers.set(key, { answer, body: data });
-      return weather < 0.2 ? reject(new Error("it is not known")) : resolve(answer);
+      const said = take(key, data);
+      return weather < 0.2 ? reject(new Error("it is not known")) : resolve(said);
     });
     return promise;
   }
@@ -177,39 +164,28 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     void run.callback(address, outcome);
   }
 
-  const weather = { after, upTo, chance, begin, isFair };
-  const children = createSimulatedChildren(effects, weather, (step) => void run.look(step));
-
-  /** A call to another instance. */
-  function begin(): () => void {
-    const own = life;
-    own.underWay += 1;
-    return () => {
-      own.underWay -= 1;
-    };
-  }
-
+  const children = createSimulatedChildren(
+    effects,
+    { after, upTo, chance, isFair, isDying: () => life.isDying },
+    (step) => void run.look(step),
+  );
   const ended = Promise.withResolvers<void>();
-  const index = createMemorySagaIndex();
-  let life = { isOver: false, underWay: 0 };
+  const summaries = new Map<string, SagaSummary>();
+  const index = createMemorySagaIndex(summaries);
+  let life = { isOver: false, isDying: false };
   let run: SagaRun = born();
 
   function born(): SagaRun {
-    life = { isOver: false, underWay: 0 };
+    life = { isOver: false, isDying: false };
     const own = life;
     const alive = (): void => {
       if (own.isOver) throw new Error("this process has died");
     };
     return createSagaRun({
-      ...{ clock, log: createMemoryLog(), random, transport: { send } },
-      callbacks: { urlOf: pack },
-      publisher: { publish },
-      sagas: children,
-      ...{
-        config: { saga: async () => CHILD, target: async () => null },
-        crypto: platformCrypto,
-        text: platformText,
-      },
+      ...{ clock, log: createMemoryLog(), random, crypto: platformCrypto, text: platformText },
+      ...{ callbacks: { urlOf: pack }, publisher: { publish }, sagas: children },
+      config: { saga: async () => CHILD, target: async () => null },
+      transport: { send: (request) => (own.isDying ? new Promise(() => {}) : send(request)) },
       index: {
         begin: index.begin,
         async put(summary) {
@@ -222,6 +198,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
         begin(given) {
           alive();
           begun = given;
+          if (isForgetful) dieWith(own);
         },
         append(row) {
           alive();
@@ -231,6 +208,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
             throw new Error("the journal is full");
           }
           rows.push(row);
+          if (isForgetful && !isTwin(row)) dieWith(own);
           after(0, written);
         },
         async setAlarm(atMs) {
@@ -255,17 +233,48 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     const timer = clock.timer(atMs - clock.nowMs());
     alarm = timer;
     void timer.elapsed.then(() => {
-      if (alarm !== timer) return;
-      alarm = null;
-      void run.wake(true);
+      if (alarm === timer) ring();
+    });
+  }
+
+  function ring(): void {
+    alarm = null;
+    isRinging = true;
+    const own = life;
+    void run.wake(true).then(() => {
+      if (own === life) isRinging = false;
     });
   }
 
   function die(): void {
-    if (isFair() && !isForgetful) return;
     deaths += 1;
     life.isOver = true;
     run = born();
+    // An alarm whose handler died goes off again, unless that had set another.
+    if (isRinging && alarm === null) {
+      after(1 + upTo(AGAIN_MS_MAX), () => {
+        if (alarm === null) ring();
+      });
+    }
+    isRinging = false;
+  }
+
+  /** With all that is done in this turn: to its storage that is one transaction. */
+  function dieWith(own: typeof life): void {
+    own.isDying = true;
+    queueMicrotask(() => {
+      if (!own.isOver) die();
+    });
+  }
+
+  /** Whether the row has the very requests that the last death held up. */
+  function isTwin({ entries }: JournalRow): boolean {
+    const made = entries.flatMap((entry) =>
+      entry.kind === "request" ? [`${entry.step} ${entry.direction}`] : [],
+    );
+    const isSame = made.length > 0 && made.every((request) => heldUp.has(request));
+    heldUp = new Set(isSame ? [] : made);
+    return isSame;
   }
 
   function written(): void {
@@ -274,19 +283,18 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     if (view.status === "STUCK" && !wasStuck) wasStuck = true;
     if (view.status === "STUCK") after(1_000 + upTo(20_000), unstick);
     if (isEnded(view.status)) ended.resolve();
-    else if (isForgetful && life.underWay === 0) die();
-    if (isForgetful && alarm === null && !isEnded(view.status)) void run.wake();
   }
 
-  async function command(kind: Command["kind"], step: string | undefined): Promise<void> {
+  async function command(kind: Command["kind"], step?: string): Promise<void> {
     const answer = await run.command(
       { kind, reason: "simulated", step, output: { id: 1 }, approved: true, seconds: 60 },
       undefined,
     );
     if (answer.kind !== "done") return;
     commands += 1;
-    const changesEffects = /override|skip|rerun|mark/.test(kind);
-    if (changesEffects && step !== undefined) touched.add(step);
+    if (step === undefined) return;
+    if (/override|skip|rerun|mark/.test(kind)) touched.add(step);
+    decided.set(step, { ...decided.get(step), ...decisionOf(kind) });
   }
 
   function unstick(): void {
@@ -300,7 +308,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
         state === "unknown",
     );
     if (isFair() && failed.some(({ name }) => rejecting.has(name)) && chance(0.5)) {
-      void command("abandon", undefined);
+      void command("abandon");
       return;
     }
     for (const { name, kind } of failed) {
@@ -312,11 +320,10 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
       // A receiver that refused keeps its answer: what is done again is a new effect.
       void command(chance(0.3) ? "rerun-step" : "retry-step", name);
     }
-    if (failed.length === 0) void command(chance(0.5) ? "compensate" : "abandon", undefined);
+    if (failed.length === 0) void command(chance(0.5) ? "compensate" : "abandon");
     after(5_000, unstick);
   }
 
-  const names = doc.steps.flatMap(stepsOf).map(({ name }) => name);
   const wishes = chance(0.4) ? 1 + upTo(4) : 0;
   for (let wish = 0; wish < wishes; wish += 1) {
     after(
@@ -325,21 +332,25 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     );
   }
   // A pause ends, a person decides, and an event comes: early, late, and more than once.
-  for (const ms of [70_000, 140_000, 200_000]) after(ms, () => void command("resume", undefined));
+  for (const ms of [70_000, 140_000, 200_000]) after(ms, () => void command("resume"));
   for (const name of names) after(upTo(90_000), () => void command("signal", name));
   for (let copies = 0; copies < 3; copies += 1) {
     after(upTo(60_000), () => void run.receive(`evt_${upTo(2)}`, PAID));
   }
   if (chance(0.6)) for (let death = 0; death <= upTo(4); death += 1) after(upTo(60_000), die);
+  // An alarm that goes off twice, or while its instance is driven.
+  if (chance(0.3)) after(upTo(60_000), ring);
 
   await run.start(start);
   after(3_600_000 * 24, () => ended.resolve());
   await clock.run(ended.promise);
   // What was late arrives although all is over.
-  await clock.advance(120_000);
+  await clock.advance(QUIET_MS);
   const view = run.view();
   if (view === null) throw new Error("there is no instance");
-  violations.push(...violationsOf(view, doc, effects, touched));
+  violations.push(...faults, ...violationsOf(view, doc, effects, touched, decided));
+  const found = summaries.get(start.id);
+  if (found?.status !== view.status) violations.push(`the index has it ${found?.status}`);
   violations.push(...journalViolations(start, rows, view));
   return {
     ...{ seed, status: view.status, rows: rows.length, requests, deaths, commands, wasStuck },

@@ -7,7 +7,7 @@ import { runSaga } from "./saga-run.ts";
 
 describe("sagas in bad weather", () => {
   it("end whole, undone or given up, and no effect comes twice", async () => {
-    const report = await runSagaSeeds(1, 1_500);
+    const report = await runSagaSeeds(1, 1_000);
     expect(report.violations).toEqual([]);
     expect(report.statuses["COMPENSATED"]).toBeGreaterThan(100);
     expect(report.stuck).toBeGreaterThan(20);
@@ -38,6 +38,6 @@ describe("bugs planted into sagas", () => {
         .map(({ file }) => `${name}: ${file}`),
     );
     expect(lost).toEqual([]);
-    expect(PLANTED_IN_SAGAS.length).toBeGreaterThanOrEqual(6);
+    expect(PLANTED_IN_SAGAS.length).toBeGreaterThanOrEqual(10);
   });
 });

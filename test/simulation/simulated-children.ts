@@ -5,8 +5,8 @@ export interface Weather {
   after(ms: number, work: () => void): void;
   upTo(most: number): number;
   chance(share: number): boolean;
-  /** A call is under way, until what it answers is called. */
-  begin(): () => void;
+  /** Whoever dies calls nobody. */
+  isDying(): boolean;
   /** From then on nothing fails any more. */
   isFair(): boolean;
 }
@@ -16,7 +16,7 @@ type Status = "RUNNING" | "COMPLETED" | "COMPENSATING" | "COMPENSATED";
 /** `look` tells the parent; in bad weather calls fail before or after they are heard, and news are lost. */
 export function createSimulatedChildren(
   effects: string[],
-  { after, upTo, chance, begin, isFair }: Weather,
+  { after, upTo, chance, isDying, isFair }: Weather,
   look: (step: string) => void,
 ): Pick<Sagas, "start" | "view" | "look" | "undo"> {
   const children = new Map<string, { readonly start: SagaStart; status: Status }>();
@@ -41,11 +41,10 @@ export function createSimulatedChildren(
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const isUnheard = !isFair() && chance(0.05);
     const isUnanswered = !isFair() && chance(0.05);
-    const end = begin();
+    if (isDying()) return promise;
     after(upTo(100), () => {
       const answer = isUnheard ? null : work();
       after(upTo(100), () => {
-        end();
         if (isUnheard || isUnanswered) reject(new Error("no answer"));
         else resolve(answer as Answer);
       });

@@ -10,6 +10,7 @@ import {
   type MemoryArchive,
 } from "../support/memory-archive.ts";
 import { createMemoryDeletions, type MemoryDeletions } from "../support/memory-deletions.ts";
+import { createMemoryGates, type MemoryGates } from "../support/memory-gates.ts";
 import { createMemoryLedger, type MemoryLedger } from "../support/memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "../support/memory-limiter.ts";
 import { createMemoryQueues, type MemoryQueues } from "../support/memory-queues.ts";
@@ -33,6 +34,7 @@ import { createWire, type Wire } from "./wire.ts";
 export interface Stores {
   readonly archive: MemoryArchive;
   readonly deletions: MemoryDeletions;
+  readonly gates: MemoryGates;
   readonly ledger: MemoryLedger;
   readonly limiter: MemoryLimiter;
   readonly outbox: SimulatedOutbox;
@@ -104,6 +106,7 @@ export function createStores(options: StoresOptions): Stores {
   );
   return {
     archive,
+    gates: createMemoryGates(clock, traceLog(trace, "gate")),
     outbox,
     queues,
     sagas: createMemorySagas({ clock, log: traceLog(trace, "saga"), transport: NOWHERE }),

@@ -73,6 +73,11 @@ export function createClaimWatch(nowMs: () => number, violations: Violations): C
             : rows.get(key)?.token === token;
         if (!isHeld) violations.add(`a stale claim of ${event} could still settle it`, event);
         settlements.set(key, { state, attempts });
+        // Its batch goes on without it: from now on its own row is its lease.
+        if (state === "delivering") {
+          rows.set(key, { token, untilMs: nowMs() + (result.dueInMs ?? 0) });
+          continue;
+        }
         // What is owed is free for whoever comes next; the token may repeat its own settling.
         const lease = rows.get(key);
         if (lease !== undefined) rows.set(key, { ...lease, untilMs: 0 });

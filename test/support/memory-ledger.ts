@@ -1,5 +1,7 @@
 /** The ledger in memory: the same claims, fences and leases as in D1, by its own clock. */
 import { expiryAt, type Slot, slotOf } from "../../src/core/generation.ts";
+import { GATE_RELEASE_MS } from "../../src/core/limits.ts";
+import { QUEUES } from "../../src/core/priority.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import {
   type AgainClaim,
@@ -115,7 +117,8 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     const now = clock.nowMs();
     const before = claimedBy === "event" ? [] : (row?.log ?? []);
     // A target that was opened meanwhile has released what was parked: this one would wait for ever.
-    const isLate = rest.state === "parked" && tenants.isOpen(rest.tenant, rest.target);
+    const isClosures = rest.state === "parked" && dueInMs === null;
+    const isLate = isClosures && tenants.isOpen(rest.tenant, rest.target);
     const isLogged = attempt === null || (claimedBy === "row" && row?.attempts === rest.attempts);
     deliveries.set(keyOf(result), {
       ...rest,
@@ -230,22 +233,66 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       const isOpen = tenants.isOpen(tenant, target);
       if (!isOpen && tenants.has(tenant, target)) return 0;
       const parked = [...deliveries].filter(
-        ([, row]) => row.state === "parked" && row.tenant === tenant && row.target === target,
+        ([, row]) =>
+          row.state === "parked" &&
+          row.tenant === tenant &&
+          row.target === target &&
+          (row.dueAtMs === null || !isOpen),
       );
+      const hasGate = tenants.hasGate(tenant, target);
       for (const [key] of parked) {
-        change(key, () =>
-          isOpen
-            ? { state: "pending", dueAtMs: 0, lastError: null }
-            : { state: "cancelled", dueAtMs: null, lastError: "target deleted" },
-        );
+        change(key, () => {
+          if (!isOpen) return { state: "cancelled", dueAtMs: null, lastError: "target deleted" };
+          return hasGate
+            ? { dueAtMs: clock.nowMs(), lastError: null }
+            : { state: "pending", dueAtMs: 0, lastError: null };
+        });
       }
       return parked.length;
     },
 
+    async takeParked(tenant, target, count) {
+      const rank = ({ priority }: DeliveryRow) => QUEUES.indexOf(priority);
+      const found = [...deliveries]
+        .filter(([, row]) => isGateParked(row) && row.tenant === tenant && row.target === target)
+        .sort(([, a], [, b]) => rank(a) - rank(b) || a.receivedAtMs - b.receivedAtMs)
+        .slice(0, count);
+      return found.flatMap(([key, row]) => {
+        const pointer = events.get(row.event)?.pointer;
+        if (pointer === undefined) return [];
+        change(key, () => ({ state: "pending", dueAtMs: clock.nowMs() + GATE_RELEASE_MS }));
+        return [{ ...row, dueInMs: 0, replay: row.replay ?? null, pointer }];
+      });
+    },
+
+    async parkedTargets(count) {
+      const found = [...deliveries.values()].filter(isGateParked);
+      return [...new Map(found.map((row) => [`${row.tenant}/${row.target}`, row])).values()]
+        .slice(0, count)
+        .map(({ tenant, target }) => ({ tenant, target }));
+    },
+
+    async buryParked(tenant, target, ageMs) {
+      const old = [...deliveries].filter(
+        ([, row]) =>
+          isGateParked(row) &&
+          row.tenant === tenant &&
+          row.target === target &&
+          row.receivedAtMs < clock.nowMs() - ageMs,
+      );
+      for (const [key] of old) {
+        change(key, ({ lastError }) => ({
+          ...{ state: "dead", dueAtMs: null },
+          lastError: `parked for too long: ${lastError ?? "its gate had no room"}`,
+        }));
+      }
+      return old.length;
+    },
+
     async openings(count) {
       const opened = new Map<string, { tenant: string; target: string }>();
-      for (const { state, tenant, target } of deliveries.values()) {
-        if (state !== "parked") continue;
+      for (const { state, tenant, target, dueAtMs } of deliveries.values()) {
+        if (state !== "parked" || (dueAtMs !== null && tenants.has(tenant, target))) continue;
         if (tenants.isOpen(tenant, target) || !tenants.has(tenant, target)) {
           opened.set(`${tenant} ${target}`, { tenant, target });
         }
@@ -302,6 +349,9 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
 /** The same token wrote this before: the answer of the first time was lost. */
 const isRepeat = (row: DeliveryRow, { state, attempts }: DeliveryResult): boolean =>
   row.state === state && row.attempts === attempts;
+
+const isGateParked = ({ state, dueAtMs }: DeliveryRow): boolean =>
+  state === "parked" && dueAtMs !== null;
 
 const isOwed = ({ state }: DeliveryRow): boolean =>
   state === "pending" || state === "delivering" || state === "retrying";

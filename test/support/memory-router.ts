@@ -9,14 +9,18 @@ import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { publishEvent } from "../../src/flows/publish-event.ts";
+import { createReceivers } from "../../src/flows/receivers.ts";
+import { releaseParked } from "../../src/flows/release-parked.ts";
 import type { Publisher } from "../../src/ports/saga.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createMemoryArchive, createMemoryListing, type MemoryArchive } from "./memory-archive.ts";
 import { createMemoryDeletions, type MemoryDeletions } from "./memory-deletions.ts";
+import { createMemoryGates, type MemoryGates } from "./memory-gates.ts";
 import { createMemoryLedger, type MemoryLedger } from "./memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "./memory-limiter.ts";
 import { createMemoryOutbox, type MemoryOutbox } from "./memory-outbox.ts";
 import { createMemoryQueues, type MemoryQueues } from "./memory-queues.ts";
+import { createMemorySagaJobs, type MemorySagaJobs } from "./memory-saga-jobs.ts";
 import { createMemorySagas, type MemorySagas } from "./memory-sagas.ts";
 import { createMemoryLog, createSeededRandom, type MemoryLog } from "./memory-system.ts";
 import { createMemoryTenants, type MemoryTenants } from "./memory-tenants.ts";
@@ -27,11 +31,13 @@ export interface World {
   readonly archive: MemoryArchive;
   readonly clock: FakeClock;
   readonly deletions: MemoryDeletions;
+  readonly gates: MemoryGates;
   readonly ledger: MemoryLedger;
   readonly limiter: MemoryLimiter;
   readonly log: MemoryLog;
   readonly outbox: MemoryOutbox;
   readonly queues: MemoryQueues;
+  readonly sagaJobs: MemorySagaJobs;
   readonly sagas: MemorySagas;
   /** What sagas publish by: the newest isolate's. */
   readonly publishers: AcceptPorts[];
@@ -59,8 +65,10 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
       return publishEvent(event, ports);
     },
   };
+  const gates = createMemoryGates(clock, log);
   return {
     archive,
+    gates,
     clock,
     deletions: createMemoryDeletions(
       clock,
@@ -75,6 +83,7 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
     queues,
     sagas: createMemorySagas({ clock, log, transport, publisher }),
     publishers,
+    sagaJobs: createMemorySagaJobs(),
     tenants,
     transport,
   };
@@ -96,15 +105,18 @@ export function createIsolate(
     ...world,
     isolate: `isolate-${isolates}-`,
     crypto: platformCrypto,
+    defer: () => {},
     directory: createDirectory(world.tenants, world.clock),
     ledgerProbe: createProbe(world.clock),
     meter: createMeter(),
     replayers: { overdue: async () => [], wake: async () => {} },
     random: createSeededRandom(options.seed ?? 1),
     sagaIndex: world.sagas.index,
+    receivers: createReceivers(),
     text: platformText,
     ...options.broken,
   };
+  world.gates.releaseBy((id, count) => releaseParked(id, count, deliver));
   const accept: AcceptPorts = {
     ...deliver,
     admission: createAdmission(deliver.limiter, deliver.clock, deliver.log),

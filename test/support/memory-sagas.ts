@@ -2,6 +2,7 @@
 import { createCallbacks } from "../../src/adapters/callbacks.ts";
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
+import { type Entry, isEnded } from "../../src/core/saga/instance.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
 import type { Clock, Random } from "../../src/ports/clock.ts";
 import type { Log } from "../../src/ports/log.ts";
@@ -11,6 +12,7 @@ import type {
   SagaConfig,
   SagaDirectory,
   SagaJournal,
+  SagaQuery,
   SagaStart,
   SagaSummary,
   Sagas,
@@ -46,15 +48,27 @@ export interface MemorySagaParts {
   readonly publisher?: Publisher;
   /** In place of the index, for failures. */
   readonly index?: Partial<SagaDirectory>;
+  /**
+   * The process dies with every transaction, before a request leaves, and the next one is set off at once. Only a
+   * request whose twin the death before held up goes out, and while one is under way nobody dies.
+   */
+  readonly dies?: boolean;
 }
 
 export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
-  const { clock, log, transport, random = createSeededRandom(1) } = parts;
+  const { clock, log, transport, random = createSeededRandom(1), dies = false } = parts;
   const journals = new Map<string, MemoryJournal>();
   const summaries = new Map<string, SagaSummary>();
   const runs = new Map<string, SagaRun>();
   const work = new Set<Promise<unknown>>();
   const lives = new Set<Life>();
+  const heldUp = new Map<string, ReadonlySet<string>>();
+  /** What the dead complain about is no failure of the living. */
+  const logOf = (life: Life): Log => ({
+    info: (...line) => life.isDying || log.info(...line),
+    warn: (...line) => life.isDying || log.warn(...line),
+    error: (...line) => life.isDying || log.error(...line),
+  });
   const index = { ...createMemorySagaIndex(summaries), ...parts.index };
 
   function runOf(id: string): SagaRun {
@@ -62,15 +76,39 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     if (running !== undefined) return running;
     const journal = journals.get(id) ?? createMemoryJournal();
     journals.set(id, journal);
-    const life = { isOver: false };
+    const life: Life = { isOver: false, isDying: false, heldUp: heldUp.get(id) ?? NOTHING };
     lives.add(life);
+    let underWay = 0;
+    const send: Transport["send"] = async (request) => {
+      if (life.isDying) return { kind: "network", detail: "the process has died" };
+      underWay += 1;
+      try {
+        return await transport.send(request);
+      } finally {
+        underWay -= 1;
+      }
+    };
+    function written(entries: readonly Entry[]): void {
+      const made = new Set(entries.flatMap(requestOf));
+      const isTwin = made.size > 0 && [...made].every((request) => life.heldUp.has(request));
+      heldUp.set(id, isTwin ? NOTHING : made);
+      life.heldUp = NOTHING;
+      if (!dies || isTwin || underWay > 0 || life.isDying) return;
+      life.isDying = true;
+      queueMicrotask(() => {
+        life.isOver = true;
+        if (runs.get(id) === run) runs.delete(id);
+        if (journal.start !== null) void runOf(id).wake();
+      });
+    }
     const run = createSagaRun({
-      ...{ clock, index, log, random, transport, crypto: platformCrypto, text: platformText },
+      ...{ clock, index, log: logOf(life), random, transport: { send } },
+      ...{ crypto: platformCrypto, text: platformText },
       callbacks: memoryCallbacks,
       publisher: parts.publisher ?? { publish: () => Promise.reject(new Error("no publisher")) },
       config: { saga: async () => null, target: async () => null, ...parts.config },
       sagas: instances,
-      journal: mortal(journal, life),
+      journal: mortal(journal, life, written),
       defer(promise) {
         work.add(promise);
         void promise.finally(() => work.delete(promise));
@@ -90,6 +128,7 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     undo: (id, reason) => runOf(id).undo(reason),
     callback: (address, outcome) => runOf(address.id).callback(address, outcome),
     command: (id, command, expectedRev) => runOf(id).command(command, expectedRev),
+    migrate: (id, order, expectedRev) => runOf(id).migrate(order, expectedRev),
     receive: (id, eventId, event) => runOf(id).receive(eventId, event),
     wake: async (id) => (journals.has(id) ? runOf(id).nudge() : false),
     async erase(id) {
@@ -120,10 +159,22 @@ export const memoryCallbacks = createCallbacks(
 
 interface Life {
   isOver: boolean;
+  /** From a write to the end of its turn, in which an alarm is set but nothing leaves. */
+  isDying: boolean;
+  /** Requests that the life before wrote down and did not make. */
+  heldUp: ReadonlySet<string>;
 }
 
+const NOTHING: ReadonlySet<string> = new Set();
+const requestOf = (entry: Entry): string[] =>
+  entry.kind === "request" ? [`${entry.step} ${entry.direction}`] : [];
+
 /** What a dead process still does reaches no storage. */
-function mortal(journal: MemoryJournal, life: Life): SagaJournal {
+function mortal(
+  journal: MemoryJournal,
+  life: Life,
+  written: (entries: readonly Entry[]) => void,
+): SagaJournal {
   const alive = (): void => {
     if (life.isOver) throw new Error("this process has died");
   };
@@ -132,10 +183,12 @@ function mortal(journal: MemoryJournal, life: Life): SagaJournal {
     begin(start) {
       alive();
       journal.begin(start);
+      written([]);
     },
     append(row) {
       alive();
       journal.append(row);
+      written(row.entries);
     },
     async setAlarm(atMs) {
       alive();
@@ -174,6 +227,17 @@ export function createMemoryJournal(): MemoryJournal {
   return journal;
 }
 
+const matches = (each: SagaSummary, tenant: string, query: SagaQuery): boolean =>
+  each.tenant === tenant &&
+  each.saga === (query.saga ?? each.saga) &&
+  each.status === (query.status ?? each.status) &&
+  each.step === (query.step ?? each.step) &&
+  each.paused === (query.paused ?? each.paused) &&
+  each.correlationId === (query.correlationId ?? each.correlationId) &&
+  each.startedAtMs >= (query.fromMs ?? 0) &&
+  each.startedAtMs < (query.toMs ?? Number.MAX_SAFE_INTEGER) &&
+  !(query.isOpen === true && each.status !== "STARTING" && isEnded(each.status));
+
 export function createMemorySagaIndex(summaries = new Map<string, SagaSummary>()): SagaDirectory {
   return {
     async begin(summary) {
@@ -194,17 +258,18 @@ export function createMemorySagaIndex(summaries = new Map<string, SagaSummary>()
       const all = [...summaries.values()]
         .filter(
           (each) =>
-            each.tenant === tenant &&
-            each.saga === (query.saga ?? each.saga) &&
-            each.status === (query.status ?? each.status) &&
-            each.correlationId === (query.correlationId ?? each.correlationId) &&
-            (after === null || position(each) < position(after)),
+            matches(each, tenant, query) && (after === null || position(each) < position(after)),
         )
         .sort((a, b) => (position(a) < position(b) ? 1 : -1));
       const items = all.slice(0, count);
       const last = all.length > count ? items.at(-1) : undefined;
       return { items, next: last === undefined ? null : last };
     },
+    count: async (tenant, query, countMax) =>
+      Math.min(
+        countMax,
+        [...summaries.values()].filter((each) => matches(each, tenant, query)).length,
+      ),
     overdue: async (beforeMs, count) =>
       [...summaries.values()]
         .filter(({ dueAtMs }) => dueAtMs !== null && dueAtMs < beforeMs)

@@ -5,7 +5,7 @@ import type { Json } from "../../src/core/json.ts";
 import { compileRules, parsePattern, type RuleSet } from "../../src/core/pattern/index.ts";
 import type { Priority } from "../../src/core/priority.ts";
 import type { RuleMode } from "../../src/core/resources.ts";
-import type { Limit, Source, Target, Tenant } from "../../src/core/tenant.ts";
+import type { Gate, Limit, Source, Target, Tenant } from "../../src/core/tenant.ts";
 import { compileTransformer, type TransformerDoc } from "../../src/core/transform/transformer.ts";
 import type { VerifyConfig } from "../../src/core/verify/config.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -40,6 +40,8 @@ export interface MemoryTenants extends TenantStore {
   has(id: string, target: string): boolean;
   /** Whether the tenant has the target and nothing closes it. */
   isOpen(id: string, target: string): boolean;
+  /** Whether the target has limits of its own. */
+  hasGate(id: string, target: string): boolean;
   /** Closes a target as a 410 does; the new revision, or null if there is no such target. */
   disable(id: string, target: string): number | null;
 }
@@ -72,6 +74,7 @@ export function createMemoryTenants(
     revision: (id) => tenants.get(id)?.revision,
     has: (id, target) => tenants.get(id)?.targets.has(target) === true,
     isOpen: (id, target) => tenants.get(id)?.targets.get(target)?.closed === null,
+    hasGate: (id, target) => tenants.get(id)?.targets.get(target)?.gate.isSet === true,
     disable(id, name) {
       const tenant = tenants.get(id);
       if (tenant === undefined) return null;
@@ -135,6 +138,11 @@ function ruleSetOf(rules: readonly (readonly [string, RuleSketch])[]): RuleSet {
   return ruleSet;
 }
 
+/** Of a target that has no limits of its own. */
+const NO_GATE: Gate = {
+  ...{ concurrency: 6, perSecond: null, perDay: null, isAdaptive: false, isSet: false },
+};
+
 function targetOf(
   name: string,
   { secret, ...more }: Partial<Target> & { secret?: string },
@@ -147,7 +155,7 @@ function targetOf(
     signingKeys: key === null ? [] : [key],
     timeoutMs: 15_000,
     retry: { delaysSeconds: [5, 300] },
-    gate: { concurrency: 6, perSecond: null },
+    gate: NO_GATE,
     ...{ closed: null, saga: null },
     ...more,
   };

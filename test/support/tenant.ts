@@ -26,6 +26,7 @@ export interface TargetFields {
   readonly url: string;
   readonly secrets?: readonly string[];
   readonly timeoutMs?: number;
+  readonly gate?: { readonly concurrency?: number; readonly perSecond?: number };
   readonly retry?: { readonly delaysSeconds: readonly number[] };
 }
 

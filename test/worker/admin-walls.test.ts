@@ -134,6 +134,14 @@ function bodyFor({ path }: Documented): unknown {
     saga: { steps: [{ name: "a", delay: { seconds: 60 } }] },
     instances: { input: {} },
     "{command}": { reason: "a look" },
+    "sagas/test": { definition: { steps: [{ name: "a", delay: { seconds: 60 } }] }, input: {} },
+    migrate: { reason: "a look" },
+    bulk: { command: "pause", reason: "a look", query: {} },
   };
-  return bodies[path.split("/").at(-1) ?? ""] ?? bodies[namesIn(path)[1] ?? ""];
+  const parts = path.split("/");
+  return (
+    bodies[parts.slice(-2).join("/")] ??
+    bodies[parts.at(-1) ?? ""] ??
+    bodies[namesIn(path)[1] ?? ""]
+  );
 }

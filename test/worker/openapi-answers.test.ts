@@ -101,6 +101,21 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
     { input: { data: { id: 1 } }, key: "another", correlationId: "c" },
     { input: null },
   ],
+  [`post ${TENANT}/sagas/test`]: [
+    {
+      ...{ definition: { steps: [{ name: "a", delay: { seconds: 1 } }] }, input: null },
+      ...{ startAt: "2026-01-05T08:00:00Z", signals: [{ afterSeconds: 0, step: "a" }] },
+    },
+    {
+      definition: { steps: [{ name: "a", action: { http: { url: "https://x.example/" } } }] },
+      ...{ input: { id: 1 }, mocks: { a: [{ error: "cut off" }, { output: [1] }] } },
+    },
+  ],
+  [`post ${TENANT}/saga-instances/{instance}/migrate`]: [{ reason: "tested", dryRun: true }],
+  [`post ${TENANT}/saga-instances/bulk`]: [
+    { command: "pause", reason: "tested", query: {}, dryRun: true },
+    { command: "resume", reason: "tested", query: { olderThanSeconds: 0, status: "STUCK" } },
+  ],
   [`post ${TENANT}/saga-instances/{instance}/{command}`]: [{ reason: "a look", expectedRev: 1 }],
   [`put ${TENANT}/rules/{rule}`]: [
     {

@@ -1,8 +1,7 @@
 /** Sagas over HTTP: defined, started, undone when a step is refused, and in a person's hands when stuck. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { receiverHere } from "../support/answers.ts";
-import type { Received } from "../support/receiver.ts";
 import { type Router, startRouter } from "../support/router.ts";
+import { orderSaga, participant, QUICK, startOrder, states } from "../support/saga-shop.ts";
 import { eventually } from "../support/wait.ts";
 
 let router: Router;
@@ -12,77 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => router?.stop());
 
-/** A participant that has each effect once for a key; answers as `statusOf` says. */
-async function participant(statusOf: (path: string, seen: number) => number = () => 200) {
-  const answers = new Map<string, { status: number; body: string }>();
-  const effects: string[] = [];
-  const seen = new Map<string, number>();
-  const receiver = await receiverHere((request: Received, response) => {
-    const key = String(request.headers["idempotency-key"]);
-    const { path } = request;
-    seen.set(path, (seen.get(path) ?? 0) + 1);
-    let answer = answers.get(key);
-    if (answer === undefined) {
-      const status = statusOf(path, seen.get(path) ?? 1);
-      answer = { status, body: JSON.stringify({ id: `${path.slice(1)}-1` }) };
-      if (status < 500) answers.set(key, answer);
-      if (status < 300) effects.push(path);
-    }
-    response.statusCode = answer.status;
-    response.end(answer.body);
-  });
-  return { receiver, effects };
-}
-
-const QUICK = { maxAttempts: 3, initialSeconds: 0.05, factor: 1, maxSeconds: 1 };
-
-const orderSaga = (url: string) => ({
-  key: "$.data.orderId",
-  correlation: "$.data.orderId",
-  steps: [
-    {
-      name: "reserve",
-      action: { http: { url: `${url}/reserve`, body: { sku: "$.input.data.sku" } } },
-      compensate: {
-        http: { url: `${url}/release`, body: { id: "$.steps.reserve.output.id" } },
-        retry: QUICK,
-      },
-      retry: QUICK,
-    },
-    {
-      name: "pay",
-      action: { http: { url: `${url}/pay`, body: { reserved: "$.steps.reserve.output.id" } } },
-      compensate: { http: { url: `${url}/refund` } },
-      retry: QUICK,
-    },
-    { name: "ship", pivot: true, action: { http: { url: `${url}/ship` } }, retry: QUICK },
-    { name: "mail", optional: true, action: { http: { url: `${url}/mail` } }, retry: QUICK },
-  ],
-});
-
-async function start(tenant: string, definition: object, orderId = "o-1") {
-  const path = `tenants/${tenant}`;
-  await router.admin.put(path, {});
-  const put = await router.admin.put(`${path}/sagas/order`, definition);
-  expect(put.status).toBe(201);
-  const input = { data: { orderId, sku: "s-9" } };
-  const started = await router.admin.post(`${path}/sagas/order/instances`, { input });
-  expect(started.status).toBe(201);
-  const instance = `${path}/saga-instances/${started.body.id}`;
-  return {
-    ...{ path, instance, id: started.body.id as string, input },
-    until: (status: string) =>
-      eventually(
-        () => router.admin.get(instance),
-        ({ body }) => body.status === status,
-      ).then(({ body }) => body),
-    command: (name: string, body: object = {}) =>
-      router.admin.post(`${instance}/${name}`, { reason: "a test", ...body }),
-  };
-}
-
-const states = (body: { steps: { name: string; state: string }[] }) =>
-  Object.fromEntries(body.steps.map(({ name, state }) => [name, state]));
+const start = (tenant: string, definition: object) => startOrder(router, tenant, definition);
 
 describe("a saga", () => {
   it("runs its steps in order, each with a key of its own, and completes", async () => {
@@ -262,6 +191,22 @@ describe("what is refused", () => {
       "/steps/1/name",
       "/steps/1/when/input",
     ]);
+    const many = Array.from({ length: 201 }, (_, at) => ({
+      ...{ name: `s${at}`, delay: { seconds: 1 } },
+    }));
+    const circle = ["b", "a"].map((other, at) => ({
+      name: "ab"[at],
+      action: { http: { ...http, body: `$.steps.${other}.output` } },
+    }));
+    for (const [steps, fault] of [
+      [many, { pointer: "/steps", code: "too-many-steps" }],
+      [circle, { pointer: "/steps/0/action/http/body", code: "unknown-step" }],
+    ] as const) {
+      expect(await put({ steps: [...steps] })).toMatchObject({
+        status: 422,
+        body: { errors: [fault] },
+      });
+    }
     const shape = await put({ steps: [{ name: "a b", action: { http: { url: "nowhere" } } }] });
     expect(shape.status).toBe(422);
     const headers = { Authorization: "Bearer t", "Idempotency-Key": "k", "x-ok": "a\r\nb" };

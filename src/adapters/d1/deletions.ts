@@ -11,7 +11,7 @@ export const RUNNING = `
 SELECT j.id, j.tenant, j.created_at, ${NOW} - j.created_at AS age, COALESCE(t.created_at, ${NOW}) AS before,
        t.id IS NOT NULL AS again
 FROM jobs AS j INDEXED BY jobs_running LEFT JOIN tenants AS t ON t.id = j.tenant
-WHERE j.state = 'running' ORDER BY j.id LIMIT ?1`;
+WHERE j.state = 'running' AND j.kind = 'delete-tenant' ORDER BY j.id LIMIT ?1`;
 
 export async function runningDeletions(session: Session, count: number): Promise<Deletion[]> {
   return (await session.rows("deletions", RUNNING, [count])).map((row) => ({

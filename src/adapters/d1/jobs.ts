@@ -1,6 +1,7 @@
 /** Jobs as operators watch them. The progress of a redrive is the states of its deliveries. */
 import type { DeliveryState } from "../../core/settle.ts";
 import type { Job, JobState, Jobs } from "../../ports/jobs.ts";
+import type { SagaJobProgress } from "../../ports/saga-jobs.ts";
 import { number, type Row, type Session, text } from "./session.ts";
 import { acrossSlots, deliveriesOf, perSlot } from "./slots.ts";
 
@@ -13,7 +14,7 @@ const UNDER_WAY = Object.values(
 ).join(" OR ");
 
 const STATE = `CASE WHEN ${UNDER_WAY} THEN 'running' ELSE state END`;
-const COLUMNS = `id, tenant, kind, total, removed, created_at, updated_at, ${STATE} AS state`;
+const COLUMNS = `id, tenant, kind, total, removed, progress, created_at, updated_at, ${STATE} AS state`;
 
 /** ?1 = job, ?2 = tenant. */
 export const JOB = `SELECT ${COLUMNS} FROM jobs WHERE id = ?1 AND tenant = ?2`;
@@ -64,14 +65,22 @@ export async function readJobs(
   return rows.map((row) => readJob(row, states.get(text(row.id)) ?? {}));
 }
 
-const readJob = (row: Row, states: Job["states"]): Job => ({
-  id: text(row.id),
-  tenant: text(row.tenant),
-  kind: text(row.kind),
-  state: text(row.state) as JobState,
-  createdAtMs: number(row.created_at),
-  updatedAtMs: number(row.updated_at),
-  total: number(row.total),
-  removed: number(row.removed),
-  states,
-});
+const NO_PROGRESS: Pick<SagaJobProgress, "finished" | "refusals"> = { finished: 0, refusals: [] };
+
+function readJob(row: Row, states: Job["states"]): Job {
+  const { progress } = row;
+  const { finished: commanded, refusals } =
+    typeof progress === "string" ? (JSON.parse(progress) as SagaJobProgress) : NO_PROGRESS;
+  return {
+    ...{ commanded, refusals },
+    id: text(row.id),
+    tenant: text(row.tenant),
+    kind: text(row.kind),
+    state: text(row.state) as JobState,
+    createdAtMs: number(row.created_at),
+    updatedAtMs: number(row.updated_at),
+    total: number(row.total),
+    removed: number(row.removed),
+    states,
+  };
+}

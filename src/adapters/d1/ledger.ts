@@ -1,5 +1,6 @@
 /** The ledger in D1: one statement per question, whole batches through `json_each`. */
 import { SLOTS, type Slot } from "../../core/generation.ts";
+import { GATE_RELEASE_MS } from "../../core/limits.ts";
 import {
   type DeliveryKey,
   type DeliveryResult,
@@ -11,6 +12,7 @@ import {
 import { type ClaimPart, claimParts, compactKey, readClaim } from "./claim.ts";
 import { expire } from "./expire.ts";
 import * as owed from "./owed-statements.ts";
+import * as parked from "./parked-statements.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { bySlot } from "./slots.ts";
 import * as sql from "./statements.ts";
@@ -41,11 +43,7 @@ export function createLedger(session: Session): Ledger {
         ),
         ...bySlot(duplicates).map(duplicatesStatement),
       ];
-      const written = new Set(
-        (await session.batch("settle", statements))
-          .flat()
-          .map((row) => `${text(row.event)} ${text(row.subscription)}`),
-      );
+      const written = keysOf((await session.batch("settle", statements)).flat());
       return new Set(results.map(keyOf).filter((key) => !written.has(key)));
     },
 
@@ -99,6 +97,32 @@ export function createLedger(session: Session): Ledger {
       }
     },
 
+    async takeParked(tenant, target, count) {
+      const rows = await session.rows("parked", parked.PARKED, [tenant, target, count]);
+      const found = rows.map(readDue);
+      if (found.length === 0) return [];
+      const taking = atKeys(found, parked.TAKE_PARKED, GATE_RELEASE_MS);
+      const taken = keysOf((await session.batch("take-parked", taking)).flat());
+      return found.filter((delivery) => taken.has(keyOf(delivery)));
+    },
+
+    async parkedTargets(count) {
+      const rows = await session.batch(
+        "parked-targets",
+        inEachSlot(parked.PARKED_TARGETS, [count]),
+      );
+      const found = rows.flat().map((row) => [text(row.tenant), text(row.target)] as const);
+      return [...new Map(found.map((pair) => [pair.join("/"), pair])).values()]
+        .slice(0, count)
+        .map(([tenant, target]) => ({ tenant, target }));
+    },
+
+    async buryParked(tenant, target, ageMs) {
+      const params = [tenant, target, ageMs, parked.BURY_PARKED_PAGE];
+      return (await session.batch("bury-parked", inEachSlot(parked.BURY_PARKED, params))).flat()
+        .length;
+    },
+
     async openings(count) {
       const rows = await session.rows("openings", owed.OPENINGS, [count]);
       return rows.map((row) => ({ tenant: text(row.tenant), target: text(row.target) }));
@@ -123,6 +147,9 @@ export function createLedger(session: Session): Ledger {
     },
   };
 }
+
+const keysOf = (rows: readonly Row[]): ReadonlySet<string> =>
+  new Set(rows.map((row) => `${text(row.event)} ${text(row.subscription)}`));
 
 const idsOf = (events: readonly { readonly event: string }[]): string =>
   JSON.stringify([...new Set(events.map(({ event }) => event))]);

@@ -69,17 +69,22 @@ const target = (condition: string): string => `EXISTS (
 const IS_THERE = target("true");
 const IS_CLOSED = target("(doc->>'$.paused' IS 1 OR doc->'$.disabled' IS NOT NULL)");
 
-/** ?1 = tenant, ?2 = target, ?3 = how many. Of a closed target nothing; of a deleted one all is cancelled. */
+const HAS_GATE = target("doc->'$.gate' IS NOT NULL");
+
+/**
+ * ?1 = tenant, ?2 = target, ?3 = how many. Of a closed target nothing; of a deleted one all is cancelled. What
+ * waits for its gate already is left to it, and where there is one, it gets the rest.
+ */
 export const RELEASE = perSlot(
   (slot) => `
 UPDATE ${deliveriesOf(slot)} SET
-  state = CASE WHEN ${IS_THERE} THEN 'pending' ELSE 'cancelled' END,
-  due_at = CASE WHEN ${IS_THERE} THEN 0 END,
+  state = CASE WHEN ${HAS_GATE} THEN 'parked' WHEN ${IS_THERE} THEN 'pending' ELSE 'cancelled' END,
+  due_at = CASE WHEN ${HAS_GATE} THEN ${NOW} WHEN ${IS_THERE} THEN 0 END,
   settled_at = ${NOW},
   last_error = CASE WHEN ${IS_THERE} THEN NULL ELSE 'target deleted' END
 WHERE NOT ${IS_CLOSED} AND (tenant, received_at, event, subscription) IN (
   SELECT tenant, received_at, event, subscription FROM ${openDeliveriesOf(slot)}
-  WHERE ${OPEN} AND state = 'parked' AND tenant = ?1 AND target = ?2
+  WHERE ${OPEN} AND state = 'parked' AND tenant = ?1 AND target = ?2 AND (due_at IS NULL OR NOT ${IS_THERE})
   ORDER BY received_at LIMIT ?3)
 RETURNING event`,
 );

@@ -22,22 +22,28 @@ WHERE excluded.rev > saga_instances.rev OR saga_instances.status = 'STARTING'
   OR excluded.rev = saga_instances.rev AND excluded.due_at IS NOT saga_instances.due_at`;
 
 /**
- * ?1 = tenant, ?2 and ?3 = time and id to go on after, ?4 = how many, ?5 = saga, ?6 = status, ?7 = correlation
- * id, each null for any.
+ * ?1 = tenant, ?2 and ?3 = time and id to go on after, ?4 = how many, ?5 = started from then on, ?6 = saga,
+ * ?7 = status, ?8 = step, ?9 = whether paused, ?10 = correlation id, each null for any, ?11 = only what has not ended.
  */
-export const SAGAS = `
-SELECT ${COLUMNS} FROM saga_instances INDEXED BY saga_instances_time
-WHERE tenant = ?1 AND (started_at, id) < (?2, ?3)
-  AND (?5 IS NULL OR saga = ?5) AND (?6 IS NULL OR status = ?6)
-  AND (?7 IS NULL OR correlation_id = ?7)
-ORDER BY started_at DESC, id DESC LIMIT ?4`;
-
+const FOUND = `
+FROM saga_instances INDEXED BY saga_instances_time
+WHERE tenant = ?1 AND (started_at, id) < (?2, ?3) AND started_at >= ?5`;
 /** As above, through the index of what is searched for most. */
-export const CORRELATED_SAGAS = `
-SELECT ${COLUMNS} FROM saga_instances INDEXED BY saga_instances_correlation
-WHERE tenant = ?1 AND correlation_id = ?7 AND (started_at, id) < (?2, ?3)
-  AND (?5 IS NULL OR saga = ?5) AND (?6 IS NULL OR status = ?6)
-ORDER BY started_at DESC, id DESC LIMIT ?4`;
+const CORRELATED = `
+FROM saga_instances INDEXED BY saga_instances_correlation
+WHERE tenant = ?1 AND correlation_id = ?10 AND (started_at, id) < (?2, ?3) AND started_at >= ?5`;
+const MATCHING = `
+  AND (?6 IS NULL OR saga = ?6) AND (?7 IS NULL OR status = ?7) AND (?8 IS NULL OR step = ?8)
+  AND (?9 IS NULL OR paused = ?9) AND (?10 IS NULL OR correlation_id = ?10)
+  AND (?11 = 0 OR status NOT IN ('COMPLETED', 'COMPENSATED', 'FAILED'))`;
+const ORDER = "\nORDER BY started_at DESC, id DESC LIMIT ?4";
+
+export const SAGAS = `SELECT ${COLUMNS} ${FOUND} ${MATCHING} ${ORDER}`;
+export const CORRELATED_SAGAS = `SELECT ${COLUMNS} ${CORRELATED} ${MATCHING} ${ORDER}`;
+export const COUNT_SAGAS = `
+SELECT COUNT(*) AS count FROM (SELECT 1 ${FOUND} ${MATCHING} LIMIT ?4)`;
+export const COUNT_CORRELATED_SAGAS = `
+SELECT COUNT(*) AS count FROM (SELECT 1 ${CORRELATED} ${MATCHING} LIMIT ?4)`;
 
 /** ?1 = due before, ?2 = how many. */
 export const OVERDUE_SAGAS = `
@@ -65,11 +71,9 @@ export function createSagaDirectory(session: Session): SagaDirectory {
       await session.rows("saga.put", PUT_SAGA, columnsOf(summary));
     },
 
-    async list(tenant, query: SagaQuery, after, count) {
-      const { startedAtMs, id } = after ?? START;
-      const { saga = null, status = null, correlationId = null } = query;
-      const params = [tenant, startedAtMs, id, count + 1, saga, status, correlationId];
-      const statement = correlationId === null ? SAGAS : CORRELATED_SAGAS;
+    async list(tenant, query, after, count) {
+      const statement = query.correlationId === undefined ? SAGAS : CORRELATED_SAGAS;
+      const params = paramsOf(tenant, query, after, count + 1);
       const rows = (await session.rows("saga.list", statement, params)).map(read);
       const items = rows.slice(0, count);
       const last = rows.length > count ? items.at(-1) : undefined;
@@ -77,6 +81,12 @@ export function createSagaDirectory(session: Session): SagaDirectory {
         items,
         next: last === undefined ? null : { startedAtMs: last.startedAtMs, id: last.id },
       };
+    },
+
+    async count(tenant, query, countMax) {
+      const statement = query.correlationId === undefined ? COUNT_SAGAS : COUNT_CORRELATED_SAGAS;
+      const params = paramsOf(tenant, query, null, countMax);
+      return number((await session.rows("saga.count", statement, params))[0]?.count);
     },
 
     async overdue(beforeMs, count) {
@@ -96,6 +106,22 @@ export function createSagaDirectory(session: Session): SagaDirectory {
       return rows.map(({ id }) => text(id));
     },
   };
+}
+
+function paramsOf(
+  tenant: string,
+  query: SagaQuery,
+  after: SagaPosition | null,
+  count: number,
+): (string | number | null)[] {
+  const { saga = null, status = null, step = null, correlationId = null, paused } = query;
+  const end = query.toMs === undefined ? START : { startedAtMs: query.toMs, id: "" };
+  const isWithin = after !== null && after.startedAtMs < end.startedAtMs;
+  const { startedAtMs, id } = isWithin ? after : end;
+  return [
+    ...[tenant, startedAtMs, id, count, query.fromMs ?? 0, saga, status, step],
+    ...[paused === undefined ? null : Number(paused), correlationId, query.isOpen ? 1 : 0],
+  ];
 }
 
 const columnsOf = (summary: SagaSummary): (string | number | null)[] => [

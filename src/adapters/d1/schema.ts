@@ -124,6 +124,15 @@ const deliveriesIn = (slot: Slot) =>
       index(`deliveries_${slot}_open`)
         .on(table.tenant, table.state, table.receivedAt)
         .where(sql`state IN ('retrying', 'parked', 'dead')`),
+      // What a gate has parked, the most urgent and oldest first.
+      index(`deliveries_${slot}_parked`)
+        .on(
+          table.tenant,
+          table.target,
+          sql`CASE priority WHEN 'critical' THEN 0 WHEN 'normal' THEN 1 WHEN 'bulk' THEN 2 ELSE 3 END`,
+          table.receivedAt,
+        )
+        .where(sql`state = 'parked' AND due_at IS NOT NULL`),
       index(`deliveries_${slot}_replay`).on(table.replay).where(sql`replay IS NOT NULL`),
       index(`deliveries_${slot}_job`).on(table.job).where(sql`job IS NOT NULL`),
     ],
@@ -176,7 +185,7 @@ export const jobs = sqliteTable(
   {
     id: text().primaryKey(),
     tenant: text().notNull(),
-    kind: text({ enum: ["redrive", "delete-tenant"] }).notNull(),
+    kind: text({ enum: ["redrive", "delete-tenant", "command-sagas"] }).notNull(),
     query: text().notNull(),
     total: integer().notNull(),
     /** A redrive has nothing left to do itself: the states of its deliveries tell the rest. */
@@ -184,6 +193,8 @@ export const jobs = sqliteTable(
     removed: integer().notNull().default(0),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),
+    /** Of a command for many sagas: how far it is, a JSON object. */
+    progress: text(),
   },
   (table) => [index("jobs_running").on(table.id).where(sql`state = 'running'`)],
 );

@@ -96,10 +96,10 @@ export const REVISIONS = `
 SELECT t.id, t.revision, t.created_at FROM json_each(?1) AS j CROSS JOIN tenants AS t ON t.id = j.value`;
 
 /**
- * A delivery is parked only while its target is closed: one that was opened meanwhile has already
- * released what was parked, so the row is written as due, for the sweeper.
+ * Without a due time a delivery is parked only while its target is closed: one that was opened meanwhile has
+ * already released what was parked, so the row is written as due, for the sweeper.
  */
-const IS_OPEN_AGAIN = `value->>9 = 'parked' AND EXISTS (
+const IS_OPEN_AGAIN = `value->>9 = 'parked' AND value->>11 IS NULL AND EXISTS (
   SELECT 1 FROM resources AS r WHERE r.tenant = value->>0 AND r.kind = 'target' AND r.id = value->>5
     AND r.doc->>'$.paused' IS NOT 1 AND r.doc->'$.disabled' IS NULL)`;
 const STATE = `CASE WHEN ${IS_OPEN_AGAIN} THEN 'pending' ELSE value->>9 END`;

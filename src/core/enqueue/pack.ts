@@ -14,6 +14,8 @@ export interface Again {
   readonly attempts: number;
   /** The replay that the delivery belongs to. */
   readonly replay?: string;
+  /** It was parked, and its gate has let it go. */
+  readonly released?: true;
 }
 
 /** An event whose frame is too big for a message: it rests in the archive already. */

@@ -1,5 +1,6 @@
 /** What a person may ask of an instance: which entries that means, or why it cannot be done now. */
 import type { Json } from "../json.ts";
+import type { Fault } from "../problem.ts";
 import { type Direction, type Entry, type Instance, isEnded, type StepState } from "./instance.ts";
 import { mayCompensate } from "./plan.ts";
 
@@ -19,9 +20,18 @@ export const COMMANDS = [
 ] as const;
 export type CommandKind = (typeof COMMANDS)[number];
 
+const OF_THE_WHOLE = new Set<CommandKind>([
+  ...(["pause", "resume", "compensate", "abandon", "extend-deadline"] as const),
+]);
+export const isOfStep = (kind: CommandKind): boolean => !OF_THE_WHOLE.has(kind);
+
 export interface Command {
   readonly kind: CommandKind;
   readonly reason: string;
+  /** The client's name for it: under the same one nothing happens a second time. */
+  readonly id?: string | undefined;
+  /** Who decided it, as far as the client says. */
+  readonly actor?: string | undefined;
   /** The step's name, where the command is about one. */
   readonly step?: string | undefined;
   /** Of override-step, skip-step and signal. */
@@ -35,7 +45,12 @@ export interface Command {
 export type Commanded =
   | { readonly ok: true; readonly entries: readonly Entry[] }
   /** `isState` tells a state that may change from a request that can never be right. */
-  | { readonly ok: false; readonly isState: boolean; readonly detail: string };
+  | {
+      readonly ok: false;
+      readonly isState: boolean;
+      readonly detail: string;
+      readonly faults?: readonly Fault[];
+    };
 
 const refuse = (detail: string): Commanded => ({ ok: false, isState: true, detail });
 const malformed = (detail: string): Commanded => ({ ok: false, isState: false, detail });

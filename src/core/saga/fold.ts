@@ -1,4 +1,5 @@
 /** What an instance is after the facts of its journal. Nothing here decides: the same journal, the same instance. */
+import { compileSaga, type Saga } from "./definition.ts";
 import {
   type Entry,
   FRESH,
@@ -23,6 +24,8 @@ function foldOne(instance: Instance, entry: Entry, atMs: number): Instance {
       return resumed(instance, atMs);
     case "deadline":
       return { ...instance, deadlineAtMs: entry.atMs };
+    case "migrate":
+      return migrated(instance, compileSaga(entry.doc));
     case "event": {
       if (instance.inbox.has(entry.id)) return instance;
       const inbox = new Map(instance.inbox).set(entry.id, { event: entry.event, usedBy: null });
@@ -44,6 +47,20 @@ function foldOne(instance: Instance, entry: Entry, atMs: number): Instance {
     default:
       return withStep(instance, entry, atMs);
   }
+}
+
+/** Every step keeps what is known of it, by its name. */
+function migrated(instance: Instance, saga: Saga): Instance {
+  const numbers = new Map(saga.steps.map(({ name }, at) => [name, at]));
+  const states = new Map(instance.saga.steps.map(({ name }, at) => [name, instance.steps[at]]));
+  const inbox = new Map(
+    [...instance.inbox].map(([id, { event, usedBy }]) => {
+      const name = usedBy === null ? undefined : instance.saga.steps[usedBy]?.name;
+      return [id, { event, usedBy: numbers.get(name ?? "") ?? usedBy }];
+    }),
+  );
+  const steps = saga.steps.map(({ name }) => states.get(name) ?? FRESH);
+  return { ...instance, saga, steps, inbox };
 }
 
 type StepEntry = Extract<Entry, { readonly step: number }>;

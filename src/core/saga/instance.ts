@@ -3,7 +3,7 @@
  * follows from them is decided by `plan`.
  */
 import type { Json } from "../json.ts";
-import type { Saga } from "./definition.ts";
+import type { Saga, SagaDoc } from "./definition.ts";
 
 export const SAGA_STATUSES = [
   "PENDING",
@@ -192,6 +192,13 @@ export type Entry =
   | { readonly kind: "pause" }
   | { readonly kind: "resume" }
   | { readonly kind: "deadline"; readonly atMs: number | null }
+  /** From here on it runs by this definition; `was` are the steps by which entries before this one count. */
+  | {
+      readonly kind: "migrate";
+      readonly version: number;
+      readonly doc: SagaDoc;
+      readonly was: readonly string[];
+    }
   | { readonly kind: "event"; readonly id: string; readonly event: Json };
 
 /** Whether the outcome of the latest request in this direction is still asked for. */

@@ -52,3 +52,20 @@ export function render(template: Json, scope: Json, escapeText = (text: string) 
 }
 
 const textOf = (value: Json): string => (typeof value === "string" ? value : stringifyJson(value));
+
+/**
+ * How many characters the references of a template bring in at least: asked before they are put together, since
+ * a template of a few characters may name a long value thousands of times.
+ */
+export function charactersBrought(template: Json, scope: Json): number {
+  const lengths = new Map<string, number>();
+  const lengthOf = (reference: string): number => {
+    const value = valueAt(scope, parsePath(reference) ?? []);
+    return value === undefined ? 0 : Math.max(0, stringifyJson(value).length - 2);
+  };
+  return referencesIn(template).reduce((sum, reference) => {
+    const length = lengths.get(reference) ?? lengthOf(reference);
+    lengths.set(reference, length);
+    return sum + length;
+  }, 0);
+}

@@ -6,9 +6,9 @@ import {
   SAGA_SUBJECT_CHARACTERS_MAX,
 } from "../limits.ts";
 import type { HttpDoc, PublishDoc } from "./definition.ts";
-import type { Instance, RenderedRequest } from "./instance.ts";
+import type { Entry, Instance, RenderedRequest } from "./instance.ts";
 import { type Call, scopeOf } from "./plan.ts";
-import { render } from "./references.ts";
+import { charactersBrought, render } from "./references.ts";
 
 export type RequestRendered =
   | { readonly ok: true; readonly request: RenderedRequest }
@@ -33,6 +33,9 @@ export function addressOf(url: string, path: string): string {
   if (query === "") return joined;
   return `${joined}${joined.includes("?") ? "&" : "?"}${query}`;
 }
+
+const tooLong = (what: string, characters: number, max: number) =>
+  ({ ok: false, error: `${what} ${characters} characters; ${max} at most` }) as const;
 
 /** Fails where a reference names what is not there; then nothing is sent. */
 export function renderRequest(instance: Instance, { step, direction }: Call): RequestRendered {
@@ -60,6 +63,12 @@ const failed = (error: string): RequestRendered => ({ ok: false, error });
 const plain = (value: Json): string => (typeof value === "string" ? value : stringifyJson(value));
 
 function renderHttp(http: HttpDoc, scope: Json): RequestRendered {
+  const brought = charactersBrought([http.url ?? http.path ?? "", http.headers ?? {}], scope);
+  if (brought > SAGA_HEAD_CHARACTERS_MAX)
+    return tooLong("URL and headers have", brought, SAGA_HEAD_CHARACTERS_MAX);
+  const bodyBrought = charactersBrought(http.body ?? null, scope);
+  if (bodyBrought > SAGA_BODY_BYTES_MAX)
+    return tooLong("the body has", bodyBrought, SAGA_BODY_BYTES_MAX);
   const url = render(http.url ?? http.path ?? "", scope, encodeURIComponent);
   const headers = render(http.headers ?? {}, scope);
   const body = renderBody(http.body, scope);
@@ -76,9 +85,8 @@ function renderHttp(http: HttpDoc, scope: Json): RequestRendered {
     (sum, [name, value]) => sum + name.length + value.length,
     address.length,
   );
-  if (head > SAGA_HEAD_CHARACTERS_MAX) {
-    return failed(`URL and headers have ${head} characters; ${SAGA_HEAD_CHARACTERS_MAX} at most`);
-  }
+  if (head > SAGA_HEAD_CHARACTERS_MAX)
+    return tooLong("URL and headers have", head, SAGA_HEAD_CHARACTERS_MAX);
   return {
     ok: true,
     request: {
@@ -111,12 +119,23 @@ function renderBody(
   scope: Json,
 ): { readonly ok: true; readonly text: string | null } | Extract<RequestRendered, { ok: false }> {
   if (template === undefined) return { ok: true, text: null };
+  const brought = charactersBrought(template, scope);
+  if (brought > SAGA_BODY_BYTES_MAX) return tooLong("the body has", brought, SAGA_BODY_BYTES_MAX);
   const body = render(template, scope);
   if (!body.ok) return { ok: false, error: `${body.missing} is not there` };
   const text = stringifyJson(body.value);
-  if (text.length <= SAGA_BODY_BYTES_MAX) return { ok: true, text };
-  return {
-    ok: false,
-    error: `the body has ${text.length} characters; ${SAGA_BODY_BYTES_MAX} at most`,
-  };
+  return text.length > SAGA_BODY_BYTES_MAX
+    ? tooLong("the body has", text.length, SAGA_BODY_BYTES_MAX)
+    : { ok: true, text };
+}
+
+/** What is written down before a call. One that cannot be rendered is none: it fails, and nothing is sent. */
+export function intentOf(instance: Instance, { step, direction }: Call): Entry {
+  const isRendered = (instance.steps[step]?.requests[direction] ?? null) !== null;
+  if (isRendered) return { kind: "request", step, direction };
+  const rendered = renderRequest(instance, { step, direction });
+  if (rendered.ok) return { kind: "request", step, direction, rendered: rendered.request };
+  const { error } = rendered;
+  if (direction === "undo") return { kind: "give-up", step, direction, error };
+  return { kind: "end-wait", step, outcome: { kind: "rejected", error }, event: null };
 }

@@ -45,6 +45,23 @@ describe("a rendered request", () => {
     });
   });
 
+  it("is refused before it is put together when a short template names a long value very often", () => {
+    const often = Array<string>(13_000).fill("$.input.data");
+    const input = { data: "x".repeat(60_000) };
+    for (const http of [
+      { url: "https://x.example/", body: often },
+      { url: "https://x.example/", body: `{{${often.join("}}{{")}}}` },
+      { url: "https://x.example/", headers: { "x-all": `{{${often.join("}}{{")}}}` } },
+      { url: `https://x.example/{{${often.join("}}{{")}}}` },
+    ]) {
+      const saga = compileSaga({ steps: [{ name: "a", action: { http } }] });
+      const answer = renderRequest(startInstance(saga, input, 0), { step: 0, direction: "action" });
+      expect(answer).toMatchObject({
+        ...{ ok: false, error: expect.stringMatching(/ha(s|ve) 780000000 characters/) },
+      });
+    }
+  });
+
   it.each(["a\r\nx-admin: 1", "a\u0000", "caf\u00e9", "\ud83d\ude00"])(
     "is refused when the event brings a header value that is none: %j",
     (trace) => {

@@ -1,10 +1,43 @@
-/** What must hold when a simulated saga has ended. */
+/** What must hold of a simulated saga when all is over. */
 import { stringifyJson } from "../../src/core/json.ts";
-import { compileSaga, type SagaDoc } from "../../src/core/saga/definition.ts";
+import type { CommandKind } from "../../src/core/saga/commands.ts";
+import {
+  compileSaga,
+  type NodeDoc,
+  type SagaDoc,
+  type StepDoc,
+} from "../../src/core/saga/definition.ts";
 import { fold } from "../../src/core/saga/fold.ts";
 import { isEnded, startInstance } from "../../src/core/saga/instance.ts";
-import type { JournalRow, SagaStart, SagaView } from "../../src/ports/saga.ts";
-import { stepsOf } from "./random-saga.ts";
+import type { JournalRow, SagaStart, SagaView, StepView } from "../../src/ports/saga.ts";
+
+/** What a person decided of a step: it stands, whatever is heard of its requests afterwards. */
+export interface Decision {
+  readonly state?: StepView["state"] | undefined;
+  readonly compensation?: StepView["compensation"] | undefined;
+}
+
+/** What is done once more is not decided any longer. */
+export function decisionOf(kind: CommandKind): Decision {
+  switch (kind) {
+    case "override-step":
+      return { state: "succeeded" };
+    case "skip-step":
+      return { state: "skipped" };
+    case "mark-compensated":
+      return { compensation: "done" };
+    case "skip-compensation":
+      return { compensation: "skipped" };
+    case "retry-step":
+    case "rerun-step":
+      return { state: undefined, compensation: undefined };
+    default:
+      return {};
+  }
+}
+
+export const stepsOf = (node: NodeDoc): readonly StepDoc[] =>
+  "parallel" in node ? node.parallel.flat() : [node];
 
 /** Each effect once; all that there are stand, or all that can be are undone. */
 export function violationsOf(
@@ -12,13 +45,21 @@ export function violationsOf(
   doc: SagaDoc,
   effects: readonly string[],
   touched: ReadonlySet<string>,
+  decided: ReadonlyMap<string, Decision>,
 ): string[] {
   const { status, id } = view;
   const seen = `${status}: ${effects.map((key) => key.slice(id.length + 5)).join(", ")}`;
   if (!isEnded(status)) return [`it ends ${status}, ${view.reason}`];
   if (new Set(effects).size < effects.length) return [`an effect came twice; ${seen}`];
-  if (status === "FAILED") return [];
   const found: string[] = [];
+  for (const [name, { state, compensation }] of decided) {
+    const step = view.steps.find((each) => each.name === name);
+    const stands =
+      step?.state === (state ?? step?.state) &&
+      step?.compensation === (compensation ?? step?.compensation);
+    if (!stands) found.push(`what a person decided of ${name} does not stand; ${seen}`);
+  }
+  if (status === "FAILED") return found;
   for (const step of doc.steps.flatMap(stepsOf)) {
     const state = view.steps.find(({ name }) => name === step.name);
     if (step.action === undefined || state === undefined || touched.has(step.name)) continue;

@@ -1,0 +1,48 @@
+/** A target's gate: its state and its alarm. What it decides is `src/core/gate`. */
+import { DurableObject } from "cloudflare:workers";
+import { compose, gateParts } from "../src/compose.ts";
+import type { GateConfig, Limitation } from "../src/core/gate/index.ts";
+import type { Env } from "../src/env.ts";
+import { createGateRun, type GateRun, type KeptGate } from "../src/flows/gate-run.ts";
+import type { GateAnswered, GateId, GateTold } from "../src/ports/gates.ts";
+import { put, setAlarm } from "./counted.ts";
+
+export class TargetGate extends DurableObject<Env> {
+  readonly #run: GateRun;
+
+  constructor(state: DurableObjectState, env: Env) {
+    super(state, env);
+    const { storage } = state;
+    this.#run = createGateRun({
+      ...gateParts,
+      memo: {
+        read: async () => (await storage.get<KeptGate>("gate")) ?? null,
+        write: (kept) => put(storage, "gate", kept),
+        alarmMs: () => storage.getAlarm(),
+        setAlarm: (atMs) => setAlarm(storage, atMs),
+      },
+      async release(id, count) {
+        const composed = compose(env);
+        if (!composed.ok) throw new Error("the configuration is not valid");
+        const { releaseParked } = await import("../src/flows/release-parked.ts");
+        return releaseParked(id, count, composed.app.deliver);
+      },
+    });
+  }
+
+  tell(id: GateId, told: GateTold): Promise<GateAnswered | null> {
+    return this.#run.tell(id, told);
+  }
+
+  async limits(id: GateId, config: GateConfig): Promise<Limitation[]> {
+    return [...(await this.#run.limits(id, config))];
+  }
+
+  wake(id: GateId): Promise<void> {
+    return this.#run.wake(id);
+  }
+
+  override alarm(): Promise<void> {
+    return this.#run.alarm();
+  }
+}

@@ -1,0 +1,63 @@
+/** One command for all instances of sagas that a query finds: counted first, then a job. */
+import * as z from "zod";
+import { timeOrderedId } from "../../src/core/ids.ts";
+import { SAGA_BULK_MAX, SAGA_BULK_NAMED_MAX } from "../../src/core/limits.ts";
+import type { Command } from "../../src/core/saga/commands.ts";
+import { sweep } from "../../src/flows/sweep.ts";
+import { requireTenant } from "./change.ts";
+import { JobAnswer, jobView } from "./jobs.ts";
+import { invalid, notFound, type Operation, operation, Refusal } from "./operation.ts";
+import { outputOf } from "./saga-commands.ts";
+import { BulkBody, BulkCount } from "./saga-schemas.ts";
+import { queryOf } from "./saga-view.ts";
+
+export const sagaBulkOperations: readonly Operation[] = [
+  operation<z.infer<typeof BulkBody>>({
+    method: "post",
+    path: "/admin/tenants/{tenant}/saga-instances/bulk",
+    summary:
+      "Commands all instances that a query finds and that have not ended; or only counts them.",
+    body: BulkBody,
+    responses: {
+      200: "How many there are (`dryRun`).",
+      202: "The job that commands them, each once; `location` has its progress.",
+      404: "No such tenant.",
+      409: "There are not `expectedCount` of them.",
+    },
+    answer: z.union([JobAnswer, BulkCount]),
+    async handle({ app, stores, params, body, sent, defer }) {
+      const { clock, random, sagaIndex, sagaJobs, text } = app.deliver;
+      const tenant = params.tenant ?? "";
+      await requireTenant(stores.config, tenant);
+      const { command: kind, query: asked, dryRun, expectedCount, ...rest } = body;
+      const nowMs = clock.nowMs();
+      const { toMs = nowMs, ...given } = queryOf(asked, nowMs);
+      // What starts from now on was not meant.
+      const query = { ...given, isOpen: true, toMs: Math.min(toMs, nowMs + 1) };
+      const count = await sagaIndex.count(tenant, query, SAGA_BULK_MAX + 1);
+      const complete = count <= SAGA_BULK_MAX;
+      if (dryRun === true) {
+        const { items } = await sagaIndex.list(tenant, query, null, SAGA_BULK_NAMED_MAX);
+        const instances = items.map(({ id }) => id);
+        const counted = { count: Math.min(count, SAGA_BULK_MAX), complete, instances };
+        return { status: 200, body: { dryRun: true, ...counted } };
+      }
+      if (expectedCount !== undefined && expectedCount !== count) {
+        const detail = `There are ${complete ? count : `more than ${SAGA_BULK_MAX}`} now, not ${expectedCount}.`;
+        throw new Refusal({ slug: "conflict", detail, extensions: { count } });
+      }
+      if (!complete) {
+        const detail = `More than ${SAGA_BULK_MAX} instances: a narrower query says which are meant.`;
+        throw invalid([{ pointer: "/query", code: "too-many", detail }]);
+      }
+      const id = timeOrderedId("job_", nowMs, random.bytes(10));
+      const command: Command = { ...rest, kind, output: outputOf(sent, text) };
+      await sagaJobs.create({ tenant, id, command, query }, count);
+      defer(sweep("overdue", app.deliver));
+      const job = await stores.jobs.job(tenant, id);
+      if (job === null) throw notFound("job");
+      const location = `/admin/tenants/${tenant}/jobs/${id}`;
+      return { status: 202, location, body: jobView(job) };
+    },
+  }),
+];

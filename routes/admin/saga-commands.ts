@@ -1,0 +1,109 @@
+/** What a person may do with an instance of a saga. */
+import * as z from "zod";
+import type { Text } from "../../src/core/crypto.ts";
+import { isJsonObject, type Json, stringifyJson } from "../../src/core/json.ts";
+import { SAGA_OUTPUT_BYTES_MAX } from "../../src/core/limits.ts";
+import type { Command } from "../../src/core/saga/commands.ts";
+import type { SagaDoc } from "../../src/core/saga/definition.ts";
+import { unpack } from "../../src/core/saga/text.ts";
+import type { CommandAnswer, SagaView } from "../../src/ports/saga.ts";
+import { invalid, notFound, type Operation, operation, Refusal } from "./operation.ts";
+import { sentMember } from "./rules.ts";
+import {
+  CommandBody,
+  CommandName,
+  Comparison,
+  InstanceAnswer,
+  MigrateBody,
+} from "./saga-schemas.ts";
+import { instanceView, requireInstance } from "./saga-view.ts";
+
+/** What was done; refused with its reason if it was not. */
+function doneOf(answer: CommandAnswer): SagaView {
+  switch (answer.kind) {
+    case "done":
+      return answer.view;
+    case "unknown":
+      throw notFound("saga instance");
+    case "rev-differs": {
+      const detail = `The instance is at rev ${answer.rev} now.`;
+      throw new Refusal({ slug: "conflict", detail, extensions: { rev: answer.rev } });
+    }
+    case "id-taken": {
+      const detail = `This commandId is that of another command, at rev ${answer.rev}.`;
+      throw new Refusal({ slug: "conflict", detail, extensions: { rev: answer.rev } });
+    }
+    case "refused": {
+      const { detail, faults, isState } = answer;
+      if (!isState) throw invalid([{ pointer: "", code: "bad-command", detail }]);
+      const errors = faults === undefined ? {} : { errors: faults };
+      throw new Refusal({ slug: "conflict", detail, ...errors });
+    }
+  }
+}
+
+const PATH = "/admin/tenants/{tenant}/saga-instances";
+
+export const sagaCommandOperations: readonly Operation[] = [
+  operation<z.infer<typeof MigrateBody>>({
+    method: "post",
+    path: `${PATH}/{instance}/migrate`,
+    summary:
+      "Has an instance go on by the present definition of its saga, if what it has reached is the same there; or only compares.",
+    body: MigrateBody,
+    responses: {
+      200: "The instance; with `dryRun` what is different, and what stands against it.",
+      404: "No such instance or saga.",
+      409: "Not in this state; every fault is named.",
+    },
+    answer: z.union([InstanceAnswer, Comparison]),
+    async handle({ app, stores, params, body }) {
+      const { id, tenant, saga } = await requireInstance(app, params);
+      const stored = await stores.config.resource(tenant, "saga", saga);
+      if (stored === null) throw notFound("saga");
+      const { version } = stored;
+      const { expectedRev, commandId, toVersion = version, dryRun = false, ...rest } = body;
+      if (toVersion !== version) {
+        const detail = `Version ${toVersion} is not kept: the present one is ${version}.`;
+        throw new Refusal({ slug: "conflict", detail });
+      }
+      const doc = unpack<SagaDoc>(stored.doc);
+      const order = { ...rest, id: commandId, version, doc, dryRun };
+      const answer = await app.deliver.sagas.migrate(id, order, expectedRev);
+      if (answer.kind !== "compared") return { status: 200, body: instanceView(doneOf(answer)) };
+      const { difference, faults, rev, version: fromVersion } = answer;
+      const allowed = faults.length === 0;
+      const versions = { rev, fromVersion, toVersion: version };
+      const compared = { dryRun: true, ...versions, allowed, ...difference, faults };
+      return { status: 200, body: compared as unknown as Json };
+    },
+  }),
+  operation<z.infer<typeof CommandBody>>({
+    method: "post",
+    path: `${PATH}/{instance}/{command}`,
+    summary: "What a person may do: pause, retry or skip a step, compensate, abandon and more.",
+    body: CommandBody,
+    responses: { 200: "Done.", 404: "No such instance or command.", 409: "Not in this state." },
+    answer: InstanceAnswer,
+    async handle({ app, params, body, sent }) {
+      const kind = CommandName.safeParse(params.command);
+      if (!kind.success) throw notFound("command");
+      const { id } = await requireInstance(app, params);
+      const { expectedRev, commandId, ...rest } = body;
+      const output = outputOf(sent, app.deliver.text);
+      const command: Command = { ...rest, id: commandId, kind: kind.data, output };
+      const answer = await app.deliver.sagas.command(id, command, expectedRev);
+      return { status: 200, body: instanceView(doneOf(answer)) };
+    },
+  }),
+];
+
+/** Numbers as they were sent; no longer than what a step may answer. */
+export function outputOf(sent: Json, text: Text): Json | undefined {
+  if (!isJsonObject(sent) || !Object.hasOwn(sent, "output")) return undefined;
+  const output = sentMember(sent, "output");
+  const bytes = text.encode(stringifyJson(output)).length;
+  if (bytes <= SAGA_OUTPUT_BYTES_MAX) return output;
+  const detail = `An output has ${SAGA_OUTPUT_BYTES_MAX} bytes at most, not ${bytes}.`;
+  throw invalid([{ pointer: "/output", code: "too-large", detail }]);
+}

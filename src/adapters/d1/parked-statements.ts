@@ -1,0 +1,64 @@
+/** The ledger's SQL for what gates have parked. */
+import type { Slot } from "../../core/generation.ts";
+import { acrossSlots, deliveriesOf, eventsOf, perSlot } from "./slots.ts";
+import { AT_KEY, NOW } from "./statements.ts";
+
+/** Both must read exactly like the partial index, or SQLite does not use it. */
+export const GATE_PARKED = "state = 'parked' AND due_at IS NOT NULL";
+const RANK =
+  "CASE priority WHEN 'critical' THEN 0 WHEN 'normal' THEN 1 WHEN 'bulk' THEN 2 ELSE 3 END";
+
+const parkedOf = (slot: Slot): string =>
+  `${deliveriesOf(slot)} INDEXED BY ${deliveriesOf(slot)}_parked`;
+
+/** ?1 = tenant, ?2 = target, ?3 = how many. */
+export const PARKED = `${acrossSlots(
+  (slot) => `
+SELECT d.*, e.segment, e."offset", e.length FROM (
+  SELECT tenant, received_at, event, subscription, rule, target, priority, attempts, due_at, 0 AS due_in, replay,
+         ${RANK} AS rank
+  FROM ${parkedOf(slot)}
+  WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED}
+  ORDER BY ${RANK}, received_at LIMIT ?3) AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event`,
+)}
+ORDER BY rank, received_at LIMIT ?3`;
+
+/** ?1 = [[tenant, receivedAt, event, subscription]], ?2 = ms until the sweeper sends it if nobody else does. */
+export const TAKE_PARKED = perSlot(
+  (slot) => `
+UPDATE ${deliveriesOf(slot)} AS deliveries SET state = 'pending', due_at = ${NOW} + ?2
+FROM json_each(?1) AS j
+WHERE ${AT_KEY} AND deliveries.state = 'parked' AND deliveries.due_at IS NOT NULL
+RETURNING event, subscription`,
+);
+
+/** ?1 = how many. From one target to the next through the index, without the rows between them. */
+export const PARKED_TARGETS = perSlot((slot) => {
+  const first = (column: string, after: string): string => `(
+    SELECT ${column} FROM ${parkedOf(slot)} WHERE ${GATE_PARKED} AND ${after}
+    ORDER BY tenant, target LIMIT 1)`;
+  const behind = "(tenant, target) > (t.at_tenant, t.at_target)";
+  return `
+WITH RECURSIVE t (at_tenant, at_target) AS (
+  SELECT ${first("tenant", "true")}, ${first("target", "true")}
+  UNION ALL
+  SELECT ${first("tenant", behind)}, ${first("target", behind)} FROM t WHERE t.at_tenant IS NOT NULL
+  LIMIT ?1)
+SELECT at_tenant AS tenant, at_target AS target FROM t WHERE at_tenant IS NOT NULL`;
+});
+
+/** Rows that one statement gives up. */
+export const BURY_PARKED_PAGE = 500;
+
+/** ?1 = tenant, ?2 = target, ?3 = age in ms, ?4 = how many. */
+export const BURY_PARKED = perSlot(
+  (slot) => `
+UPDATE ${deliveriesOf(slot)} SET
+  state = 'dead', due_at = NULL, settled_at = ${NOW},
+  last_error = 'parked for too long: ' || COALESCE(last_error, 'its gate had no room')
+WHERE (tenant, received_at, event, subscription) IN (
+  SELECT tenant, received_at, event, subscription FROM ${parkedOf(slot)}
+  WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND ${RANK} IN (0, 1, 2, 3) AND received_at < ${NOW} - ?3
+  LIMIT ?4)
+RETURNING event`,
+);

@@ -1,0 +1,22 @@
+/** Gates: one Durable Object for each target that needs one, reached by RPC. */
+import type { GateConfig, Limitation } from "../core/gate/index.ts";
+import type { GateAnswered, GateId, Gates, GateTold } from "../ports/gates.ts";
+import type { Meter } from "../ports/meter.ts";
+
+export interface TargetGateRpc extends Rpc.DurableObjectBranded {
+  tell(id: GateId, told: GateTold): Promise<GateAnswered | null>;
+  limits(id: GateId, config: GateConfig): Promise<Limitation[]>;
+  wake(id: GateId): Promise<void>;
+}
+
+export function createGates(namespace: DurableObjectNamespace<TargetGateRpc>, meter: Meter): Gates {
+  const objectOf = ({ tenant, target }: GateId) => {
+    meter.add("durable_object_calls");
+    return namespace.getByName(`${tenant}/${target}`);
+  };
+  return {
+    tell: (id, told) => objectOf(id).tell(id, told),
+    limits: (id, config) => objectOf(id).limits(id, config),
+    wake: (id) => objectOf(id).wake(id),
+  };
+}

@@ -1,0 +1,116 @@
+/** A lease on a target: slots, how many deliveries may be sent through them, and when each may start. */
+import { CONNECTIONS_MAX, GATE_LEASE_MS_MAX } from "../limits.ts";
+import { halfOpen } from "./breaker.ts";
+import { type Ask, capsOf, freeSlots, heldSlots, strictest } from "./caps.ts";
+import { firstTurnMs, intervalMs, type Turns } from "./pace.ts";
+import {
+  DAY_MS,
+  dayOf,
+  type GateConfig,
+  type GateLease,
+  type GateReason,
+  type GateState,
+  totalOf,
+} from "./state.ts";
+import { atTime } from "./upkeep.ts";
+import { limitedSinceMs } from "./view.ts";
+
+export interface Refusal {
+  readonly reason: GateReason;
+  /** When it is worth asking again; null: when something is reported. */
+  readonly untilMs: number | null;
+}
+
+export interface Grant extends Turns {
+  readonly kind: "granted";
+  readonly slots: number;
+  /** Of `count`, at most so many that were attempted before. */
+  readonly retries: number;
+  /** Every attempt has ended and is reported by then: the slots belong to others. */
+  readonly expiresAtMs: number;
+  readonly isProbe: boolean;
+  /** Why the rest may not pass. */
+  readonly refused: Refusal | null;
+}
+
+export type GateAnswer = Grant | ({ readonly kind: "refused" } & Refusal);
+
+/** Grants what every limit leaves of `ask`, and takes it from them. */
+export function acquire(
+  before: GateState,
+  config: GateConfig,
+  ask: Ask,
+  nowMs: number,
+): { readonly state: GateState; readonly answer: GateAnswer } {
+  const state = heard(atTime(before, nowMs), ask);
+  const cap = strictest(capsOf(state, config, ask, nowMs), ask.want);
+  const refused = cap === null ? null : { reason: cap.reason, untilMs: cap.untilMs };
+  const known = state.leases.some(({ id }) => id === ask.lease);
+  const count = known ? 0 : Math.min(totalOf(ask.want), cap?.count ?? Number.POSITIVE_INFINITY);
+  const told = refused === null ? state : refusing(state, refused.reason, nowMs);
+  if (count === 0) {
+    const { reason, untilMs } = refused ?? ({ reason: "concurrency", untilMs: null } as const);
+    return { state: told, answer: { kind: "refused", reason, untilMs } };
+  }
+  return grant(told, config, ask, { count, refused }, nowMs);
+}
+
+function grant(
+  state: GateState,
+  config: GateConfig,
+  ask: Ask,
+  { count, refused }: { readonly count: number; readonly refused: Refusal | null },
+  nowMs: number,
+): { readonly state: GateState; readonly answer: Grant } {
+  const stepMs = intervalMs(state, config, nowMs);
+  const firstAtMs = firstTurnMs(state, stepMs, nowMs);
+  const retries = Math.min(ask.want.retries, count, Math.floor(state.retryTokens.count));
+  const slots = Math.min(count, CONNECTIONS_MAX, freeSlots(state, config));
+  const breaker = halfOpen(state.breaker, nowMs);
+  const endOfDayMs = (dayOf(nowMs) + 1) * DAY_MS - 1;
+  const expiresAtMs = nowMs + Math.min(ask.ttlMs, GATE_LEASE_MS_MAX);
+  const lease: GateLease = {
+    ...{
+      id: ask.lease,
+      slots,
+      held: heldSlots(state) + slots,
+      left: { fresh: count - retries, retries },
+    },
+    ...{ lastTurnMs: firstAtMs + (count - 1) * stepMs, day: dayOf(nowMs), expiresAtMs },
+    ...{ generation: state.adaptive.generation, opening: breaker.openings },
+    isProbe: breaker.phase === "half-open",
+  };
+  return {
+    state: {
+      ...state,
+      leases: [...state.leases, lease],
+      lastTurnMs: Math.max(state.lastTurnMs, lease.lastTurnMs),
+      quota: { ...state.quota, sent: state.quota.sent + count },
+      retryTokens: { ...state.retryTokens, count: state.retryTokens.count - retries },
+      breaker,
+    },
+    answer: {
+      ...{ kind: "granted", slots, count, retries, firstAtMs, intervalMs: stepMs },
+      // What was taken from today's quota does not start tomorrow.
+      startByMs: config.perDay === null ? expiresAtMs : Math.min(expiresAtMs, endOfDayMs),
+      ...{ expiresAtMs, isProbe: lease.isProbe, refused },
+    },
+  };
+}
+
+/** Those who were released have come. */
+function heard(state: GateState, { isReleased, want }: Ask): GateState {
+  const { released } = state;
+  if (!isReleased || released.count === 0) return state;
+  return {
+    ...state,
+    released: { ...released, count: Math.max(0, released.count - totalOf(want)) },
+  };
+}
+
+/** A reason limits a target since it first refused something, until it has refused nothing for a while. */
+function refusing(state: GateState, reason: GateReason, nowMs: number): GateState {
+  const sinceMs = limitedSinceMs(state, reason, nowMs) ?? nowMs;
+  const refusals = { ...state.refusals, [reason]: { sinceMs, lastMs: nowMs } };
+  return { ...state, refusals, troubleAtMs: nowMs };
+}

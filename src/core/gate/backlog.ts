@@ -1,0 +1,109 @@
+/** What is parked for a target, as far as its gate was told, and how much of it may go. The ledger is the truth. */
+import { GATE_PAUSE_MS_MIN, GATE_RELEASE_MAX, GATE_RELEASE_MS, GATE_TICK_MS } from "../limits.ts";
+import { PRIORITIES, type Priority } from "../priority.ts";
+import { type Cap, freeSlots, hardCaps, throughput } from "./caps.ts";
+import { firstTurnMs, intervalMs, turnsWithin } from "./pace.ts";
+import type { GateConfig, GateState } from "./state.ts";
+import { atTime } from "./upkeep.ts";
+
+/** `count` deliveries of one priority were parked, or found to be by the sweeper: a word of it may get lost. */
+export function parked(
+  state: GateState,
+  { priority, count }: { readonly priority: Priority; readonly count: number },
+  nowMs: number,
+): GateState {
+  if (count <= 0) return state;
+  const known = state.backlog[priority];
+  const backlog = {
+    count: (known?.count ?? 0) + count,
+    ...{ sinceMs: known?.sinceMs ?? nowMs, toldAtMs: nowMs },
+  };
+  return { ...state, backlog: { ...state.backlog, [priority]: backlog }, troubleAtMs: nowMs };
+}
+
+/**
+ * `count` parked deliveries of one priority were sent on, or cancelled. `isEmpty`: the ledger had no more of
+ * them, so whatever the gate believed, nothing is parked.
+ */
+export function released(
+  state: GateState,
+  said: { readonly priority: Priority; readonly count: number; readonly isEmpty: boolean },
+  nowMs: number,
+): GateState {
+  const { [said.priority]: known, ...others } = state.backlog;
+  const left = Math.max(0, (known?.count ?? 0) - said.count);
+  // Fewer were told of than there are: one is left at least, so that somebody looks again.
+  const backlog = {
+    ...{ count: Math.max(1, left), sinceMs: known?.sinceMs ?? nowMs },
+    toldAtMs: nowMs,
+  };
+  const stillOut = nowMs < state.released.untilMs ? state.released.count : 0;
+  return {
+    ...state,
+    backlog: said.isEmpty ? others : { ...others, [said.priority]: backlog },
+    released:
+      said.count > 0
+        ? { count: stillOut + said.count, untilMs: nowMs + GATE_RELEASE_MS }
+        : state.released,
+    troubleAtMs: nowMs,
+  };
+}
+
+export const parkedCount = ({ backlog }: GateState): number =>
+  PRIORITIES.reduce((sum, name) => sum + (backlog[name]?.count ?? 0), 0);
+
+export interface Next {
+  /** Parked deliveries that may go now, the most urgent and oldest first … */
+  readonly release: number;
+  /** … and of these at most so many that were attempted before. */
+  readonly retries: number;
+  /** When to look again; null: when something is reported or parked. */
+  readonly wakeAtMs: number | null;
+}
+
+/**
+ * How much of what is parked may go now: what fills the free slots, or turns, of the next second. The count that
+ * the gate was told does not bound it, since the ledger may hold more.
+ */
+export function next(before: GateState, config: GateConfig, nowMs: number): Next {
+  const state = atTime(before, nowMs);
+  const caps = hardCaps(state, config, nowMs);
+  const shut = caps.find(({ count }) => count === 0);
+  if (parkedCount(state) === 0 || shut?.reason === "operator") {
+    return { release: 0, retries: 0, wakeAtMs: null };
+  }
+  const stepMs = intervalMs(state, config, nowMs);
+  const release = shut === undefined ? roomFor(state, config, caps, stepMs, nowMs) : 0;
+  const wakeAtMs = shut?.untilMs ?? nextChangeMs(state, stepMs, nowMs);
+  return {
+    release,
+    retries: Math.min(release, Math.floor(state.retryTokens.count)),
+    wakeAtMs: Math.max(wakeAtMs, nowMs + GATE_PAUSE_MS_MIN),
+  };
+}
+
+function roomFor(
+  state: GateState,
+  config: GateConfig,
+  caps: readonly Cap[],
+  stepMs: number,
+  nowMs: number,
+): number {
+  const out = nowMs < state.released.untilMs ? state.released.count : 0;
+  const room = Math.min(
+    throughput(freeSlots(state, config), state, GATE_TICK_MS),
+    turnsWithin(state, stepMs, nowMs, GATE_TICK_MS),
+    ...caps.map(({ count }) => count),
+    GATE_RELEASE_MAX,
+  );
+  // Probes are set free one by one: each decides about the next.
+  if (state.breaker.phase !== "closed") return out > 0 ? 0 : Math.min(1, room);
+  return Math.max(0, room - out);
+}
+
+/** The next turn, where it is far; otherwise a tick: leases end, and what was released has asked. */
+function nextChangeMs(state: GateState, stepMs: number, nowMs: number): number {
+  const turnMs = firstTurnMs(state, stepMs, nowMs);
+  if (turnMs > nowMs + GATE_TICK_MS) return turnMs;
+  return nowMs + GATE_TICK_MS;
+}

@@ -1,0 +1,113 @@
+/** What keeps an ask from passing whole: for each reason how many deliveries it leaves, and until when. */
+import {
+  CONNECTIONS_MAX,
+  GATE_ATTEMPT_MS_DEFAULT,
+  GATE_BACKLOG_MS,
+  GATE_LEASES_MAX,
+} from "../limits.ts";
+import { PRIORITIES, type Priority } from "../priority.ts";
+import { limitOf } from "./adaptive.ts";
+import { probesAtMs, probesMax, probesUnderWay } from "./breaker.ts";
+import { firstTurnMs, horizonMs, intervalMs, turnsWithin } from "./pace.ts";
+import {
+  type Counts,
+  DAY_MS,
+  dayOf,
+  GATE_REASONS,
+  type GateConfig,
+  type GateReason,
+  type GateState,
+  totalOf,
+} from "./state.ts";
+
+export interface Ask {
+  /** Its lease's id, never used before. */
+  readonly lease: string;
+  readonly want: Counts;
+  readonly priority: Priority;
+  /** It comes out of parking, so nothing that is parked is before it. */
+  readonly isReleased: boolean;
+  readonly ttlMs: number;
+}
+
+export interface Cap {
+  readonly reason: GateReason;
+  readonly count: number;
+  readonly untilMs: number | null;
+}
+
+export const heldSlots = ({ leases }: GateState): number =>
+  leases.reduce((sum, { slots }) => sum + slots, 0);
+
+/** Slots that are free, of those that one invocation can use. */
+export function freeSlots(state: GateState, config: GateConfig): number {
+  if (state.leases.length >= GATE_LEASES_MAX) return 0;
+  const limit = limitOf(state.adaptive, config.isAdaptive, config.concurrency);
+  return Math.max(0, limit - heldSlots(state));
+}
+
+export const sentToday = ({ quota }: GateState, nowMs: number): number =>
+  quota.day === dayOf(nowMs) ? quota.sent : 0;
+
+/** Deliveries that `slots` get through in `withinMs`, and one each at least. */
+export const throughput = (slots: number, { attemptMs }: GateState, withinMs: number): number =>
+  slots * Math.max(1, Math.floor(withinMs / Math.max(1, attemptMs ?? GATE_ATTEMPT_MS_DEFAULT)));
+
+/** Something at least as urgent is parked already, by what the gate was told not long ago. */
+export const isBehind = (state: GateState, priority: Priority, nowMs: number): boolean =>
+  PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1).some((name) => {
+    const backlog = state.backlog[name];
+    return backlog !== undefined && nowMs < backlog.toldAtMs + GATE_BACKLOG_MS;
+  });
+
+/** Limits that no ask passes by, whatever it wants. The state has no expired leases. */
+export function hardCaps(state: GateState, config: GateConfig, nowMs: number): Cap[] {
+  const found: Cap[] = [];
+  const { block, breaker } = state;
+  if (config.isPaused === true) found.push({ reason: "operator", count: 0, untilMs: null });
+  if (config.perDay !== null) {
+    const count = Math.max(0, config.perDay - sentToday(state, nowMs));
+    found.push({ reason: "quota", count, untilMs: (dayOf(nowMs) + 1) * DAY_MS });
+  }
+  if (nowMs < block.untilMs) {
+    found.push({ reason: "retry-after", count: 0, untilMs: block.untilMs });
+  }
+  if (breaker.phase === "open" && nowMs < probesAtMs(breaker)) {
+    found.push({ reason: "breaker", count: 0, untilMs: probesAtMs(breaker) });
+  } else if (breaker.phase !== "closed") {
+    const count = Math.max(0, probesMax(breaker) - probesUnderWay(breaker, state.leases));
+    found.push({ reason: "breaker", count, untilMs: null });
+  }
+  return found;
+}
+
+/** Every limit of this ask. */
+export function capsOf(state: GateState, config: GateConfig, ask: Ask, nowMs: number): Cap[] {
+  const { want, priority, isReleased } = ask;
+  const stepMs = intervalMs(state, config, nowMs);
+  const withinMs = Math.min(horizonMs(priority), ask.ttlMs);
+  const slots = Math.min(freeSlots(state, config), CONNECTIONS_MAX);
+  const turns = turnsWithin(state, stepMs, nowMs, withinMs);
+  const retries = Math.min(want.retries, Math.floor(state.retryTokens.count));
+  const found = hardCaps(state, config, nowMs);
+  if (!isReleased && isBehind(state, priority, nowMs)) {
+    found.push({ reason: "backlog", count: 0, untilMs: null });
+  }
+  found.push(
+    { reason: "concurrency", count: throughput(slots, state, withinMs), untilMs: null },
+    { reason: "rate", count: turns, untilMs: firstTurnMs(state, stepMs, nowMs) },
+    { reason: "retry-budget", count: want.fresh + retries, untilMs: null },
+  );
+  return found;
+}
+
+/** The cap that leaves least; of equal ones the first in the order of reasons. Null: all may pass. */
+export function strictest(caps: readonly Cap[], want: Counts): Cap | null {
+  const [first] = caps
+    .filter(({ count }) => count < totalOf(want))
+    .toSorted(
+      (a, b) =>
+        a.count - b.count || GATE_REASONS.indexOf(a.reason) - GATE_REASONS.indexOf(b.reason),
+    );
+  return first ?? null;
+}

@@ -1,0 +1,15 @@
+/** The gate of a target, as others use it. */
+export { acquire, type GateAnswer, type Grant, type Refusal } from "./acquire.ts";
+export { type Next, next, parked, parkedCount, released } from "./backlog.ts";
+export type { Ask } from "./caps.ts";
+export { isTrouble, type OutcomeKind, outcomeKind } from "./outcome.ts";
+export { nextTurn, type Turns } from "./pace.ts";
+export { type GateReport, type Outcomes, report } from "./report.ts";
+export {
+  GATE_REASONS,
+  type GateConfig,
+  type GateReason,
+  type GateState,
+  newGate,
+} from "./state.ts";
+export { isQuiet, type Limitation, limits } from "./view.ts";

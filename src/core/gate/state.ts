@@ -1,0 +1,138 @@
+/**
+ * What the gate of one target knows: plain data, stored as JSON and bounded in size. The gate stands between
+ * the queues and one receiver and is asked for leases, never for single deliveries.
+ */
+import { ADAPTIVE_START_MIN, RETRY_TOKENS_MAX } from "../limits.ts";
+import type { Priority } from "../priority.ts";
+
+export interface GateConfig {
+  /** Attempts at once; the cap where concurrency is adaptive. */
+  readonly concurrency: number;
+  readonly perSecond: number | null;
+  /** Starts within one UTC day. */
+  readonly perDay: number | null;
+  readonly isAdaptive: boolean;
+  /** A person holds the target: nothing passes. */
+  readonly isPaused?: boolean;
+}
+
+/** Why something may not pass. The order is that of their answers: the first of two equal ones is told. */
+export const GATE_REASONS = [
+  "operator",
+  "quota",
+  "retry-after",
+  "breaker",
+  "backlog",
+  "concurrency",
+  "rate",
+  "retry-budget",
+] as const;
+export type GateReason = (typeof GATE_REASONS)[number];
+
+/** Deliveries by whether they were attempted before. */
+export interface Counts {
+  readonly fresh: number;
+  readonly retries: number;
+}
+
+/** Slots that somebody holds until it reports, or until they expire. */
+export interface GateLease {
+  readonly id: string;
+  readonly slots: number;
+  /** Slots that all leases held when it had come. */
+  readonly held: number;
+  /** What it may still send. */
+  readonly left: Counts;
+  /** Its last turn at the rate's pace. */
+  readonly lastTurnMs: number;
+  /** The UTC day whose quota it was taken from. */
+  readonly day: number;
+  readonly expiresAtMs: number;
+  /** Decreases of the adaptive limit before its requests began. */
+  readonly generation: number;
+  /** Openings of the breaker before its requests began. */
+  readonly opening: number;
+  readonly isProbe: boolean;
+}
+
+export interface Breaker {
+  readonly phase: "closed" | "open" | "half-open";
+  readonly buckets: readonly {
+    readonly atMs: number;
+    readonly calls: number;
+    readonly sick: number;
+  }[];
+  /** Failures since the last success. */
+  readonly consecutive: number;
+  /** Times it opened, ever; a lease's requests belong to one of them. */
+  readonly openings: number;
+  /** … and in a row, each twice as long as the one before. */
+  readonly inRow: number;
+  readonly sinceMs: number;
+  readonly openMs: number;
+  /** Probes that succeeded in a row. */
+  readonly successes: number;
+}
+
+export interface Adaptive {
+  readonly limit: number;
+  /** Where the receiver last dropped something; null: never, and growth is fast. */
+  readonly ceiling: number | null;
+  readonly generation: number;
+}
+
+/** What is parked of one priority, as far as the gate was told. */
+export interface Backlog {
+  readonly count: number;
+  readonly sinceMs: number;
+  readonly toldAtMs: number;
+}
+
+export interface GateState {
+  readonly leases: readonly GateLease[];
+  /** The rate's last turn that was given to somebody. */
+  readonly lastTurnMs: number;
+  readonly quota: { readonly day: number; readonly sent: number };
+  readonly block: { readonly sinceMs: number; readonly untilMs: number };
+  /** What the receiver said of its own rate. */
+  readonly allowed: { readonly perMinute: number; readonly toldAtMs: number } | null;
+  readonly breaker: Breaker;
+  readonly adaptive: Adaptive;
+  readonly retryTokens: { readonly count: number; readonly atMs: number };
+  /** Mean duration of attempts that succeeded; null: none did. */
+  readonly attemptMs: number | null;
+  readonly backlog: { readonly [Name in Priority]?: Backlog };
+  /** Released from parking and not yet come to ask. */
+  readonly released: { readonly count: number; readonly untilMs: number };
+  /** What was refused lately, by reason. */
+  readonly refusals: {
+    readonly [Name in GateReason]?: { readonly sinceMs: number; readonly lastMs: number };
+  };
+  /** The last refusal or failure. */
+  readonly troubleAtMs: number;
+}
+
+export const DAY_MS = 86_400_000;
+export const dayOf = (ms: number): number => Math.floor(ms / DAY_MS);
+
+/** The gate of a target that nobody has asked yet. */
+export const newGate = (nowMs: number): GateState => ({
+  leases: [],
+  lastTurnMs: 0,
+  quota: { day: dayOf(nowMs), sent: 0 },
+  block: { sinceMs: 0, untilMs: 0 },
+  allowed: null,
+  breaker: {
+    ...{ phase: "closed", buckets: [], consecutive: 0, openings: 0, inRow: 0 },
+    ...{ sinceMs: nowMs, openMs: 0, successes: 0 },
+  },
+  adaptive: { limit: ADAPTIVE_START_MIN, ceiling: null, generation: 0 },
+  retryTokens: { count: RETRY_TOKENS_MAX / 10, atMs: nowMs },
+  attemptMs: null,
+  backlog: {},
+  released: { count: 0, untilMs: 0 },
+  refusals: {},
+  troubleAtMs: nowMs,
+});
+
+export const totalOf = ({ fresh, retries }: Counts): number => fresh + retries;

@@ -1,0 +1,33 @@
+/** What time alone does to a gate: leases expire, tokens for retries come, a new day begins. */
+import { RETRIES_PER_SECOND_MIN, RETRY_TOKENS_MAX } from "../limits.ts";
+import { probesUnderWay, reopen } from "./breaker.ts";
+import { type Breaker, dayOf, type GateState } from "./state.ts";
+
+/** The state as it is at `nowMs`; every decision begins with it. */
+export function atTime(state: GateState, nowMs: number): GateState {
+  const { quota, retryTokens } = state;
+  const passedMs = Math.max(0, nowMs - retryTokens.atMs);
+  const count = retryTokens.count + (passedMs * RETRIES_PER_SECOND_MIN) / 1_000;
+  return {
+    ...withoutExpired(state, nowMs),
+    quota: quota.day < dayOf(nowMs) ? { day: dayOf(nowMs), sent: 0 } : quota,
+    // A clock that went back gives nothing twice.
+    retryTokens: {
+      count: Math.min(RETRY_TOKENS_MAX, count),
+      atMs: Math.max(nowMs, retryTokens.atMs),
+    },
+  };
+}
+
+function withoutExpired(state: GateState, nowMs: number): GateState {
+  const expired = state.leases.filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
+  if (expired.length === 0) return state;
+  const leases = state.leases.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+  return { ...state, leases, breaker: afterLostProbes(state.breaker, expired) };
+}
+
+function afterLostProbes(breaker: Breaker, expired: GateState["leases"]): Breaker {
+  if (breaker.phase !== "half-open" || probesUnderWay(breaker, expired) === 0) return breaker;
+  const lost = expired.filter(({ isProbe, opening }) => isProbe && opening === breaker.openings);
+  return reopen(breaker, Math.max(...lost.map(({ expiresAtMs }) => expiresAtMs)));
+}

@@ -1,0 +1,88 @@
+/** What limits a target right now, for those who operate it. */
+import { GATE_LIMITED_MS, GATE_QUIET_MS } from "../limits.ts";
+import { PRIORITIES } from "../priority.ts";
+import { limitOf } from "./adaptive.ts";
+import { parkedCount } from "./backlog.ts";
+import { hardCaps, heldSlots, sentToday } from "./caps.ts";
+import { intervalMs } from "./pace.ts";
+import type { GateConfig, GateReason, GateState } from "./state.ts";
+import { atTime } from "./upkeep.ts";
+
+export interface Limitation {
+  readonly by: GateReason;
+  readonly sinceMs: number;
+  readonly untilMs: number | null;
+  readonly detail: string;
+}
+
+const SOFT = ["backlog", "concurrency", "rate", "retry-budget"] as const;
+
+/** Every reason that keeps deliveries from this target now, or has refused some within the last seconds. */
+export function limits(before: GateState, config: GateConfig, nowMs: number): Limitation[] {
+  const state = atTime(before, nowMs);
+  const hard = hardCaps(state, config, nowMs)
+    .filter(({ reason, count }) => count === 0 || reason === "breaker")
+    .map(({ reason, untilMs }) => ({ by: reason, sinceMs: hardSinceMs(state, reason), untilMs }));
+  const soft = SOFT.flatMap((by) => {
+    const sinceMs = limitedSinceMs(state, by, nowMs);
+    return sinceMs === null ? [] : [{ by, sinceMs, untilMs: null }];
+  });
+  return [...hard, ...soft].map((found) => ({
+    ...found,
+    sinceMs: found.sinceMs ?? nowMs,
+    detail: detailOf(state, config, found.by, nowMs),
+  }));
+}
+
+/** Since when a reason has refused deliveries, if it still does. */
+export function limitedSinceMs(state: GateState, by: GateReason, nowMs: number): number | null {
+  const refusal = state.refusals[by];
+  return refusal !== undefined && nowMs < refusal.lastMs + GATE_LIMITED_MS ? refusal.sinceMs : null;
+}
+
+/** Healthy for ten minutes, nobody waits and nothing is parked: without settings of its own it needs no gate. */
+export function isQuiet(before: GateState, config: GateConfig, nowMs: number): boolean {
+  const state = atTime(before, nowMs);
+  return (
+    nowMs >= state.troubleAtMs + GATE_QUIET_MS &&
+    state.breaker.phase === "closed" &&
+    nowMs >= state.block.untilMs &&
+    intervalMs(state, { ...config, perSecond: null }, nowMs) === 0 &&
+    parkedCount(state) === 0
+  );
+}
+
+function hardSinceMs({ breaker, block, refusals }: GateState, reason: GateReason): number | null {
+  if (reason === "breaker") return breaker.sinceMs;
+  if (reason === "retry-after") return block.sinceMs;
+  return refusals[reason]?.sinceMs ?? null;
+}
+
+function detailOf(state: GateState, config: GateConfig, by: GateReason, nowMs: number): string {
+  const { breaker, backlog } = state;
+  switch (by) {
+    case "operator":
+      return "paused by an operator";
+    case "quota":
+      return `${sentToday(state, nowMs)} of ${config.perDay} sent today (UTC)`;
+    case "retry-after":
+      return "the receiver asked to wait";
+    case "breaker":
+      return breaker.phase === "open"
+        ? `open for the ${breaker.inRow}. time in a row`
+        : `${breaker.successes} probes succeeded in a row`;
+    case "concurrency": {
+      const limit = limitOf(state.adaptive, config.isAdaptive, config.concurrency);
+      return `${heldSlots(state)} of ${limit} slots taken`;
+    }
+    case "rate":
+      return `a start every ${Math.round(intervalMs(state, config, nowMs))} ms`;
+    case "retry-budget":
+      return `${Math.floor(state.retryTokens.count)} retries may go`;
+    case "backlog":
+      return PRIORITIES.filter((name) => backlog[name] !== undefined)
+        .map((name) => `${backlog[name]?.count} ${name}`)
+        .join(", ")
+        .concat(" parked");
+  }
+}

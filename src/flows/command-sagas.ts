@@ -1,0 +1,131 @@
+/**
+ * One command for all instances of a selection, page by page. A pass may end anywhere: the next one goes on at the
+ * page that was begun, and an instance that has had the command knows it by its id.
+ */
+import { mapWithin } from "../core/deliver/schedule.ts";
+import {
+  CONNECTIONS_MAX,
+  LEDGER_TIMEOUT_MS,
+  SAGA_JOB_PAGE,
+  SAGA_JOB_PAGES_MAX,
+  SAGA_REFUSALS_MAX,
+  SAGA_REFUSED_NAMED_MAX,
+} from "../core/limits.ts";
+import { type Clock, within } from "../ports/clock.ts";
+import { errorText, type Log } from "../ports/log.ts";
+import type { CommandAnswer, SagaDirectory, Sagas } from "../ports/saga.ts";
+import type { Refusal, SagaJob, SagaJobProgress, SagaJobs } from "../ports/saga-jobs.ts";
+
+export interface CommandSagasPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly sagaIndex: Pick<SagaDirectory, "list">;
+  readonly sagaJobs: Pick<SagaJobs, "advance">;
+  readonly sagas: Pick<Sagas, "command">;
+}
+
+/** A bounded pass for each job; answers how many instances had their turn, and whether no job has more. */
+export async function commandSagas(
+  jobs: readonly SagaJob[],
+  ports: CommandSagasPorts,
+): Promise<{ commanded: number; complete: boolean }> {
+  const all = { commanded: 0, complete: true };
+  const failures: unknown[] = [];
+  for (const job of jobs) {
+    try {
+      const { commanded, complete } = await commandOne(job, ports);
+      all.commanded += commanded;
+      if (!complete) all.complete = false;
+    } catch (error) {
+      failures.push(error); // the others have their turn
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+  return all;
+}
+
+async function commandOne(job: SagaJob, ports: CommandSagasPorts) {
+  let { progress } = job;
+  for (let page = 0; page < SAGA_JOB_PAGES_MAX; page += 1) {
+    const { tenant, query } = job;
+    const found = await ports.sagaIndex.list(tenant, query, progress.after, SAGA_JOB_PAGE);
+    const refused = new Map<string, string>();
+    await mapWithin(
+      found.items,
+      { total: CONNECTIONS_MAX, perKey: CONNECTIONS_MAX },
+      () => "instance",
+      async ({ id }) => {
+        const why = refusalOf(await commandInstance(job, id, ports));
+        if (why !== null) refused.set(id, why);
+      },
+    );
+    const last = found.items.at(-1);
+    const next: SagaJobProgress = {
+      after: last === undefined ? progress.after : { startedAtMs: last.startedAtMs, id: last.id },
+      finished: progress.finished + found.items.length,
+      refusals: found.items.reduce(
+        (all, { id }) => withRefusal(all, id, refused.get(id)),
+        progress.refusals,
+      ),
+    };
+    const isDone = found.next === null;
+    const isMine = await ports.sagaJobs.advance(job, progress, next, isDone);
+    if (isMine) progress = next;
+    if (isDone || !isMine)
+      return { commanded: progress.finished - job.progress.finished, complete: isDone };
+  }
+  return { commanded: progress.finished - job.progress.finished, complete: false };
+}
+
+type Heard = CommandAnswer | { readonly kind: "silent" };
+
+/** An instance that does not answer holds up no other: it may have heard, and a later job may ask again. */
+async function commandInstance(
+  job: SagaJob,
+  instance: string,
+  { clock, log, sagas }: CommandSagasPorts,
+): Promise<Heard> {
+  const command = { ...job.command, id: `${job.id}:${instance}` };
+  const late = () => new Error("no answer in time");
+  try {
+    const answer = sagas.command(instance, command, undefined);
+    return await within(answer, LEDGER_TIMEOUT_MS, clock, late);
+  } catch (error) {
+    const { tenant, id: jobId } = job;
+    log.warn("saga-silent", { tenant, id: instance, job: jobId, error: errorText(error) });
+    return { kind: "silent" };
+  }
+}
+
+function refusalOf(heard: Heard): string | null {
+  switch (heard.kind) {
+    case "done":
+      return null;
+    case "refused":
+      return heard.detail;
+    case "unknown":
+      return "It has not begun yet.";
+    case "silent":
+      return "It did not answer, and may have heard.";
+    default:
+      return "Its command id is taken.";
+  }
+}
+
+function withRefusal(
+  all: readonly Refusal[],
+  instance: string,
+  why: string | undefined,
+): readonly Refusal[] {
+  if (why === undefined) return all;
+  const isFull = all.length >= SAGA_REFUSALS_MAX && !all.some(({ detail }) => detail === why);
+  const detail = isFull ? "Other reasons." : why;
+  const at = all.findIndex((each) => each.detail === detail);
+  const before = all[at] ?? { detail, count: 0, instances: [] };
+  const instances =
+    before.instances.length < SAGA_REFUSED_NAMED_MAX
+      ? [...before.instances, instance]
+      : before.instances;
+  const refusal = { detail, count: before.count + 1, instances };
+  return at < 0 ? [...all, refusal] : all.with(at, refusal);
+}

@@ -1,0 +1,112 @@
+/** A batch's lease on one target: when the next attempt may begin, and what is told of those that ended. */
+import type { Answer } from "../core/deliver/outcome.ts";
+import type { KeyLimit } from "../core/deliver/schedule.ts";
+import { type GateReport, isTrouble, nextTurn, outcomeKind } from "../core/gate/index.ts";
+import { GATE_TICK_MS, GATE_UNREACHABLE_MS } from "../core/limits.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { GateAnswered } from "../ports/gates.ts";
+
+export interface HeldLease {
+  readonly limit: KeyLimit;
+  /** Whether an attempt of this kind may begin; the limit alone does not know of retries. */
+  mayBegin(isRetry: boolean): boolean;
+  /** What it returns takes the answer, or null when no attempt could be made. */
+  begin(isRetry: boolean): (answer: Answer | null) => void;
+  /** Why what is left may not pass, and when it is worth asking again. */
+  refusal(): { readonly reason: string; readonly dueInMs: number };
+  readonly isBusy: boolean;
+  /** What is to be told since the last time; null when nothing was granted. */
+  report(): GateReport | null;
+  /** Resolves when all that began has ended. */
+  ended(): Promise<unknown>;
+}
+
+/** `told` is null when the gate could not be asked. Clocks differ: what counts is how long from now. */
+export function holdLease(lease: string, told: GateAnswered | null, clock: Clock): HeldLease {
+  const answer = told?.answer ?? null;
+  const aheadMs = clock.nowMs() - (told?.nowMs ?? 0);
+  const grant = answer?.kind === "granted" ? answer : null;
+  /** By the gate's clock. */
+  const gateNowMs = () => clock.nowMs() - aheadMs;
+  let untold = nothing();
+  const begun = { fresh: 0, retries: 0 };
+  const underWay = new Set<Promise<void>>();
+  let turn = 0;
+  let blockedUntilMs = 0;
+  let isOver = false;
+  const turnAhead = () => (grant === null ? null : nextTurn(grant, turn, gateNowMs()));
+
+  function note(heard: Answer, durationMs: number): void {
+    const kind = outcomeKind(heard);
+    untold.outcomes[kind] += 1;
+    if (kind === "ok") untold.okMs += durationMs;
+    // Too much already: what is left waits for what the gate learns from this.
+    if (kind === "dropped") isOver = true;
+    if (heard.kind === "response" && isTrouble(kind) && heard.retryAfterMs !== null) {
+      blockedUntilMs = Math.max(blockedUntilMs, clock.nowMs() + heard.retryAfterMs);
+    }
+  }
+
+  return {
+    limit: {
+      max: grant?.slots ?? 0,
+      waitMs() {
+        if (isOver) return null;
+        const ahead = turnAhead();
+        return ahead === null ? null : Math.max(0, ahead.atMs - gateNowMs());
+      },
+      take() {
+        turn = (turnAhead()?.turn ?? turn) + 1;
+      },
+    },
+    mayBegin: (isRetry) => !isRetry || begun.retries < (grant?.retries ?? 0),
+    begin(isRetry) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const startedAtMs = clock.nowMs();
+      begun[isRetry ? "retries" : "fresh"] += 1;
+      underWay.add(promise);
+      return (heard) => {
+        if (heard !== null) {
+          untold.sent[isRetry ? "retries" : "fresh"] += 1;
+          note(heard, clock.nowMs() - startedAtMs);
+        }
+        underWay.delete(promise);
+        resolve();
+      };
+    },
+    refusal() {
+      const nowMs = clock.nowMs();
+      if (answer === null)
+        return { reason: "its gate did not answer", dueInMs: GATE_UNREACHABLE_MS };
+      if (nowMs < blockedUntilMs)
+        return { reason: "gate: retry-after", dueInMs: blockedUntilMs - nowMs };
+      const refused = answer.kind === "refused" ? answer : answer.refused;
+      const { reason, untilMs } = refused ?? { reason: "concurrency", untilMs: null };
+      return {
+        reason: `gate: ${reason}`,
+        dueInMs: untilMs === null ? GATE_TICK_MS : Math.max(0, untilMs - gateNowMs()),
+      };
+    },
+    get isBusy() {
+      return underWay.size > 0;
+    },
+    ended: () => Promise.all(underWay),
+    report() {
+      if (grant === null) return null;
+      const { sent, outcomes, okMs } = untold;
+      untold = nothing();
+      return {
+        ...{ lease, sent, isDone: underWay.size === 0, allowedPerMinute: null },
+        outcomes: { ...outcomes, durationMs: outcomes.ok === 0 ? null : okMs / outcomes.ok },
+        // Counted from the answer, not from when it is told.
+        retryAfterMs: blockedUntilMs === 0 ? null : Math.max(0, blockedUntilMs - clock.nowMs()),
+      };
+    },
+  };
+}
+
+const nothing = () => ({
+  sent: { fresh: 0, retries: 0 },
+  outcomes: { ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0 },
+  okMs: 0,
+});

@@ -1,0 +1,139 @@
+/** What a gate's object does: it keeps the gate's state, and lets parked deliveries go when there is room for them. */
+import {
+  acquire,
+  type GateConfig,
+  type GateState,
+  limits,
+  newGate,
+  next,
+  parked,
+  released,
+  report,
+} from "../core/gate/index.ts";
+import {
+  GATE_CONCURRENCY_DEFAULT,
+  GATE_PAUSE_MS_MIN,
+  GATE_RELEASE_MS,
+  GATE_TICK_MS,
+} from "../core/limits.ts";
+import { PRIORITIES } from "../core/priority.ts";
+import { type Clock, type Random, within } from "../ports/clock.ts";
+import type { GateId, Gates, ReleasedParked } from "../ports/gates.ts";
+import { errorText, type Log } from "../ports/log.ts";
+
+export interface KeptGate {
+  readonly id: GateId;
+  readonly config: GateConfig;
+  readonly state: GateState;
+}
+
+export interface GatePorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  readonly memo: {
+    read(): Promise<KeptGate | null>;
+    write(kept: KeptGate): Promise<void>;
+    alarmMs(): Promise<number | null>;
+    setAlarm(atMs: number): Promise<void>;
+  };
+  /** Lets up to `count` parked deliveries go, the most urgent and oldest first. */
+  release(id: GateId, count: number): Promise<readonly ReleasedParked[]>;
+}
+
+export interface GateRun extends Gates {
+  alarm(): Promise<void>;
+}
+
+const CONFIG_DEFAULT: GateConfig = {
+  ...{ concurrency: GATE_CONCURRENCY_DEFAULT, perSecond: null, perDay: null, isAdaptive: false },
+};
+
+export function createGateRun({ clock, log, memo, random, release }: GatePorts): GateRun {
+  let kept: KeptGate | null = null;
+  let armedMs: number | null = null;
+  const loading = Promise.all([memo.read(), memo.alarmMs()]).then(([read, alarmMs]) => {
+    kept = read;
+    armedMs = alarmMs;
+  });
+
+  /** Nothing may be awaited between this and `keep`: whoever asks meanwhile would be given the same slots. */
+  function open(id: GateId, config?: GateConfig): KeptGate {
+    const { state } = kept ?? { state: newGate(clock.nowMs()) };
+    kept = { id, config: config ?? kept?.config ?? CONFIG_DEFAULT, state };
+    return kept;
+  }
+
+  /** Written before anybody hears of it: an object that dies has promised no more than it remembers. */
+  async function keep(changed: KeptGate): Promise<void> {
+    kept = changed;
+    const { release: count, wakeAtMs } = next(changed.state, changed.config, clock.nowMs());
+    const soonMs = clock.nowMs() + GATE_PAUSE_MS_MIN;
+    await Promise.all([
+      memo.write(changed),
+      count > 0 ? arm(soonMs) : wakeAtMs === null ? null : arm(wakeAtMs),
+    ]);
+  }
+
+  async function arm(atMs: number): Promise<void> {
+    if (armedMs !== null && armedMs <= atMs) return;
+    armedMs = atMs;
+    await memo.setAlarm(atMs);
+  }
+
+  async function letGo({ id, state, config }: KeptGate): Promise<void> {
+    const { release: count } = next(state, config, clock.nowMs());
+    if (count === 0) return;
+    const late = () => new Error("the ledger did not answer in time");
+    const gone = await within(release(id, count), GATE_RELEASE_MS, clock, late);
+    for (const said of gone) {
+      if (kept !== null) kept = { ...kept, state: released(kept.state, said, clock.nowMs()) };
+    }
+  }
+
+  return {
+    async tell(id, told) {
+      await loading;
+      let { state } = open(id, told.config);
+      const nowMs = clock.nowMs();
+      if (told.report !== null)
+        state = report(state, told.config, told.report, nowMs, random.unit());
+      if (told.parked !== null) state = parked(state, told.parked, nowMs);
+      const asked = told.ask === null ? null : acquire(state, told.config, told.ask, nowMs);
+      await keep({ id, config: told.config, state: asked?.state ?? state });
+      return asked === null ? null : { answer: asked.answer, nowMs };
+    },
+
+    async limits(_id, config) {
+      await loading;
+      const nowMs = clock.nowMs();
+      return limits(kept?.state ?? newGate(nowMs), config, nowMs);
+    },
+
+    async wake(id) {
+      await loading;
+      const known = open(id);
+      const nowMs = clock.nowMs();
+      // Of each priority one, at least: what is not there is found out by looking.
+      const state = PRIORITIES.reduce(
+        (so, priority) => (so.backlog[priority] ? so : parked(so, { priority, count: 1 }, nowMs)),
+        known.state,
+      );
+      await keep({ ...known, state });
+    },
+
+    async alarm() {
+      await loading;
+      armedMs = null;
+      if (kept === null) return;
+      try {
+        await letGo(kept);
+        await keep(kept);
+      } catch (error) {
+        const { tenant, target } = kept.id;
+        log.warn("gate-release-failed", { tenant, target, error: errorText(error) });
+        await arm(clock.nowMs() + GATE_TICK_MS).catch(() => {});
+      }
+    },
+  };
+}

@@ -1,0 +1,189 @@
+/** A batch and the gates of its targets: each that has one is asked once, and told once what came of it. */
+import type { Answer } from "../core/deliver/outcome.ts";
+import type { KeyLimit } from "../core/deliver/schedule.ts";
+import { type Ask, type GateReport, isTrouble, outcomeKind } from "../core/gate/index.ts";
+import { timeOrderedId } from "../core/ids.ts";
+import {
+  GATE_HORIZON_MS,
+  GATE_TIMEOUT_MS,
+  LEASE_MARGIN_MS,
+  SLOW_TARGET_PAUSE_MS,
+} from "../core/limits.ts";
+import type { Priority } from "../core/priority.ts";
+import type { Gate } from "../core/tenant.ts";
+import { within } from "../ports/clock.ts";
+import type { GateId, GateTold } from "../ports/gates.ts";
+import type { DeliveryResult } from "../ports/ledger.ts";
+import { errorText } from "../ports/log.ts";
+import type { Duty } from "./claim.ts";
+import { type Outgoing, recorded } from "./deliver.ts";
+import { type HeldLease, holdLease } from "./gate-lease.ts";
+import type { DeliverPorts } from "./ports.ts";
+import { targetKey } from "./receivers.ts";
+import { gatePriority } from "./release-parked.ts";
+
+export interface GatedDuty {
+  readonly duty: Duty;
+  readonly outgoing: Outgoing;
+}
+
+export interface GateSession {
+  /** Deliveries of one key share a lease; those of a target that has none have no limit. */
+  keyOf(duty: Duty): string;
+  limitOf(key: string): KeyLimit | undefined;
+  mayBegin(duty: Duty): boolean;
+  /** What it returns takes the answer, or null when no attempt could be made. */
+  begin(gated: GatedDuty): (answer: Answer | null) => void;
+  /** For the ledger: it waits until there is room for it. */
+  parked(gated: GatedDuty): DeliveryResult;
+  /** Tells the gates what was parked, and of their leases when all attempts have ended. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** What is told of one key when the batch is over. */
+interface Open {
+  readonly duty: Duty;
+  readonly gate: Gate;
+  /** Null for a target whose gate was not asked. */
+  readonly lease: HeldLease | null;
+  parked: number;
+  /** By a receiver whose gate was not asked. */
+  askedToWaitUntilMs: number;
+}
+
+const isRetry = ({ attempts, attemptsBase }: Duty): boolean => attempts > attemptsBase;
+
+function wantOf(duties: readonly GatedDuty[]): Ask["want"] {
+  const retries = duties.filter(({ duty }) => isRetry(duty)).length;
+  return { fresh: duties.length - retries, retries };
+}
+
+const idOf = ({ tenant, target }: Duty): GateId => ({ tenant, target });
+
+/** What its gate has let go has a lease of its own: nothing that is parked stands before it. */
+const keyOf = (duty: Duty): string =>
+  duty.isReleased ? `${targetKey(duty)} released` : targetKey(duty);
+
+/** Asks the gates of all targets that have limits of their own or are in trouble. Never rejects. */
+export async function openGates(
+  duties: readonly GatedDuty[],
+  ports: DeliverPorts,
+): Promise<GateSession> {
+  const { clock, gates, log, receivers } = ports;
+  const opened = new Map<string, Open>();
+
+  const nothing = { parked: 0, askedToWaitUntilMs: 0 };
+
+  function openOf(duty: Duty, gate: Gate): Open {
+    const known = opened.get(keyOf(duty)) ?? { duty, gate, lease: null, ...nothing };
+    opened.set(keyOf(duty), known);
+    return known;
+  }
+
+  const isGated = ({ duty, outgoing: { target } }: GatedDuty): boolean =>
+    target.gate.isSet || receivers.isInTrouble(targetKey(duty), clock.nowMs());
+
+  async function ask(key: string, own: readonly GatedDuty[], first: GatedDuty): Promise<void> {
+    const { duty, outgoing } = first;
+    const { gate, timeoutMs } = outgoing.target;
+    const lease = timeOrderedId("", clock.nowMs(), ports.random.bytes(10));
+    const asking = gates.tell(idOf(duty), {
+      ...{ config: gate, report: null, parked: null },
+      ask: {
+        ...{ lease, want: wantOf(own), priority: gatePriority(duty), isReleased: duty.isReleased },
+        ttlMs: GATE_HORIZON_MS + timeoutMs + LEASE_MARGIN_MS,
+      },
+    });
+    try {
+      const late = () => new Error("the gate did not answer in time");
+      const answer = await within(asking, GATE_TIMEOUT_MS, clock, late);
+      opened.set(key, { duty, gate, lease: holdLease(lease, answer, clock), ...nothing });
+    } catch (error) {
+      log.warn("gate-unreachable", { gate: key, error: errorText(error) });
+      // A limit that was set holds; without one the gate would only have helped.
+      if (gate.isSet)
+        opened.set(key, { duty, gate, lease: holdLease(lease, null, clock), ...nothing });
+    }
+  }
+
+  async function tell(
+    key: string,
+    { duty, gate }: Open,
+    told: Pick<GateTold, "report" | "parked">,
+  ) {
+    if (told.report === null && told.parked === null) return;
+    try {
+      const late = () => new Error("the gate did not answer in time");
+      await within(
+        gates.tell(idOf(duty), { config: gate, ask: null, ...told }),
+        GATE_TIMEOUT_MS,
+        clock,
+        late,
+      );
+    } catch (error) {
+      // Its slots come back with their time, and the sweeper brings it what is parked.
+      log.warn("gate-unreachable", { gate: key, error: errorText(error) });
+    }
+  }
+
+  async function closeOne(key: string, open: Open): Promise<void> {
+    const { duty, lease, parked: count } = open;
+    const priority: Priority = gatePriority(duty);
+    const parked = count === 0 ? null : { priority, count };
+    await tell(key, open, { report: lease?.report() ?? wishOf(open), parked });
+    if (lease?.isBusy !== true) return;
+    await lease.ended();
+    await tell(key, open, { report: lease.report(), parked: null });
+  }
+
+  /** Nothing of a lease, only what the receiver asked of everybody. */
+  const wishOf = ({ askedToWaitUntilMs }: Open): GateReport | null =>
+    askedToWaitUntilMs <= clock.nowMs()
+      ? null
+      : {
+          ...{ lease: "", sent: { fresh: 0, retries: 0 }, isDone: true, allowedPerMinute: null },
+          outcomes: { ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0, durationMs: null },
+          retryAfterMs: askedToWaitUntilMs - clock.nowMs(),
+        };
+
+  const gated = Map.groupBy(duties.filter(isGated), ({ duty }) => keyOf(duty));
+  await Promise.all(
+    [...gated].map(([key, own]) => (own[0] === undefined ? null : ask(key, own, own[0]))),
+  );
+
+  return {
+    keyOf,
+    limitOf: (key) => opened.get(key)?.lease?.limit,
+    mayBegin: (duty) => opened.get(keyOf(duty))?.lease?.mayBegin(isRetry(duty)) ?? true,
+
+    begin({ duty, outgoing }) {
+      const ended = opened.get(keyOf(duty))?.lease?.begin(isRetry(duty));
+      return (answer) => {
+        ended?.(answer);
+        if (answer === null || !isTrouble(outcomeKind(answer))) return;
+        receivers.failed(targetKey(duty), clock.nowMs());
+        if (ended !== undefined || answer.kind !== "response") return;
+        // Its gate was not asked, and must know from when on it may be.
+        const open = openOf(duty, outgoing.target.gate);
+        open.askedToWaitUntilMs = Math.max(
+          open.askedToWaitUntilMs,
+          clock.nowMs() + (answer.retryAfterMs ?? 0),
+        );
+      };
+    },
+
+    parked({ duty, outgoing }) {
+      const known = openOf(duty, outgoing.target.gate);
+      known.parked += 1;
+      if (known.lease === null) receivers.failed(targetKey(duty), clock.nowMs());
+      const { reason, dueInMs } = known.lease?.refusal() ?? {
+        ...{ reason: "its target answers slowly", dueInMs: SLOW_TARGET_PAUSE_MS },
+      };
+      return { ...recorded(duty, "parked", reason), dueInMs };
+    },
+
+    async close() {
+      await Promise.all([...opened].map(([key, open]) => closeOne(key, open)));
+    },
+  };
+}

@@ -1,0 +1,38 @@
+/** What a batch claimed and did not finish is let go, so that the next consumer need not wait for leases to end. */
+import { keyOf } from "../ports/ledger.ts";
+import { errorText } from "../ports/log.ts";
+import type { Claimed } from "./claim.ts";
+import { unmatchedResult } from "./decide-delivery.ts";
+import type { KeptOf } from "./keep-segments.ts";
+import type { HeldEvent } from "./open-messages.ts";
+import type { DeliverPorts } from "./ports.ts";
+
+/** Events whose bytes come once more, until they rest. */
+export async function unkeptOf({ unarchived }: Claimed, keptOf: KeptOf): Promise<HeldEvent[]> {
+  const kept = await Promise.all(unarchived.map(({ held }) => keptOf(held)));
+  return unarchived.flatMap(({ held }, at) => (kept[at] ? [] : [held]));
+}
+
+/** Whether nothing is held any more; a failure only means that the next consumer waits for the lease's end. */
+export async function giveBack(
+  { token, duties, unmatched }: Claimed,
+  written: ReadonlySet<string>,
+  unkept: readonly HeldEvent[],
+  ports: DeliverPorts,
+): Promise<boolean> {
+  const claims = [...duties, ...unmatched.map(({ record }) => unmatchedResult(record))];
+  const owed = claims.filter((claim) => !written.has(keyOf(claim)));
+  const unfinished = [...owed, ...unkept.map(({ record }) => unmatchedResult(record))].map(
+    ({ tenant, receivedAtMs, event, subscription, claimedBy }) => {
+      return { tenant, receivedAtMs, event, subscription, claimedBy };
+    },
+  );
+  if (unfinished.length === 0) return true;
+  try {
+    await ports.ledger.giveBack(token, unfinished);
+    return true;
+  } catch (error) {
+    ports.log.warn("lease-kept", { deliveries: unfinished.length, error: errorText(error) });
+    return false;
+  }
+}

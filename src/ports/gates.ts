@@ -1,0 +1,40 @@
+/** The gates of targets: what each receiver can take, decided in one place for all consumers. */
+import type { Ask, GateAnswer, GateConfig, GateReport, Limitation } from "../core/gate/index.ts";
+import type { Priority } from "../core/priority.ts";
+
+export interface GateId {
+  readonly tenant: string;
+  readonly target: string;
+}
+
+export interface GateTold {
+  readonly config: GateConfig;
+  /** What became of leases. */
+  readonly report: GateReport | null;
+  /** Deliveries that were parked for the target since. */
+  readonly parked: { readonly priority: Priority; readonly count: number } | null;
+  readonly ask: Ask | null;
+}
+
+/** What of a target's parked deliveries was let go, the most urgent first. */
+export interface ReleasedParked {
+  readonly priority: Priority;
+  readonly count: number;
+  /** No more of them are parked. */
+  readonly isEmpty: boolean;
+}
+
+/** Times in `answer` are the gate's own; `nowMs` is when it gave it, by the same clock. */
+export interface GateAnswered {
+  readonly answer: GateAnswer;
+  readonly nowMs: number;
+}
+
+export interface Gates {
+  /** One call: the report is taken, what is parked is noted, then the ask is answered; null without one. */
+  tell(id: GateId, told: GateTold): Promise<GateAnswered | null>;
+  /** What limits the target now. */
+  limits(id: GateId, config: GateConfig): Promise<readonly Limitation[]>;
+  /** Has it look after what is parked, of which it may not have been told. */
+  wake(id: GateId): Promise<void>;
+}

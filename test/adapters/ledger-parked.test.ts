@@ -1,0 +1,115 @@
+/** What gates have parked, in both ledgers: taken in order and once, found by target, given up in the end. */
+import { describe, expect, it } from "vitest";
+import type { FirstClaim } from "../../src/ports/ledger.ts";
+import {
+  againOf,
+  claim,
+  dueOf,
+  firstOf,
+  freshTenant,
+  freshToken,
+  SUBJECTS,
+  settledOnce,
+} from "./ledgers.ts";
+
+const parked = {
+  state: "parked",
+  attempts: 0,
+  attempt: null,
+  dueInMs: 5_000,
+  lastError: "gate: rate",
+} as const;
+
+describe.each(SUBJECTS)(
+  "what a gate has parked in $name",
+  ({ ledger, prepare, stateOf, removeTarget }) => {
+    async function tenantWithSink(): Promise<string> {
+      const tenant = freshTenant();
+      await prepare(tenant);
+      return tenant;
+    }
+    const park = (tenant: string, more: object = {}, first: Partial<FirstClaim> = {}) =>
+      settledOnce(ledger, { ...parked, ...more }, firstOf({ tenant, ...first }));
+
+    it("stays parked although its target is open, with its reason, and is not due", async () => {
+      const tenant = await tenantWithSink();
+      const first = await park(tenant);
+      expect(await stateOf(first)).toMatchObject({ state: "parked", lastError: "gate: rate" });
+      expect(await dueOf(ledger, tenant, 1_000_000)).toEqual([]);
+      expect(await ledger.release(tenant, "sink")).toBe(0);
+    });
+
+    it("is taken the most urgent first, and of those the oldest", async () => {
+      const tenant = await tenantWithSink();
+      const base = Date.now() - 60_000;
+      const bulk = await park(tenant, { priority: "bulk" }, { receivedAtMs: base });
+      const late = await park(tenant, { priority: "critical" }, { receivedAtMs: base + 2_000 });
+      const early = await park(tenant, { priority: "critical" }, { receivedAtMs: base + 1_000 });
+      const replay = await park(tenant, { priority: "replay" }, { receivedAtMs: base - 5_000 });
+      const order: string[] = [];
+      for (const count of [1, 2, 5]) {
+        order.push(...(await ledger.takeParked(tenant, "sink", count)).map(({ event }) => event));
+      }
+      expect(order).toEqual([early, late, bulk, replay].map(({ id }) => id));
+    });
+
+    it("is given to one of those who take at once, and is owed from then on", async () => {
+      const tenant = await tenantWithSink();
+      const firsts = [await park(tenant), await park(tenant), await park(tenant)];
+      const takings = await Promise.all([1, 2, 3].map(() => ledger.takeParked(tenant, "sink", 3)));
+      const taken = takings.flat().map(({ event }) => event);
+      expect(taken.sort()).toEqual(firsts.map(({ id }) => id).sort());
+      expect(await dueOf(ledger, tenant, 60_000)).toHaveLength(3);
+      const agains = firsts.map((first) => againOf(first, { attempts: 0 }));
+      expect((await claim(ledger, freshToken(), { agains })).agains.size).toBe(3);
+    });
+
+    it("is not claimed by a message that still carries it", async () => {
+      const first = await park(await tenantWithSink());
+      const agains = [againOf(first, { attempts: 0 })];
+      expect((await claim(ledger, freshToken(), { agains })).agains.size).toBe(0);
+    });
+
+    it("is found by its target, and no more once it is taken", async () => {
+      const [one, other] = [await tenantWithSink(), await tenantWithSink()];
+      await park(one);
+      await park(one);
+      await park(one, { target: "second" });
+      await park(other);
+      const mine = async () =>
+        (await ledger.parkedTargets(10_000)).filter(
+          ({ tenant }) => tenant === one || tenant === other,
+        );
+      expect((await mine()).map(({ tenant, target }) => `${tenant} ${target}`).sort()).toEqual(
+        [`${one} second`, `${one} sink`, `${other} sink`].sort(),
+      );
+      await ledger.takeParked(one, "sink", 10);
+      expect(await mine()).toHaveLength(2);
+      expect(await ledger.parkedTargets(1)).toHaveLength(1);
+    });
+
+    it("is given up with its reason when it is old, and only then", async () => {
+      const tenant = await tenantWithSink();
+      const old = await park(tenant, {}, { receivedAtMs: Date.now() - 100_000 });
+      const young = await park(tenant, {}, { receivedAtMs: Date.now() });
+      expect(await ledger.buryParked(tenant, "sink", 50_000)).toBe(1);
+      expect(await stateOf(old)).toMatchObject({
+        state: "dead",
+        lastError: "parked for too long: gate: rate",
+      });
+      expect(await stateOf(young)).toMatchObject({ state: "parked" });
+      expect(await ledger.buryParked(tenant, "sink", 50_000)).toBe(0);
+    });
+
+    it("is cancelled when its target is deleted", async () => {
+      const tenant = await tenantWithSink();
+      const first = await park(tenant);
+      await removeTarget(tenant);
+      expect(await ledger.release(tenant, "sink")).toBe(1);
+      expect(await stateOf(first)).toMatchObject({
+        state: "cancelled",
+        lastError: "target deleted",
+      });
+    });
+  },
+);

@@ -1,0 +1,124 @@
+/** What a gate does about what is parked, and what it tells those who operate its target. */
+import { describe, expect, it } from "vitest";
+import { isQuiet, limits } from "../../../src/core/gate/index.ts";
+import * as at from "../../../src/core/limits.ts";
+import {
+  ask,
+  FIXED,
+  granted,
+  held,
+  NOW_MS,
+  park,
+  refusalOf,
+  release,
+  sendEach,
+  tell,
+  whatNext,
+} from "./consumers.ts";
+
+describe("what is parked", () => {
+  it("keeps back what comes later and is no more urgent", () => {
+    const gate = held(FIXED);
+    park(gate, "normal", 5);
+    expect(refusalOf(ask(gate))).toEqual(["backlog", null]);
+    expect(refusalOf(ask(gate, { priority: "bulk" }))).toEqual(["backlog", null]);
+    expect(ask(gate, { priority: "critical" }).kind).toBe("granted");
+    expect(ask(gate, { isReleased: true }).kind).toBe("granted");
+  });
+
+  it("keeps nobody back when the ledger has none of it, or nobody speaks of it any more", () => {
+    const gate = held(FIXED);
+    park(gate, "normal", 5);
+    release(gate, "normal", 0, true);
+    tell(gate, granted(ask(gate)), { ok: 1 });
+    park(gate, "normal", 5);
+    gate.nowMs += at.GATE_BACKLOG_MS;
+    expect(ask(gate).kind).toBe("granted");
+    expect(whatNext(gate).release).toBeGreaterThan(0);
+  });
+
+  it("is looked after as long as the ledger may hold more than was told of", () => {
+    const gate = held(FIXED);
+    park(gate, "bulk", 2);
+    release(gate, "bulk", 10, false);
+    gate.nowMs += at.GATE_RELEASE_MS;
+    expect(whatNext(gate).release).toBeGreaterThan(1);
+    release(gate, "bulk", 10, true);
+    expect(whatNext(gate)).toEqual({ release: 0, retries: 0, wakeAtMs: null });
+  });
+
+  it("is released as the next second has room for it, and not twice", () => {
+    const gate = held({ ...FIXED, perSecond: 4 });
+    park(gate, "normal", 100);
+    expect(whatNext(gate)).toMatchObject({ release: 5, wakeAtMs: NOW_MS + 1_000 });
+    release(gate, "normal", 5, false);
+    expect(whatNext(gate).release).toBe(0);
+    gate.nowMs += at.GATE_RELEASE_MS; // whoever was to bring them is gone
+    expect(whatNext(gate).release).toBe(5);
+  });
+
+  it("is released one by one while the breaker probes", () => {
+    const gate = held(FIXED);
+    sendEach(gate, 10, { failed: 1 });
+    park(gate, "normal", 100);
+    const { wakeAtMs } = whatNext(gate);
+    expect(whatNext(gate).release).toBe(0);
+    gate.nowMs = wakeAtMs ?? 0;
+    expect(whatNext(gate).release).toBe(1);
+    release(gate, "normal", 1, false);
+    expect(whatNext(gate).release).toBe(0);
+    tell(gate, granted(ask(gate, { isReleased: true })), { ok: 1 });
+    expect(whatNext(gate).release).toBe(1);
+  });
+
+  it("stays where it is while a person holds the target", () => {
+    const gate = held({ ...FIXED, isPaused: true });
+    park(gate, "critical", 3);
+    expect(whatNext(gate)).toEqual({ release: 0, retries: 0, wakeAtMs: null });
+    expect(refusalOf(ask(gate, { isReleased: true }))).toEqual(["operator", null]);
+  });
+});
+
+describe("what limits a target", () => {
+  it("is said with its reason and since when, as long as it does", () => {
+    const gate = held({ ...FIXED, concurrency: 1 });
+    ask(gate, { fresh: 50 });
+    gate.nowMs += 1_000;
+    ask(gate);
+    expect(limits(gate.state, gate.config, gate.nowMs)).toEqual([
+      {
+        ...{ by: "concurrency", sinceMs: NOW_MS, untilMs: null },
+        detail: "1 of 1 slots taken",
+      },
+    ]);
+    gate.nowMs += at.GATE_LIMITED_MS;
+    expect(limits(gate.state, gate.config, gate.nowMs)).toEqual([]);
+  });
+
+  it("is the breaker until it has closed", () => {
+    const gate = held(FIXED);
+    sendEach(gate, 10, { failed: 1 });
+    const [found] = limits(gate.state, gate.config, gate.nowMs);
+    expect(found).toMatchObject({ by: "breaker", sinceMs: gate.nowMs - 10 });
+    expect(found?.detail).toBe("open for the 1. time in a row");
+  });
+});
+
+describe("a quiet target", () => {
+  it("has had no trouble for ten minutes, and nothing parked", () => {
+    const gate = held(FIXED);
+    sendEach(gate, 3, { ok: 1 });
+    const quiet = (): boolean => isQuiet(gate.state, gate.config, gate.nowMs);
+    expect(quiet()).toBe(false);
+    gate.nowMs = NOW_MS + at.GATE_QUIET_MS;
+    expect(quiet()).toBe(true);
+    park(gate, "bulk", 1);
+    gate.nowMs += at.GATE_QUIET_MS;
+    expect(quiet()).toBe(false);
+    release(gate, "bulk", 1, true);
+    gate.nowMs += at.GATE_QUIET_MS;
+    expect(quiet()).toBe(true);
+    tell(gate, granted(ask(gate)), { failed: 1 });
+    expect(quiet()).toBe(false);
+  });
+});

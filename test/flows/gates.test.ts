@@ -1,0 +1,207 @@
+/** Batches and the gates of their targets: limits hold, what is above them waits in the ledger, and all goes out. */
+import { beforeEach, describe, expect, it } from "vitest";
+import { BREAKER_CONSECUTIVE_MAX, GATE_UNREACHABLE_MS } from "../../src/core/limits.ts";
+import { QUEUES } from "../../src/core/priority.ts";
+import type { Gate } from "../../src/core/tenant.ts";
+import { deliverBatch } from "../../src/flows/deliver-batch.ts";
+import type { DeliverPorts } from "../../src/flows/ports.ts";
+import { sweep } from "../../src/flows/sweep.ts";
+import { boundTo } from "../support/memory-records.ts";
+import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
+import { response } from "../support/memory-transport.ts";
+import { down, messageOf, messageWith, rowOf, type TestMessage } from "./consumer.ts";
+
+let world: World;
+let ports: DeliverPorts;
+
+beforeEach(() => {
+  world = createWorld();
+  ports = createIsolate(world).deliver;
+});
+
+const gate = (more: Partial<Gate>): Gate => ({
+  ...{ concurrency: 6, perSecond: null, perDay: null, isAdaptive: false, isSet: true },
+  ...more,
+});
+
+function pagerWith(more: Partial<Gate> | null, others: readonly string[] = []): void {
+  const pager = more === null ? {} : { gate: gate(more) };
+  const rest = Object.fromEntries(others.map((name) => [name, {}]));
+  world.tenants.put("acme", { targets: { pager, ...rest } });
+}
+
+/** Works on whatever the queues hold, second by second. */
+async function run(seconds: number, by: DeliverPorts = ports): Promise<void> {
+  for (let second = 0; second < seconds * 2; second += 1) {
+    for (const queue of QUEUES) {
+      const messages = world.queues.take(queue, 10).map(({ body }) => messageOf(body));
+      if (messages.length > 0) await world.clock.run(deliverBatch(queue, messages, by));
+    }
+    await world.clock.advance(500);
+  }
+}
+
+const batchOf = (count: number, to: readonly string[] = ["pager"], prefix = "key"): TestMessage[] =>
+  Array.from({ length: count }, (_, at) => messageWith({ key: `${prefix}-${at}`, to }));
+
+const batch = (messages: readonly TestMessage[], by: DeliverPorts = ports): Promise<void> =>
+  world.clock.run(deliverBatch("normal", messages, by));
+
+const states = (): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const { state } of world.ledger.deliveries.values())
+    counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
+};
+
+/** The most starts within any `ms`. */
+function mostWithin(ms: number): number {
+  const starts = world.transport.sent.map(({ atMs }) => atMs);
+  return Math.max(
+    ...starts.map((from) => starts.filter((at) => at >= from && at < from + ms).length),
+  );
+}
+
+describe("a target with a rate", () => {
+  it("is never called more often in any second; what is above it is parked, says why, and goes out", async () => {
+    pagerWith({ perSecond: 4 });
+    await batch(batchOf(30));
+    const waiting = [...world.ledger.deliveries.values()].filter(({ state }) => state === "parked");
+    expect(waiting.length).toBeGreaterThan(15);
+    expect(waiting[0]).toMatchObject({
+      attempts: 0,
+      lastError: "gate: rate",
+      dueAtMs: expect.any(Number),
+    });
+    await run(20);
+    expect(states()).toEqual({ delivered: 30 });
+    expect(world.transport.sent).toHaveLength(30);
+    expect(mostWithin(1_000)).toBeLessThanOrEqual(5);
+  });
+
+  it("gets what is urgent first of what waited", async () => {
+    pagerWith({ perSecond: 2 });
+    await batch(batchOf(10, ["pager"], "first"));
+    const urgent = messageWith({ key: "urgent", to: [boundTo("pager", "critical")] });
+    await world.clock.run(deliverBatch("critical", [urgent], ports));
+    await run(15);
+    const order = world.transport.sent.map(({ headers }) => headers.get("signalbox-event"));
+    const urgentRow = [...world.ledger.deliveries.values()].find(
+      ({ priority }) => priority === "critical",
+    );
+    expect(order.indexOf(urgentRow?.event)).toBeLessThan(8);
+    expect(states()).toEqual({ delivered: 11 });
+  });
+});
+
+describe("a target with a concurrency", () => {
+  it("has never more requests at once, from however many consumers", async () => {
+    pagerWith({ concurrency: 2 });
+    let [now, most] = [0, 0];
+    world.transport.answer = async () => {
+      now += 1;
+      most = Math.max(most, now);
+      await world.clock.timer(200).elapsed;
+      now -= 1;
+      return response(200);
+    };
+    const isolates = [1, 2, 3].map((seed) => createIsolate(world, { seed }).deliver);
+    const batches = isolates.map((each, at) =>
+      deliverBatch("normal", batchOf(8, ["pager"], `b${at}`), each),
+    );
+    await world.clock.run(Promise.all(batches));
+    await run(30);
+    expect(most).toBe(2);
+    expect(states()).toEqual({ delivered: 24 });
+  });
+});
+
+describe("a target with a daily quota", () => {
+  it("gets no more than that on one day, and the rest on the next", async () => {
+    pagerWith({ perDay: 3 });
+    await batch(batchOf(5));
+    await run(60);
+    expect(states()).toEqual({ delivered: 3, parked: 2 });
+    await world.clock.advance(86_400_000 - 60_000);
+    await run(60);
+    expect(states()).toEqual({ delivered: 5 });
+  });
+});
+
+describe("a receiver in trouble", () => {
+  it("that asks to wait is called by nobody before the time is over", async () => {
+    pagerWith(null, ["mail"]);
+    world.transport.answer = ({ url }) =>
+      url.includes("pager") ? response(429, 60_000) : response(200);
+    await batch(batchOf(1));
+    const askedAtMs = world.clock.nowMs();
+    world.transport.answer = () => response(200);
+    await batch(batchOf(5, ["pager", "mail"], "later"));
+    await run(50);
+    expect(world.transport.sent.filter(({ url }) => url.includes("pager"))).toHaveLength(1);
+    expect(states()).toMatchObject({ parked: 5, delivered: 5 });
+    await run(30);
+    const pager = world.transport.sent.filter(({ url }) => url.includes("pager")).slice(1);
+    expect(pager.length).toBe(6);
+    for (const { atMs } of pager) expect(atMs).toBeGreaterThanOrEqual(askedAtMs + 60_000);
+    expect(states()).toEqual({ delivered: 11 });
+  });
+
+  it("that fails and fails is left alone, then probed by the oldest, and gets everything when it is well", async () => {
+    pagerWith(null);
+    world.transport.answer = () => response(500);
+    await batch(batchOf(1));
+    for (let at = 0; at < 4; at += 1) await batch(batchOf(6, ["pager"], `more-${at}`));
+    const tried = world.transport.sent.length;
+    expect(tried).toBeLessThanOrEqual(BREAKER_CONSECUTIVE_MAX + 8);
+    await run(25);
+    expect(world.transport.sent.length).toBe(tried);
+    world.transport.answer = () => response(200);
+    await run(400);
+    expect(states()).toEqual({ delivered: 25 });
+  });
+
+  it("keeps nobody else waiting", async () => {
+    pagerWith(null, ["mail"]);
+    world.transport.answer = ({ url }) => response(url.includes("pager") ? 500 : 200);
+    for (let at = 0; at < 4; at += 1) await batch(batchOf(6, ["pager", "mail"], `b${at}`));
+    expect(world.transport.sent.filter(({ url }) => url.includes("mail"))).toHaveLength(24);
+  });
+});
+
+describe("a gate that does not answer", () => {
+  const broken = () =>
+    createIsolate(world, { broken: { gates: { ...world.gates, tell: down } } }).deliver;
+
+  it("lets nothing pass of a target with limits: what comes waits, and is brought back by the sweeper", async () => {
+    pagerWith({ concurrency: 1 });
+    await batch(batchOf(3), broken());
+    expect(world.transport.sent).toEqual([]);
+    expect(rowOf(world, { key: "key-0" }, "pager")).toMatchObject({
+      ...{ state: "parked", lastError: "its gate did not answer" },
+      dueAtMs: world.clock.nowMs() + GATE_UNREACHABLE_MS,
+    });
+    await world.clock.run(sweep("overdue", createIsolate(world).deliver));
+    await run(10);
+    expect(states()).toEqual({ delivered: 3 });
+  });
+
+  it("holds up nothing for a target without limits", async () => {
+    pagerWith(null);
+    world.transport.answer = () => response(500);
+    const isolate = broken();
+    await batch(batchOf(1), isolate);
+    world.transport.answer = () => response(200);
+    await batch(batchOf(3, ["pager"], "later"), isolate);
+    expect(world.transport.sent).toHaveLength(4);
+  });
+});
+
+describe("a target that is well and has no limits", () => {
+  it("costs no call to a gate", async () => {
+    pagerWith(null);
+    await batch(batchOf(20));
+    expect(world.gates.calls).toBe(0);
+    expect(states()).toEqual({ delivered: 20 });
+  });
+});

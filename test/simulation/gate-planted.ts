@@ -1,0 +1,115 @@
+/** Bugs to plant into gates, each of which some seed must catch. */
+import type { PlantedBug } from "./planted.ts";
+
+const ADAPTIVE = "src/core/gate/adaptive.ts";
+const BACKLOG = "src/core/gate/backlog.ts";
+const BREAKER = "src/core/gate/breaker.ts";
+const CAPS = "src/core/gate/caps.ts";
+const PACE = "src/core/gate/pace.ts";
+const REPORT = "src/core/gate/report.ts";
+const UPKEEP = "src/core/gate/upkeep.ts";
+
+const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
+  return { name, edits: [{ file, find, replace }] };
+};
+
+export const PLANTED_IN_GATES: readonly PlantedBug[] = [
+  bug(
+    "the slots of a dead consumer stay taken",
+    UPKEEP,
+    "leases.filter(({ expiresAtMs }) => expiresAtMs > nowMs)",
+    "leases.filter(({ id }) => id !== undefined)",
+  ),
+  bug(
+    "a lease does not see what others hold",
+    CAPS,
+    "return Math.max(0, limit - heldSlots(state));",
+    "return limit;",
+  ),
+  bug(
+    "turns come back that others have before theirs",
+    REPORT,
+    "Math.max(nowMs, othersMs)",
+    "nowMs",
+  ),
+  bug(
+    "a pause in asking lets two start at once",
+    PACE,
+    "stepMs === 0 ? nowMs : state.lastTurnMs + stepMs",
+    "stepMs === 0 ? nowMs : state.lastTurnMs",
+  ),
+  bug(
+    "a turn that passed is made up for",
+    PACE,
+    "stepMs === 0 ? 0 : Math.ceil((nowMs - firstAtMs) / stepMs)",
+    "0",
+  ),
+  bug(
+    "a shorter Retry-After takes back a longer one",
+    REPORT,
+    "Math.max(state.block.untilMs, Math.ceil(nowMs + askedMs))",
+    "Math.ceil(nowMs + askedMs)",
+  ),
+  bug(
+    "poison counts as sickness",
+    REPORT,
+    "const sick = failed + timedOut +",
+    "const sick = failed + rejected + timedOut +",
+  ),
+  bug(
+    "a quiet target's breaker never opens",
+    BREAKER,
+    " || consecutive >= BREAKER_CONSECUTIVE_MAX",
+    "",
+  ),
+  bug(
+    "a probe that is lost is followed by another at once",
+    UPKEEP,
+    'if (breaker.phase !== "half-open" ||',
+    'if (breaker.phase !== "closed" ||',
+  ),
+  bug("probes go without end", BREAKER, 'if (phase === "open" || successes < 1) return 1;', ""),
+  bug(
+    "a failed probe changes nothing",
+    BREAKER,
+    "if (calls.sick > 0) return open(",
+    "if (calls.sick > 9) return open(",
+  ),
+  bug(
+    "time brings no tokens for retries",
+    UPKEEP,
+    "retryTokens.count + (passedMs * RETRIES_PER_SECOND_MIN) / 1_000",
+    "retryTokens.count",
+  ),
+  bug(
+    "what is parked is overtaken",
+    CAPS,
+    "PRIORITIES.indexOf(priority) + 1)",
+    "PRIORITIES.indexOf(priority))",
+  ),
+  bug(
+    "what was released and lost is waited for",
+    BACKLOG,
+    "const out = nowMs < state.released.untilMs ? state.released.count : 0;",
+    "const out = state.released.count;",
+  ),
+  bug("probes are released together", BACKLOG, "out > 0 ? 0 : Math.min(1, room)", "room"),
+  bug(
+    "a backlog is forgotten when the gate has counted to its end",
+    BACKLOG,
+    "backlog: said.isEmpty ?",
+    "backlog: said.isEmpty || left === 0 ?",
+  ),
+  bug(
+    "each drop of what was in flight together is answered",
+    ADAPTIVE,
+    "if (flight.generation !== generation) return adaptive;",
+    "if (flight.generation < 0) return adaptive;",
+  ),
+  bug(
+    "growth after a drop stays slow for ever",
+    ADAPTIVE,
+    "limit > ceiling * OUTGROWN",
+    "limit < 0",
+  ),
+];

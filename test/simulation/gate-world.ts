@@ -1,0 +1,177 @@
+/** One gate as its Durable Object holds it, and consumers that send through it in their turns. */
+import { isDeepStrictEqual } from "node:util";
+import {
+  type Ask,
+  acquire,
+  type GateAnswer,
+  type GateConfig,
+  type GateReport,
+  type GateState,
+  type Grant,
+  newGate,
+  nextTurn,
+  report,
+} from "../../src/core/gate/index.ts";
+import type { Agenda } from "./agenda.ts";
+
+/** A report takes some time as well, and must come before its lease ends. */
+const REPORT_MS = 100;
+
+export type AnswerKind = "ok" | "failed" | "dropped" | "timedOut" | "rejected";
+
+export interface Reply {
+  readonly kind: AnswerKind;
+  readonly durationMs: number;
+  readonly retryAfterMs?: number;
+}
+
+/** The gate's state, replaced at each call. */
+export interface HeldGate {
+  readonly config: GateConfig;
+  readonly state: () => GateState;
+  change(next: GateState): void;
+  acquire(ask: Ask): GateAnswer;
+  report(said: GateReport): void;
+}
+
+const LOOKED_AT_EVERY = 8;
+
+/** `isWatched`: every few states are looked at, whether they survive their storage and stay small. */
+export function holdGate(
+  config: GateConfig,
+  agenda: Agenda,
+  unit: () => number,
+  isWatched: boolean,
+): HeldGate {
+  let state = newGate(agenda.nowMs());
+  let changes = 0;
+  function change(next: GateState): void {
+    state = next;
+    changes += 1;
+    if (!isWatched || changes % LOOKED_AT_EVERY !== 0) return;
+    const text = JSON.stringify(next);
+    if (!isDeepStrictEqual(JSON.parse(text), next)) throw new Error("as JSON the gate is another");
+    if (text.length > 2_000 + 400 * config.concurrency) throw new Error("the gate has grown");
+  }
+  return {
+    ...{ config, state: () => state, change },
+    acquire(ask) {
+      const { state: next, answer } = acquire(state, config, ask, agenda.nowMs());
+      change(next);
+      return answer;
+    },
+    report: (said) => change(report(state, config, said, agenda.nowMs(), unit())),
+  };
+}
+
+export interface Work<Item> {
+  readonly grant: Grant;
+  readonly lease: string;
+  readonly items: readonly Item[];
+  readonly timeoutMs: number;
+  readonly isRetry: (item: Item) => boolean;
+  /** The request reaches the receiver now. */
+  readonly send: (item: Item) => Reply;
+  readonly settle: (item: Item, reply: Reply) => void;
+  /** Nothing is under way any more; what was not sent is left. */
+  readonly done: (left: readonly Item[]) => void;
+}
+
+export interface Running<Item> {
+  /** From now on it does nothing; answers what it had not settled. */
+  die(): readonly Item[];
+}
+
+/**
+ * Sends what a lease allows, as a consumer does: at its turns, never so that an attempt may outlive the lease,
+ * and not after a drop, which ends the lease early so that others can go by what it taught.
+ */
+export function work<Item>(given: Work<Item>, gate: HeldGate, agenda: Agenda): Running<Item> {
+  const { grant, lease, timeoutMs } = given;
+  const waiting = [...given.items];
+  const underWay = new Set<Item>();
+  let [turn, isStopped, isDead] = [0, false, false];
+  let sent = { fresh: 0, retries: 0 };
+  let outcomes = { ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0 };
+  let totalMs = 0;
+  let retryAfterMs: number | null = null;
+
+  function tell(isDone: boolean): void {
+    const durationMs = outcomes.ok === 0 ? null : totalMs / outcomes.ok;
+    gate.report({
+      ...{ lease, sent, retryAfterMs, isDone },
+      ...{ outcomes: { ...outcomes, durationMs }, allowedPerMinute: null },
+    });
+    sent = { fresh: 0, retries: 0 };
+    outcomes = { ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0 };
+    [totalMs, retryAfterMs] = [0, null];
+  }
+
+  function pump(): void {
+    while (!isStopped && underWay.size < grant.slots) {
+      const found = nextTurn(grant, turn, agenda.nowMs());
+      const [item] = waiting;
+      if (
+        found === null ||
+        item === undefined ||
+        found.atMs + timeoutMs + REPORT_MS > grant.expiresAtMs
+      )
+        break;
+      turn = found.turn + 1;
+      waiting.shift();
+      underWay.add(item);
+      agenda.at(found.atMs, () => begin(item));
+    }
+    if (underWay.size > 0) return;
+    tell(true);
+    given.done(waiting);
+  }
+
+  function begin(item: Item): void {
+    if (isDead) return;
+    if (isStopped) {
+      underWay.delete(item);
+      waiting.unshift(item);
+      pump();
+      return;
+    }
+    if (given.isRetry(item)) sent.retries += 1;
+    else sent.fresh += 1;
+    const reply = given.send(item);
+    agenda.at(agenda.nowMs() + reply.durationMs, () => {
+      if (!isDead) end(item, reply);
+    });
+  }
+
+  function end(item: Item, reply: Reply): void {
+    underWay.delete(item);
+    outcomes[reply.kind] += 1;
+    if (reply.kind === "ok") totalMs += reply.durationMs;
+    if (reply.kind === "dropped") isStopped = true;
+    if (reply.retryAfterMs !== undefined) {
+      retryAfterMs = Math.max(retryAfterMs ?? 0, reply.retryAfterMs);
+      // Everybody should know of it at once; sent is told whole at the end, since some is still under way.
+      if (underWay.size > 0) tellWish(reply.retryAfterMs);
+    }
+    given.settle(item, reply);
+    pump();
+  }
+
+  const tellWish = (ms: number): void =>
+    gate.report({
+      ...{ lease, sent: { fresh: 0, retries: 0 }, isDone: false },
+      ...{ retryAfterMs: ms, allowedPerMinute: null },
+      outcomes: {
+        ...{ ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0 },
+        durationMs: null,
+      },
+    });
+
+  pump();
+  return {
+    die() {
+      isDead = true;
+      return [...underWay, ...waiting];
+    },
+  };
+}

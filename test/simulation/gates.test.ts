@@ -1,0 +1,56 @@
+/** The short form of the simulation of gates, and the bugs planted into them. */
+import { describe, expect, it } from "vitest";
+import { readText } from "../tidy/tree.ts";
+import { GATE_SEEDS_PER_BUG, runFixed, runGateSeeds } from "./gate-main.ts";
+import { PLANTED_IN_GATES } from "./gate-planted.ts";
+import { runGate } from "./gate-run.ts";
+
+describe("gates of receivers in trouble", () => {
+  it("keep every limit, let nothing overtake, and everything leaves in the end", async () => {
+    const report = await runGateSeeds(1, 100);
+    expect(report.violations).toEqual([]);
+    expect(Math.min(report.deaths, report.openings)).toBeGreaterThan(30);
+    expect(Object.keys(report.refusals).sort()).toEqual([
+      "backlog",
+      "breaker",
+      "concurrency",
+      "quota",
+      "rate",
+      "retry-after",
+    ]);
+  }, 60_000);
+
+  it("use nine tenths of a capacity that changes, where no fixed limit does with few refusals", async () => {
+    const { capacities } = await runGateSeeds(1, 1);
+    expect(capacities[0]?.used).toBeGreaterThanOrEqual(0.9);
+    expect(capacities[0]?.refused).toBeLessThan(0.02);
+    for (const { limit, used, refused } of runFixed(1)) {
+      expect([limit, used >= 0.9 && refused < 0.02]).toEqual([limit, false]);
+    }
+  }, 60_000);
+
+  it("are the same for the same seed", () => {
+    expect(runGate(11)).toEqual(runGate(11));
+  });
+});
+
+describe("bugs planted into gates", () => {
+  it("are caught", async () => {
+    const missed: string[] = [];
+    for (const { name } of PLANTED_IN_GATES) {
+      const { violations } = await runGateSeeds(1, GATE_SEEDS_PER_BUG, name);
+      if (violations.length === 0) missed.push(name);
+    }
+    expect(missed).toEqual([]);
+  }, 240_000);
+
+  it("have their places in the source, each exactly once", () => {
+    const lost = PLANTED_IN_GATES.flatMap(({ name, edits }) =>
+      edits
+        .filter(({ file, find }) => readText(file).split(find).length !== 2)
+        .map(({ file }) => `${name}: ${file}`),
+    );
+    expect(lost).toEqual([]);
+    expect(PLANTED_IN_GATES.length).toBeGreaterThanOrEqual(6);
+  });
+});

@@ -1,0 +1,93 @@
+/** Gates of targets on the built Worker: what a receiver sees of its limits, and what an operator is told. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { inTurn, receiverHere, status } from "../support/answers.ts";
+import { type Router, startRouter } from "../support/router.ts";
+import { prepareTenant } from "../support/tenant.ts";
+import { eventually } from "../support/wait.ts";
+
+let router: Router;
+
+beforeAll(async () => {
+  router = await startRouter();
+});
+afterAll(() => router?.stop());
+
+describe("a target with a rate", () => {
+  it("is called at that rate, tells what limits it, and gets all that waited", async () => {
+    const receiver = await receiverHere();
+    const tenant = await prepareTenant(router, "paced", {
+      sink: { url: receiver.url, gate: { perSecond: 5 } },
+    });
+    const sent = await Promise.all(Array.from({ length: 25 }, () => tenant.send("sink")));
+    const parked = await eventually(
+      () => router.admin.get(`${tenant.path}/deliveries?state=parked&target=sink`),
+      ({ body }) => body.items.length > 0,
+    );
+    expect(parked.body.items[0]).toMatchObject({ lastError: expect.stringMatching(/^gate: /) });
+    const limited = await eventually(
+      () => router.admin.get(`${tenant.path}/targets/sink/gate`),
+      ({ body }) => body.limits.some(({ by }: { by: string }) => by === "rate"),
+    );
+    expect(limited.body.limits[0]).toMatchObject({
+      since: expect.any(String),
+      detail: expect.any(String),
+    });
+    const came = await receiver.waitFor(sent.length);
+    const starts = came.map(({ atMs }) => atMs).toSorted((a, b) => a - b);
+    // The way to the receiver takes a moment, once more and once less: seven in a second would be two too many.
+    for (const from of starts) {
+      expect(starts.filter((at) => at >= from && at < from + 900).length).toBeLessThanOrEqual(6);
+    }
+    for (const { id } of sent) await tenant.delivery(id, "sink", "delivered");
+    expect(receiver.received).toHaveLength(sent.length);
+  });
+});
+
+describe("a receiver that asks to wait", () => {
+  it("is called by no other delivery before the time is over, and then by all of them", async () => {
+    const receiver = await receiverHere(inTurn(status(429, { "retry-after": "3" }), status(200)));
+    const tenant = await prepareTenant(router, "asked", { sink: { url: receiver.url } });
+    await tenant.send("sink");
+    const [first] = await receiver.waitFor(1);
+    await eventually(
+      () => router.admin.get(`${tenant.path}/targets/sink/gate`),
+      ({ body }) => body.limits.some(({ by }: { by: string }) => by === "retry-after"),
+    );
+    const sent = await Promise.all(Array.from({ length: 5 }, () => tenant.send("sink")));
+    for (const { id } of sent) {
+      expect(await tenant.delivery(id, "sink", "parked")).toMatchObject({
+        ...{ attemptCount: 0, lastError: "gate: retry-after" },
+      });
+    }
+    const came = await receiver.waitFor(7);
+    for (const { atMs } of came.slice(1))
+      expect(atMs - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(2_990);
+  });
+});
+
+describe("the gate of a target", () => {
+  it("that nothing limits says so", async () => {
+    const receiver = await receiverHere();
+    const tenant = await prepareTenant(router, "free", { sink: { url: receiver.url } });
+    expect(await router.admin.get(`${tenant.path}/targets/sink/gate`)).toMatchObject({
+      ...{ status: 200, body: { limits: [] } },
+    });
+  });
+
+  it("that is paused names the person's doing", async () => {
+    const receiver = await receiverHere();
+    const tenant = await prepareTenant(router, "held", { sink: { url: receiver.url } });
+    await router.admin.post(`${tenant.path}/targets/sink/pause`);
+    const { body } = await router.admin.get(`${tenant.path}/targets/sink/gate`);
+    expect(body.limits).toMatchObject([{ by: "operator", until: null }]);
+  });
+
+  it("of an unknown target, or of another tenant's, is not found", async () => {
+    const receiver = await receiverHere();
+    const tenant = await prepareTenant(router, "mine", { sink: { url: receiver.url } });
+    await router.admin.put("tenants/other", {});
+    for (const path of [`${tenant.path}/targets/none/gate`, "tenants/other/targets/sink/gate"]) {
+      expect((await router.admin.get(path)).status).toBe(404);
+    }
+  });
+});
