@@ -3,6 +3,7 @@
  * nesting are the same, about 700 bytes each; and banks of rules over them, one for each way to match.
  */
 import type { Json, JsonObject } from "../src/core/json.ts";
+import { type Pattern, parsePattern } from "../src/core/pattern/index.ts";
 
 /** So many lots there are; an event is about one of them. */
 const LOTS = 200_000;
@@ -62,6 +63,14 @@ export interface Bank {
 }
 
 const lot = (candidate: Json): Json => ({ properties: { MAPBLKLOT: [candidate] } });
+
+export function rulesOf(bank: Bank, count: number): { id: string; pattern: Pattern }[] {
+  return Array.from({ length: count }, (_, at) => {
+    const parsed = parsePattern(bank.pattern(at, count));
+    if (!parsed.ok) throw new Error(`${bank.name} ${at} is no pattern.`);
+    return { id: `rule-${at}`, pattern: parsed.pattern };
+  });
+}
 
 /** The number of rules decides how narrow they are where each event would else match more of them. */
 export const BANKS: readonly Bank[] = [

@@ -66,6 +66,19 @@ export class TenantLimiter extends DurableObject<Env> {
     return Object.fromEntries(this.#secretsUsed);
   }
 
+  /** What is known of a secret under both names is the later of the two. */
+  renameSecrets(names: Readonly<Record<string, string>>): void {
+    this.ctx.storage.transactionSync(() => {
+      for (const [old, now] of Object.entries(names)) {
+        const usedAt = this.#secretsUsed.get(old);
+        if (usedAt === undefined) continue;
+        this.#secretsUsed.delete(old);
+        counted(this.#sql, "DELETE FROM secrets WHERE name = ?1", old);
+        this.#writeSecret(now, Math.max(usedAt, this.#secretsUsed.get(now) ?? 0));
+      }
+    });
+  }
+
   shadowMatches(): ShadowMatches[] {
     return [...this.#shadows.values()];
   }
@@ -120,15 +133,19 @@ export class TenantLimiter extends DurableObject<Env> {
   #noteSecrets(names: readonly string[], now: number): void {
     for (const name of names) {
       if (now - (this.#secretsUsed.get(name) ?? 0) < SECRET_USE_TOLD_MS) continue;
-      this.#secretsUsed.set(name, now);
-      counted(
-        this.#sql,
-        `INSERT INTO secrets VALUES (?1, ?2)
-         ON CONFLICT (name) DO UPDATE SET used_at = excluded.used_at`,
-        name,
-        now,
-      );
+      this.#writeSecret(name, now);
     }
+  }
+
+  #writeSecret(name: string, usedAt: number): void {
+    this.#secretsUsed.set(name, usedAt);
+    counted(
+      this.#sql,
+      `INSERT INTO secrets VALUES (?1, ?2)
+       ON CONFLICT (name) DO UPDATE SET used_at = excluded.used_at`,
+      name,
+      usedAt,
+    );
   }
 
   #noteShadow(told: ShadowMatches): void {

@@ -4,6 +4,7 @@ import { createCallbacks } from "./adapters/callbacks.ts";
 import { platformCrypto, platformText } from "./adapters/crypto.ts";
 import { runningDeletions } from "./adapters/d1/deletions.ts";
 import { createLedger } from "./adapters/d1/ledger.ts";
+import { runningReseal } from "./adapters/d1/reseals.ts";
 import { createSagaDirectory } from "./adapters/d1/saga-index.ts";
 import { createSagaJobs } from "./adapters/d1/saga-jobs.ts";
 import { createSession } from "./adapters/d1/session.ts";
@@ -76,7 +77,7 @@ export function compose(env: Env): Composed {
 function composeApp(env: Env, config: Config): App {
   const session = createSession(env.DB, meter);
   const guard = createGuard(config.guard);
-  const vault = createVault(config.encryptionKey);
+  const vault = createVault(config.encryptionKey, config.encryptionKeysOld);
   const common = {
     archive: createArchive(env.ARCHIVE, platformText, meter),
     clock: systemClock,
@@ -91,7 +92,7 @@ function composeApp(env: Env, config: Config): App {
     text: platformText,
   };
   return {
-    callbacks: createCallbacks(vault, config.publicUrl),
+    callbacks: createCallbacks(vault.derive("saga callbacks"), config.publicUrl),
     config,
     guard,
     accept: {
@@ -115,6 +116,13 @@ function composeApp(env: Env, config: Config): App {
       isolate: base32(systemRandom.bytes(5)),
       ledgerProbe: createProbe(systemClock),
       replayers: createReplayers(session, env.REPLAY, meter),
+      reseals: {
+        running: () => runningReseal(session),
+        async resealer() {
+          const { createResealer } = await import("./adapters/d1/encryption.ts");
+          return createResealer(session, vault);
+        },
+      },
       sagaIndex: createSagaDirectory(session),
       sagaJobs: createSagaJobs(session),
       sagas: createSagas(env.SAGA, meter),

@@ -22,6 +22,7 @@ export interface Env {
   readonly TARGET_GATE: DurableObjectNamespace<TargetGateRpc>;
   readonly ADMIN_TOKEN?: string;
   readonly ENCRYPTION_KEY?: string;
+  readonly ENCRYPTION_KEYS_OLD?: string;
   readonly ALLOW_PRIVATE_TARGETS?: string;
   readonly PUBLIC_URL?: string;
   readonly ALLOW_IP_TARGETS?: string;
@@ -41,15 +42,20 @@ const listOf = (text: string): string[] =>
     .split(",")
     .map((each) => each.trim())
     .filter((each) => each !== "");
-const list = (each: RegExp, message: string) =>
-  z.string().check(z.refine((text) => listOf(text).every((one) => each.test(one)), message));
+const list = (each: RegExp, message: string, countMin = 0) =>
+  z.string().check(
+    z.refine((text) => {
+      const all = listOf(text);
+      return all.length >= countMin && all.every((one) => each.test(one));
+    }, message),
+  );
 
 /** By what the guard judges an address. */
 const GuardVars = {
   ALLOW_PRIVATE_TARGETS: Flag,
   ALLOW_IP_TARGETS: Flag,
   TARGET_PORTS: z._default(
-    list(PORT, "is not a list of ports with commas between them"),
+    list(PORT, "is not a list of ports with commas between them", 1),
     TARGET_PORTS_DEFAULT.join(),
   ),
   OWN_HOSTS: z._default(
@@ -88,6 +94,17 @@ const Vars = z.object({
       ),
     "",
   ),
+  ENCRYPTION_KEYS_OLD: z._default(
+    z
+      .string()
+      .check(
+        z.refine(
+          (text) => listOf(text).every((key) => decodeBase64(key)?.length === 32),
+          "is not a list of keys of 32 bytes in base64 with commas between them",
+        ),
+      ),
+    "",
+  ),
   ...GuardVars,
   OUTBOX: z._default(
     z.enum(["on-failure", "always"], 'is neither "on-failure" nor "always"'),
@@ -110,6 +127,7 @@ export interface Config {
   readonly encryptionKey: string;
   /** Without a slash at its end; empty if it is not known. */
   readonly publicUrl: string;
+  readonly encryptionKeysOld: readonly string[];
   readonly guard: GuardConfig;
   readonly outbox: "on-failure" | "always";
   readonly outboxShards: number;
@@ -133,6 +151,7 @@ export function parseConfig(vars: Readonly<Record<string, unknown>>): ParsedConf
       adminToken: data.ADMIN_TOKEN,
       encryptionKey: data.ENCRYPTION_KEY,
       publicUrl: data.PUBLIC_URL.replace(/\/+$/, ""),
+      encryptionKeysOld: listOf(data.ENCRYPTION_KEYS_OLD),
       guard: guardConfig(data),
       outbox: data.OUTBOX,
       outboxShards: Number(data.OUTBOX_SHARDS),

@@ -7,5 +7,6 @@ const collect = runInNewContext("gc") as () => void;
 
 export function heapMb(): number {
   collect();
-  return process.memoryUsage().heapUsed / 1_048_576;
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return (heapUsed + arrayBuffers) / 1_048_576;
 }

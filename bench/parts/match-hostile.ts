@@ -1,6 +1,8 @@
 /** Events and patterns that are built to be expensive, against 1,000 rules that look at what they bring. */
-import type { Json } from "../../src/core/json.ts";
+import type { Json, JsonObject } from "../../src/core/json.ts";
 import { compileRules, parsePattern } from "../../src/core/pattern/index.ts";
+import { PATTERN_ALTERNATIVES_MAX, PATTERN_DEPTH_MAX } from "../../src/core/pattern/limits.ts";
+import { cpuMs } from "../measure/cpu.ts";
 import { figure, table } from "../measure/table.ts";
 import type { Measured } from "./match-orders.ts";
 
@@ -22,12 +24,26 @@ const nested = (depth: number): Json => {
   return value;
 };
 
-/** A pattern of `$or` in `$or`, as deep as it may be read. */
+/** A pattern of `$or` in `$or`. */
 const orInOr = (depth: number, at: number): Json => {
-  let value: Json = { x: [at] };
-  for (let deep = 0; deep < depth; deep += 1) value = { $or: [value, { y: [deep] }] };
+  let value: Json = nearly(at);
+  for (let deep = 0; deep < depth; deep += 1) value = { $or: [value, nearly(at + deep + 1)] };
   return value;
 };
+
+const ELEMENTS = 300;
+/** Objects of which each has what the other wants. */
+const elements = (length = ELEMENTS): Json[] => list(length, (at) => ({ x: at, y: at, z: 0 }));
+/** Each of the two is found, and never in one element. */
+const nearly = (at: number): JsonObject => ({ x: [at % ELEMENTS], y: [(at + 1) % ELEMENTS] });
+const found = (at: number): JsonObject => ({ x: [at % ELEMENTS], y: [at % ELEMENTS] });
+/** Branches of a rule, no two of which are alike. */
+const branches = (count: number, at: number, make = nearly): Json =>
+  list(count, (turn) => make(at * 7 + turn));
+/** As many branches in each of several choices as spell out the most alternatives together. */
+const BESIDE = Math.floor(Math.cbrt(PATTERN_ALTERNATIVES_MAX));
+/** Each `$or` is two levels of the pattern, the object in it a third. */
+const DEEPEST = Math.min(PATTERN_ALTERNATIVES_MAX - 1, Math.floor((PATTERN_DEPTH_MAX - 2) / 2));
 
 const CASES: readonly Hostile[] = [
   {
@@ -67,9 +83,71 @@ const CASES: readonly Hostile[] = [
     pattern: (at) => nestedPattern(62, at),
   },
   {
-    name: "$or in $or, 9 deep",
-    event: { x: -1, y: -1 },
-    pattern: (at) => orInOr(9, at),
+    name: `$or in $or, ${DEEPEST} deep, of scalars`,
+    event: { x: list(ELEMENTS, (at) => at), y: list(ELEMENTS, (at) => at), z: 0 },
+    pattern: (at) => ({ z: [1], ...(orInOr(DEEPEST, at) as JsonObject) }),
+  },
+  {
+    name: `$or in $or, ${DEEPEST} deep, in an array of ${ELEMENTS}`,
+    event: { list: elements() },
+    pattern: (at) => ({ list: { z: [0], ...(orInOr(DEEPEST - 1, at) as JsonObject) } }),
+  },
+  {
+    name: `$or of ${PATTERN_ALTERNATIVES_MAX} in an array of ${ELEMENTS}`,
+    event: { list: elements() },
+    pattern: (at) => ({ list: { $or: branches(PATTERN_ALTERNATIVES_MAX, at) } }),
+  },
+  {
+    name: `$or of ${PATTERN_ALTERNATIVES_MAX} above it`,
+    event: { list: elements() },
+    pattern: (at) => ({
+      list: { z: [0] },
+      $or: list(PATTERN_ALTERNATIVES_MAX, (turn) => ({ list: nearly(at * 7 + turn) })),
+    }),
+  },
+  {
+    name: `${BESIDE} × ${BESIDE} × ${BESIDE} in three arrays of ${ELEMENTS}`,
+    event: { a: elements(), b: elements(), c: elements() },
+    pattern: (at) => ({
+      a: { $or: branches(BESIDE, at, found) },
+      b: { $or: branches(BESIDE, at, found) },
+      c: { $or: branches(BESIDE, at) },
+    }),
+  },
+  {
+    name: `prefixes, $or of ${PATTERN_ALTERNATIVES_MAX} in an array of ${ELEMENTS}`,
+    event: { list: list(ELEMENTS, (at) => ({ x: `${at}x`, y: `${at}y` })) },
+    pattern: (at) => ({
+      list: {
+        $or: list(PATTERN_ALTERNATIVES_MAX, (turn) => ({
+          x: [{ prefix: `${(at * 7 + turn) % ELEMENTS}x` }],
+          y: [{ prefix: `${(at * 7 + turn + 150) % ELEMENTS}y` }],
+        })),
+      },
+    }),
+  },
+  {
+    name: `arrays in an array of ${ELEMENTS}`,
+    event: {
+      list: list(ELEMENTS, (at) => ({
+        z: 0,
+        items: [
+          { x: at, y: -1 },
+          { x: -1, y: at },
+        ],
+      })),
+    },
+    pattern: (at) => ({ list: { z: [0], items: found(at) } }),
+  },
+  {
+    name: `what an array of ${ELEMENTS} must not have`,
+    event: { list: elements() },
+    pattern: (at) => ({ list: { x: [at % ELEMENTS], z: [{ exists: false }] } }),
+  },
+  {
+    name: `elements of two forms, ${ELEMENTS}`,
+    event: { list: [...elements(ELEMENTS - 1), [{ x: -1, y: -1 }]] },
+    pattern: (at) => ({ list: nearly(at) }),
   },
 ];
 
@@ -82,6 +160,10 @@ function nestedPattern(depth: number, at: number): Json {
 /** Patterns that are refused before they cost anything. */
 const REFUSED: readonly (readonly [string, Json])[] = [
   ["$or in $or, 100 deep", orInOr(100, 1)],
+  [
+    `${PATTERN_ALTERNATIVES_MAX + 1} branches of a $or`,
+    { $or: branches(PATTERN_ALTERNATIVES_MAX + 1, 1) },
+  ],
   ["a wildcard of 33 stars", { a: [{ wildcard: "*a".repeat(33) }] }],
   ["65 levels deep", nestedPattern(65, 1)],
   [
@@ -100,10 +182,10 @@ export function measureHostile(): Measured {
       return { id: `rule-${at}`, pattern: parsed.pattern };
     });
     const set = compileRules(rules);
-    const times = Array.from({ length: 7 }, () => {
-      const start = performance.now();
+    const times = Array.from({ length: 15 }, () => {
+      const start = cpuMs();
       set.match(event);
-      return performance.now() - start;
+      return cpuMs() - start;
     });
     return { name, ms: Math.min(...times) };
   });

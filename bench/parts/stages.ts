@@ -5,7 +5,7 @@ import { encodePack } from "../../src/core/enqueue/pack.ts";
 import { type EventRecord, encodeFrame } from "../../src/core/enqueue/record.ts";
 import { eventOf } from "../../src/core/event.ts";
 import { eventId, timeOrderedId } from "../../src/core/ids.ts";
-import { readEvents } from "../../src/core/ingest/events.ts";
+import { namesInBody, readEvents } from "../../src/core/ingest/events.ts";
 import { keptHeaders } from "../../src/core/ingest/headers.ts";
 import { compileRules, parsePattern } from "../../src/core/pattern/index.ts";
 import { traceparentOf } from "../../src/core/trace.ts";
@@ -68,15 +68,17 @@ function stages(): Readonly<Record<string, () => unknown>> {
   const receivedAtMs = Date.now();
   const request = { header, headers, body, receivedAtMs };
   const github = { scheme: "github", secrets: [SECRET] } as const;
-  const reading = readEvents(request, { scheme: "github" }, { crypto, text });
-  const draft = reading.ok ? reading.events[0] : undefined;
-  if (draft === undefined) throw new Error("The order cannot be read.");
   const set = compileRules(
     rules(RULES).flatMap(({ id, pattern }) => {
       const parsed = parsePattern(pattern);
       return parsed.ok ? [{ id, pattern: parsed.pattern }] : [];
     }),
   );
+  const source = { scheme: "github" } as const;
+  const names = namesInBody(set.names, source);
+  const reading = readEvents(request, source, { crypto, text }, names);
+  const draft = reading.ok ? reading.events[0] : undefined;
+  if (draft === undefined) throw new Error("The order cannot be read.");
   const identity = { tenant: "bench", source: "github", key: draft.key };
   const record: EventRecord = {
     ...{ id: eventId(identity, crypto, text), receipt: newReceipt(), receivedAtMs },
@@ -96,7 +98,7 @@ function stages(): Readonly<Record<string, () => unknown>> {
   let inPack = 0;
   return {
     verify: () => verify(github, request, crypto, text),
-    "read the event": () => readEvents(request, { scheme: "github" }, { crypto, text }),
+    "read the event": () => readEvents(request, source, { crypto, text }, names),
     "choose headers": () => keptHeaders(headers, github),
     "event id": () => eventId(identity, crypto, text),
     "receipt and trace": () => [newReceipt(), traceparentOf(null, systemRandom.bytes(24))],

@@ -6,6 +6,7 @@ import { ADMIN_TOKEN_LENGTH_MIN } from "../../src/core/limits.ts";
 import { problemResponse } from "../problems.ts";
 import { deadLetterOperations } from "./dead-letters.ts";
 import { deliveryOperations } from "./deliveries.ts";
+import { encryptionOperations } from "./encryption.ts";
 import { eventSearchOperations } from "./event-search.ts";
 import { eventOperations } from "./events.ts";
 import { explainOperations } from "./explain.ts";
@@ -49,6 +50,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...deadLetterOperations,
   ...deliveryOperations,
   ...jobOperations,
+  ...encryptionOperations,
   ...replayOperations,
   ...queueOperations,
   ...poisonOperations,

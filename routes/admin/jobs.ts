@@ -11,7 +11,7 @@ import { Count, Slug, Time } from "./schemas.ts";
 export const JobAnswer = z
   .object({
     id: z.string(),
-    tenant: Slug,
+    tenant: Slug.nullable().describe("Null for a job over all tenants."),
     kind: z.string(),
     state: z.enum(JOB_STATES),
     createdAt: Time,
@@ -29,11 +29,12 @@ export const JobAnswer = z
   .meta({ id: "Job" });
 
 export function jobView(job: Job): z.infer<typeof JobAnswer> {
-  const { id, tenant, kind, state, states, commanded } = job;
+  const { id, kind, state, states, commanded } = job;
+  const tenant = job.tenant === "" ? null : job.tenant;
   const isDeletion = kind === "delete-tenant";
   const ended = DELIVERY_STATES.filter(isFinal).reduce((sum, each) => sum + (states[each] ?? 0), 0);
   const total = isDeletion ? job.removed : job.total;
-  const finished = isDeletion ? job.removed : ended + commanded;
+  const finished = isDeletion || kind === "reseal" ? job.removed : ended + commanded;
   // What a tenant leaves is not counted beforehand; but it is known how long its deletion takes at least.
   const share = isDeletion
     ? Math.min(0.99, (job.updatedAtMs - job.createdAtMs) / DELETION_SETTLES_MS)
@@ -64,6 +65,18 @@ export const jobOperations: readonly Operation[] = [
       const page = await stores.jobs.jobs(query.state, from, query.limit);
       const cursor = encodeCursor(page.after === null ? null : [page.after]);
       return { status: 200, body: pageBody(page.items.map(jobView), cursor) };
+    },
+  }),
+  operation({
+    method: "get",
+    path: "/admin/jobs/{job}",
+    summary: "Reads the progress of any job, one over all tenants among them.",
+    responses: { 200: "The job.", 404: "No such job." },
+    answer: JobAnswer,
+    async handle({ stores, params }) {
+      const job = await stores.jobs.job(null, params.job ?? "");
+      if (job === null) throw notFound("job");
+      return { status: 200, body: jobView(job) };
     },
   }),
   operation({

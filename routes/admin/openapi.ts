@@ -47,7 +47,7 @@ function describe(operation: Operation, named: Record<string, object>): object {
   // The address rule depends on the deployment; the schema is that of production.
   const body =
     typeof operation.body === "function"
-      ? operation.body({ addresses: PUBLIC_ONLY })
+      ? operation.body({ addresses: PUBLIC_ONLY, origin: "" })
       : operation.body;
   const written = operation.versioned ?? (method === "put" || method === "delete");
   const problems: ProblemSlug[] = [

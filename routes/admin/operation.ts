@@ -39,6 +39,8 @@ export type BodySchema<Body> = z.ZodType<Body> | ((deployment: Deployment) => z.
 export interface Deployment {
   /** What may be called from here; the host that was asked is among the router's own. */
   readonly addresses: AddressPolicy;
+  /** The name by which receivers know this router. */
+  readonly origin: string;
 }
 
 export interface OperationSpec<Body, Query> {

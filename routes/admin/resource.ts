@@ -57,6 +57,11 @@ function once<T>(ask: () => Promise<T>): () => Promise<T | null> {
   };
 }
 
+const lockedView = (key: string): Json => ({
+  key,
+  detail: `Its secrets are sealed under key ${key}: put that into ENCRYPTION_KEYS_OLD, or send them anew.`,
+});
+
 export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Operation[] {
   const { kind, answer } = spec;
   const list = `/admin/tenants/{tenant}/${kind}s`;
@@ -68,6 +73,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
     return {
       id: stored.id,
       ...(((await spec.show?.(doc, stored, counted)) ?? doc) as Record<string, Json>),
+      ...(stored.lockedBy === null ? {} : { locked: lockedView(stored.lockedBy) }),
       version: stored.version,
       createdAt: iso(stored.createdAtMs),
       updatedAt: iso(stored.updatedAtMs),

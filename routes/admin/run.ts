@@ -2,7 +2,6 @@
 import type { Context } from "hono";
 import type * as z from "zod";
 import type { App } from "../../src/compose.ts";
-import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import {
   formatPointer,
   isJsonObject,
@@ -37,7 +36,7 @@ export async function run(
       app,
       stores,
       params,
-      addresses: addressesFor(context, app),
+      ...deploymentOf(context, app),
       ifVersion: ifVersionOf(context),
       defer: (work: Promise<unknown>) => context.executionCtx.waitUntil(work),
     };
@@ -69,10 +68,14 @@ export async function perform(
 }
 
 /** Where private addresses are allowed, others are on this machine too: then the port tells them apart. */
-function addressesFor(context: Context, app: App): AddressPolicy {
+function deploymentOf(context: Context, app: App): Deployment {
   const { policy } = app.config.guard;
   const { hostname, host } = new URL(context.req.url);
-  return { ...policy, ownHosts: [...policy.ownHosts, policy.allowPrivate ? host : hostname] };
+  const named = policy.ownHosts.find((own) => !own.startsWith("*."));
+  return {
+    addresses: { ...policy, ownHosts: [...policy.ownHosts, policy.allowPrivate ? host : hostname] },
+    origin: named?.replace(/:\d+$/, "") ?? hostname,
+  };
 }
 
 /** `If-Match: "7"`, or `*` for whatever is there (RFC 9110 §13.1.1); an absent header asks for nothing. */
@@ -126,7 +129,17 @@ const malformed = (detail: string): Refusal => new Refusal({ slug: "malformed-re
 
 /** Members that answers have and a PUT of a changed copy may bring back; they are not the caller's to set. */
 const READ_ONLY = new Set([
-  ...["id", "tenant", "version", "createdAt", "updatedAt", "disabled", "shadow"],
+  ...[
+    "id",
+    "tenant",
+    "version",
+    "createdAt",
+    "updatedAt",
+    "disabled",
+    "permission",
+    "shadow",
+    "locked",
+  ],
 ]);
 
 function validate(

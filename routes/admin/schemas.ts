@@ -23,6 +23,10 @@ export const stored = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.object({
     id: Slug,
     ...shape,
+    locked: z
+      .object({ key: z.string(), detail: z.string() })
+      .optional()
+      .describe("The key of its secrets is missing; in operations.md, Keys."),
     version: Count.describe("In quotes it is the ETag, and what If-Match takes."),
     createdAt: Time,
     updatedAt: Time,
@@ -82,7 +86,19 @@ const verifyWith = <One extends z.ZodType>(secret: One, whsec = secret) => {
   ]);
 };
 
-export const ShownVerify = verifyWith(z.object({ lastUsedAt: Time.nullable() }));
+/** Of the secrets of a source that is locked nothing can be shown. */
+const LockedVerify = z.object({ scheme: z.string() });
+export const ShownVerify = z.union([
+  verifyWith(
+    z.object({
+      label: z.string().describe("Tells this secret from others; it says nothing about it."),
+      lastUsedAt: Time.nullable()
+        .optional()
+        .describe("A minute behind at most. Null: never. Left out: it cannot be said now."),
+    }),
+  ),
+  LockedVerify,
+]);
 
 const Place = [
   z.strictObject({ from: z.literal("header"), name: HeaderName }),

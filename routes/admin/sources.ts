@@ -10,6 +10,20 @@ import { ShownVerify, SourceBody, stored } from "./schemas.ts";
 const SECRET_MEMBER: Readonly<Record<string, string>> = { basic: "password", "api-key": "keys" };
 const secretMemberOf = (scheme: string): string => SECRET_MEMBER[scheme] ?? "secrets";
 
+/** How many characters of a secret's name are shown: enough to tell one from nine others. */
+const LABEL_CHARACTERS = 8;
+
+/** What is shown of a secret that was counted under `names`; nothing of its uses when nobody could say. */
+function shownSecret(
+  names: readonly string[],
+  used: Readonly<Record<string, number>> | null,
+): Json {
+  const label = (names[0] ?? "").slice(0, LABEL_CHARACTERS);
+  if (used === null) return { label };
+  const lastUsedMs = Math.max(...names.map((name) => used[name] ?? 0));
+  return { label, lastUsedAt: isoOrNull(lastUsedMs === 0 ? null : lastUsedMs) };
+}
+
 export const sourceOperations = resourceOperations<z.infer<typeof SourceBody>>({
   kind: "source",
   body: SourceBody,
@@ -37,8 +51,8 @@ export const sourceOperations = resourceOperations<z.infer<typeof SourceBody>>({
   async show(doc, { secrets, secretIds }, counted) {
     const verify = doc.verify as Record<string, Json>;
     if (secrets === null || secrets.values.length === 0) return doc;
-    const used = (await counted.secretsLastUsed()) ?? {};
-    const shown = secretIds.map((id): Json => ({ lastUsedAt: isoOrNull(used[id] ?? null) }));
+    const used = await counted.secretsLastUsed();
+    const shown = secretIds.map((names) => shownSecret(names, used));
     const member = secretMemberOf(String(verify.scheme));
     const held = member === "password" ? (shown[0] ?? null) : shown;
     return { ...doc, verify: { ...verify, [member]: held } };

@@ -56,6 +56,10 @@ export const httpTargetBody = (addresses: AddressPolicy) =>
   z.strictObject({
     kind: z.literal("http"),
     url: address(addresses).meta({ format: "uri" }),
+    handshake: z
+      .literal("options")
+      .optional()
+      .describe("Nothing is sent until the receiver permits it (CloudEvents web hooks)."),
     headers: z.record(OwnHeaderName, HeaderValue).optional(),
     secrets: z
       .array(

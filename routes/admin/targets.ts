@@ -18,6 +18,7 @@ import { type Call, notFound, type Operation, operation, Refusal } from "./opera
 import { resourceOperations } from "./resource.ts";
 import { sentMember } from "./rules.ts";
 import { Count, Slug, stored, Time } from "./schemas.ts";
+import { askAgain, PermissionAnswer, shakeHands } from "./target-handshake.ts";
 import { httpTargetBody, SagaTargetBody, targetBody } from "./target-schemas.ts";
 
 const PATH = "/admin/tenants/{tenant}/targets/{target}";
@@ -33,6 +34,7 @@ const Target = z
         .optional()
         .describe("Headers whose values are never shown."),
       disabled,
+      permission: PermissionAnswer.optional(),
     }),
     stored({ ...SagaTargetBody.shape, disabled }),
   ])
@@ -42,6 +44,10 @@ const crud = resourceOperations<TargetBody>({
   kind: "target",
   answer: Target,
   body: ({ addresses }) => targetBody(addresses),
+  refusals: {
+    409: "The key of its secrets is missing: they have to be sent as well.",
+    503: "Its name could not be looked up.",
+  },
 
   async faults(sent, { app, addresses, stores, params }) {
     const url = sentMember(sent, "url");
@@ -59,12 +65,19 @@ const crud = resourceOperations<TargetBody>({
   },
 
   /** Secrets that a PUT leaves out stay as they are: they cannot be read back. */
-  async store({ body, stores, params }) {
+  async store(call) {
+    const { body, stores, params } = call;
     const { doc, secrets } = storeTarget(body);
     if (body.kind === "saga") return { doc: doc as unknown as Json, secrets };
     const stored = await stores.config.resource(params.tenant ?? "", "target", params.target ?? "");
+    // What is left out would be lost: it is there, and cannot be opened.
+    if (stored?.lockedBy != null && (body.secrets === undefined || body.headers === undefined)) {
+      const detail = `Its secrets are sealed under key ${stored.lockedBy}, which is missing: send secrets and headers.`;
+      throw new Refusal({ slug: "conflict", detail });
+    }
+    const asked = body.handshake === undefined ? {} : await shakeHands(call, doc, stored);
     return {
-      doc: doc as unknown as Json,
+      doc: { ...doc, ...asked } as unknown as Json,
       secrets: {
         values: body.secrets ?? stored?.secrets?.values ?? [],
         headers: (body.headers === undefined ? stored?.secrets?.headers : secrets?.headers) ?? {},
@@ -119,6 +132,10 @@ async function setPaused(call: Call<undefined, undefined>, paused: boolean) {
   if (stored === null) throw notFound("target");
   const read = parseJsonDocument(stored.doc);
   const { disabled, ...doc } = (read.ok ? read.value : {}) as Record<string, Json>;
+  if (!paused && doc.handshake !== undefined && doc.permission === undefined) {
+    const detail = "Its receiver has not permitted deliveries: POST …/handshake asks it again.";
+    throw new Refusal({ slug: "conflict", detail });
+  }
   const next = { ...doc, ...(paused && disabled !== undefined ? { disabled } : {}), paused };
   const value = { doc: JSON.stringify(next), secrets: undefined };
   const result = written(
@@ -182,12 +199,34 @@ export const targetOperations: readonly Operation[] = [
     responses: {
       200: "Resumed; `released` says how many deliveries go out.",
       404: "No such target.",
+      409: "Its receiver has not permitted deliveries.",
     },
     answer: Paused.extend({ released: Count }),
     async handle(call) {
       const { id, version } = await setPaused(call, false);
       const released = await release(call);
       return { status: 200, body: { id, paused: false, released }, version };
+    },
+  }),
+  operation({
+    method: "post",
+    path: `${PATH}/handshake`,
+    summary: "Asks a target's receiver once more whether it wants to be sent to.",
+    responses: {
+      200: "Asked. Permitted: parked deliveries go out. Refused: the target is closed and says why.",
+      404: "No such target.",
+      409: "The target asks its receiver for nothing.",
+    },
+    answer: z.object({
+      id: Slug,
+      permission: PermissionAnswer.nullable(),
+      reason: z.string().nullable().describe("Why there is no permission, or none that is new."),
+      released: Count,
+    }),
+    async handle(call) {
+      const asked = await askAgain(call);
+      const released = asked.isOpen ? await release(call) : 0;
+      return { status: 200, body: { ...asked.body, released }, version: asked.version };
     },
   }),
 ];

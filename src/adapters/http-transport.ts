@@ -9,7 +9,8 @@ import { firstText } from "./answer-text.ts";
 
 export function createTransport(guard: AddressGuard, clock: Clock): Transport {
   async function attempt(request: OutgoingRequest, signal: AbortSignal): Promise<Answer> {
-    const { method = "POST", url, headers, body, answerBytesMax = ANSWER_BYTES_MAX } = request;
+    const { method = "POST", url, headers, body, answerHeaders } = request;
+    const { answerBytesMax = ANSWER_BYTES_MAX } = request;
     const verdict = await guard.check(url);
     if (verdict.kind !== "allowed") {
       if (!(body instanceof Uint8Array)) await body.stream.cancel().catch(() => {});
@@ -29,6 +30,7 @@ export function createTransport(guard: AddressGuard, clock: Clock): Transport {
         status: response.status,
         retryAfterMs: parseRetryAfter(response.headers.get("retry-after"), clock.nowMs()),
         body: await firstText(response, answerBytesMax),
+        ...(answerHeaders === undefined ? {} : { headers: pick(response, answerHeaders) }),
       };
     } catch (error) {
       if (signal.aborted) return { kind: "timeout" };
@@ -48,6 +50,15 @@ export function createTransport(guard: AddressGuard, clock: Clock): Transport {
       }
     },
   };
+}
+
+function pick({ headers }: Response, names: readonly string[]): Map<string, string> {
+  return new Map(
+    names.flatMap((name) => {
+      const value = headers.get(name);
+      return value === null ? [] : [[name, value] as const];
+    }),
+  );
 }
 
 /** A GET has no body, not even an empty one. */

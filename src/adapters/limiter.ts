@@ -8,6 +8,7 @@ export interface TenantLimiterRpc extends Rpc.DurableObjectBranded {
   lease(request: LeaseRequest): Promise<LeaseAnswer>;
   announce(revision: number): Promise<void>;
   secretsLastUsed(): Promise<Record<string, number>>;
+  renameSecrets(names: Readonly<Record<string, string>>): Promise<void>;
   shadowMatches(): Promise<ShadowMatches[]>;
   forget(): Promise<void>;
 }
@@ -24,6 +25,7 @@ export function createLimiter(
     lease: (tenant, request) => objectOf(tenant).lease(request),
     announce: (tenant, revision) => objectOf(tenant).announce(revision),
     secretsLastUsed: (tenant) => objectOf(tenant).secretsLastUsed(),
+    renameSecrets: (tenant, names) => objectOf(tenant).renameSecrets(names),
     shadowMatches: (tenant) => objectOf(tenant).shadowMatches(),
     forget: (tenant) => objectOf(tenant).forget(),
   };

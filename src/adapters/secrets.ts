@@ -1,6 +1,6 @@
 /**
- * Secrets at rest: AES-256-GCM under ENCRYPTION_KEY. The key's id stands before each ciphertext, so
- * that a later key can be told from this one; the resource's own name is bound in, so that a sealed
+ * Secrets at rest: AES-256-GCM under ENCRYPTION_KEY. The key's id stands before each ciphertext, so that what
+ * an older key sealed is opened by that one; the resource's own name is bound in, so that a sealed
  * value copied to another resource does not open.
  */
 import { decodeBase64, encodeBase64, encodeHex } from "../core/bytes.ts";
@@ -10,39 +10,75 @@ import { platformCrypto, platformText } from "./crypto.ts";
 
 const VERSION = "v1";
 const NONCE_BYTES = 12;
+/** Where the key's id stands in what is sealed, as SQLite counts, and how long it is: `v1.1a2b3c4d.`. */
+export const KEY_ID_PLACE = { from: VERSION.length + 2, length: 8 } as const;
 
-export function createVault(keyBase64: string): Vault {
-  const raw = decodeBase64(keyBase64);
-  if (raw?.length !== 32) throw new Invariant("ENCRYPTION_KEY is not 32 bytes in base64");
-  const keyId = encodeHex(platformCrypto.sha256(raw).subarray(0, 4));
-  const key = crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
+/** `old`: keys that open and no longer seal. */
+export function createVault(newest: string, old: readonly string[] = []): Vault {
+  const current = readKey(newest, "ENCRYPTION_KEY");
+  const others = old
+    .map((key) => readKey(key, "ENCRYPTION_KEYS_OLD"))
+    .filter(({ id }) => id !== current.id);
+  const keys = new Map([...others, current].map((key) => [key.id, key]));
+
+  const fingerprintBy = ({ raw }: Key, name: string, secret: string): string => {
+    const mac = platformCrypto.hmac("sha256", raw, platformText.encode(`${name}:${secret}`));
+    return encodeHex(mac.subarray(0, 8));
+  };
+
+  /** No name of a secret begins with a zero. */
+  const derivedBy = ({ raw }: Key, purpose: string): Uint8Array =>
+    platformCrypto.hmac("sha256", raw, platformText.encode(`\0${purpose}`));
 
   return {
-    fingerprint(name, secret) {
-      const mac = platformCrypto.hmac("sha256", raw, platformText.encode(`${name}:${secret}`));
-      return encodeHex(mac.subarray(0, 8));
-    },
+    keyId: current.id,
+    oldKeyIds: [...new Set(others.map(({ id }) => id))],
+    fingerprint: (name, secret) => fingerprintBy(current, name, secret),
+    fingerprints: (name, secret) =>
+      [current, ...others].map((key) => fingerprintBy(key, name, secret)),
 
-    // No name of a secret begins so.
-    derive: (purpose) => platformCrypto.hmac("sha256", raw, platformText.encode(`\0${purpose}`)),
+    derive: (purpose) => [
+      derivedBy(current, purpose),
+      ...others.map((key) => derivedBy(key, purpose)),
+    ],
 
     async seal(name, plain) {
       const iv = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
       const algorithm = { name: "AES-GCM", iv, additionalData: platformText.encode(name) };
-      const sealed = await crypto.subtle.encrypt(algorithm, await key, platformText.encode(plain));
-      return [VERSION, keyId, encodeBase64(iv), encodeBase64(new Uint8Array(sealed))].join(".");
+      const key = await current.imported;
+      const sealed = await crypto.subtle.encrypt(algorithm, key, platformText.encode(plain));
+      const parts = [encodeBase64(iv), encodeBase64(new Uint8Array(sealed))];
+      return [VERSION, current.id, ...parts].join(".");
     },
 
     async open(name, sealed) {
-      const [version, id, iv, ciphertext] = sealed.split(".");
+      const [version, id = "", iv, ciphertext] = sealed.split(".");
       const nonce = decodeBase64(iv ?? "");
       const bytes = decodeBase64(ciphertext ?? "");
-      if (version !== VERSION || id !== keyId || nonce === null || bytes === null) {
-        throw new Invariant(`secrets of ${name} were sealed under key ${id ?? "?"}, not ${keyId}`);
+      if (version !== VERSION || nonce === null || bytes === null || !/^[0-9a-f]{8}$/.test(id)) {
+        throw new Invariant(`what is sealed of ${name} is damaged`);
       }
+      const key = keys.get(id);
+      if (key === undefined) return { ok: false, keyId: id };
       const algorithm = { name: "AES-GCM", iv: nonce, additionalData: platformText.encode(name) };
-      const plain = await crypto.subtle.decrypt(algorithm, await key, bytes);
-      return platformText.decode(new Uint8Array(plain)) ?? "";
+      const plain = await crypto.subtle.decrypt(algorithm, await key.imported, bytes);
+      return { ok: true, plain: platformText.decode(new Uint8Array(plain)) ?? "" };
     },
+  };
+}
+
+interface Key {
+  readonly id: string;
+  readonly raw: Uint8Array;
+  readonly imported: Promise<CryptoKey>;
+}
+
+function readKey(text: string, variable: string): Key {
+  const raw = decodeBase64(text);
+  if (raw?.length !== 32) throw new Invariant(`${variable} is not 32 bytes in base64`);
+  return {
+    id: encodeHex(platformCrypto.sha256(raw).subarray(0, 4)),
+    raw,
+    imported: crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]),
   };
 }

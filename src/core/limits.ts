@@ -59,6 +59,8 @@ export const OUTBOX_RESEND_MS = 120_000;
 /** One attempt, unless the target says otherwise (Standard Webhooks: 15 to 30 s). */
 export const ATTEMPT_TIMEOUT_MS_DEFAULT = 15_000;
 export const ATTEMPT_TIMEOUT_MS_MAX = 30_000;
+/** A receiver is asked for its permission while a person waits for the answer to a PUT. */
+export const HANDSHAKE_TIMEOUT_MS = 5_000;
 /** Both lookups of a name together; resolvers answer in some ten. What is late was not found out. */
 export const DNS_TIMEOUT_MS = 2_000;
 /** What was found out about a name is believed for this long at most, however long its records say. */
@@ -175,6 +177,10 @@ export const DELETIONS_MAX = 20;
 export const REMOVE_PAGE = 1_000;
 /** Such pages in one pass for each tenant; what is left waits for the next. */
 export const REMOVE_PAGES_MAX = 50;
+/** Resources that are sealed anew at once: each may have a megabyte of secrets and headers … */
+export const RESEAL_PAGE = 20;
+/** … and such pages in one pass: with a call to each tenant's limiter within an invocation's 1,000. */
+export const RESEAL_PAGES_MAX = 20;
 /** A consumer that had claimed before a tenant was deleted may store bytes until its lease ends, and some time more. */
 export const DELETION_SETTLES_MS = LEASE_SECONDS * 1_000 + 30_000;
 

@@ -2,6 +2,7 @@
  * Sources, targets and rules as they are stored: a document that may be read back, and the secrets
  * apart from it. From both together comes what the hot path uses.
  */
+import type { Permission } from "./deliver/handshake.ts";
 import type { RetryPolicy } from "./deliver/retry.ts";
 import { STANDARD_LADDER } from "./deliver/retry.ts";
 import { signingKey } from "./deliver/signature.ts";
@@ -54,6 +55,8 @@ export interface SagaTargetBody {
 export interface HttpTargetBody {
   readonly kind: "http";
   readonly url: string;
+  /** Its receiver is asked whether it wants to be sent to, whenever it is saved. */
+  readonly handshake?: "options" | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly secrets?: readonly string[] | undefined;
   readonly timeoutMs?: number | undefined;
@@ -102,8 +105,10 @@ export type SourceDoc = Omit<SourceBody, "verify"> & {
   readonly verify: Readonly<Record<string, string | number>>;
 };
 export type TargetDoc = (Omit<HttpTargetBody, "secrets"> | SagaTargetBody) & {
-  /** Set by the router when the receiver said that it is gone; a PUT or a resume clears it. */
+  /** Set by the router when the receiver is gone or has not permitted deliveries; a PUT or a resume clears it. */
   readonly disabled?: { readonly reason: string; readonly at: string };
+  /** What the receiver answered to its handshake. */
+  readonly permission?: Permission;
 };
 
 export function limitOf(body: LimitBody | undefined): Limit | null {

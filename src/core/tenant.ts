@@ -19,6 +19,8 @@ export interface Source {
   readonly verify: VerifyConfig;
   /** A name for each secret of `verify`, in order, by which its uses are counted. */
   readonly secretIds: readonly string[];
+  /** The key of its secrets is not there: nothing can be verified, and nothing may be taken. */
+  readonly isLocked?: boolean;
   readonly idempotencyKey?: IdempotencyKeyFrom;
   readonly typeFrom?: TypeFrom;
   readonly limit: Limit | null;
@@ -38,6 +40,8 @@ export interface Target {
   readonly saga: SagaTarget | null;
   /** Why nothing is sent to it now: an operator paused it, or it answered 410. */
   readonly closed: "paused" | "disabled" | null;
+  /** The key of its secrets is not there: nothing can be signed, and so nothing sent. */
+  readonly isLocked?: boolean;
 }
 
 /** Each event starts an instance of a saga, or ends a wait of one. */

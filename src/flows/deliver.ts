@@ -115,6 +115,7 @@ async function sendOnce(
   nowMs: number,
   ports: DeliverPorts,
 ): Promise<Answer> {
+  if (target.isLocked) return { kind: "network", detail: "the target's secrets are locked" };
   const timestampSeconds = Math.floor(nowMs / 1_000);
   const { record } = duty.held;
   const headers = deliveryHeaders({

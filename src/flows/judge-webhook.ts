@@ -6,8 +6,14 @@
 import type { Crypto, Text } from "../core/crypto.ts";
 import { Retryable } from "../core/errors.ts";
 import { isSlug } from "../core/ids.ts";
-import { type DraftEvent, type ReceivedRequest, readEvents } from "../core/ingest/events.ts";
+import {
+  type DraftEvent,
+  namesInBody,
+  type ReceivedRequest,
+  readEvents,
+} from "../core/ingest/events.ts";
 import { slackChallenge } from "../core/ingest/slack.ts";
+import type { Names } from "../core/json.ts";
 import type { Problem } from "../core/problem.ts";
 import type { Source, Tenant } from "../core/tenant.ts";
 import { verify } from "../core/verify/verify.ts";
@@ -61,6 +67,9 @@ interface Received extends ReceivedRequest {
   readonly receivedAtMs: number;
 }
 
+/** A person has to bring the key. */
+const LOCKED_RETRY_MS = 60_000;
+
 /** Judgements of one request while its configuration keeps changing under it. */
 const JUDGEMENTS_MAX = 4;
 
@@ -93,6 +102,8 @@ type Judged =
 
 async function judge(request: Received, found: Found, ports: JudgePorts): Promise<Judged> {
   const { tenant, source } = found;
+  // No fault of the sender's: what it sends again is taken once the key is there.
+  if (source.isLocked) throw new Retryable("the source's secrets are locked", LOCKED_RETRY_MS);
   const judged = (judgement: Judgement): Judged => ({ kind: "judged", judgement });
 
   // verify
@@ -105,7 +116,7 @@ async function judge(request: Received, found: Found, ports: JudgePorts): Promis
   }
   const { secretIndex } = verdict;
   if (secretIndex !== null) ports.admission.secretUsed(tenant, source, secretIndex);
-  const read = readEvents(request, eventSourceOf(source), ports);
+  const read = readEvents(request, eventSourceOf(source), ports, namesOf(tenant, source));
   if (!read.ok) return judged(refuse({ slug: read.problem, ...read }));
   const challenge = source.verify.scheme === "slack" ? slackChallenge(read.events[0]?.data) : null;
   if (challenge !== null) return judged({ kind: "challenge", answer: challenge });
@@ -150,6 +161,17 @@ const eventSourceOf = (source: Source) => ({
   ...(source.idempotencyKey === undefined ? {} : { idempotencyKey: source.idempotencyKey }),
   ...(source.typeFrom === undefined ? {} : { typeFrom: source.typeFrom }),
 });
+
+const named = new WeakMap<Tenant["ruleSet"], WeakMap<Source, Names>>();
+
+/** Made once for each revision: rules name many places. */
+function namesOf({ ruleSet }: Tenant, source: Source): Names {
+  const bySource = named.get(ruleSet) ?? new WeakMap<Source, Names>();
+  named.set(ruleSet, bySource);
+  const names = bySource.get(source) ?? namesInBody(ruleSet.names, eventSourceOf(source));
+  bySource.set(source, names);
+  return names;
+}
 
 const refuse = (problem: Problem): Extract<Judgement, { kind: "refused" }> => ({
   kind: "refused",

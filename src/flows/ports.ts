@@ -3,6 +3,7 @@ import type { Text } from "../core/crypto.ts";
 import type { Archive } from "../ports/archive.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { Deletions } from "../ports/deletions.ts";
+import type { Reseals } from "../ports/encryption.ts";
 import type { Gates } from "../ports/gates.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import type { Limiter } from "../ports/limiter.ts";
@@ -42,6 +43,7 @@ export interface DeliverPorts {
   /** Of this isolate. */
   readonly receivers: Receivers;
   readonly replayers: Replayers;
+  readonly reseals: Reseals;
   readonly sagaIndex: SagaDirectory;
   readonly sagaJobs: SagaJobs;
   readonly sagas: Sagas;

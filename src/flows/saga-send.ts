@@ -45,6 +45,7 @@ export async function sendRequest(request: SagaRequest, ports: SagaPorts): Promi
   const reading = ports.config.target(start.tenant, id);
   const target = await within(reading, LEDGER_TIMEOUT_MS, ports.clock, late);
   if (target === null || target.saga !== null) return notSent(`there is no http target "${id}"`);
+  if (target.isLocked) return notSent(`the secrets of the target "${id}" are locked`);
   if (target.closed !== null) return notSent(`the target "${id}" is ${target.closed}`);
   const timeoutMs = step.timeoutMs ?? target.timeoutMs;
   const headers = headersOf(request, target.headers, timeoutMs, ports);

@@ -39,6 +39,8 @@ export interface Swept extends Readonly<Revived> {
   readonly carried: number;
   /** Deliveries and objects of deleted tenants. */
   readonly removed: number;
+  /** Resources whose secrets were sealed anew. */
+  readonly resealed: number;
 }
 
 export type SweepScope =
@@ -62,6 +64,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
       dropped: 0,
       carried: 0,
       removed: 0,
+      resealed: 0,
     },
     complete: true,
   };
@@ -126,6 +129,12 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     const { commanded, complete } = await commandSagas(jobs, ports);
     swept.commanded = commanded;
     if (!complete) swept.complete = false;
+  });
+  await part("reseal", async () => {
+    const running = await ports.reseals.running();
+    if (running === null) return;
+    const { reseal } = await import("./reseal.ts");
+    swept.resealed = await reseal(running, ports);
   });
   const { complete, ...counts } = swept;
   if (Object.values(counts).some((count) => count > 0))

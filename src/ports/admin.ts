@@ -2,6 +2,7 @@
 import type { ArchiveListing } from "./archive.ts";
 import type { Audit } from "./audit.ts";
 import type { ConfigStore } from "./config.ts";
+import type { Encryption } from "./encryption.ts";
 import type { History } from "./history.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Replays } from "./replays.ts";
@@ -11,6 +12,7 @@ export interface AdminStores {
   readonly archive: ArchiveListing;
   readonly audit: Audit;
   readonly config: ConfigStore;
+  readonly encryption: Encryption;
   readonly history: History;
   readonly jobs: Jobs;
   readonly replays: Replays;

@@ -16,10 +16,12 @@ export interface StoredResource {
   readonly id: string;
   /** The document's JSON text, numbers spelt as they were sent. */
   readonly doc: string;
-  /** How many secrets are sealed with it. */
+  /** The secrets that are sealed with it; null also when the key is missing. */
   readonly secrets: Secrets | null;
-  /** A name for each of them, in order, by which its uses are counted. */
-  readonly secretIds: readonly string[];
+  /** For each of them, in order, the names by which its uses were counted, that of now first. */
+  readonly secretIds: readonly (readonly string[])[];
+  /** The key that its secrets are sealed under and that the router does not hold. */
+  readonly lockedBy: string | null;
   /** The tenant's revision at the last change; the ETag. */
   readonly version: number;
   readonly createdAtMs: number;

@@ -7,14 +7,15 @@ export type JobState = (typeof JOB_STATES)[number];
 
 export interface Job {
   readonly id: string;
+  /** Empty for one over all tenants. */
   readonly tenant: string;
   readonly kind: string;
   readonly state: JobState;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
-  /** How many deliveries a redrive began with, or instances of sagas a command to many. */
+  /** How many deliveries, instances of sagas, or resources with secrets the job began with. */
   readonly total: number;
-  /** How many deliveries and objects were removed so far. */
+  /** How many deliveries and objects were removed, or resources looked at, so far. */
   readonly removed: number;
   /** Of a command to many: how many instances had their turn, and which did not take it. */
   readonly commanded: number;
@@ -24,8 +25,8 @@ export interface Job {
 }
 
 export interface Jobs {
-  /** Also when its tenant is gone. */
-  job(tenant: string, id: string): Promise<Job | null>;
+  /** Of this tenant, or of any when it is null; also when its tenant is gone. */
+  job(tenant: string | null, id: string): Promise<Job | null>;
   /** Those of all tenants, newest first, from after `after`. */
   jobs(
     state: JobState | undefined,

@@ -34,6 +34,8 @@ export interface Limiter {
   announce(tenant: string, revision: number): Promise<void>;
   /** When each secret was last used, milliseconds, by its fingerprint. */
   secretsLastUsed(tenant: string): Promise<Readonly<Record<string, number>>>;
+  /** Gives what was told of a secret a new name: by old name. May be repeated. */
+  renameSecrets(tenant: string, names: Readonly<Record<string, string>>): Promise<void>;
   /** What was told of each shadow rule, of the newest version of it that was told of. */
   shadowMatches(tenant: string): Promise<readonly ShadowMatches[]>;
   /**

@@ -13,6 +13,8 @@ export interface OutgoingRequest {
   readonly timeoutMs: number;
   /** Of the answer, if more or less than a delivery keeps. */
   readonly answerBytesMax?: number;
+  /** Headers of the answer that are wanted, in lower case. */
+  readonly answerHeaders?: readonly string[];
 }
 
 export interface Transport {

@@ -1,11 +1,22 @@
 /** Encrypts what must not be readable at rest. */
 export interface Vault {
+  /** The id of the key that everything is sealed with now. */
+  readonly keyId: string;
+  /** Ids of the keys before it, which still open what they sealed. */
+  readonly oldKeyIds: readonly string[];
   /** `name` says what the secret belongs to; the same name is needed to open it. */
   seal(name: string, plain: string): Promise<string>;
-  /** Throws when the value was sealed under another key or name, or was changed. */
-  open(name: string, sealed: string): Promise<string>;
-  /** A key for one purpose; of this vault alone, and another for each. */
-  derive(purpose: string): Uint8Array;
+  /** Throws when the value was sealed under another name, or was changed. */
+  open(name: string, sealed: string): Promise<Opened>;
+  /** Keys for one purpose, others for each: the present one, then those of the keys that only open. */
+  derive(purpose: string): readonly [Uint8Array, ...Uint8Array[]];
   /** Tells one secret of `name` from another without saying anything about it. */
   fingerprint(name: string, secret: string): string;
+  /** The same by every key, that of `fingerprint` first: what was told of it under an older one is found by them. */
+  fingerprints(name: string, secret: string): readonly string[];
 }
+
+export type Opened =
+  | { readonly ok: true; readonly plain: string }
+  /** Its key is not among those that the router holds; a person has to bring it. */
+  | { readonly ok: false; readonly keyId: string };

@@ -10,6 +10,23 @@ const faultsOf = (vars: Record<string, string>): readonly string[] => {
   return parsed.ok ? [] : parsed.faults;
 };
 
+describe("old keys", () => {
+  it("are as many as there are, with commas between them", () => {
+    const parsed = parseConfig({ ENCRYPTION_KEY: KEY, ENCRYPTION_KEYS_OLD: `${KEY}, ${KEY}` });
+    expect(parsed).toMatchObject({ ok: true, config: { encryptionKeysOld: [KEY, KEY] } });
+    expect(parseConfig({ ENCRYPTION_KEY: KEY })).toMatchObject({
+      config: { encryptionKeysOld: [] },
+    });
+  });
+
+  it("are refused by the variable's name, without their values, when one is no key", () => {
+    const faults = faultsOf({ ENCRYPTION_KEYS_OLD: `${KEY},c2hvcnQ=` });
+    expect(faults).toEqual([
+      "ENCRYPTION_KEYS_OLD is not a list of keys of 32 bytes in base64 with commas between them",
+    ]);
+  });
+});
+
 describe("what the guard is told", () => {
   it("is the strictest when nothing is", () => {
     expect(parseGuardConfig({})).toEqual({
@@ -40,6 +57,7 @@ describe("what the guard is told", () => {
   it.each([
     ["ALLOW_PRIVATE_TARGETS", "yes"],
     ["ALLOW_IP_TARGETS", "1"],
+    ["TARGET_PORTS", ","],
     ["TARGET_PORTS", "https"],
     ["TARGET_PORTS", "0"],
     ["TARGET_PORTS", "65536"],

@@ -130,3 +130,15 @@ describe("without a store", () => {
     sender.expectNothingKept();
   });
 });
+
+describe("a source whose secrets are locked", () => {
+  it("takes nothing and puts its sender off; another source of its tenant goes on", async () => {
+    const { world } = sender;
+    const keyed = { ...ACME.sources?.keyed, isLocked: true };
+    world.tenants.put("acme", { ...ACME, sources: { ...ACME.sources, keyed } });
+    const sending = sender.send("acme/keyed", ORDER, { "x-key": "good" });
+    await expect(sending).rejects.toMatchObject({ name: "Retryable", retryAfterMs: 60_000 });
+    expect(world.limiter.asked).toEqual([]);
+    await sender.accepted("acme/open", ORDER);
+  });
+});

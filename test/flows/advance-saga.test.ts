@@ -13,7 +13,15 @@ import { startInstance } from "../../src/core/saga/instance.ts";
 import { pack } from "../../src/core/saga/text.ts";
 import { idle } from "../support/fake-clock.ts";
 import { response } from "../support/memory-transport.ts";
-import { createSagaWorld, life, RETRY, type SagaWorld, step } from "./saga-instance.ts";
+import {
+  createSagaWorld,
+  LIVES,
+  life,
+  liveSo,
+  RETRY,
+  type SagaWorld,
+  step,
+} from "./saga-instance.ts";
 
 let world: SagaWorld;
 
@@ -21,7 +29,9 @@ beforeEach(() => {
   world = createSagaWorld();
 });
 
-describe("an instance", () => {
+describe.each(LIVES)("an instance$life", ({ dies }) => {
+  liveSo(dies);
+
   it("writes each intent before its request, and each answer with the next intent", async () => {
     await world.start([step("a"), step("b"), step("c"), step("d")]);
     expect(await world.view()).toMatchObject({ status: "COMPLETED", rev: life.dies ? 9 : 5 });
@@ -151,7 +161,9 @@ describe("an instance", () => {
   });
 });
 
-describe("an instance whose process dies", () => {
+describe.each(LIVES)("an instance whose process dies$life", ({ dies }) => {
+  liveSo(dies);
+
   it("in a request makes it once more, under the same key", async () => {
     world.transport.answer = () => new Promise(() => {});
     await world.start([step("a"), step("b")]);
@@ -176,7 +188,9 @@ describe("an instance whose process dies", () => {
   });
 });
 
-describe("an operator", () => {
+describe.each(LIVES)("an operator$life", ({ dies }) => {
+  liveSo(dies);
+
   it("who paused sees what is under way, and nothing new begins", async () => {
     let answer = (_: number): void => {};
     world.transport.answer = () =>
@@ -215,7 +229,9 @@ describe("an operator", () => {
   });
 });
 
-describe("the costs", () => {
+describe.each(LIVES)("the costs$life", ({ dies }) => {
+  liveSo(dies);
+
   it("of many large requests at once are rows that their storage takes", async () => {
     const body = "\u20ac".repeat(SAGA_BODY_BYTES_MAX - 2);
     const branches = Array.from({ length: 20 }, (_, at) => [

@@ -157,3 +157,15 @@ describe("what is recorded", () => {
     expect(world.log.lines).toEqual([]);
   });
 });
+
+describe("a target whose secrets are locked", () => {
+  it("is sent nothing unsigned: the attempt failed, and another follows", async () => {
+    world.tenants.put("acme", { targets: { locked: { isLocked: true } } });
+    await consume(world, "normal", [messageWith({ to: ["locked"] })]);
+    expect(world.transport.sent).toEqual([]);
+    expect(rowOf(world, {}, "locked")).toMatchObject({
+      state: "retrying",
+      lastError: "network: the target's secrets are locked",
+    });
+  });
+});

@@ -10,7 +10,14 @@ function storeOf(
   pageMax = 2,
 ): Pick<ConfigStore, "resources"> {
   const all = Object.entries(docs).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const rest = { secrets: null, secretIds: [], version: 1, createdAtMs: 0, updatedAtMs: 0 };
+  const rest = {
+    secrets: null,
+    secretIds: [],
+    lockedBy: null,
+    version: 1,
+    createdAtMs: 0,
+    updatedAtMs: 0,
+  };
   return {
     async resources(_, kind, after, count) {
       expect(kind).toBe("rule");

@@ -4,7 +4,7 @@ import { sagaFaults } from "../../src/core/saga/check.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
 import { readOrderSaga } from "../../src/local/order-saga.ts";
 import { idle } from "../support/fake-clock.ts";
-import { createSagaWorld } from "./saga-instance.ts";
+import { createSagaWorld, LIVES, liveSo } from "./saga-instance.ts";
 
 const DAY_MS = 86_400_000;
 const ORDER = { data: { orderId: "o-7", sku: "lamp", amount: 49, email: "ada@shop.example" } };
@@ -32,7 +32,9 @@ const FORWARD = ["finance/orders", "stock/reserve", "pay/authorise"];
 const UNDONE = ["pay/void", "stock/release", "finance/refusals"];
 const SHIPPED = "ship/orders/o-7";
 
-describe("the order in the document", () => {
+describe.each(LIVES)("the order in the document$life", ({ dies }) => {
+  liveSo(dies);
+
   it("has no fault", () => {
     expect(sagaFaults(readOrderSaga("https://here.example") as SagaDoc)).toEqual([]);
   });

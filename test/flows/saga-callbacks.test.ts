@@ -1,7 +1,9 @@
 /** Steps whose outcome comes later: a participant answers 202, and calls the address that it was given. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { createCallbacks } from "../../src/adapters/callbacks.ts";
 import { platformText } from "../../src/adapters/crypto.ts";
 import { SAGA_OUTPUT_BYTES_MAX, SAGA_WATCHDOG_MS } from "../../src/core/limits.ts";
+import type { CallbackAddress } from "../../src/core/saga/callback.ts";
 import type { StepDoc } from "../../src/core/saga/definition.ts";
 import { pack } from "../../src/core/saga/text.ts";
 import { takeCallback } from "../../src/flows/take-callback.ts";
@@ -280,6 +282,23 @@ describe("refused, without an effect, is a callback", () => {
 });
 
 describe("an address for callbacks", () => {
+  it("that an older key signed is heard, one of a key that is gone is not", () => {
+    const [older, present] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+    const address = {
+      id: "sga_1",
+      step: "a",
+      direction: "action",
+      epoch: 0,
+      token: 1,
+      expiresAtMs: 9,
+    };
+    const signed = createCallbacks([older], "")
+      .urlOf(address as CallbackAddress)
+      .slice(11);
+    expect(createCallbacks([present, older], "").read(signed)).toEqual(address);
+    expect(createCallbacks([present], "").read(signed)).toBeNull();
+  });
+
   it("stands in no journal", async () => {
     await world.start([later("a")]);
     const address = latest();

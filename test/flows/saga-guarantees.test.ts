@@ -11,7 +11,7 @@ import { sweep } from "../../src/flows/sweep.ts";
 import { idle } from "../support/fake-clock.ts";
 import { createIsolate, createWorld } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
-import { createSagaWorld, life, type SagaWorld, step } from "./saga-instance.ts";
+import { createSagaWorld, LIVES, life, liveSo, type SagaWorld, step } from "./saga-instance.ts";
 
 let world: SagaWorld;
 
@@ -23,7 +23,9 @@ const down = async (): Promise<never> => {
   throw new Error("down");
 };
 
-describe("the index", () => {
+describe.each(LIVES)("the index$life", ({ dies }) => {
+  liveSo(dies);
+
   it("that fails is told again, and holds up no step", async () => {
     let isDown = true;
     world = createSagaWorld({ put: async () => (isDown ? down() : undefined) });
@@ -66,7 +68,9 @@ describe("the index", () => {
   });
 });
 
-describe("the alarm", () => {
+describe.each(LIVES)("the alarm$life", ({ dies }) => {
+  liveSo(dies);
+
   it("that cannot be set is set by the next drive, and no request is made before", async () => {
     await world.start([{ name: "wait", delay: { seconds: 60 } }, step("a")]);
     const journal = world.journal();
@@ -109,7 +113,9 @@ describe("the alarm", () => {
   });
 });
 
-describe("an instance that is erased", () => {
+describe.each(LIVES)("an instance that is erased$life", ({ dies }) => {
+  liveSo(dies);
+
   it("can be started anew by the same object, and hears no answer of its former life", async () => {
     const answers: (() => void)[] = [];
     world.transport.answer = () =>
@@ -126,7 +132,9 @@ describe("an instance that is erased", () => {
   });
 });
 
-describe("the sweeper", () => {
+describe.each(LIVES)("the sweeper$life", ({ dies }) => {
+  liveSo(dies);
+
   it("sets overdue instances off and waits for none of their requests", async () => {
     const router = createWorld();
     router.transport.answer = () => new Promise(() => {});

@@ -1,4 +1,5 @@
 /** One instance of a saga over a journal in memory: started, watched, commanded, and hours that pass. */
+import { afterAll, beforeAll } from "vitest";
 import type { Command, CommandKind } from "../../src/core/saga/commands.ts";
 import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
 import type { SagaConfig, SagaDirectory, SagaStart } from "../../src/ports/saga.ts";
@@ -12,6 +13,22 @@ const ID = "sga_1";
 
 /** Whether the processes of all instances die with every transaction. */
 export const life = { dies: false };
+
+/** The suites of sagas run twice: with processes that live on, and with such as die. */
+export const LIVES = [
+  { life: "", dies: false },
+  { life: ", over processes that die with every transaction,", dies: true },
+] as const;
+
+/** Has the suite that calls it run over such processes. */
+export function liveSo(dies: boolean): void {
+  beforeAll(() => {
+    life.dies = dies;
+  });
+  afterAll(() => {
+    life.dies = false;
+  });
+}
 
 export function step(name: string, more: Partial<StepDoc> = {}): StepDoc {
   // A request that a death held up counts as an attempt: it may have left, as far as the next process knows.

@@ -107,6 +107,7 @@ describe("a step that names a target", () => {
 describe("nothing is sent", () => {
   it.each([
     ["does not exist", null, /not sent: there is no http target "erp"/],
+    ["has secrets that no key opens", { isLocked: true }, /secrets of the target "erp" are locked/],
     ["is paused", { closed: "paused" }, /not sent: the target "erp" is paused/],
   ] as const)(
     "to a target that %s; the step is tried again, then in a person's hands",

@@ -9,6 +9,7 @@ import { createProbe } from "../../src/flows/probe.ts";
 import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
+import { NO_RESEALS } from "../support/memory-reseals.ts";
 import { createMemorySagaJobs } from "../support/memory-saga-jobs.ts";
 import type { Invocation } from "./invocation.ts";
 import { createLife, type Life } from "./life.ts";
@@ -148,6 +149,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         limiter: wiredLimiter(stores, invocation.life),
         outbox: wiredOutbox(stores, invocation.life),
         queues: wiredQueues(stores, invocation.life, sweeps?.offered),
+        reseals: NO_RESEALS,
         replayers: { overdue: async () => [], wake: async () => {} },
         sagaIndex: stores.sagas.index,
         sagaJobs: createMemorySagaJobs(),

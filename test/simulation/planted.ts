@@ -296,13 +296,25 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     "what is parked after its target was opened stays parked",
     LEDGER,
-    'const isLate = rest.state === "parked" &&',
-    'const isLate = rest.state !== rest.state && rest.state === "parked" &&',
+    'const isClosures = rest.state === "parked" &&',
+    "const isClosures = rest.state !== rest.state &&",
   ),
   bug(
     "parked deliveries are not released",
     LEDGER,
-    '? { state: "pending", dueAtMs: 0, lastError: null }',
-    "? {}",
+    ': { state: "pending", dueAtMs: 0, lastError: null };',
+    ": {};",
+  ),
+  bug(
+    "the sweeper leaves what gates have parked alone",
+    "src/flows/sweep.ts",
+    "await ports.gates.wake(id);",
+    "",
+  ),
+  bug(
+    "what a gate lets go is owed by nobody until its message comes",
+    LEDGER,
+    'change(key, () => ({ state: "pending", dueAtMs: clock.nowMs() + GATE_RELEASE_MS }));',
+    'change(key, () => ({ state: "pending", dueAtMs: null }));',
   ),
 ];

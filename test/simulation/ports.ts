@@ -40,6 +40,7 @@ export function wiredLimiter({ wire, limiter }: Stores, life: Life): Limiter {
     announce: (tenant, revision) =>
       wire.call(life, "limiter", "announce", () => limiter.announce(tenant, revision)),
     secretsLastUsed: (tenant) => limiter.secretsLastUsed(tenant),
+    renameSecrets: (tenant, names) => limiter.renameSecrets(tenant, names),
     shadowMatches: (tenant) => limiter.shadowMatches(tenant),
     forget: (tenant) => wire.call(life, "limiter", "forget", () => limiter.forget(tenant)),
   };

@@ -64,6 +64,16 @@ export function createMemoryLimiter(clock: Clock): MemoryLimiter {
     },
     announce: async (tenant, revision) => void learn(tenant, revision),
     secretsLastUsed: async (tenant) => secrets.get(tenant) ?? {},
+    async renameSecrets(tenant, names) {
+      const used = { ...secrets.get(tenant) };
+      for (const [old, now] of Object.entries(names)) {
+        const { [old]: usedAt } = used;
+        if (usedAt === undefined) continue;
+        delete used[old];
+        used[now] = Math.max(usedAt, used[now] ?? 0);
+      }
+      secrets.set(tenant, used);
+    },
     shadowMatches: async (tenant) => [...(shadows.get(tenant)?.values() ?? [])],
     async forget(tenant) {
       shadows.delete(tenant);

@@ -20,6 +20,7 @@ import { createMemoryLedger, type MemoryLedger } from "./memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "./memory-limiter.ts";
 import { createMemoryOutbox, type MemoryOutbox } from "./memory-outbox.ts";
 import { createMemoryQueues, type MemoryQueues } from "./memory-queues.ts";
+import { NO_RESEALS } from "./memory-reseals.ts";
 import { createMemorySagaJobs, type MemorySagaJobs } from "./memory-saga-jobs.ts";
 import { createMemorySagas, type MemorySagas } from "./memory-sagas.ts";
 import { createMemoryLog, createSeededRandom, type MemoryLog } from "./memory-system.ts";
@@ -109,6 +110,7 @@ export function createIsolate(
     directory: createDirectory(world.tenants, world.clock),
     ledgerProbe: createProbe(world.clock),
     meter: createMeter(),
+    reseals: NO_RESEALS,
     replayers: { overdue: async () => [], wake: async () => {} },
     random: createSeededRandom(options.seed ?? 1),
     sagaIndex: world.sagas.index,

@@ -1,7 +1,6 @@
 /** Instances of sagas in memory: the real flow over journals that outlive it, and the index beside them. */
 import { createCallbacks } from "../../src/adapters/callbacks.ts";
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
-import { createVault } from "../../src/adapters/secrets.ts";
 import { type Entry, isEnded } from "../../src/core/saga/instance.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
 import type { Clock, Random } from "../../src/ports/clock.ts";
@@ -152,10 +151,7 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
 }
 
 /** As the router has them that does not know its own address. */
-export const memoryCallbacks = createCallbacks(
-  createVault(Buffer.from(new Uint8Array(32)).toString("base64")),
-  "",
-);
+export const memoryCallbacks = createCallbacks([new Uint8Array(32)], "");
 
 interface Life {
   isOver: boolean;

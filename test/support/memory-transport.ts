@@ -3,6 +3,7 @@ import type { Answer } from "../../src/core/deliver/outcome.ts";
 import type { OutgoingRequest, Transport } from "../../src/ports/transport.ts";
 
 export interface Sent {
+  readonly method: string;
   readonly url: string;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: OutgoingRequest["body"];
@@ -27,8 +28,8 @@ export function createMemoryTransport(nowMs: () => number): MemoryTransport {
   const transport: MemoryTransport = {
     sent: [],
     answer: () => response(200),
-    async send({ url, headers, body, timeoutMs }) {
-      const request = { url, headers, body, timeoutMs, atMs: nowMs() };
+    async send({ method = "POST", url, headers, body, timeoutMs }) {
+      const request = { method, url, headers, body, timeoutMs, atMs: nowMs() };
       transport.sent.push(request);
       return transport.answer(request);
     },

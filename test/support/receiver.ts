@@ -3,6 +3,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import type { AddressInfo } from "node:net";
 
 export interface Received {
+  readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
@@ -31,8 +32,8 @@ export async function startReceiver(
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      const { url: path = "/", headers } = request;
-      const whole = { path, headers, body: Buffer.concat(chunks), atMs: Date.now() };
+      const { method = "", url: path = "/", headers } = request;
+      const whole = { method, path, headers, body: Buffer.concat(chunks), atMs: Date.now() };
       received.push(whole);
       answer(whole, response);
       for (const check of waiting) check();

@@ -25,6 +25,7 @@ export interface Delivery {
 export interface TargetFields {
   readonly url: string;
   readonly secrets?: readonly string[];
+  readonly handshake?: "options";
   readonly timeoutMs?: number;
   readonly gate?: { readonly concurrency?: number; readonly perSecond?: number };
   readonly retry?: { readonly delaysSeconds: readonly number[] };

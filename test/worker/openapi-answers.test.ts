@@ -21,8 +21,9 @@ let operations: Documented[];
 let named: Named;
 
 beforeAll(async () => {
-  receiver = await startReceiver(({ path }, response) => {
-    response.writeHead(path === "/gone" ? 410 : 400).end("No.");
+  receiver = await startReceiver(({ method, path }, response) => {
+    if (method === "OPTIONS") response.writeHead(200, { "webhook-allowed-origin": "*" }).end();
+    else response.writeHead(path === "/gone" ? 410 : 400).end("No.");
   });
   router = await startRouter();
   document = await openApiDocument(router.url);
@@ -61,6 +62,7 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
     { kind: "saga", saga: named["saga"], retry: { delaysSeconds: [1] } },
     {
       ...{ kind: "http", url: `${receiver.url}/sink`, secrets, timeoutMs: 1_000, paused: true },
+      handshake: "options",
       headers: { authorization: "Bearer s3cret", "x-open": "yes" },
       retry: { maxAttempts: 3, initialSeconds: 1, factor: 2, maxSeconds: 10 },
       gate: { concurrency: 2, perSecond: 10, adaptive: true },

@@ -6,6 +6,7 @@ import type { Vault } from "../../ports/vault.ts";
 import { createArchiveListing } from "../archive-listing.ts";
 import { createAudit } from "./audit.ts";
 import { createConfigStore } from "./config-store.ts";
+import { createEncryption } from "./encryption.ts";
 import { createHistory } from "./history.ts";
 import { createJobs } from "./jobs.ts";
 import { createReplays } from "./replays.ts";
@@ -22,6 +23,7 @@ export const createAdminStores = (
   archive: createArchiveListing(bucket, text, meter),
   audit: createAudit(session),
   config: createConfigStore(session, vault),
+  encryption: createEncryption(session, vault),
   history: createHistory(session),
   jobs: createJobs(session),
   replays: createReplays(session),

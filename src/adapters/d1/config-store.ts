@@ -39,14 +39,13 @@ export function createConfigStore(
 ): ConfigStore {
   async function readResource(row: Row): Promise<StoredResource> {
     const [tenant, id] = [text(row.tenant), text(row.id)];
-    const secrets =
+    const opened =
       row.sealed === null
         ? null
-        : (JSON.parse(
-            await vault.open(`${tenant}/${text(row.kind)}/${id}`, text(row.sealed)),
-          ) as Secrets);
+        : await vault.open(`${tenant}/${text(row.kind)}/${id}`, text(row.sealed));
+    const secrets = opened?.ok ? (JSON.parse(opened.plain) as Secrets) : null;
     const secretIds = (secrets?.values ?? []).map((secret) =>
-      vault.fingerprint(`${tenant}/${id}`, secret),
+      vault.fingerprints(`${tenant}/${id}`, secret),
     );
     return {
       id,
@@ -54,6 +53,7 @@ export function createConfigStore(
       version: number(row.version),
       secrets,
       secretIds,
+      lockedBy: opened === null || opened.ok ? null : opened.keyId,
       createdAtMs: number(row.created_at),
       updatedAtMs: number(row.updated_at),
     };

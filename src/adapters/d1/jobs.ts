@@ -16,8 +16,8 @@ const UNDER_WAY = Object.values(
 const STATE = `CASE WHEN ${UNDER_WAY} THEN 'running' ELSE state END`;
 const COLUMNS = `id, tenant, kind, total, removed, progress, created_at, updated_at, ${STATE} AS state`;
 
-/** ?1 = job, ?2 = tenant. */
-export const JOB = `SELECT ${COLUMNS} FROM jobs WHERE id = ?1 AND tenant = ?2`;
+/** ?1 = job, ?2 = tenant, or null for any. */
+export const JOB = `SELECT ${COLUMNS} FROM jobs WHERE id = ?1 AND (?2 IS NULL OR tenant = ?2)`;
 
 /** ?1 = before this one, ?2 = how many, ?3 = state or null. */
 export const JOBS = `

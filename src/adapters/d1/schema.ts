@@ -185,7 +185,8 @@ export const jobs = sqliteTable(
   {
     id: text().primaryKey(),
     tenant: text().notNull(),
-    kind: text({ enum: ["redrive", "delete-tenant", "command-sagas"] }).notNull(),
+    /** A job over all tenants has an empty one. */
+    kind: text({ enum: ["redrive", "delete-tenant", "command-sagas", "reseal"] }).notNull(),
     query: text().notNull(),
     total: integer().notNull(),
     /** A redrive has nothing left to do itself: the states of its deliveries tell the rest. */

@@ -52,14 +52,16 @@ export function createTenantStore(session: Session, vault: Vault, log: Log): Ten
           });
           continue;
         }
-        const secrets = await open(vault, `${id}/${kind}/${name}`, resource);
+        const opened = await open(vault, `${id}/${kind}/${name}`, resource, log);
         const doc = JSON.parse(text(resource.doc));
         if (kind === "source") {
           const fingerprint = (secret: string) => vault.fingerprint(`${id}/${name}`, secret);
-          sources.set(name, sourceOf(name, { doc: doc as SourceDoc, secrets }, fingerprint));
+          const source = sourceOf(name, { doc: doc as SourceDoc, ...opened }, fingerprint);
+          sources.set(name, opened.isLocked ? { ...source, isLocked: true } : source);
         } else {
           const definitionOf = (saga: string) => sagas.get(saga) ?? null;
-          targets.set(name, targetOf(name, { doc: doc as TargetDoc, secrets }, definitionOf));
+          const target = targetOf(name, { doc: doc as TargetDoc, ...opened }, definitionOf);
+          targets.set(name, opened.isLocked ? { ...target, isLocked: true } : target);
         }
       }
       const limit = limitOf((JSON.parse(text(row.doc)) as TenantBody).limit);
@@ -74,11 +76,18 @@ interface RuleRow {
   readonly version: number;
 }
 
-async function open(vault: Vault, name: string, row: Row): Promise<Secrets | null> {
-  const sealed = row.sealed;
-  return sealed === null || sealed === undefined
-    ? null
-    : (JSON.parse(await vault.open(name, text(sealed))) as Secrets);
+/** What one resource's key is missing for holds up nothing else of its tenant, or of others. */
+async function open(
+  vault: Vault,
+  name: string,
+  { sealed }: Row,
+  log: Log,
+): Promise<{ secrets: Secrets | null; isLocked: boolean }> {
+  if (sealed === null || sealed === undefined) return { secrets: null, isLocked: false };
+  const opened = await vault.open(name, text(sealed));
+  if (opened.ok) return { secrets: JSON.parse(opened.plain) as Secrets, isLocked: false };
+  log.error("secrets-locked", { resource: name, key: opened.keyId });
+  return { secrets: null, isLocked: true };
 }
 
 function assemble(

@@ -10,6 +10,8 @@ export type Answer =
       readonly retryAfterMs: number | null;
       /** The first bytes of the body as text. */
       readonly body: string;
+      /** Those that the request asked for, by lower-case name. */
+      readonly headers?: ReadonlyMap<string, string>;
     }
   | { readonly kind: "timeout" }
   | { readonly kind: "network"; readonly detail: string }

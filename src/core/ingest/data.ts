@@ -1,7 +1,7 @@
 /** What rules see as an event's `data`: the body read as JSON, a form, text, or bytes. */
 import { encodeBase64 } from "../bytes.ts";
 import type { Text } from "../crypto.ts";
-import { type Json, parseJson } from "../json.ts";
+import { type Json, type Names, parseJson, parseNamedJson } from "../json.ts";
 import { readForm } from "./form.ts";
 import { JSON_DEPTH_MAX, PARSED_BYTES_MAX } from "./limits.ts";
 import { isJsonType, mediaType } from "./media-type.ts";
@@ -12,12 +12,20 @@ export type Data =
 
 const OMITTED: Data = { ok: true, data: {}, omitted: "too-large" };
 
-/** The data of a body: `{ base64 }` when it is no UTF-8, else what `readText` says. */
-export function readData(body: Uint8Array, contentType: string | null, text: Text): Data {
+/**
+ * The data of a body: `{ base64 }` when it is no UTF-8, else what `readText` says. With `names`, of
+ * JSON no more than these lead to.
+ */
+export function readData(
+  body: Uint8Array,
+  contentType: string | null,
+  text: Text,
+  names?: Names,
+): Data {
   if (body.length > PARSED_BYTES_MAX) return OMITTED;
   const decoded = text.decode(body);
   if (decoded === null) return { ok: true, data: { base64: encodeBase64(body) } };
-  return readText(decoded, contentType, text);
+  return readText(decoded, contentType, text, names);
 }
 
 /**
@@ -26,10 +34,15 @@ export function readData(body: Uint8Array, contentType: string | null, text: Tex
  * plain `42` or `true` stays text. A form becomes an object. What turns out to be neither is
  * `{ text }`. Only nesting that is too deep is refused.
  */
-export function readText(decoded: string, contentType: string | null, text: Text): Data {
+export function readText(
+  decoded: string,
+  contentType: string | null,
+  text: Text,
+  names?: Names,
+): Data {
   const json = withoutByteOrderMark(decoded);
   const mayBeJson = isJsonType(contentType) || /^[ \t\r\n]*[{[]/.test(json);
-  const data = mayBeJson ? readJson(json) : null;
+  const data = mayBeJson ? readJson(json, names) : null;
   if (data !== null) return data;
   const isForm = mediaType(contentType) === "application/x-www-form-urlencoded";
   return isForm ? readFormData(decoded, text) : { ok: true, data: { text: decoded } };
@@ -48,8 +61,9 @@ function readFormData(form: string, text: Text): Data {
 }
 
 /** Null when the text is no JSON. */
-function readJson(json: string): Data | null {
-  const parsed = parseJson(json, { depthMax: JSON_DEPTH_MAX });
+function readJson(json: string, names?: Names): Data | null {
+  const options = { depthMax: JSON_DEPTH_MAX };
+  const parsed = names ? parseNamedJson(json, names, options) : parseJson(json, options);
   if (parsed.ok) return { ok: true, data: parsed.value };
   return parsed.reason === "too-deep" ? { ok: false, detail: tooDeep(parsed.offset) } : null;
 }

@@ -1,6 +1,6 @@
 /** From a verified request to its events: one, or any number in a CloudEvents batch. */
 import type { Crypto, Text } from "../crypto.ts";
-import { isJsonArray, type Json, parseJson, sliceArrayElements } from "../json.ts";
+import { isJsonArray, type Json, type Names, parseJson, sliceArrayElements } from "../json.ts";
 import type { Fault } from "../problem.ts";
 import type { Attributes } from "./cloudevent-attributes.ts";
 import { cloudEventMode, readBinaryAttributes, readStructured } from "./cloudevents.ts";
@@ -10,7 +10,12 @@ import { type EventSource, keyOf, type Sent, typeOf } from "./identity.ts";
 import { BATCH_EVENTS_MAX, FAULTS_MAX, JSON_DEPTH_MAX, PARSED_BYTES_MAX } from "./limits.ts";
 import { mediaType } from "./media-type.ts";
 
-export type { EventSource, IdempotencyKeyFrom, TypeFrom } from "./identity.ts";
+export {
+  type EventSource,
+  type IdempotencyKeyFrom,
+  namesInBody,
+  type TypeFrom,
+} from "./identity.ts";
 
 export interface ReceivedRequest {
   /** The value of a header, asked for in lower case; null when it is absent. */
@@ -31,6 +36,7 @@ export interface DraftEvent {
   readonly contentType: string | null;
   /** The sender's bytes; for an element of a batch its own part of them. */
   readonly body: Uint8Array;
+  /** Of JSON maybe no more than was named to `readEvents`. */
   readonly data: Json;
   /** Why `data` is empty although the body is not. */
   readonly dataOmitted?: "too-large";
@@ -54,9 +60,14 @@ interface Tools {
 
 /**
  * The events of a request. CloudEvents are recognised on every source; anything else is one event
- * whose body may be anything.
+ * whose body may be anything. With `names`, which `namesInBody` gives, the rest of a body may be skipped.
  */
-export function readEvents(request: ReceivedRequest, source: EventSource, tools: Tools): Reading {
+export function readEvents(
+  request: ReceivedRequest,
+  source: EventSource,
+  tools: Tools,
+  names?: Names,
+): Reading {
   const fault = headersFault(request.headers);
   if (fault !== null) return malformed(fault);
   switch (cloudEventMode(request.header)) {
@@ -69,9 +80,9 @@ export function readEvents(request: ReceivedRequest, source: EventSource, tools:
     case "batch":
       return readBatch(request, source, tools);
     case "binary":
-      return readBody(request, source, tools, true);
+      return readBody(request, source, tools, { isCloudEvent: true, names });
     case null:
-      return readBody(request, source, tools, false);
+      return readBody(request, source, tools, { isCloudEvent: false, names });
   }
 }
 
@@ -94,14 +105,14 @@ function readBody(
   request: ReceivedRequest,
   source: EventSource,
   tools: Tools,
-  isCloudEvent: boolean,
+  { isCloudEvent, names }: { readonly isCloudEvent: boolean; readonly names: Names | undefined },
 ): Reading {
   const contentType = request.header("content-type");
   const { attributes, faults } = isCloudEvent
     ? readBinaryAttributes(request.headers, contentType, tools.text)
     : { attributes: null, faults: [] };
   if (faults.length > 0) return invalid(faults);
-  const read = readData(request.body, contentType, tools.text);
+  const read = readData(request.body, contentType, tools.text, names);
   if (!read.ok) return malformed(read.detail);
   const sent = {
     header: request.header,

@@ -1,11 +1,19 @@
 /** An event's type, and the key by which it is the same event again: where senders say so. */
 import { encodeHex } from "../bytes.ts";
 import type { Crypto, Text } from "../crypto.ts";
-import { isJsonNumber, type Json, resolvePointer } from "../json.ts";
+import {
+  isJsonNumber,
+  type Json,
+  joinNames,
+  type Names,
+  namesOfPointers,
+  resolvePointer,
+} from "../json.ts";
 import type { VerifyConfig } from "../verify/config.ts";
 import { presets, signatureHeaders } from "../verify/presets.ts";
 import type { Attributes } from "./cloudevent-attributes.ts";
 import { KEY_LENGTH_MAX, TYPE_LENGTH_MAX } from "./limits.ts";
+import { SLACK_CHALLENGE } from "./slack.ts";
 
 type Place =
   | { readonly from: "header"; readonly name: string }
@@ -53,6 +61,19 @@ const CONVENTIONS: { readonly [scheme in VerifyConfig["scheme"]]?: Convention } 
 };
 /** Not beside a convention: an unsigned header must not make a repeat look new. */
 const USUAL_KEYS = [header("idempotency-key"), header("webhook-id")];
+
+/** What is looked at in the bodies of a source: by rules, for the type and the key, and in Slack's question. */
+export function namesInBody(
+  events: Names,
+  { scheme, idempotencyKey, typeFrom }: EventSource,
+): Names {
+  const { type = [], key = [] } = CONVENTIONS[scheme] ?? {};
+  const pointers = [...type, ...key, idempotencyKey, typeFrom].flatMap((place) =>
+    typeof place === "object" && place.from === "body" ? [place.pointer] : [],
+  );
+  if (scheme === "slack") pointers.push(...SLACK_CHALLENGE);
+  return joinNames(events.next.get("data"), namesOfPointers(pointers));
+}
 
 /** From a CloudEvent in JSON, else the preset, else one in headers, else the source. */
 export function typeOf(sent: Sent, source: EventSource): string {

@@ -1,8 +1,8 @@
 /** The own JSON parser (RFC 8259): exact numbers, duplicate keys, what was expected where. */
 import { readNumber } from "./exact-number.ts";
 import { formatPointer } from "./pointer.ts";
-import { skipSpace } from "./scan.ts";
-import type { Json } from "./value.ts";
+import { skipSpace } from "./skip.ts";
+import { type Json, setMember } from "./value.ts";
 
 export interface JsonFault {
   readonly reason: "syntax" | "too-deep";
@@ -154,16 +154,6 @@ function readString(reader: Reader): string | undefined {
 function nameDuplicate(reader: Reader): void {
   if (reader.duplicates.length < reader.options.duplicatesMax) {
     reader.duplicates.push(formatPointer(reader.path));
-  }
-}
-
-function setMember(object: Record<string, Json>, key: string, value: Json): void {
-  if (key === "__proto__") {
-    // An assignment would replace the prototype instead of adding a member.
-    const descriptor = { value, enumerable: true, configurable: true, writable: true };
-    Object.defineProperty(object, key, descriptor);
-  } else {
-    object[key] = value;
   }
 }
 

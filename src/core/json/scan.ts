@@ -1,4 +1,5 @@
 /** A look at a JSON text before it is read: how deep it nests, whether doubles hold its numbers. */
+import { isDigit, isExponent, isSpace, skipSpace } from "./skip.ts";
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -92,13 +93,6 @@ export function stringEnd(text: string, open: number): number {
   return text.length;
 }
 
-/** The first offset from `at` on that holds no JSON whitespace (RFC 8259 section 2). */
-export function skipSpace(text: string, at: number): number {
-  let end = at;
-  while (isSpace(text.charCodeAt(end))) end += 1;
-  return end;
-}
-
 /**
  * `[start, end)` of each element of the array that `text` holds, so that every event of a
  * CloudEvents batch keeps its original text. For text that was parsed before: an element is not
@@ -155,10 +149,6 @@ function mayLoseValue(text: string, start: number, end: number): boolean {
   return String(Number(literal)) !== literal;
 }
 
-function isDigit(code: number): boolean {
-  return code >= 0x30 && code <= 0x39;
-}
-
 function isDecimalPart(code: number): boolean {
   return isDigit(code) || code === 0x2e; // .
 }
@@ -168,10 +158,6 @@ function mayPrecedeNumber(code: number): boolean {
   return (
     Number.isNaN(code) || code === MINUS || code === 0x3a || endsScalar(code) || isOpening(code)
   );
-}
-
-function isExponent(code: number): boolean {
-  return code === 0x65 || code === 0x45; // e E
 }
 
 function isNumberPart(code: number): boolean {
@@ -185,10 +171,6 @@ function isOpening(code: number): boolean {
 
 function isClosing(code: number): boolean {
   return code === 0x7d || code === 0x5d; // } ]
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
 function endsScalar(code: number): boolean {

@@ -30,3 +30,14 @@ export function isJsonNumber(value: Json | undefined): value is number | ExactNu
 export function memberOf(object: JsonObject, key: string): Json | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
+
+/** As JSON.parse does: the last of several values under one key, and `__proto__` is a key like others. */
+export function setMember(object: Record<string, Json>, key: string, value: Json): void {
+  if (key === "__proto__") {
+    // An assignment would replace the prototype instead of adding a member.
+    const descriptor = { value, enumerable: true, configurable: true, writable: true };
+    Object.defineProperty(object, key, descriptor);
+  } else {
+    object[key] = value;
+  }
+}

@@ -3,7 +3,7 @@ import type { EventValues, Occurrences } from "./path-tree.ts";
 import type { AllOf, Field } from "./pattern.ts";
 import { fits } from "./test-value.ts";
 
-type FieldFilter = (field: Field) => boolean;
+type Filter = (branch: AllOf) => boolean;
 
 /** Only alternatives in which every field, looked at alone, can hold: most branches end there. */
 export function* viableAlternatives(
@@ -11,22 +11,24 @@ export function* viableAlternatives(
   values: EventValues,
 ): Generator<readonly Field[], void> {
   const known = new Map<Field, boolean>();
-  yield* alternatives(root, (field) => {
+  const holdsAlone = (field: Field): boolean => {
     const viable = known.get(field) ?? isViable(field, values.get(field.path));
     known.set(field, viable);
     return viable;
-  });
+  };
+  const keep = ({ fields }: AllOf): boolean => fields.every(holdsAlone);
+  if (keep(root)) yield* alternatives(root, keep);
 }
 
-/** At most PATTERN_ALTERNATIVES_MAX; a branch with a field that the filter refuses is left out. */
-export function* alternatives(all: AllOf, keep: FieldFilter): Generator<readonly Field[], void> {
-  if (all.fields.every(keep)) yield* withChoices(all.fields, all.choices, keep);
+/** At most PATTERN_ALTERNATIVES_MAX; a branch that the filter refuses is left out. */
+export function* alternatives(all: AllOf, keep: Filter): Generator<readonly Field[], void> {
+  yield* withChoices(all.fields, all.choices, keep);
 }
 
 function* withChoices(
   fields: readonly Field[],
   choices: AllOf["choices"],
-  keep: FieldFilter,
+  keep: Filter,
 ): Generator<readonly Field[], void> {
   const [choice, ...others] = choices;
   if (choice === undefined) {
@@ -34,6 +36,7 @@ function* withChoices(
     return;
   }
   for (const branch of choice) {
+    if (!keep(branch)) continue;
     for (const chosen of alternatives(branch, keep)) {
       yield* withChoices([...fields, ...chosen], others, keep);
     }

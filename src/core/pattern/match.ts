@@ -10,7 +10,7 @@ import {
   needFurtherIn,
 } from "./claims.ts";
 import { type EventValues, growPathTree, type PathTree, readEventValues } from "./path-tree.ts";
-import { fieldsOf, type Pattern } from "./pattern.ts";
+import { type Field, fieldsOf, type Pattern } from "./pattern.ts";
 import { fits } from "./test-value.ts";
 
 /**
@@ -35,12 +35,16 @@ export function pathsOf(pattern: Pattern): PathTree {
   return grown;
 }
 
-/** The same for values read before, by a tree that holds the pattern's paths among others. */
-export function matchesValues(pattern: Pattern, values: EventValues): boolean {
+function matchesValues(pattern: Pattern, values: EventValues): boolean {
   for (const fields of viableAlternatives(pattern.root, values)) {
-    if (settle(claimsOf(fields, values)) !== "fails") return true;
+    if (fieldsHold(fields, values)) return true;
   }
   return false;
+}
+
+/** Whether the fields of one alternative hold together. */
+export function fieldsHold(fields: readonly Field[], values: EventValues): boolean {
+  return settle(claimsOf(fields, values)) !== "fails";
 }
 
 /** Whether all claims hold together in one scope: the event, or one element of an array. */

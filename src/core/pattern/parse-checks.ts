@@ -41,7 +41,8 @@ export function checkCaps(root: AllOf, spot: Spot): void {
   const alternatives = countAlternatives(root);
   if (alternatives > PATTERN_ALTERNATIVES_MAX) {
     const cap = `All "$or" together may spell out ${PATTERN_ALTERNATIVES_MAX} alternatives`;
-    refuse(spot, "too-many-alternatives", `${cap}; these spell out ${alternatives}.`);
+    const remedy = "List the values of one field as its candidates, or write several rules.";
+    refuse(spot, "too-many-alternatives", `${cap}; these spell out ${alternatives}. ${remedy}`);
   }
 }
 

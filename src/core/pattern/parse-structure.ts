@@ -6,8 +6,9 @@ import {
   type JsonArray,
   type JsonObject,
   memberOf,
+  stringifyJson,
 } from "../json.ts";
-import { intern } from "./intern.ts";
+import { Interned, intern } from "./intern.ts";
 import { describe, inside, refuse, type Spot, show, warn } from "./issues.ts";
 import { PATTERN_DEPTH_MAX } from "./limits.ts";
 import { readCandidate } from "./parse-candidate.ts";
@@ -112,7 +113,32 @@ function readLeaf(key: string, value: Json, path: string, at: Spot): readonly Fi
   return [readField(value, path, at)];
 }
 
+/** Of a field with its place, to be looked for among others. */
+const SHARED_CHARACTERS_MAX = 200;
+const fields = new Interned<Field>();
+
+/** Rules that say the same share what was read, and with it what a match finds out about it. */
 function readField(elements: JsonArray, path: string, at: Spot): Field {
+  // With both lengths in it, no two fields have one key, whatever stands in their names.
+  const { pointer } = at;
+  const key = `${path.length} ${pointer.length} ${path}${pointer}${textOf(elements)}`;
+  const known = fields.get(key);
+  if (known !== undefined) return known;
+  const before = at.issues.length + at.warnings.length;
+  const field = readCandidates(elements, path, at);
+  // What there is to say of it has to be said each time; and a long one stands in few rules.
+  const isSilent = at.issues.length + at.warnings.length === before;
+  if (isSilent && key.length <= SHARED_CHARACTERS_MAX) fields.set(key, field);
+  return field;
+}
+
+/** Like no other's: a list begins with a bracket, and most often there is one text, which is quicker so. */
+function textOf(elements: JsonArray): string {
+  const [first] = elements;
+  return elements.length === 1 && typeof first === "string" ? `"${first}` : stringifyJson(elements);
+}
+
+function readCandidates(elements: JsonArray, path: string, at: Spot): Field {
   const candidates: Candidate[] = [];
   let absence = false;
   for (const [index, element] of elements.entries()) {

@@ -5,12 +5,19 @@ import { describe, expect, it } from "vitest";
 import type { EventSource } from "../../../src/core/ingest/events.ts";
 import { KEY_LENGTH_MAX, TYPE_LENGTH_MAX } from "../../../src/core/ingest/limits.ts";
 import { BATCH, BINARY, STRUCTURED, structured } from "./cloudevent.ts";
-import { eventOf, eventsOf } from "./request.ts";
+import { eventOf, eventsOf, namedEventOf } from "./request.ts";
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
 const JSON_TYPE = { "content-type": "application/json" };
+/** The same for one whose body is read no further than the source looks. */
 const identityOf = (...request: Parameters<typeof eventOf>) => {
   const { key, keyFrom, type } = eventOf(...request);
+  const named = namedEventOf(...request);
+  expect({ key: named.key, keyFrom: named.keyFrom, type: named.type }).toEqual({
+    key,
+    keyFrom,
+    type,
+  });
   return { key, keyFrom, type };
 };
 const HASHED = /^sha256:[0-9a-f]{64}$/;

@@ -2,10 +2,12 @@
 import {
   type DraftEvent,
   type EventSource,
+  namesInBody,
   type Reading,
   type ReceivedRequest,
   readEvents,
 } from "../../../src/core/ingest/events.ts";
+import { compileRules } from "../../../src/core/pattern/index.ts";
 import { nodeCrypto, nodeText } from "../../support/node-crypto.ts";
 
 export const tools = { crypto: nodeCrypto, text: nodeText };
@@ -50,6 +52,19 @@ export function eventOf(
 ): DraftEvent {
   const [event, ...others] = eventsOf(headers, body, source);
   if (event === undefined || others.length > 0) throw new Error("not one event");
+  return event;
+}
+
+/** The same, read no further than the source itself and rules that look nowhere do. */
+export function namedEventOf(
+  headers: HeaderList,
+  body: string | Uint8Array,
+  source: EventSource = NONE,
+): DraftEvent {
+  const names = namesInBody(compileRules([]).names, source);
+  const reading = readEvents(requestOf(headers, body), source, tools, names);
+  const [event] = reading.ok ? reading.events : [];
+  if (event === undefined) throw new Error("refused");
   return event;
 }
 

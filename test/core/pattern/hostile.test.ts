@@ -1,7 +1,12 @@
 /** Events and patterns built to be expensive: what they cost is counted, never timed. */
 import { describe, expect, test, vi } from "vitest";
 import type { Json } from "../../../src/core/json.ts";
-import { explainPattern, matchesPattern, type Pattern } from "../../../src/core/pattern/index.ts";
+import {
+  compileRules,
+  explainPattern,
+  matchesPattern,
+  type Pattern,
+} from "../../../src/core/pattern/index.ts";
 import type { AllOf } from "../../../src/core/pattern/pattern.ts";
 import { eventOf, matches, patternOf } from "./support.ts";
 
@@ -73,8 +78,41 @@ test("arrays nested as deep as events may be are matched and explained", () => {
 
 test("every alternative of a full $or is refused without a search when no branch can hold", () => {
   const branches = '{"$or": [{"x": [1]}, {"y": [1]}]}';
-  const keys = Array.from({ length: 10 }, (_, index) => `"k${index}": ${branches}`);
+  const keys = Array.from({ length: 5 }, (_, index) => `"k${index}": ${branches}`);
   expect(comparisons(`{${keys.join(",")}}`, { k0: { x: 2, y: 2 } })).toBeLessThanOrEqual(4);
+});
+
+describe("rules that nearly match, each by other branches", () => {
+  const RULES = 40;
+  const ELEMENTS = 300;
+  const list = Array.from({ length: ELEMENTS }, (_, at) => ({ x: at, y: at }));
+  /** Both are found, and never in one element. */
+  const nearly = (at: number) => `{"x": [${at % ELEMENTS}], "y": [${(at + 1) % ELEMENTS}]}`;
+  const inOne = (at: number) => `{"x": [${at % ELEMENTS}], "y": [${at % ELEMENTS}]}`;
+  const choice = (count: number, at: number, branch: (at: number) => string) =>
+    `{"$or": [${Array.from({ length: count }, (_, turn) => branch(at * 7 + turn)).join(", ")}]}`;
+
+  /** How often the index looks at a test, for each rule. */
+  function looks(event: Json, patternAt: (at: number) => string): number {
+    const rules = Array.from({ length: RULES }, (_, at) => counted(patternOf(patternAt(at))));
+    const set = compileRules(rules.map(({ pattern }, at) => ({ id: `${at}`, pattern })));
+    const before = rules.reduce((sum, { count }) => sum + count(), 0);
+    expect(set.match(event)).toEqual([]);
+    return (rules.reduce((sum, { count }) => sum + count(), 0) - before) / RULES;
+  }
+
+  test.each<[string, Json, (at: number) => string]>([
+    ["in an array", { list }, (at) => `{"list": ${choice(32, at, nearly)}}`],
+    ["above it", { list }, (at) => choice(32, at, (turn) => `{"list": ${nearly(turn)}}`)],
+    [
+      "in three arrays",
+      { a: list, b: list, c: list },
+      (at) =>
+        `{"a": ${choice(3, at, inOne)}, "b": ${choice(3, at, inOne)}, "c": ${choice(3, at, nearly)}}`,
+    ],
+  ])("a choice %s of 300 costs no look at each element", (_, event, patternAt) => {
+    expect(looks(event, patternAt)).toBeLessThan(100);
+  });
 });
 
 describe("a wildcard built to blow up", () => {

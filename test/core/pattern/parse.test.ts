@@ -174,7 +174,7 @@ describe("caps", () => {
   test.each([
     ["too-long", `{"a": ["${"x".repeat(PATTERN_CHARACTERS_MAX)}"]}`],
     ["too-many-fields", `{${many(PATTERN_FIELDS_MAX + 1, (i) => `"k${i}": [1]`)}}`],
-    ["too-many-alternatives", choices(11)],
+    ["too-many-alternatives", choices(6)],
   ])("refuse a pattern that is %s", (code, text) => {
     expect(faults(text)).toEqual([` ${code}`]);
   });
@@ -194,8 +194,8 @@ describe("caps", () => {
   });
 
   test("let a pattern through that just fills them", () => {
-    expect(2 ** 10).toBe(PATTERN_ALTERNATIVES_MAX);
-    expect(faults(choices(10))).toEqual([]);
+    expect(2 ** 5).toBe(PATTERN_ALTERNATIVES_MAX);
+    expect(faults(choices(5))).toEqual([]);
     expect(faults(`{${many(PATTERN_FIELDS_MAX, (i) => `"k${i}": [1]`)}}`)).toEqual([]);
   });
 });

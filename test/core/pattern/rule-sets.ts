@@ -92,8 +92,8 @@ export const deepCrowd: fc.Arbitrary<RuleSets> = fc.record({
   ),
 });
 
-/** How the 1,024 alternatives that are permitted come about: so many branches, times so many, and so on. */
-const FULL = [[1_024], [32, 32], [16, 8, 8], [4, 4, 4, 4, 4], Array<number>(10).fill(2)];
+/** How the 32 alternatives that are permitted come about: so many branches, times so many, and so on. */
+const FULL = [[32], [8, 4], [4, 4, 2], [2, 2, 2, 2, 2]];
 
 /** Choices up to the cap beside each other, and one in the other, above arrays of objects too. */
 export const fullChoices: fc.Arbitrary<RuleSets> = fc

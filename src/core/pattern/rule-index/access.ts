@@ -1,47 +1,59 @@
-/** Chooses what a rule waits for: few values that every event which matches it must have. */
+/** Chooses what a rule waits for: few values of which every event that matches it must have one. */
 import type { AllOf, Candidate, Field } from "../pattern.ts";
 
-/** An event that matches has, for one of the fields, a value that passes one of its candidates. */
-export interface Access {
+/** A field whose value is awaited, and the branches that such an event then has to satisfy. */
+export interface Wait {
+  readonly field: Field;
   readonly fields: readonly Field[];
+  /** Of those branches, the choices that are open still. */
+  readonly choices: AllOf["choices"];
+}
+
+export interface Access {
+  /** One is enough. */
+  readonly waits: readonly Wait[];
   /** About the share of all events that have such a value. */
   readonly share: number;
 }
+
+type ShareOf = (field: Field) => number | undefined;
 
 /**
  * Of fields that hold together the cheapest is enough; of a choice, each branch needs its own.
  * Undefined when the pattern can hold without any value.
  */
-export function cheapestAccess(
-  all: AllOf,
-  shareOf: (field: Field) => number | undefined,
-): Access | undefined {
+export function cheapestAccess(all: AllOf, shareOf: ShareOf): Access | undefined {
+  const { fields, choices } = all;
   let best: Access | undefined;
-  for (const field of all.fields) {
+  for (const field of fields) {
     const share = field.absence ? undefined : shareOf(field);
     if (share !== undefined && (best === undefined || share < best.share)) {
-      best = { fields: [field], share };
+      best = { waits: [{ field, fields, choices }], share };
     }
   }
-  for (const choice of all.choices) {
+  for (const choice of choices) {
     const branches = choice.map((branch) => cheapestAccess(branch, shareOf));
     if (!branches.every((branch) => branch !== undefined)) continue;
-    const share = branches.reduce((sum, branch) => sum + branch.share, 0);
-    if (best === undefined || share < best.share) {
-      best = { fields: branches.flatMap(({ fields }) => fields), share };
-    }
+    const none = branches.reduce((left, branch) => left * (1 - Math.min(1, branch.share)), 1);
+    const share = 1 - none;
+    if (best !== undefined && share >= best.share) continue;
+    const others = choices.filter((other) => other !== choice);
+    const waits = branches.flatMap((branch) =>
+      branch.waits.map((wait) => ({
+        field: wait.field,
+        fields: [...fields, ...wait.fields],
+        choices: [...others, ...wait.choices],
+      })),
+    );
+    best = { waits, share };
   }
   return best;
 }
 
-/**
- * An alternative that takes no value at all needs its absences everywhere in the event; one of
- * them is enough to wait for. Empty when every alternative has a field that needs a value.
- */
-export function absencesToAwait(all: AllOf): readonly Field[] {
-  const [first] = all.fields;
-  if (!all.fields.every(({ absence }) => absence)) return [];
-  return first ? [first] : (all.choices[0] ?? []).flatMap(absencesToAwait);
+/** Of fields that hold together the one whose values the fewest events have. */
+export function cheapestField(fields: readonly Field[], shareOf: ShareOf): Field | undefined {
+  const [wait] = cheapestAccess({ fields, choices: [] }, shareOf)?.waits ?? [];
+  return wait?.field;
 }
 
 /** What most values pass tells rules apart no better than trying them. */

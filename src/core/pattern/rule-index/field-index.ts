@@ -4,6 +4,7 @@ import type { Candidate, Test } from "../pattern.ts";
 import { CidrIndex } from "./cidr-index.ts";
 import type { EventNode } from "./event-tree.ts";
 import { Group, type Search } from "./group.ts";
+import { type Bits, has, meet } from "./levels.ts";
 import { RangeTree } from "./range-tree.ts";
 import { ignoresCase, TextIndex } from "./text-index.ts";
 
@@ -100,6 +101,27 @@ export class FieldIndex {
     }
     if (this.#loose !== undefined) {
       for (const group of this.#loose) search.reach(group, value);
+    }
+  }
+
+  /** The same for all that stands at a place, or for what stands there in one of the elements. */
+  findAll(node: EventNode, elements: Bits | undefined, search: Search): void {
+    const { values, places } = node;
+    if (this.#others.size === 0 && this.#equal.size < values.length) {
+      for (const group of this.#equal.values()) {
+        const test = group.candidate?.test;
+        if (test === undefined) continue;
+        const passes = elements
+          ? meet(node.elementsPassing(test), elements)
+          : node.somePasses(test);
+        if (passes) search.pass(group);
+      }
+      return;
+    }
+    for (let at = 0; at < values.length; at += 1) {
+      const value = values[at];
+      if (elements !== undefined && !has(elements, places[at] ?? 0)) continue;
+      if (value !== undefined) this.find(value, search);
     }
   }
 

@@ -3,8 +3,10 @@ import type { JsonScalar } from "../../json.ts";
 import type { Group, Search } from "./group.ts";
 
 const GRAM_LENGTH_MAX = 3;
+/** How far a unit moves the number of its slot: what came before a run of three is moved out of it. */
+const SHIFT = 5;
 /** Several runs may share a slot: the candidate is tested anyway. */
-const SLOTS = 1 << 14;
+const SLOTS = 1 << (SHIFT * GRAM_LENGTH_MAX);
 const FREE = 0;
 const USED = 1;
 const SEEN = 2;
@@ -51,16 +53,9 @@ export class GramIndex {
 
   find(text: string, value: JsonScalar, search: Search): void {
     const [, ones = 0, twos = 0, threes = 0] = this.#lengths;
-    let before = 0;
-    let last = 0;
-    for (let at = 0; at < text.length; at += 1) {
-      const unit = text.charCodeAt(at);
-      if (ones > 0) this.#see(slotOf(0, 0, unit));
-      if (twos > 0 && at > 0) this.#see(slotOf(0, last, unit));
-      if (threes > 0 && at > 1) this.#see(slotOf(before, last, unit));
-      before = last;
-      last = unit;
-    }
+    if (ones > 0) this.#seeRuns(text, 1);
+    if (twos > 0) this.#seeRuns(text, 2);
+    if (threes > 0) this.#seeRuns(text, GRAM_LENGTH_MAX);
     for (const slot of this.#seen) {
       this.#state[slot] = USED;
       for (const group of this.#slots.get(slot) ?? []) search.reach(group, value);
@@ -68,8 +63,19 @@ export class GramIndex {
     this.#seen.length = 0;
   }
 
+  /** Nothing but this in the loop: texts may be long. */
+  #seeRuns(text: string, length: number): void {
+    const state = this.#state;
+    const bits = (1 << (SHIFT * length)) - 1;
+    const spread = spreadOf(length);
+    let slot = 0;
+    for (let at = 0; at < text.length; at += 1) {
+      slot = ((slot << SHIFT) ^ text.charCodeAt(at)) & bits;
+      if (state[slot ^ spread] === USED) this.#see(slot ^ spread);
+    }
+  }
+
   #see(slot: number): void {
-    if (this.#state[slot] !== USED) return;
     this.#state[slot] = SEEN;
     this.#seen.push(slot);
   }
@@ -86,17 +92,19 @@ export class GramIndex {
 
 function slotsOf(key: string): number[] {
   const length = Math.min(key.length, GRAM_LENGTH_MAX);
-  return Array.from({ length: key.length - length + 1 }, (_, at) => {
-    const [last = 0, middle = 0, first = 0] = unitsOf(key.slice(at, at + length)).toReversed();
-    return slotOf(first, middle, last);
-  });
+  return Array.from({ length: key.length - length + 1 }, (_, at) =>
+    slotOf(key.slice(at, at + length)),
+  );
 }
 
-function unitsOf(text: string): number[] {
-  return text.split("").map((unit) => unit.charCodeAt(0));
+function slotOf(run: string): number {
+  const bits = (1 << (SHIFT * run.length)) - 1;
+  let slot = 0;
+  for (let at = 0; at < run.length; at += 1) slot = ((slot << SHIFT) ^ run.charCodeAt(at)) & bits;
+  return slot ^ spreadOf(run.length);
 }
 
-function slotOf(first: number, middle: number, last: number): number {
-  const mixed = Math.imul(first, 0x9e37) ^ Math.imul(middle, 0x85eb) ^ Math.imul(last, 0xc2b3);
-  return (mixed ^ (mixed >>> 15)) & (SLOTS - 1);
+/** Shorter runs have fewer numbers, and slots of their own as far as that goes. */
+function spreadOf(length: number): number {
+  return (SLOTS >>> length) & (SLOTS - 1);
 }

@@ -1,9 +1,10 @@
 /** The rules that wait for one test to be passed at one place: they are tried when it is. */
 import type { JsonScalar } from "../../json.ts";
-import type { Candidate, Pattern, Test } from "../pattern.ts";
+import type { AllOf, Candidate, Field, Test } from "../pattern.ts";
 import type { EventNode } from "./event-tree.ts";
 import type { FieldIndex } from "./field-index.ts";
 import { type Guard, Guards, replaceByLast } from "./guard.ts";
+import type { Parts } from "./parts.ts";
 
 /** What an index tells of the values it is asked about. */
 export interface Search {
@@ -13,22 +14,32 @@ export interface Search {
   pass(group: Group): void;
 }
 
-export interface Rule {
+/** What the alternatives of one rule have in common. */
+export interface Shared {
+  readonly parts: Parts;
+  /** The last event that matched one of them. */
+  matched: number;
+}
+
+/** A rule, or some branches of one with choices: fields that have to hold together. */
+export interface Alternative {
   readonly id: string;
-  readonly pattern: Pattern;
-  /** Its place in the order in which rules were given. */
+  /** The rule's place in the order in which rules were given. */
   readonly rank: number;
-  /** Where the pattern looks. */
+  readonly fields: readonly Field[];
+  /** Where the fields look, one by one. */
   readonly nodes: readonly EventNode[];
-  /** Whether one value that fits is all it asks for. */
-  readonly isSingle: boolean;
+  /** Choices that are open still, when the fields hold. */
+  readonly choices: AllOf["choices"];
+  /** Undefined for a rule without choices. */
+  readonly shared: Shared | undefined;
   /** Wherever it waits. */
-  groups: Group[];
+  groups: Group | Group[] | undefined;
   /** The last event for which it was tried. */
   turn: number;
 }
 
-const NO_RULES: Rule[] = [];
+const NO_RULES: Alternative[] = [];
 
 export class Group {
   readonly home: FieldIndex;
@@ -36,8 +47,8 @@ export class Group {
   readonly candidate: Candidate | undefined;
   /** What is left to be checked of a value that the index has found for this group. */
   readonly test: Test | undefined;
-  rules: Rule[] = NO_RULES;
-  /** By the position of the rules they belong to; undefined while no rule has one. */
+  rules: Alternative[] = NO_RULES;
+  /** By the position of the rules they belong to; undefined while one rule is alone, or none has any. */
   guards: Guards | undefined;
   /** Further rules, that wait for a second value at another place once this test is passed. */
   deeper: Map<EventNode, FieldIndex> | undefined;
@@ -52,16 +63,28 @@ export class Group {
     this.test = test;
   }
 
-  add(rule: Rule, guard: Guard | undefined): void {
-    if (this.guards) this.guards.push(guard);
-    else if (guard) this.guards = new Guards(this.rules.length, guard);
-    if (this.rules.length === 0) this.rules = [rule];
-    else this.rules.push(rule);
+  add(rule: Alternative, guardOf: (rule: Alternative) => Guard | undefined): void {
+    if (this.rules.length === 0) {
+      this.rules = [rule];
+    } else {
+      if (this.rules.length === 1 && this.guards === undefined) this.#guard(guardOf);
+      this.rules.push(rule);
+      const guard = guardOf(rule);
+      if (this.guards) this.guards.push(guard);
+      else if (guard) this.guards = new Guards(this.rules.length - 1, guard);
+    }
     this.count(1);
   }
 
+  /** The rule that was alone. */
+  #guard(guardOf: (rule: Alternative) => Guard | undefined): void {
+    const [first] = this.rules;
+    const guard = first && guardOf(first);
+    if (guard) this.guards = new Guards(0, guard);
+  }
+
   /** Whether it was here. */
-  remove(rule: Rule): boolean {
+  remove(rule: Alternative): boolean {
     const at = this.rules.indexOf(rule);
     if (at === -1) return false;
     replaceByLast(this.rules, at);

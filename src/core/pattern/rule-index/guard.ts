@@ -3,6 +3,7 @@ import type { JsonScalar } from "../../json.ts";
 import type { Test } from "../pattern.ts";
 import { passes } from "../test-value.ts";
 import type { EventNode } from "./event-tree.ts";
+import type { Reached } from "./reached.ts";
 
 export interface Guard {
   readonly node: EventNode;
@@ -45,10 +46,16 @@ export class Guards {
     replaceByLast(this.#units, at);
   }
 
-  /** For the event at hand. */
-  pass(at: number): boolean {
+  /** For the event at hand, by a value that stands in the same elements as those that led here. */
+  pass(at: number, reached: Reached): boolean {
     const node = this.#nodes[at];
     if (node === undefined) return true;
+    if (node.isCrowded || node.isInElements) {
+      const test = this.#tests[at];
+      if (test === undefined) return true;
+      const elements = reached.elementsFor(node);
+      return elements ? node.somePassesIn(elements, test) : node.somePasses(test);
+    }
     const unit = this.#units[at] ?? ANY_UNIT;
     for (const value of node.values) {
       if (unit !== ANY_UNIT && !hasUnit(value, unit)) continue;

@@ -1,10 +1,12 @@
 /** Decides where rules wait, by how many wait there already, and takes them away again. */
-import { type Field, fieldsOf } from "../pattern.ts";
-import { type Access, absencesToAwait, cheapestAccess, isLoose } from "./access.ts";
+import { alternatives } from "../alternatives.ts";
+import { type AllOf, type Field, fieldsOf } from "../pattern.ts";
+import { type Access, cheapestAccess, cheapestField, isLoose } from "./access.ts";
 import type { EventNode, EventTree } from "./event-tree.ts";
 import { FieldIndex, keyOf } from "./field-index.ts";
-import type { Group, Rule } from "./group.ts";
+import type { Alternative, Group, Shared } from "./group.ts";
 import type { Guard } from "./guard.ts";
+import { partsOf } from "./parts.ts";
 
 /** As many rules are tried one by one before those that come later wait for a second value. */
 const GROUP_RULES_MIN = 3;
@@ -15,6 +17,8 @@ const RULES_BEFORE_POPULAR = 64;
 /** A rule with long lists in several fields would else stand at each combination. */
 const CANDIDATES_DEEPER_MAX = 8;
 
+const NO_CHOICES: AllOf["choices"] = [];
+
 export class Placement {
   readonly #tree: EventTree;
   /** Indexes with rules that wait for no value. */
@@ -24,80 +28,93 @@ export class Placement {
     this.#tree = tree;
   }
 
-  add(rule: Rule): void {
-    const { root } = rule.pattern;
+  /** The fields have been claimed of the tree. */
+  add(id: string, rank: number, root: AllOf): Alternative[] {
     for (const field of fieldsOf(root)) {
       for (const candidate of field.candidates) this.#node(field)?.variety.add(keyOf(candidate));
     }
-    const access = cheapestAccess(root, (field) => {
+    const shared = root.choices.length === 0 ? undefined : this.#sharedBy(root);
+    const made = (fields: readonly Field[], choices: AllOf["choices"]): Alternative => {
+      const nodes = this.#tree.nodesOf(fields);
+      return { id, rank, fields, nodes, choices, shared, groups: undefined, turn: 0 };
+    };
+    const access = this.#accessOf(root);
+    if (access !== undefined) {
+      return access.waits.map(({ field, fields, choices }) => {
+        const alternative = made(fields, choices);
+        this.#addTo(this.#groupsAt([field]), alternative, []);
+        return alternative;
+      });
+    }
+    // Some alternative may take no value, so each waits for its own.
+    return [...alternatives(root, () => true)].map((fields) => {
+      const alternative = made(fields, NO_CHOICES);
+      this.#await(alternative);
+      return alternative;
+    });
+  }
+
+  #sharedBy(root: AllOf): Shared {
+    return { parts: partsOf(root, this.#tree), matched: 0 };
+  }
+
+  #accessOf(all: AllOf): Access | undefined {
+    return cheapestAccess(all, (field) => {
       const node = this.#node(field);
       return node && shareOf(field, node, node.index);
     });
-    if (access) {
-      this.#addTo(this.#groupsAt(access.fields), rule, []);
-      return;
-    }
-    // Some alternative may take no value; the others take one of some field.
-    this.#addTo(this.#groupsAt(fieldsOf(root)), rule, []);
-    for (const field of absencesToAwait(root)) {
-      const index = this.#indexAt(field);
-      if (index === undefined) continue;
-      this.absences.add(index);
-      this.#addTo([index.groupForAbsence()], rule, []);
-    }
   }
 
-  remove(rule: Rule): void {
-    for (const group of rule.groups) {
+  #await(alternative: Alternative): void {
+    const { fields } = alternative;
+    const [wait] = this.#accessOf({ fields, choices: NO_CHOICES })?.waits ?? [];
+    if (wait !== undefined) {
+      this.#addTo(this.#groupsAt([wait.field]), alternative, []);
+      return;
+    }
+    // It takes no value, or one of any of its fields; of the absences, one is enough to wait for.
+    this.#addTo(this.#groupsAt(fields), alternative, []);
+    const index = fields[0] && this.#indexAt(fields[0]);
+    if (index === undefined) return;
+    this.absences.add(index);
+    this.#addTo([index.groupForAbsence()], alternative, []);
+  }
+
+  remove(rule: Alternative): void {
+    const groups = rule.groups ?? [];
+    for (const group of Array.isArray(groups) ? groups : [groups]) {
       group.remove(rule);
       this.#prune(group);
     }
   }
 
-  #addTo(groups: Iterable<Group>, rule: Rule, passed: readonly EventNode[]): void {
+  #addTo(groups: Iterable<Group>, rule: Alternative, passed: readonly EventNode[]): void {
     for (const group of groups) {
       const awaited = [...passed, group.home.place.node];
-      const second = this.#secondAccess(group, rule, awaited);
-      if (second) this.#addTo(this.#groupsWithin(group, second.fields), rule, awaited);
+      const second = this.#secondField(group, rule, awaited);
+      if (second) this.#addTo(this.#groupsWithin(group, second), rule, awaited);
       // A candidate that is written twice leads to the same group again.
       else if (group.rules.at(-1) !== rule) this.#join(group, rule, awaited);
     }
   }
 
-  #secondAccess(group: Group, rule: Rule, passed: readonly EventNode[]): Access | undefined {
+  #secondField(group: Group, rule: Alternative, passed: readonly EventNode[]): Field | undefined {
     if (group.rules.length < GROUP_RULES_MIN) return undefined;
     if (passed.length >= VALUES_AWAITED_MAX) return undefined;
-    const access = cheapestAccess(rule.pattern.root, (field) => {
+    const second = cheapestField(rule.fields, (field) => {
       const node = this.#node(field);
       if (node === undefined || passed.includes(node)) return undefined;
       if (field.candidates.some(isLoose)) return undefined;
       return shareOf(field, node, group.deeper?.get(node));
     });
-    const candidates = access?.fields.flatMap((field) => field.candidates) ?? [];
-    return candidates.length <= CANDIDATES_DEEPER_MAX ? access : undefined;
+    return second && second.candidates.length <= CANDIDATES_DEEPER_MAX ? second : undefined;
   }
 
-  #join(group: Group, rule: Rule, passed: readonly EventNode[]): void {
-    if (rule.groups.length === 0) rule.groups = [group];
-    else rule.groups.push(group);
-    group.add(rule, this.#guardOf(rule, passed));
-  }
-
-  /** Of the fields with one candidate, the one that will most often refuse the rule. */
-  #guardOf({ pattern }: Rule, passed: readonly EventNode[]): Guard | undefined {
-    let guard: Guard | undefined;
-    let lowest = Number.POSITIVE_INFINITY;
-    for (const field of pattern.root.fields) {
-      const [candidate, ...others] = field.candidates;
-      const node = this.#node(field);
-      if (!candidate || !node || others.length > 0) continue;
-      if (field.absence || passed.includes(node)) continue;
-      const share = shareOf(field, node, node.index);
-      if (share >= lowest) continue;
-      lowest = share;
-      guard = { node, test: candidate.test };
-    }
-    return guard;
+  #join(group: Group, rule: Alternative, passed: readonly EventNode[]): void {
+    if (rule.groups === undefined) rule.groups = group;
+    else if (Array.isArray(rule.groups)) rule.groups.push(group);
+    else rule.groups = [rule.groups, group];
+    group.add(rule, (each) => guardOf(each, passed));
   }
 
   *#groupsAt(fields: readonly Field[]): Generator<Group, void> {
@@ -107,15 +124,13 @@ export class Placement {
     }
   }
 
-  *#groupsWithin(group: Group, fields: readonly Field[]): Generator<Group, void> {
+  #groupsWithin(group: Group, field: Field): Group[] {
+    const node = this.#node(field);
+    if (node === undefined) return [];
     group.deeper ??= new Map();
-    for (const field of fields) {
-      const node = this.#node(field);
-      if (node === undefined) continue;
-      const index = group.deeper.get(node) ?? new FieldIndex({ node, within: group });
-      group.deeper.set(node, index);
-      yield* field.candidates.map((candidate) => index.groupFor(candidate));
-    }
+    const index = group.deeper.get(node) ?? new FieldIndex({ node, within: group });
+    group.deeper.set(node, index);
+    return field.candidates.map((candidate) => index.groupFor(candidate));
   }
 
   #indexAt(field: Field): FieldIndex | undefined {
@@ -144,6 +159,23 @@ export class Placement {
     if (within.deeper?.size === 0) within.deeper = undefined;
     this.#prune(within);
   }
+}
+
+/** Of the fields with one candidate, the one that will most often refuse the rule. */
+function guardOf({ fields, nodes }: Alternative, passed: readonly EventNode[]): Guard | undefined {
+  let guard: Guard | undefined;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const [at, field] of fields.entries()) {
+    const [candidate, ...others] = field.candidates;
+    const node = nodes[at];
+    if (!candidate || !node || others.length > 0) continue;
+    if (field.absence || passed.includes(node)) continue;
+    const share = shareOf(field, node, node.index);
+    if (share >= lowest) continue;
+    lowest = share;
+    guard = { node, test: candidate.test };
+  }
+  return guard;
 }
 
 /** Of all events about the share that has, at the node, what the field wants. */

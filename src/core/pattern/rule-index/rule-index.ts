@@ -1,41 +1,50 @@
 /** All rules of a tenant by what they wait for; an event tries those only whose values it has. */
-import type { JsonObject, JsonScalar } from "../../json.ts";
-import { matchesValues } from "../match.ts";
+import type { JsonObject, JsonScalar, Names } from "../../json.ts";
+import { alternatives } from "../alternatives.ts";
+import { fieldsHold } from "../match.ts";
 import { type EventValues, readEventValues } from "../path-tree.ts";
-import { type Field, fieldsOf, type Pattern } from "../pattern.ts";
+import { type AllOf, type Field, fieldsOf, type Pattern } from "../pattern.ts";
 import { passes } from "../test-value.ts";
-import { EventTree } from "./event-tree.ts";
-import type { Group, Rule, Search } from "./group.ts";
+import { type EventNode, EventTree } from "./event-tree.ts";
+import type { Alternative, Group, Search } from "./group.ts";
+import { holdTogether, type Joined } from "./join.ts";
+import { everyChoiceHas, type Part } from "./parts.ts";
 import { Placement } from "./placement.ts";
+import { Reached } from "./reached.ts";
+
+/** A rule with choices; most are none, and what they need not takes no room. */
+interface Placed extends Pick<Alternative, "rank" | "nodes"> {
+  readonly alternatives: readonly Alternative[];
+}
 
 export class RuleIndex implements Search {
-  readonly #rules = new Map<string, Rule>();
+  readonly #rules = new Map<string, Alternative | Placed>();
   readonly #tree = new EventTree();
   readonly #placement = new Placement(this.#tree);
   #given = 0;
   /** The number of the event at hand: what carries it has been reached or tried already. */
   #turn = 0;
   readonly #reached: Group[] = [];
+  readonly #elements = new Reached();
   /** The event at hand with its array elements, once a rule needs them. */
   #nested: EventValues | undefined;
 
+  get names(): Names {
+    return this.#tree.root;
+  }
+
   set(id: string, pattern: Pattern): void {
-    const replaced = this.#rules.get(id);
-    if (replaced) this.#take(replaced);
-    const paths = new Set(fieldsOf(pattern.root).map(({ path }) => path));
-    const nodes = [...paths].map((path) => this.#tree.claim(path));
-    const rank = replaced?.rank ?? this.#given;
+    const rank = this.#take(id)?.rank ?? this.#given;
     this.#given += 1;
-    const { fields, choices } = pattern.root;
-    const isSingle = fields.length === 1 && choices.length === 0 && fields[0]?.absence === false;
-    const rule: Rule = { id, pattern, rank, nodes, isSingle, groups: [], turn: 0 };
-    this.#rules.set(id, rule);
-    this.#placement.add(rule);
+    const nodes = this.#tree.claimAll(fieldsOf(pattern.root));
+    const alternatives = this.#placement.add(id, rank, pattern.root);
+    const [first] = alternatives;
+    const isPlain = alternatives.length === 1 && first?.nodes === nodes;
+    this.#rules.set(id, isPlain ? first : { rank, nodes, alternatives });
   }
 
   delete(id: string): boolean {
-    const rule = this.#rules.get(id);
-    if (rule) this.#take(rule);
+    this.#take(id);
     return this.#rules.delete(id);
   }
 
@@ -64,9 +73,14 @@ export class RuleIndex implements Search {
     this.#reached.push(group);
   }
 
-  #take(rule: Rule): void {
-    this.#placement.remove(rule);
-    for (const node of rule.nodes) this.#tree.release(node);
+  /** Takes away all that the rule had. */
+  #take(id: string): Placed | Alternative | undefined {
+    const taken = this.#rules.get(id);
+    if (taken === undefined) return undefined;
+    const alternatives = "alternatives" in taken ? taken.alternatives : [taken];
+    for (const alternative of alternatives) this.#placement.remove(alternative);
+    for (const node of taken.nodes) this.#tree.release(node);
+    return taken;
   }
 
   #probe(): void {
@@ -81,41 +95,73 @@ export class RuleIndex implements Search {
 
   /** Groups that are reached by a second value come in while the list is gone through. */
   #tryReached(event: JsonObject): readonly string[] {
-    const matching: Rule[] = [];
+    const matching: Alternative[] = [];
     for (const group of this.#reached) {
+      this.#elements.turnTo(group);
       for (let at = 0; at < group.rules.length; at += 1) {
-        if (group.guards?.pass(at) === false) continue;
+        if (group.guards?.pass(at, this.#elements) === false) continue;
         const rule = group.rules[at];
         if (rule === undefined || rule.turn === this.#turn) continue;
         rule.turn = this.#turn;
-        if (rule.isSingle || this.#matches(rule, event)) matching.push(rule);
+        if (rule.shared?.matched === this.#turn || !this.#matches(rule, event)) continue;
+        if (rule.shared) rule.shared.matched = this.#turn;
+        matching.push(rule);
       }
       if (group.deeper === undefined) continue;
       for (const [node, index] of group.deeper) {
-        for (const value of node.values) index.find(value, this);
+        index.findAll(node, this.#elements.elementsFor(node), this);
       }
     }
     if (matching.length > 1) matching.sort((left, right) => left.rank - right.rank);
     return matching.map(({ id }) => id);
   }
 
-  /** Where no value stands in an array's element, fields that hold alone hold together. */
-  #matches({ pattern, nodes }: Rule, event: JsonObject): boolean {
-    const { fields, choices } = pattern.root;
-    for (const field of fields) {
-      if (!this.#mayHold(field)) return false;
+  #matches({ fields, nodes, choices, shared }: Alternative, event: JsonObject): boolean {
+    if (fields.length === 1 && fields[0]?.absence === false && choices.length === 0) return true;
+    const joined = joinedOf(fields, nodes);
+    if (joined === "no") return false;
+    if (choices.length === 0) return joined === "yes" || this.#holdIn(event, fields);
+    if (shared === undefined) return false;
+    const mayHold = (branch: AllOf): boolean => this.#mayHold(shared.parts.get(branch));
+    if (!everyChoiceHas(choices, mayHold)) return false;
+    for (const spelledOut of alternatives({ fields, choices }, mayHold)) {
+      const together = joinedOf(spelledOut, this.#tree.nodesOf(spelledOut));
+      if (together === "yes") return true;
+      if (together === "maybe" && this.#holdIn(event, spelledOut)) return true;
     }
-    const inElement = nodes.some((node) => node.inElement);
-    if (!inElement) return choices.length === 0 || matchesValues(pattern, this.#tree.fields);
-    this.#nested ??= readEventValues(this.#tree.root, event);
-    return matchesValues(pattern, this.#nested);
+    return false;
   }
 
-  /** Values in elements leave it open whether others of them lack the field. */
-  #mayHold(field: Field): boolean {
-    const node = this.#tree.fields.get(field.path);
-    if (node === undefined) return false;
-    if (field.absence && (node.inElement || node.values.length === 0)) return true;
-    return field.candidates.some(({ test }) => node.somePasses(test));
+  #mayHold(part: Part | undefined): boolean {
+    if (part === undefined) return true;
+    if (part.turn !== this.#turn) {
+      part.turn = this.#turn;
+      part.holds = joinedOf(part.fields, part.nodes) !== "no";
+    }
+    return part.holds;
   }
+
+  /** Element by element. */
+  #holdIn(event: JsonObject, fields: readonly Field[]): boolean {
+    this.#nested ??= readEventValues(this.#tree.root, event);
+    return fieldsHold(fields, this.#nested);
+  }
+}
+
+/** Where no value stands in an array's element, fields that hold alone hold together. */
+function joinedOf(fields: readonly Field[], nodes: readonly EventNode[]): Joined {
+  let inElements = false;
+  for (let at = 0; at < fields.length; at += 1) {
+    const [field, node] = [fields[at], nodes[at]];
+    if (field === undefined || node === undefined || !mayHold(field, node)) return "no";
+    inElements ||= node.isInElements || node.isMixed;
+  }
+  return inElements ? holdTogether(fields, nodes) : "yes";
+}
+
+/** Values in elements leave it open whether others of them lack the field. */
+function mayHold(field: Field, node: EventNode): boolean {
+  if (field.absence && (node.isInElements || node.isMixed || node.values.length === 0)) return true;
+  for (const { test } of field.candidates) if (node.somePasses(test)) return true;
+  return false;
 }
