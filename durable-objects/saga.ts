@@ -1,11 +1,19 @@
 /** One instance of a saga: its journal and its alarm. What happens in it is `flows/advance-saga.ts`. */
 import { DurableObject } from "cloudflare:workers";
 import { composeSaga } from "../src/compose.ts";
+import type { CallbackAddress } from "../src/core/saga/callback.ts";
 import type { Command } from "../src/core/saga/commands.ts";
+import type { Outcome } from "../src/core/saga/instance.ts";
 import { pack, unpack } from "../src/core/saga/text.ts";
 import type { Env } from "../src/env.ts";
 import { createSagaRun, type SagaRun } from "../src/flows/advance-saga.ts";
-import type { JournalRow, MigrationOrder, SagaJournal, SagaStart } from "../src/ports/saga.ts";
+import type {
+  CallbackAnswer,
+  JournalRow,
+  MigrationOrder,
+  SagaJournal,
+  SagaStart,
+} from "../src/ports/saga.ts";
 import { counted, setAlarm } from "./counted.ts";
 
 export class Saga extends DurableObject<Env> {
@@ -35,6 +43,18 @@ export class Saga extends DurableObject<Env> {
 
   async command(command: string, expectedRev: number | undefined): Promise<string> {
     return pack(await this.#run.command(unpack<Command>(command), expectedRev));
+  }
+
+  callback(address: string, outcome: string): Promise<CallbackAnswer> {
+    return this.#run.callback(unpack<CallbackAddress>(address), unpack<Outcome>(outcome));
+  }
+
+  look(step: string): Promise<boolean> {
+    return this.#run.look(step);
+  }
+
+  async undo(reason: string): Promise<string> {
+    return pack(await this.#run.undo(reason));
   }
 
   async migrate(order: string, expectedRev: number | undefined): Promise<string> {

@@ -29,6 +29,14 @@ export function createApp(): Hono<Bound> {
     composed((context, { accept }) => handleIngest(context, accept)),
   );
 
+  app.all(
+    "/callbacks/:address",
+    composed(async (context, app) => {
+      const { handleCallback } = await import("../routes/callbacks.ts");
+      return handleCallback(context, app);
+    }),
+  );
+
   // Loaded on first use: a webhook never pays for the admin half.
   app.get(
     "/openapi.json",
@@ -51,7 +59,8 @@ export function createApp(): Hono<Bound> {
     const running = compose(context.env);
     if (running.ok) {
       running.app.deliver.log.error("request-failed", {
-        path: new URL(context.req.url).pathname,
+        // An address for callbacks is a credential.
+        path: new URL(context.req.url).pathname.replace(/^(\/callbacks\/).*/, "$1…"),
         error: errorText(error),
       });
     }

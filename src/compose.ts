@@ -1,5 +1,6 @@
 /** The only file that names adapters: from bindings to what flows need, once per isolate. */
 import { createArchive } from "./adapters/archive.ts";
+import { createCallbacks } from "./adapters/callbacks.ts";
 import { platformCrypto, platformText } from "./adapters/crypto.ts";
 import { runningDeletions } from "./adapters/d1/deletions.ts";
 import { createLedger } from "./adapters/d1/ledger.ts";
@@ -16,6 +17,7 @@ import { createLimiter } from "./adapters/limiter.ts";
 import { createOutbox } from "./adapters/outbox.ts";
 import { createQueues } from "./adapters/queues.ts";
 import { createReplayers } from "./adapters/replayers.ts";
+import { createSagaConfig } from "./adapters/saga-config.ts";
 import { createSagas } from "./adapters/sagas.ts";
 import { createVault } from "./adapters/secrets.ts";
 import { consoleLog, createMeter, systemClock, systemRandom } from "./adapters/system.ts";
@@ -30,6 +32,7 @@ import { createCommits } from "./flows/enqueue.ts";
 import { createAddressGuard } from "./flows/guard-address.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
 import { createProbe } from "./flows/probe.ts";
+import { publishEvent } from "./flows/publish-event.ts";
 import { createReceivers } from "./flows/receivers.ts";
 import type { SlicePorts } from "./flows/replay-slice.ts";
 import type { AdminStores } from "./ports/admin.ts";
@@ -38,8 +41,10 @@ import type { AddressGuard } from "./ports/guard.ts";
 import type { Log } from "./ports/log.ts";
 import type { Meter } from "./ports/meter.ts";
 import type { Queues } from "./ports/queues.ts";
+import type { Callbacks } from "./ports/saga.ts";
 
 export interface App {
+  readonly callbacks: Callbacks;
   readonly config: Config;
   readonly accept: AcceptPorts;
   readonly guard: AddressGuard;
@@ -87,6 +92,7 @@ function composeApp(env: Env, config: Config): App {
     text: platformText,
   };
   return {
+    callbacks: createCallbacks(vault.derive("saga callbacks"), config.publicUrl),
     config,
     guard,
     accept: {
@@ -187,20 +193,30 @@ export const replayParts = { clock: systemClock, log: consoleLog };
 
 /** What a slice of a replay needs; rejects when a variable is bad. */
 export async function composeSlices(env: Env): Promise<SlicePorts> {
+  const app = runningApp(env);
+  const { archive: listing, replays } = await app.adminStores();
+  return { ...app.deliver, listing, replays };
+}
+
+/** Throws when a variable is bad. */
+function runningApp(env: Env): App {
   const composed = compose(env);
   if (!composed.ok) throw new Error("the configuration is not valid");
-  const { archive: listing, replays } = await composed.app.adminStores();
-  return { ...composed.app.deliver, listing, replays };
+  return composed.app;
 }
 
 /** What an instance of a saga needs; it goes on even when a variable is bad, because people wait for it. */
 export function composeSaga(env: Env): Omit<SagaPorts, "journal" | "defer"> {
   return {
+    callbacks: { urlOf: (address) => runningApp(env).callbacks.urlOf(address) },
     clock: systemClock,
+    config: createSagaConfig(async () => (await runningApp(env).adminStores()).config),
     crypto: platformCrypto,
     index: createSagaDirectory(createSession(env.DB, meter)),
     log: consoleLog,
+    publisher: { publish: async (event) => publishEvent(event, runningApp(env).accept) },
     random: systemRandom,
+    sagas: createSagas(env.SAGA, meter),
     text: platformText,
     transport: createTransport(guardOf(env), systemClock),
   };

@@ -24,6 +24,7 @@ export interface Env {
   readonly ENCRYPTION_KEY?: string;
   readonly ENCRYPTION_KEYS_OLD?: string;
   readonly ALLOW_PRIVATE_TARGETS?: string;
+  readonly PUBLIC_URL?: string;
   readonly ALLOW_IP_TARGETS?: string;
   readonly TARGET_PORTS?: string;
   readonly OWN_HOSTS?: string;
@@ -81,6 +82,18 @@ const Vars = z.object({
   ENCRYPTION_KEY: z
     .string("is missing: 32 random bytes in base64, as a secret")
     .check(z.refine((value) => decodeBase64(value)?.length === 32, "is not 32 bytes in base64")),
+  /** Where participants of sagas reach the router; without it callbacks are relative references. */
+  PUBLIC_URL: z._default(
+    z
+      .string()
+      .check(
+        z.refine(
+          (value) => value === "" || /^https?:\/\/[^\s?#]+$/.test(value),
+          "is no http address",
+        ),
+      ),
+    "",
+  ),
   ENCRYPTION_KEYS_OLD: z._default(
     z
       .string()
@@ -112,6 +125,8 @@ export interface GuardConfig {
 export interface Config {
   readonly adminToken: string;
   readonly encryptionKey: string;
+  /** Without a slash at its end; empty if it is not known. */
+  readonly publicUrl: string;
   readonly encryptionKeysOld: readonly string[];
   readonly guard: GuardConfig;
   readonly outbox: "on-failure" | "always";
@@ -135,6 +150,7 @@ export function parseConfig(vars: Readonly<Record<string, unknown>>): ParsedConf
     config: {
       adminToken: data.ADMIN_TOKEN,
       encryptionKey: data.ENCRYPTION_KEY,
+      publicUrl: data.PUBLIC_URL.replace(/\/+$/, ""),
       encryptionKeysOld: listOf(data.ENCRYPTION_KEYS_OLD),
       guard: guardConfig(data),
       outbox: data.OUTBOX,

@@ -4,7 +4,8 @@ import { PUBLIC_ONLY } from "../../src/core/deliver/target-url.ts";
 import { PROBLEMS, type ProblemSlug } from "../../src/core/problem.ts";
 import { VERSION } from "../../src/core/version.ts";
 import type { Operation } from "./operation.ts";
-import { Accepted, Count } from "./schemas.ts";
+import { CallbackBody } from "./saga-schemas.ts";
+import { Accepted, Count, Time } from "./schemas.ts";
 
 /** JSON Schema in the dialect of OpenAPI 3.1; what has an id stands once, in `named`. */
 function schemaOf(schema: z.ZodType, named: Record<string, object>): object {
@@ -141,6 +142,7 @@ const ProblemAnswer = z
     bytesMax: Count.optional(),
     eventsMax: Count.optional(),
     etag: z.string().optional(),
+    expiredAt: Time.optional(),
   })
   .meta({ id: "Problem" });
 
@@ -154,6 +156,18 @@ const INGEST_PROBLEMS = [
   "unsupported-media-type",
   "cloudevent-invalid",
   "rate-limited",
+  "unavailable",
+] as const;
+
+const CALLBACK = "/callbacks/{address}";
+const CALLBACK_PROBLEMS = [
+  "malformed-request",
+  "callback-unknown",
+  "method-not-allowed",
+  "callback-stale",
+  "callback-expired",
+  "payload-too-large",
+  "validation-failed",
   "unavailable",
 ] as const;
 
@@ -187,6 +201,22 @@ const otherPaths = (named: Record<string, object>) => ({
           content: json(z.union([Accepted, z.object({ events: z.array(Accepted) })]), named),
         },
         ...problemResponses(INGEST_PROBLEMS, named),
+      },
+    },
+  },
+  [CALLBACK]: {
+    post: {
+      operationId: "callback",
+      summary:
+        "Takes the outcome of a saga's step that was answered with 202; once, however often.",
+      parameters: inPath(CALLBACK),
+      requestBody: { required: true, content: json(CallbackBody, named) },
+      responses: {
+        200: {
+          description: "Taken, now or before.",
+          content: json(z.object({ instance: z.string(), step: z.string() }), named),
+        },
+        ...problemResponses(CALLBACK_PROBLEMS, named),
       },
     },
   },

@@ -2,7 +2,12 @@
 import * as z from "zod";
 import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import { isCredentialHeader } from "../../src/core/ingest/headers.ts";
-import { SAGA_COMMAND_ID_CHARACTERS_MAX } from "../../src/core/limits.ts";
+import { TYPE_LENGTH_MAX } from "../../src/core/ingest/limits.ts";
+import {
+  SAGA_COMMAND_ID_CHARACTERS_MAX,
+  SAGA_ERROR_CHARACTERS_MAX,
+  SAGA_SUBJECT_CHARACTERS_MAX,
+} from "../../src/core/limits.ts";
 import { COMMANDS, isOfStep } from "../../src/core/saga/commands.ts";
 import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
 import { isEnded, SAGA_STATUSES } from "../../src/core/saga/instance.ts";
@@ -29,23 +34,54 @@ const StepHeaderName = OwnHeaderName.refine((name) => name.toLowerCase() !== "id
 const http = (addresses: AddressPolicy) =>
   z.strictObject({
     // Where a part comes from the event, the address is checked before each request, like every other.
-    url: address(addresses, (url) => url.replace(/\{\{[^{}]*\}\}/g, "x")),
+    url: address(addresses, (url) => url.replace(/\{\{[^{}]*\}\}/g, "x")).optional(),
+    target: Slug.optional().describe("Of kind http; in place of `url`."),
+    path: z.string().startsWith("/").max(2_048).optional().describe("Added to the target's URL."),
     method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).optional(),
     headers: z.record(StepHeaderName, HeaderValue).optional(),
     body: z.unknown().optional(),
   });
 
+/** An event of the tenant, by the rules of the moment. */
+const Publish = z.strictObject({
+  type: z.string().min(1).max(TYPE_LENGTH_MAX),
+  source: Slug.optional().describe("The saga's name, if left out."),
+  subject: z.string().max(SAGA_SUBJECT_CHARACTERS_MAX).optional(),
+  data: z.unknown().optional(),
+});
+
+/** An instance of a saga of the tenant; its end is the step's. */
+const Child = z.strictObject({
+  name: Slug,
+  input: z.unknown().optional().describe("This instance's own, if left out."),
+});
+
 const step = (addresses: AddressPolicy) => {
-  const Http = http(addresses);
+  const Action = {
+    http: http(addresses).optional(),
+    publish: Publish.optional(),
+    saga: Child.optional(),
+    async: z
+      .strictObject({ timeoutSeconds: Seconds })
+      .optional()
+      .describe(
+        "An answer of 202 says that the outcome comes to `signalbox-callback` within this time.",
+      ),
+  };
   return z.strictObject({
     name: StepName,
     when: z.unknown().meta({ type: "object" }).optional(),
     optional: z.boolean().optional(),
     pivot: z.boolean().optional(),
-    action: z.strictObject({ http: Http }).optional(),
-    compensate: z.strictObject({ http: Http, retry: Retry.optional() }).optional(),
+    action: z.strictObject(Action).optional(),
+    compensate: z.strictObject({ ...Action, retry: Retry.optional() }).optional(),
     retry: Retry.optional(),
-    timeoutSeconds: z.number().positive().max(60).optional().describe("Of one attempt."),
+    timeoutSeconds: z
+      .number()
+      .positive()
+      .max(60)
+      .optional()
+      .describe("Of one attempt; the target's own, or 10, if left out."),
     settle: z.enum(SETTLES).optional(),
     delay: z.strictObject({ seconds: Seconds }).optional(),
     wait: z
@@ -82,6 +118,16 @@ export const InstanceBody = z.strictObject({
   correlationId: z.string().min(1).max(256).optional(),
 });
 
+/** As `readCallback` takes it. */
+export const CallbackBody = z
+  .union([
+    z.strictObject({ output: z.unknown() }),
+    z.strictObject({
+      error: z.string().max(SAGA_ERROR_CHARACTERS_MAX),
+      retryable: z.boolean().optional().describe("The step is asked again; else it is refused."),
+    }),
+  ])
+  .meta({ id: "SagaCallback" });
 /** By what instances are found, in a list and for a command to many. */
 export const InstanceQuery = {
   saga: Slug.optional(),
@@ -190,6 +236,10 @@ export const InstanceAnswer = z
     ...Common,
     inFlight: Count.describe("Requests under way; a paused instance with none is at rest."),
     deadlineAt: Time.nullable(),
+    parent: z
+      .object({ id: z.string(), step: z.string() })
+      .optional()
+      .describe("The instance whose step it is."),
     input: z.unknown(),
     steps: z.array(
       z.object({

@@ -82,9 +82,21 @@ const TestAnswer = z
       .describe("The bound that ended it before its own end."),
     requests: z.array(
       z.object({
-        ...{ at: Time, step: z.string(), attempt: Count, method: z.string(), url: z.string() },
+        ...{ at: Time, step: z.string(), attempt: Count },
         direction: z.enum(["action", "undo"]),
-        headers: z.record(z.string(), z.string()),
+        method: z.string().optional(),
+        url: z.string().optional().describe("What is added to its target's, if it has one."),
+        target: z.string().optional(),
+        headers: z.record(z.string(), z.string()).optional(),
+        publish: z
+          .object({
+            type: z.string(),
+            source: z.string().nullable(),
+            subject: z.string().nullable(),
+          })
+          .optional(),
+        child: z.enum(["run", "undo"]).optional(),
+        saga: z.string().optional(),
         body: z.string().nullable(),
       }),
     ),
@@ -235,9 +247,9 @@ function runView(
   return {
     ...{ status, paused, reason, steps, journal },
     ...{ endedAt: iso(run.endedAtMs), stoppedBy: run.stoppedBy },
-    requests: run.requests.map(({ atMs, headers, ...rest }) => ({
-      ...{ at: iso(atMs), ...rest, headers: { ...headers } },
-    })),
+    requests: run.requests.map(({ atMs, ...rest }) => ({
+      ...{ at: iso(atMs), ...rest },
+    })) as unknown as Json[],
     ignored: run.ignored.map((each) => ({ ...each })),
   } as Json;
 }

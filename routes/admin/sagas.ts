@@ -4,8 +4,10 @@ import { type AddressPolicy, PUBLIC_ONLY } from "../../src/core/deliver/target-u
 import { isJsonObject, type Json, stringifyJson } from "../../src/core/json.ts";
 import { SAGA_DOC_BYTES_MAX } from "../../src/core/limits.ts";
 import type { Fault } from "../../src/core/problem.ts";
-import { hasSagaShape, sagaFaults } from "../../src/core/saga/check.ts";
+import { hasSagaShape, namedIn, sagaFaults } from "../../src/core/saga/check.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
+import { unpack } from "../../src/core/saga/text.ts";
+import type { ConfigStore } from "../../src/ports/config.ts";
 import type { Operation } from "./operation.ts";
 import { resourceOperations } from "./resource.ts";
 import { sagaBody } from "./saga-schemas.ts";
@@ -15,10 +17,38 @@ export const sagaOperations: readonly Operation[] = resourceOperations<unknown>(
   kind: "saga",
   body: ({ addresses }) => sagaBody(addresses),
   answer: stored(sagaBody(PUBLIC_ONLY).shape).meta({ id: "Saga" }),
-  faults: async (sent, { app, addresses }) => definitionFaults(sent, addresses, app.deliver.text),
+  async faults(sent, { app, addresses, stores, params }) {
+    const own = definitionFaults(sent, addresses, app.deliver.text);
+    return [...own, ...(await namedFaults(sent, params, stores.config))];
+  },
   // As it was sent: numbers of its patterns and bodies keep their spelling.
   store: async ({ sent }) => ({ doc: withoutReadOnly(sent), secrets: null }),
 });
+
+async function namedFaults(
+  sent: Json,
+  { tenant = "", saga: own }: { readonly tenant?: string; readonly saga?: string },
+  config: ConfigStore,
+): Promise<Fault[]> {
+  if (!hasSagaShape(sent)) return [];
+  const found = await Promise.all(
+    namedIn(sent as unknown as SagaDoc).map(
+      async ({ pointer, kind, id }): Promise<Fault | null> => {
+        const code = `unknown-${kind}`;
+        if (kind === "saga" && id === own) return null;
+        const stored = await config.resource(tenant, kind, id);
+        if (stored === null) {
+          return { pointer, code, detail: `There is no ${kind} "${id}"; create it first.` };
+        }
+        if (kind === "saga") return null;
+        const is = unpack<{ readonly kind: string }>(stored.doc).kind;
+        const detail = `The target "${id}" is of kind ${is}: a request goes to one of kind http.`;
+        return is === "http" ? null : { pointer, code, detail };
+      },
+    ),
+  );
+  return found.filter((fault) => fault !== null);
+}
 
 /** What a schema does not see of a definition that has its shape. */
 export function definitionFaults(sent: Json, addresses: AddressPolicy, text: Text): Fault[] {

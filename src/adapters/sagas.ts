@@ -2,12 +2,22 @@
 import { stringifyJson } from "../core/json.ts";
 import { pack, unpack } from "../core/saga/text.ts";
 import type { Meter } from "../ports/meter.ts";
-import type { CommandAnswer, MigrationAnswer, Sagas, SagaView } from "../ports/saga.ts";
+import type {
+  CallbackAnswer,
+  CommandAnswer,
+  MigrationAnswer,
+  Sagas,
+  SagaView,
+  UndoAnswer,
+} from "../ports/saga.ts";
 
 export interface SagaRpc extends Rpc.DurableObjectBranded {
   start(start: string): Promise<string>;
   view(): Promise<string | null>;
   command(command: string, expectedRev: number | undefined): Promise<string>;
+  callback(address: string, outcome: string): Promise<CallbackAnswer>;
+  look(step: string): Promise<boolean>;
+  undo(reason: string): Promise<string>;
   migrate(order: string, expectedRev: number | undefined): Promise<string>;
   receive(eventId: string, event: string): Promise<boolean>;
   wake(): Promise<boolean>;
@@ -27,6 +37,9 @@ export function createSagas(namespace: DurableObjectNamespace<SagaRpc>, meter: M
     },
     command: async (id, command, expectedRev) =>
       unpack<CommandAnswer>(await object(id).command(pack(command), expectedRev)),
+    callback: (address, outcome) => object(address.id).callback(pack(address), pack(outcome)),
+    look: (id, step) => object(id).look(step),
+    undo: async (id, reason) => unpack<UndoAnswer>(await object(id).undo(reason)),
     migrate: async (id, order, expectedRev) =>
       unpack<MigrationAnswer>(await object(id).migrate(pack(order), expectedRev)),
     receive: (id, eventId, event) => object(id).receive(eventId, stringifyJson(event)),

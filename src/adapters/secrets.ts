@@ -26,12 +26,21 @@ export function createVault(newest: string, old: readonly string[] = []): Vault 
     return encodeHex(mac.subarray(0, 8));
   };
 
+  /** No name of a secret begins with a zero. */
+  const derivedBy = ({ raw }: Key, purpose: string): Uint8Array =>
+    platformCrypto.hmac("sha256", raw, platformText.encode(`\0${purpose}`));
+
   return {
     keyId: current.id,
     oldKeyIds: [...new Set(others.map(({ id }) => id))],
     fingerprint: (name, secret) => fingerprintBy(current, name, secret),
     fingerprints: (name, secret) =>
       [current, ...others].map((key) => fingerprintBy(key, name, secret)),
+
+    derive: (purpose) => [
+      derivedBy(current, purpose),
+      ...others.map((key) => derivedBy(key, purpose)),
+    ],
 
     async seal(name, plain) {
       const iv = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));

@@ -288,7 +288,21 @@ export const SAGA_INPUT_BYTES_MAX = 1_000_000;
 export const SAGA_ROW_CHARACTERS_MAX = 500_000;
 /** Of a step's answer that later steps may refer to; a longer one is not kept. */
 export const SAGA_OUTPUT_BYTES_MAX = 65_536;
-export const SAGA_TIMEOUT_SECONDS_DEFAULT = 10;
+/** One attempt of a step that names neither a timeout nor a target. */
+export const SAGA_TIMEOUT_MS_DEFAULT = 10_000;
+/** Of an event that a step publishes. */
+export const SAGA_SUBJECT_CHARACTERS_MAX = 1_024;
+/**
+ * An event that a step publishes may start another instance, which publishes one: so often at most. A chain that is
+ * meant is shorter; one that goes round in a circle ends.
+ */
+export const SAGA_HOPS_MAX = 10;
+/** A saga may start one that starts one: so deep at most. What starts itself without an end, ends. */
+export const SAGA_DEPTH_MAX = 5;
+/** A child tells its parent that it has ended; one that is not heard of is asked after this time. */
+export const SAGA_CHILD_POLL_MS = 3_600_000;
+/** Of what a callback says went wrong. */
+export const SAGA_ERROR_CHARACTERS_MAX = 1_000;
 /** A client's name for a command: room for two ids side by side. */
 export const SAGA_COMMAND_ID_CHARACTERS_MAX = 128;
 /** Rows of one instance's journal: a saga of 200 steps with all its retries has fewer. */

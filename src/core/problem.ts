@@ -33,6 +33,12 @@ export const PROBLEMS = {
     meaning: "The tenant or the source does not exist; which of them is not said.",
     remedy: "Create both with the admin routes; new ones are known everywhere within a second.",
   },
+  "callback-unknown": {
+    status: 404,
+    title: "No such callback",
+    meaning: "The address was not made by this router, or what it was made for is gone.",
+    remedy: "Use the address of `signalbox-callback` as it came, whole and unchanged.",
+  },
   "method-not-allowed": {
     status: 405,
     title: "This method is not allowed here",
@@ -45,12 +51,25 @@ export const PROBLEMS = {
     meaning: "`detail` names the state.",
     remedy: "Read the resource, then decide again.",
   },
+  "callback-stale": {
+    status: 409,
+    title: "The callback speaks of an attempt that is over",
+    meaning:
+      "The step was asked again since, or needs no answer any more: nothing has changed. Each attempt has an address of its own.",
+    remedy: "Answer the latest request under the same idempotency key, or its callback.",
+  },
   "too-many-rules": {
     status: 409,
     title: "The tenant has as many rules as it may",
     meaning:
       "Of so many rules (`rulesMax`) no more are kept; those that are there can be replaced.",
     remedy: "Delete rules that are not needed, say more in one (`$or`), or use another tenant.",
+  },
+  "callback-expired": {
+    status: 410,
+    title: "The callback comes too late",
+    meaning: "Its time was over at `expiredAt`; nothing has changed.",
+    remedy: "Answer the next request under the same idempotency key, if one comes.",
   },
   "precondition-failed": {
     status: 412,

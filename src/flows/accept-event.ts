@@ -11,6 +11,7 @@ import { eventOf } from "../core/event.ts";
 import { eventId, timeOrderedId } from "../core/ids.ts";
 import type { DraftEvent } from "../core/ingest/events.ts";
 import { keptHeaders, ownSignatureHeader } from "../core/ingest/headers.ts";
+import type { Json } from "../core/json.ts";
 import { ARCHIVE_PUT_TIMEOUT_MS, PACK_BYTES_MAX } from "../core/limits.ts";
 import {
   demote,
@@ -121,11 +122,23 @@ function toRecord(draft: DraftEvent, context: Context, ports: AcceptPorts): Even
     ...(draft.cloudevent === undefined ? {} : { cloudevent: draft.cloudevent }),
   };
   const omitted = draft.dataOmitted === undefined ? {} : { omitted: draft.dataOmitted };
-  const matches = tenant.ruleSet.match(eventOf(record, { data: draft.data, ...omitted }));
+  const read = { data: draft.data, ...omitted };
+  return matched(record, read, tenant, context.demoted, ports);
+}
+
+/** The event with its subscriptions, by the rules of `tenant`. */
+export function matched(
+  record: EventRecord,
+  read: { readonly data: Json; readonly omitted?: "too-large" },
+  tenant: Tenant,
+  demoted: boolean,
+  ports: Pick<AcceptPorts, "admission">,
+): EventRecord {
+  const matches = tenant.ruleSet.match(eventOf(record, read));
   if (tenant.shadows !== null) {
-    ports.admission.shadowsMatched(tenant, matches, context.receivedAtMs);
+    ports.admission.shadowsMatched(tenant, matches, record.receivedAtMs);
   }
-  return { ...record, ...routed(subscriptionsOf(tenant, matches), context.demoted) };
+  return { ...record, ...routed(subscriptionsOf(tenant, matches), demoted) };
 }
 
 /** Where a matched event goes in by: its most urgent subscription, or bulk when it is demoted. */

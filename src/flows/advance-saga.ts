@@ -10,20 +10,28 @@ import {
   SAGA_STARTING_MS,
   SAGA_WATCHDOG_MS,
 } from "../core/limits.ts";
+import { type CallbackAddress, heardBack } from "../core/saga/callback.ts";
+import { undoWished } from "../core/saga/child.ts";
 import type { Command } from "../core/saga/commands.ts";
-import { isEnded } from "../core/saga/instance.ts";
+import { isEnded, type Outcome } from "../core/saga/instance.ts";
 import { migration } from "../core/saga/migrate.ts";
 import { plan } from "../core/saga/plan.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import type {
+  CallbackAnswer,
+  Callbacks,
   CommandAnswer,
   MigrationAnswer,
   MigrationOrder,
+  Publisher,
+  SagaConfig,
   SagaIndex,
   SagaJournal,
   SagaStart,
+  Sagas,
   SagaView,
+  UndoAnswer,
 } from "../ports/saga.ts";
 import type { Transport } from "../ports/transport.ts";
 import { type Judged, judge, judgeMigration } from "./judge-command.ts";
@@ -32,12 +40,17 @@ import { createSagaRequests } from "./saga-requests.ts";
 import { summaryOf, viewOf } from "./saga-view.ts";
 
 export interface SagaPorts {
+  readonly callbacks: Pick<Callbacks, "urlOf">;
   readonly clock: Clock;
+  readonly config: SagaConfig;
   readonly crypto: Crypto;
   readonly index: SagaIndex;
   readonly journal: SagaJournal;
   readonly log: Log;
+  readonly publisher: Publisher;
   readonly random: Random;
+  /** The other instances: children and parents. */
+  readonly sagas: Pick<Sagas, "start" | "view" | "look" | "undo">;
   readonly text: Text;
   readonly transport: Transport;
   /** Work that goes on after the answer. */
@@ -49,6 +62,12 @@ export interface SagaRun {
   start(start: SagaStart): Promise<{ readonly created: boolean; readonly view: SagaView }>;
   /** Takes an event in, once. False when there is no instance. */
   receive(id: string, event: SagaStart["input"]): Promise<boolean>;
+  /** Takes an outcome that comes by itself, once. */
+  callback(address: CallbackAddress, outcome: Outcome): Promise<CallbackAnswer>;
+  /** A child of this step has news: it is asked. False when there is no instance. */
+  look(step: string): Promise<boolean>;
+  /** Its parent wants undone what it did. */
+  undo(reason: string): Promise<UndoAnswer>;
   command(command: Command, expectedRev: number | undefined): Promise<CommandAnswer>;
   migrate(order: MigrationOrder, expectedRev: number | undefined): Promise<MigrationAnswer>;
   view(): SagaView | null;
@@ -146,14 +165,30 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
   async function rest({ start, instance }: Known, untilMs: number | null): Promise<boolean> {
     record.commit();
     const { rev } = record;
-    let wakeAtMs = isEnded(instance.status) ? null : untilMs;
-    if (!(await tell({ start, instance }, untilMs))) {
+    // While its parent has not heard of its end, the index says when it is told again.
+    const isTold = !isEnded(instance.status) || (await tellParent(start));
+    const dueAtMs = isEnded(instance.status) ? null : untilMs;
+    let wakeAtMs = isTold ? dueAtMs : clock.nowMs() + SAGA_INDEX_RETRY_MS;
+    if (!(await tell({ start, instance }, wakeAtMs))) {
       const againAtMs = clock.nowMs() + SAGA_INDEX_RETRY_MS;
       wakeAtMs = Math.min(wakeAtMs ?? againAtMs, againAtMs);
     }
     if (record.rev !== rev) return false;
     await arm(wakeAtMs === null ? null : Math.max(wakeAtMs, clock.nowMs() + 1));
     return record.rev === rev;
+  }
+
+  /** That its child has ended. False when it could not be told. */
+  async function tellParent({ id, parent }: SagaStart): Promise<boolean> {
+    if (parent === undefined) return true;
+    try {
+      const late = () => new Error("the parent did not answer in time");
+      await within(ports.sagas.look(parent.id, parent.step), LEDGER_TIMEOUT_MS, clock, late);
+      return true;
+    } catch (error) {
+      log.warn("saga-parent-not-told", { saga: id, parent: parent.id, error: errorText(error) });
+      return false;
+    }
   }
 
   function wake(byAlarm = false): Promise<void> {
@@ -214,6 +249,51 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
       if (isNews(record.known, id)) record.append([{ kind: "event", id, event }], { by: "event" });
       await setOff();
       return true;
+    },
+
+    async callback(address, outcome) {
+      const random = ports.random.unit();
+      const judged = () =>
+        record.known === null
+          ? ({ kind: "unknown" } as const)
+          : heardBack(record.known.instance, address, outcome, { nowMs: clock.nowMs(), random });
+      const first = judged();
+      if (first.kind !== "taken") return first.kind;
+      await foretell();
+      const heard = judged();
+      if (heard.kind !== "taken") return heard.kind;
+      record.append([heard.entry], { by: "callback" });
+      await setOff();
+      return "taken";
+    },
+
+    async look(name) {
+      if (record.known === null) return false;
+      await foretell();
+      const { known } = record;
+      if (known === null || isEnded(known.instance.status)) return known !== null;
+      const step = known.instance.saga.steps.findIndex((each) => each.name === name);
+      const state = known.instance.steps[step];
+      if (state?.forward === "waiting" || state?.undo === "waiting") {
+        record.append([{ kind: "due", step }], { by: "child" });
+        await setOff();
+        return true;
+      }
+      // What it is answered just now may be older than the news.
+      requests.lookAgain(step);
+      return true;
+    },
+
+    async undo(reason) {
+      const wished = () => undoWished(record.known?.instance ?? null, reason);
+      const first = wished();
+      if (first.entry === null) return first.answer;
+      await foretell();
+      const { entry, answer } = wished();
+      if (entry === null) return answer;
+      record.append([entry], { by: "parent", reason });
+      await setOff();
+      return answer;
     },
 
     command: (command, expectedRev) => carryOut(() => judge(record, command, expectedRev, ports)),

@@ -1,9 +1,9 @@
 /** An event for a saga: it ends the waits of the instances that it belongs to, or starts one. */
 import type { Answer } from "../core/deliver/outcome.ts";
-import { type Json, stringifyJson } from "../core/json.ts";
+import { stringifyJson } from "../core/json.ts";
 import { SAGA_CORRELATED_MAX, SAGA_INPUT_BYTES_MAX } from "../core/limits.ts";
 import { correlationsOf, startOf } from "../core/saga/arrival.ts";
-import type { SagaDefinition, SagaTarget } from "../core/tenant.ts";
+import type { SagaTarget } from "../core/tenant.ts";
 import { eventIn } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
@@ -33,9 +33,14 @@ export async function deliverToSaga(
     const detail = `an event of ${bytes} bytes is none for a saga: ${SAGA_INPUT_BYTES_MAX} at most`;
     return { kind: "refused", detail };
   }
-  const { tenant, id } = held.record;
+  const { tenant, id, hops } = held.record;
   const correlations = correlationsOf(definition.doc, event);
-  if (correlations === null) return start(tenant, name, definition, id, event, ports);
+  if (correlations === null) {
+    const { key = id, correlationId } = startOf(definition.doc, event);
+    const from = hops === undefined ? {} : { hops };
+    const request = { tenant, saga: name, definition, key, correlationId, input: event, ...from };
+    return done((await startSaga(request, ports)).view.id);
+  }
   if (correlations.length === 0) {
     const detail = `a step of "${name}" waits for such an event, and this one has no correlation id`;
     return { kind: "refused", detail };
@@ -51,18 +56,4 @@ export async function deliverToSaga(
   if (instances.length > 0 && heard.every((isThere) => isThere)) return done(instances.join(" "));
   const detail = `no instance of "${name}" has the correlation id ${correlations.join(" or ")} yet`;
   return { kind: "network", detail };
-}
-
-async function start(
-  tenant: string,
-  saga: string,
-  definition: SagaDefinition,
-  eventId: string,
-  event: Json,
-  ports: DeliverPorts,
-): Promise<Answer> {
-  const { key = eventId, correlationId } = startOf(definition.doc, event);
-  const request = { tenant, saga, definition, key, correlationId, input: event };
-  const { view } = await startSaga(request, ports);
-  return done(view.id);
 }

@@ -1,24 +1,34 @@
 /** Requests of one instance's steps: their intents are written down, then they are sent, then their answers noted. */
-import type { Answer } from "../core/deliver/outcome.ts";
+import { type Answer, describe } from "../core/deliver/outcome.ts";
 import { parseJsonDocument } from "../core/json.ts";
-import { SAGA_OUTPUT_BYTES_MAX } from "../core/limits.ts";
-import { answerEntry, keyOf, outcomeOf } from "../core/saga/answer.ts";
-import type { ActionStep } from "../core/saga/definition.ts";
-import type { Outcome, RenderedRequest } from "../core/saga/instance.ts";
+import {
+  SAGA_CHILD_POLL_MS,
+  SAGA_OUTPUT_BYTES_MAX,
+  SAGA_TIMEOUT_MS_DEFAULT,
+} from "../core/limits.ts";
+import { answerEntry, callbackMsOf, keyOf, outcomeOf } from "../core/saga/answer.ts";
+import type { Outcome, RenderedChild, RenderedRequest } from "../core/saga/instance.ts";
 import type { Call } from "../core/saga/plan.ts";
 import { intentOf } from "../core/saga/request.ts";
+import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
 import type { SagaPorts } from "./advance-saga.ts";
-import type { Known, SagaRecord } from "./saga-record.ts";
+import { askChild, childId } from "./ask-child.ts";
+import type { SagaRecord } from "./saga-record.ts";
+import { type SagaRequest, sendRequest } from "./saga-send.ts";
 
 export interface SagaRequests {
   /** Steps whose requests are under way in this process, with what ends when their answers are noted. */
   readonly live: ReadonlyMap<number, Promise<void>>;
   make(calls: readonly Call[]): void;
+  /** If a request of the step is under way, its child is asked once more after it. */
+  lookAgain(step: number): void;
 }
 
 export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRequests {
   const live = new Map<number, Promise<void>>();
+  /** Steps whose child has had news since it was asked. */
+  const news = new Set<number>();
 
   async function perform(call: Call): Promise<void> {
     const { step, direction } = call;
@@ -27,14 +37,32 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     const rendered = state?.requests[direction];
     const definition = known?.instance.saga.steps[step];
     if (known === null || state === undefined || !rendered || definition?.kind !== "action") return;
-    const answer = await send(known, call, definition, state.epoch, rendered).catch(
+    const { start } = known;
+    const { epoch, token } = state;
+    const request = { start, call, step: definition, epoch, token };
+    if ("child" in rendered) {
+      await performChild(request, rendered);
+      return;
+    }
+    const sent = await ask(request, rendered).catch(
       (error: unknown): Answer => ({ kind: "network", detail: errorText(error) }),
     );
+    // An earlier attempt may have gone to another address of the same target, and have had its effect.
+    const made = direction === "action" ? state.attempts : state.undoAttempts;
+    const answer: Answer =
+      sent.kind === "refused" && made > 1 ? { kind: "network", detail: describe(sent) } : sent;
     const at = {
       nowMs: ports.clock.nowMs(),
       random: ports.random.unit(),
       retryAfterMs: answer.kind === "response" ? answer.retryAfterMs : null,
     };
+    const act = direction === "action" ? definition.action : definition.compensate;
+    const callbackMs = callbackMsOf(answer, act);
+    if (callbackMs !== null) {
+      const untilMs = ports.clock.nowMs() + callbackMs;
+      record.note([{ kind: "accepted", step, direction, token, untilMs }]);
+      return;
+    }
     const outcome = heard(answer);
     const { id, tenant, saga } = known.start;
     if (outcome.kind !== "succeeded") {
@@ -44,31 +72,63 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
       });
     }
     const now = record.known?.instance;
-    if (now !== undefined) record.note([answerEntry(now, call, state.token, outcome, at)]);
+    if (now !== undefined) record.note([answerEntry(now, call, token, outcome, at)]);
   }
 
-  async function send(
-    { start }: Known,
-    call: Call,
-    { name, timeoutMs }: ActionStep,
-    epoch: number,
-    { method, url, headers: own, body }: RenderedRequest,
-  ): Promise<Answer> {
-    const headers = new Map([
-      ...Object.entries(own).map(([header, value]) => [header.toLowerCase(), value] as const),
-      ["idempotency-key", keyOf(start.id, name, call.direction, epoch)],
-      ["signalbox-saga", start.id],
-      ["signalbox-step", name],
-    ]);
-    if (body !== null) headers.set("content-type", "application/json");
-    // What is undone can be looked up by the key that it was done with.
-    if (call.direction === "undo") {
-      headers.set("signalbox-action-key", keyOf(start.id, name, "action", epoch));
+  async function performChild(
+    request: Omit<SagaRequest, "rendered">,
+    rendered: RenderedChild,
+  ): Promise<void> {
+    const { call, token, step } = request;
+    const late = () => new Error("the child did not answer in time");
+    const asking = askChild(request, rendered, ports);
+    const outcome = await within(
+      asking,
+      step.timeoutMs ?? SAGA_TIMEOUT_MS_DEFAULT,
+      ports.clock,
+      late,
+    ).catch((error: unknown): Outcome => ({ kind: "unknown", error: errorText(error) }));
+    const now = record.known?.instance;
+    const isDue = news.delete(call.step);
+    if (now === undefined) return;
+    const nowMs = ports.clock.nowMs();
+    if (outcome === "running") {
+      const child = childId(
+        request,
+        rendered,
+        rendered.child === "undo" ? "action" : call.direction,
+        ports,
+      );
+      const untilMs = isDue ? nowMs : nowMs + SAGA_CHILD_POLL_MS;
+      record.note([{ kind: "accepted", ...call, token, untilMs, isHeard: true, child }]);
+      return;
     }
-    return ports.transport.send({
-      ...{ method, url, headers, timeoutMs, body: ports.text.encode(body ?? "") },
-      answerBytesMax: SAGA_OUTPUT_BYTES_MAX + 1,
-    });
+    // What can never be undone is a person's matter at once.
+    if (outcome.kind === "rejected" && rendered.child === "undo") {
+      if (now.steps[call.step]?.token !== token) return;
+      record.note([{ kind: "give-up", ...call, error: outcome.error }]);
+      return;
+    }
+    const at = { nowMs, random: ports.random.unit(), retryAfterMs: null };
+    record.note([answerEntry(now, call, token, outcome, at)]);
+  }
+
+  /** What it asks for, of whomever it asks. */
+  function ask(
+    request: Omit<SagaRequest, "rendered">,
+    rendered: Exclude<RenderedRequest, RenderedChild>,
+  ): Promise<Answer> {
+    if (!("publish" in rendered)) return sendRequest({ ...request, rendered }, ports);
+    const { start, step, call, epoch } = request;
+    const event = {
+      ...{ tenant: start.tenant, type: rendered.publish.type, data: rendered.body },
+      ...{ source: rendered.publish.source ?? start.saga, subject: rendered.publish.subject },
+      key: keyOf(start.id, step.name, call.direction, epoch),
+      hops: (start.hops ?? 0) + 1,
+    };
+    const timeoutMs = step.timeoutMs ?? SAGA_TIMEOUT_MS_DEFAULT;
+    const late = () => new Error("the event was not durable in time");
+    return within(ports.publisher.publish(event), timeoutMs, ports.clock, late);
   }
 
   /** What an answer means; a body that is no JSON is text, and one that is too long is not kept. */
@@ -82,6 +142,9 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
 
   return {
     live,
+    lookAgain(step) {
+      if (live.has(step)) news.add(step);
+    },
     make(calls) {
       const { known } = record;
       if (known === null) return;

@@ -14,6 +14,7 @@ export function viewOf(
     ...{ id, tenant, saga, version, key, correlationId, status, inFlight, reason, input },
     ...{ paused: pausedAtMs !== null, rev: rows.length, startedAtMs, deadlineAtMs },
     updatedAtMs: rows.at(-1)?.atMs ?? startedAtMs,
+    ...(start.parent === undefined ? {} : { parent: start.parent }),
     steps: instance.saga.steps.map(({ name, kind }, at) => stepView(name, kind, instance, at)),
     journal: rows,
   };
@@ -55,7 +56,7 @@ export function summaryOf(
     paused: pausedAtMs !== null,
     step: isEnded(status) ? null : (instance.saga.steps[at]?.name ?? null),
     rev: rows.length,
-    dueAtMs: isEnded(status) ? null : untilMs,
+    dueAtMs: untilMs,
     updatedAtMs: rows.at(-1)?.atMs ?? startedAtMs,
   };
 }

@@ -9,13 +9,15 @@ import type { SagaIndex, SagaStart, Sagas, SagaView } from "../ports/saga.ts";
 export interface StartPorts {
   readonly clock: Clock;
   readonly crypto: Crypto;
-  readonly sagaIndex: SagaIndex;
-  readonly sagas: Sagas;
+  readonly sagaIndex: Pick<SagaIndex, "begin">;
+  readonly sagas: Pick<Sagas, "start">;
   readonly text: Text;
 }
 
 export interface StartRequest extends Omit<SagaStart, "id" | "startedAtMs" | "doc" | "version"> {
   readonly definition: SagaDefinition;
+  /** Of a child, whose step knows it by it; derived from the key if left out. */
+  readonly id?: string;
 }
 
 /** The same key again answers with the instance that there is. Throws when a store does not answer. */
@@ -24,15 +26,15 @@ export async function startSaga(
   ports: StartPorts,
 ): Promise<{ readonly created: boolean; readonly view: SagaView }> {
   const nowMs = ports.clock.nowMs();
-  const { tenant, saga, key, correlationId, input } = request;
-  const { version, doc, createdAtMs } = request.definition;
-  const id = sagaId({ tenant, saga, createdAtMs, key }, ports.crypto, ports.text);
+  const { definition, ...named } = request;
+  const { tenant, saga, key, correlationId } = named;
+  const { version, doc, createdAtMs } = definition;
+  const id = request.id ?? sagaId({ tenant, saga, createdAtMs, key }, ports.crypto, ports.text);
   // No instance is invisible: should its object never answer, the sweeper asks it.
   await ports.sagaIndex.begin({
     ...{ id, tenant, saga, version, key, correlationId, status: "STARTING", paused: false },
     ...{ step: null, reason: null, rev: 0, startedAtMs: nowMs, updatedAtMs: nowMs },
     dueAtMs: nowMs + SAGA_STARTING_MS,
   });
-  const named = { id, tenant, saga, version, key, correlationId };
-  return ports.sagas.start({ ...named, doc, input, startedAtMs: nowMs });
+  return ports.sagas.start({ ...named, id, version, doc, startedAtMs: nowMs });
 }

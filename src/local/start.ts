@@ -12,7 +12,10 @@ const port = Number(process.env.PORT ?? "8787");
 const stateDirectory = resolve(ROOT, process.env.SIGNALBOX_STATE ?? ".wrangler/state");
 if (!Number.isInteger(port) || port < 0 || port > 65_535) fail(["PORT is not a port number."]);
 
-const vars = readOrCreateVars(join(ROOT, ".dev.vars"));
+const vars: Record<string, string> = {
+  PUBLIC_URL: `http://127.0.0.1:${port}`,
+  ...readOrCreateVars(join(ROOT, ".dev.vars")),
+};
 const parsed = parseConfig(vars);
 if (!parsed.ok) fail(parsed.faults.map((fault) => `.dev.vars: ${fault}`));
 

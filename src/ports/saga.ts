@@ -1,10 +1,13 @@
 /** What one instance of a saga is kept in, and where it can be found. */
+import type { Answer } from "../core/deliver/outcome.ts";
 import type { Json } from "../core/json.ts";
 import type { Fault } from "../core/problem.ts";
+import type { CallbackAddress, HeardBack } from "../core/saga/callback.ts";
 import type { Command, CommandKind } from "../core/saga/commands.ts";
 import type { SagaDoc } from "../core/saga/definition.ts";
-import type { Entry, Instance, SagaStatus } from "../core/saga/instance.ts";
+import type { Entry, Instance, Outcome, SagaStatus } from "../core/saga/instance.ts";
 import type { Migration } from "../core/saga/migrate.ts";
+import type { SagaDefinition, Target } from "../core/tenant.ts";
 
 /** The first row of a journal: all that an instance needs from outside. */
 export interface SagaStart {
@@ -18,11 +21,17 @@ export interface SagaStart {
   readonly correlationId: string | null;
   readonly input: Json;
   readonly startedAtMs: number;
+  /** Of the event that started it: how many steps of sagas have published it and its ancestors. None if left out. */
+  readonly hops?: number;
+  /** The step that started it, of which instance; nobody's if left out. */
+  readonly parent?: { readonly id: string; readonly step: string };
+  /** How many parents stand above it; none if left out. */
+  readonly depth?: number;
 }
 
 /** Who did something, and with which command. */
 export interface Actor {
-  /** "system", "event" or "operator". */
+  /** "system", "event", "callback", "parent", "child" or "operator". */
   readonly by: string;
   /** Of an operator, as far as the client says. */
   readonly name?: string;
@@ -51,6 +60,39 @@ export interface SagaJournal {
   setAlarm(atMs: number | null): Promise<void>;
   /** Forgets everything. */
   erase(): Promise<void>;
+}
+
+/** The addresses at which participants tell outcomes later. */
+export interface Callbacks {
+  /** A URL; a reference relative to the router's address if it does not know its own. */
+  urlOf(address: CallbackAddress): string;
+  /** Null for what was not signed here. */
+  read(signed: string): CallbackAddress | null;
+}
+
+/** An event that a step publishes. */
+export interface SagaEvent {
+  readonly tenant: string;
+  readonly source: string;
+  readonly type: string;
+  readonly subject: string | null;
+  /** JSON. */
+  readonly data: string;
+  /** The same key is the same event. */
+  readonly key: string;
+  readonly hops: number;
+}
+
+export interface Publisher {
+  /** Answers once the event is durable, or why it can never be. Rejects when a store does not take it now. */
+  publish(event: SagaEvent): Promise<Answer>;
+}
+
+/** What steps name, as it is saved now. Rejects when it cannot be read. */
+export interface SagaConfig {
+  /** With its secrets; null when there is none. */
+  target(tenant: string, id: string): Promise<Target | null>;
+  saga(tenant: string, name: string): Promise<SagaDefinition | null>;
 }
 
 /** An instance as the index has it: what it is found by, and when it must be looked at. */
@@ -100,6 +142,8 @@ export interface SagaView {
   readonly startedAtMs: number;
   readonly updatedAtMs: number;
   readonly deadlineAtMs: number | null;
+  /** Of a child. */
+  readonly parent?: NonNullable<SagaStart["parent"]>;
   readonly input: Json;
   readonly steps: readonly StepView[];
   readonly journal: readonly JournalRow[];
@@ -165,6 +209,14 @@ export interface SagaDirectory extends SagaIndex {
   ofTenant(tenant: string, beforeMs: number, count: number): Promise<readonly string[]>;
 }
 
+/** How an instance stands to its undo: under way, done, or why that cannot be. */
+export type UndoAnswer =
+  | { readonly kind: "undoing" | "undone" }
+  | { readonly kind: "refused"; readonly detail: string };
+
+/** What became of a callback; "unknown" when there is no such instance. */
+export type CallbackAnswer = HeardBack["kind"] | "unknown";
+
 export type CommandAnswer =
   | { readonly kind: "done"; readonly view: SagaView }
   | { readonly kind: "unknown" }
@@ -195,6 +247,11 @@ export interface Sagas {
   start(start: SagaStart): Promise<{ readonly created: boolean; readonly view: SagaView }>;
   view(id: string): Promise<SagaView | null>;
   command(id: string, command: Command, expectedRev: number | undefined): Promise<CommandAnswer>;
+  callback(address: CallbackAddress, outcome: Outcome): Promise<CallbackAnswer>;
+  /** A child of this step has news. False when there is no such instance. */
+  look(id: string, step: string): Promise<boolean>;
+  /** Its parent wants undone what it did, also after it has completed. Again and again it is the same wish. */
+  undo(id: string, reason: string): Promise<UndoAnswer>;
   migrate(
     id: string,
     order: MigrationOrder,

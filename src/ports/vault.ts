@@ -8,6 +8,8 @@ export interface Vault {
   seal(name: string, plain: string): Promise<string>;
   /** Throws when the value was sealed under another name, or was changed. */
   open(name: string, sealed: string): Promise<Opened>;
+  /** Keys for one purpose, others for each: the present one, then those of the keys that only open. */
+  derive(purpose: string): readonly [Uint8Array, ...Uint8Array[]];
   /** Tells one secret of `name` from another without saying anything about it. */
   fingerprint(name: string, secret: string): string;
   /** The same by every key, that of `fingerprint` first: what was told of it under an older one is found by them. */

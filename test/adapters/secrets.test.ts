@@ -118,6 +118,18 @@ describe("a vault", () => {
     expect(vault.fingerprint("acme/shop", "another")).not.toBe(print);
     expect(createVault(otherKey()).fingerprint("acme/shop", SECRET)).not.toBe(print);
   });
+
+  it("has a key for each purpose, that no other vault has", () => {
+    const key = otherKey();
+    const [derived] = createVault(key).derive("callbacks");
+    expect(derived).toHaveLength(32);
+    expect(createVault(key).derive("callbacks")).toEqual([derived]);
+    expect(createVault(key).derive("other")).not.toEqual([derived]);
+    const other = otherKey();
+    const [present] = createVault(other).derive("callbacks");
+    expect(present).not.toEqual(derived);
+    expect(createVault(other, [key]).derive("callbacks")).toEqual([present, derived]);
+  });
 });
 
 /** The part with one character replaced by another that may stand there. */

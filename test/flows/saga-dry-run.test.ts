@@ -25,7 +25,7 @@ const run = (steps: readonly NodeDoc[], mocks: Answers = {}, more: Partial<Scrip
     ...more,
   });
 const pathsOf = ({ requests }: ReturnType<typeof run>) =>
-  requests.map(({ url }) => new URL(url).pathname.slice(1));
+  requests.map((each) => ("url" in each ? new URL(each.url).pathname.slice(1) : each.step));
 const secondsOf = ({ requests }: ReturnType<typeof run>) =>
   requests.map(({ atMs }) => atMs / 1_000);
 

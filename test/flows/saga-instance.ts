@@ -2,7 +2,7 @@
 import { afterAll, beforeAll } from "vitest";
 import type { Command, CommandKind } from "../../src/core/saga/commands.ts";
 import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
-import type { SagaDirectory, SagaStart } from "../../src/ports/saga.ts";
+import type { SagaConfig, SagaDirectory, SagaStart } from "../../src/ports/saga.ts";
 import { createFakeClock, idle } from "../support/fake-clock.ts";
 import { createMemorySagas } from "../support/memory-sagas.ts";
 import { createMemoryLog } from "../support/memory-system.ts";
@@ -42,12 +42,15 @@ export function step(name: string, more: Partial<StepDoc> = {}): StepDoc {
 
 export type SagaWorld = ReturnType<typeof createSagaWorld>;
 
-/** `index`: in place of the index, for failures. */
-export function createSagaWorld(index: Partial<SagaDirectory> = {}) {
+/** `index`: in place of the index, for failures; `config`: what steps may name. */
+export function createSagaWorld(
+  index: Partial<SagaDirectory> = {},
+  config: Partial<SagaConfig> = {},
+) {
   const clock = createFakeClock();
   const log = createMemoryLog();
   const transport = createMemoryTransport(clock.nowMs);
-  const sagas = createMemorySagas({ clock, log, transport, index, ...life });
+  const sagas = createMemorySagas({ clock, log, transport, index, config, ...life });
   const journal = () => {
     const found = sagas.journals.get(ID);
     if (found === undefined) throw new Error("there is no journal");

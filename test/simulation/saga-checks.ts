@@ -68,7 +68,8 @@ export function violationsOf(
     const mustBe = status === "COMPLETED" && state.state === "succeeded";
     if (mustBe && (!isDone || isUndone)) found.push(`${step.name} has no effect; ${seen}`);
     if (status === "COMPLETED" && isUndone) found.push(`${step.name} is undone; ${seen}`);
-    if (status !== "COMPENSATED" || step.compensate === undefined) continue;
+    const hasUndo = step.compensate !== undefined || step.action.saga !== undefined;
+    if (status !== "COMPENSATED" || !hasUndo) continue;
     if (isDone !== isUndone) found.push(`${step.name} is out of balance; ${seen}`);
   }
   const undos = effects.filter((key) => key.includes("_c_"));

@@ -5,9 +5,11 @@ import type { OutgoingRequest } from "../../src/ports/transport.ts";
 
 export interface SagaParticipant {
   /** Keys, those of undos only where there was something to undo. */
-  readonly effects: readonly string[];
+  readonly effects: string[];
   readonly faults: readonly string[];
   receive(request: OutgoingRequest): Answer;
+  /** An event, durable once for its key. */
+  take(key: string, data: string): Answer;
 }
 
 /** `rejecting`: steps that are refused. `tombstones`: steps that are refused once their undo has been seen. */
@@ -21,6 +23,19 @@ export function createSagaParticipant(
   const undone = new Set<string>();
   return {
     ...{ effects, faults },
+    take(key, data) {
+      const answer = {
+        kind: "response",
+        status: 200,
+        retryAfterMs: null,
+        body: '{"id":1}',
+      } as const;
+      const before = answers.get(key);
+      if (before === undefined) effects.push(key);
+      else if (before.body !== data) faults.push(`${key} has other data than before`);
+      answers.set(key, { answer, body: before?.body ?? data });
+      return answer;
+    },
     receive(request) {
       const step = request.headers.get("signalbox-step") ?? "";
       const key = request.headers.get("idempotency-key") ?? "";

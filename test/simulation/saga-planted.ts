@@ -2,7 +2,9 @@
 import type { PlantedBug } from "./planted.ts";
 
 const DRIVER = "src/flows/advance-saga.ts";
+const SEND = "src/flows/saga-send.ts";
 const REQUESTS = "src/flows/saga-requests.ts";
+const DEFINITION = "src/core/saga/definition.ts";
 const FOLD = "src/core/saga/fold.ts";
 const PLAN = "src/core/saga/plan.ts";
 
@@ -13,29 +15,29 @@ const bug = (name: string, file: string, find: string, replace: string): Planted
 export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   bug(
     "the attempt's number is in the key",
-    REQUESTS,
-    "keyOf(start.id, name, call.direction, epoch)",
-    "keyOf(start.id, name, call.direction, epoch + record.rev)",
+    SEND,
+    "return keyOf(start.id, step.name, call.direction, epoch);",
+    "return keyOf(start.id, step.name, call.direction, epoch + request.token);",
   ),
   bug(
     "an undo is registered when its action has succeeded",
     PLAN,
     'startOrder !== null && (undo === "none"',
-    'startOrder !== null && forward === "succeeded" && (undo === "none"',
+    'startOrder !== null && state.forward === "succeeded" && (undo === "none"',
   ),
   bug(
     "a request has other bytes at each attempt",
-    REQUESTS,
-    'ports.text.encode(body ?? "")',
-    "ports.text.encode(`${body}${record.rev}`)",
+    SEND,
+    'ports.text.encode(content ?? "")',
+    "ports.text.encode(`${content}${request.token}`)",
   ),
   bug("an alarm is set to now", DRIVER, "Math.max(wakeAtMs, clock.nowMs() + 1)", "clock.nowMs()"),
   bug("a pause holds up nothing", PLAN, " || pausedAtMs !== null) return", ") return"),
   bug(
     "what was started first is undone first",
     PLAN,
-    "if (isOpen && startOrder > (steps[at]?.startOrder ?? -1)) at = index;",
-    "if (isOpen && at === -1) at = index;",
+    "if (isLeft && startOrder > (steps[at]?.startOrder ?? -1)) at = index;",
+    "if (isLeft && at === -1) at = index;",
   ),
   bug(
     "a process that died in its request is taken for one that never made it",
@@ -46,8 +48,8 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   bug(
     "a step in doubt is undone without being settled",
     PLAN,
-    'const isUndone = step.settle === "tombstone" && step.compensate !== null;',
-    "const isUndone = step.compensate !== null;",
+    'settle === "tombstone" && compensate !== null;',
+    "compensate !== null;",
   ),
   bug(
     "an answer needs no token",
@@ -60,5 +62,23 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
     DRIVER,
     "const isWatched = aheadMs >= SAGA_WATCHDOG_MS / 2 && aheadMs <= SAGA_WATCHDOG_MS;",
     "const isWatched = true;",
+  ),
+  bug(
+    "a crash publishes another event",
+    REQUESTS,
+    "key: keyOf(start.id, step.name, call.direction, epoch),",
+    "key: keyOf(start.id, step.name, call.direction, epoch + request.token),",
+  ),
+  bug(
+    "a child that has completed is left as it is",
+    DEFINITION,
+    'saga === undefined ? null : { kind: "undo-saga", name: saga.name }',
+    "saga === undefined ? null : (null as Act | null)",
+  ),
+  bug(
+    "a step that waits is taken for one that has done nothing",
+    PLAN,
+    'return awaited(instance, step, at, "action", nowMs);\n    case "started":',
+    'return decide({ kind: "no-undo", step: at });\n    case "started":',
   ),
 ];

@@ -4,15 +4,17 @@
  */
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import type { Answer } from "../../src/core/deliver/outcome.ts";
+import type { CallbackAddress } from "../../src/core/saga/callback.ts";
 import { COMMANDS, type Command } from "../../src/core/saga/commands.ts";
-import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
 import { isEnded } from "../../src/core/saga/instance.ts";
+import { pack, unpack } from "../../src/core/saga/text.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
-import type { JournalRow, SagaStart, SagaSummary } from "../../src/ports/saga.ts";
+import type { JournalRow, SagaEvent, SagaStart, SagaSummary } from "../../src/ports/saga.ts";
 import type { OutgoingRequest } from "../../src/ports/transport.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createMemorySagaIndex } from "../support/memory-sagas.ts";
 import { createMemoryLog, createSeededRandom } from "../support/memory-system.ts";
+import { randomSaga } from "./random-saga.ts";
 import {
   type Decision,
   decisionOf,
@@ -21,6 +23,7 @@ import {
   violationsOf,
 } from "./saga-checks.ts";
 import { createSagaParticipant } from "./saga-participant.ts";
+import { createSimulatedChildren } from "./simulated-children.ts";
 
 export interface SagaOutcome {
   readonly seed: number;
@@ -40,8 +43,6 @@ const WEATHER_MS = 120_000;
 const QUIET_MS = 240_000;
 /** Far more than any of these sagas needs. */
 const ROWS_MAX = 3_000;
-const RETRIES = [{ delaysSeconds: [1, 1, 2] }, { delaysSeconds: [1, 1, 2, 2, 2] }];
-const UNDO_RETRY = { delaysSeconds: [1, 1, 2, 2, 4, 4, 4] };
 /** Until the engine has an alarm go off once more whose handler died. */
 const AGAIN_MS_MAX = 400;
 /** A request whose receiver acts when nobody waits any more. */
@@ -50,6 +51,7 @@ const LATE_MS_MAX = 60_000;
 /** How often a person decides of a step while its request is under way. */
 const DECIDED = 0.01;
 const PAID = { type: "paid" };
+const CHILD = { version: 1, createdAtMs: 1, doc: { steps: [] } };
 
 /**
  * `isForgetful`: the process dies with every transaction, before a request leaves; only a request whose twin the death
@@ -83,7 +85,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
   let isRinging = false;
   let heldUp: ReadonlySet<string> = new Set();
   const tombstones = doc.steps.flatMap(stepsOf).filter(({ settle }) => settle === "tombstone");
-  const { effects, faults, receive } = createSagaParticipant(
+  const { effects, faults, receive, take } = createSagaParticipant(
     rejecting,
     new Set(tombstones.map(({ name }) => name)),
   );
@@ -121,12 +123,52 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
         retryAfterMs: chance(0.5) ? 3_000 : null,
         body: "",
       });
+    } else if (request.headers.has("signalbox-callback") && chance(0.7)) {
+      answer(latency, { kind: "response", status: 202, retryAfterMs: null, body: "" });
+      // Often before the 202 was heard, sometimes twice, and in bad weather never.
+      for (let copies = chance(0.2) ? 2 : 1; copies > 0; copies -= 1) {
+        if (!isFair() && chance(0.1)) continue;
+        after(upTo(chance(0.3) ? 300 : 40_000), () => callBack(request));
+      }
     } else {
       after(latency, () => resolve(receive(request)));
     }
     return promise;
   }
 
+  /** Durable once for a key, although whoever asked may not hear of it. */
+  function publish({ key, data }: SagaEvent): Promise<Answer> {
+    if (life.isDying) return new Promise(() => {});
+    requests += 1;
+    if (run.view()?.paused === true)
+      violations.push("an event is published while the saga is paused");
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const weather = isFair() ? 1 : random.unit();
+    after(1 + upTo(300), () => {
+      if (weather < 0.1) return reject(new Error("the queue is down"));
+      const said = take(key, data);
+      return weather < 0.2 ? reject(new Error("it is not known")) : resolve(said);
+    });
+    return promise;
+  }
+
+  /** The participant does it only now, and tells how it went. */
+  function callBack(request: OutgoingRequest): void {
+    const answer = receive(request);
+    if (answer.kind !== "response") return;
+    const address = unpack<CallbackAddress>(request.headers.get("signalbox-callback") ?? "");
+    const outcome =
+      answer.status === 200
+        ? ({ kind: "succeeded", output: { id: 1 } } as const)
+        : ({ kind: "rejected", error: "no" } as const);
+    run.callback(address, outcome).catch(() => {}); // whoever has died hears nothing
+  }
+
+  const children = createSimulatedChildren(
+    effects,
+    { after, upTo, chance, isFair, isDying: () => life.isDying },
+    (step) => void run.look(step).catch(() => {}),
+  );
   const ended = Promise.withResolvers<void>();
   const summaries = new Map<string, SagaSummary>();
   const index = createMemorySagaIndex(summaries);
@@ -141,6 +183,8 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     };
     return createSagaRun({
       ...{ clock, log: createMemoryLog(), random, crypto: platformCrypto, text: platformText },
+      ...{ callbacks: { urlOf: pack }, publisher: { publish }, sagas: children },
+      config: { saga: async () => CHILD, target: async () => null },
       transport: { send: (request) => (own.isDying ? new Promise(() => {}) : send(request)) },
       index: {
         begin: index.begin,
@@ -267,7 +311,11 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
       void command("abandon");
       return;
     }
-    for (const { name, kind } of failed) {
+    for (const { name, kind, error } of failed) {
+      if (error?.endsWith("it is not there")) {
+        void command("mark-compensated", name); // overridden before its child began
+        continue;
+      }
       if (kind !== "action") {
         void command("skip-step", name); // what did not come in time comes no more
         continue;
@@ -312,45 +360,4 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     ...{ seed, status: view.status, rows: rows.length, requests, deaths, commands, wasStuck },
     violation: violations[0] ?? null,
   };
-}
-
-function randomSaga(
-  chance: (share: number) => boolean,
-  upTo: (most: number) => number,
-  pick: <Item>(items: readonly Item[]) => Item,
-): SagaDoc {
-  let made = 0;
-  let isPastPivot = false;
-  const step = (isAlone: boolean): StepDoc => {
-    made += 1;
-    const name = `s${made}`;
-    const kind = upTo(10);
-    const onTimeout = pick(["compensate", "continue", "stuck"] as const);
-    if (kind === 0) return { name, delay: { seconds: 1 + upTo(20) } };
-    if (kind === 1)
-      return { name, wait: { event: { type: ["paid"] }, timeoutSeconds: 40, onTimeout } };
-    if (kind === 2) return { name, approve: { timeoutSeconds: 40, onTimeout } };
-    const http = (path: string) => ({
-      http: { url: `https://x.example/${path}`, body: "$.input" },
-    });
-    const pivot = isAlone && !isPastPivot && chance(0.12);
-    const isUndone = !pivot && !isPastPivot && chance(0.85);
-    if (pivot) isPastPivot = true;
-    return {
-      name,
-      action: http("do"),
-      ...(isUndone ? { compensate: { ...http("undo"), retry: UNDO_RETRY } } : {}),
-      ...(pivot ? { pivot } : {}),
-      ...(!pivot && chance(0.1) ? { optional: true } : {}),
-      ...(chance(0.1) ? { when: { input: { n: [{ numeric: [">", 1_000_000] }] } } } : {}),
-      retry: pick(RETRIES),
-      timeoutSeconds: 5,
-      settle: chance(0.25) ? "tombstone" : "resend",
-    };
-  };
-  const nodes = Array.from({ length: 1 + upTo(4) }, (): NodeDoc => {
-    if (!chance(0.2)) return step(true);
-    return { parallel: [[step(false)], chance(0.5) ? [step(false), step(false)] : [step(false)]] };
-  });
-  return { steps: nodes, ...(chance(0.3) ? { deadlineSeconds: 30 + upTo(120) } : {}) };
 }

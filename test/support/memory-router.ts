@@ -8,8 +8,10 @@ import { createDirectory } from "../../src/flows/directory.ts";
 import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
+import { publishEvent } from "../../src/flows/publish-event.ts";
 import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
+import type { Publisher } from "../../src/ports/saga.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createMemoryArchive, createMemoryListing, type MemoryArchive } from "./memory-archive.ts";
 import { createMemoryDeletions, type MemoryDeletions } from "./memory-deletions.ts";
@@ -38,6 +40,8 @@ export interface World {
   readonly queues: MemoryQueues;
   readonly sagaJobs: MemorySagaJobs;
   readonly sagas: MemorySagas;
+  /** What sagas publish by: the newest isolate's. */
+  readonly publishers: AcceptPorts[];
   readonly tenants: MemoryTenants;
   readonly transport: MemoryTransport;
 }
@@ -54,6 +58,14 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
   const queues = createMemoryQueues(clock);
   const log = createMemoryLog();
   const transport = createMemoryTransport(() => clock.nowMs());
+  const publishers: AcceptPorts[] = [];
+  const publisher: Publisher = {
+    async publish(event) {
+      const ports = publishers.at(-1);
+      if (ports === undefined) throw new Error("there is no isolate");
+      return publishEvent(event, ports);
+    },
+  };
   const gates = createMemoryGates(clock, log);
   return {
     archive,
@@ -70,8 +82,9 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
     log,
     outbox: createMemoryOutbox(clock, queues, platformText, log),
     queues,
+    sagas: createMemorySagas({ clock, log, transport, publisher }),
+    publishers,
     sagaJobs: createMemorySagaJobs(),
-    sagas: createMemorySagas({ clock, log, transport }),
     tenants,
     transport,
   };
@@ -106,12 +119,11 @@ export function createIsolate(
     ...options.broken,
   };
   world.gates.releaseBy((id, count) => releaseParked(id, count, deliver));
-  return {
-    deliver,
-    accept: {
-      ...deliver,
-      admission: createAdmission(deliver.limiter, deliver.clock, deliver.log),
-      commits: createCommits(options.outbox ?? "on-failure", deliver),
-    },
+  const accept: AcceptPorts = {
+    ...deliver,
+    admission: createAdmission(deliver.limiter, deliver.clock, deliver.log),
+    commits: createCommits(options.outbox ?? "on-failure", deliver),
   };
+  world.publishers.push(accept);
+  return { deliver, accept };
 }

@@ -1,4 +1,5 @@
 /** Instances of sagas in memory: the real flow over journals that outlive it, and the index beside them. */
+import { createCallbacks } from "../../src/adapters/callbacks.ts";
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { type Entry, isEnded } from "../../src/core/saga/instance.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
@@ -6,6 +7,8 @@ import type { Clock, Random } from "../../src/ports/clock.ts";
 import type { Log } from "../../src/ports/log.ts";
 import type {
   JournalRow,
+  Publisher,
+  SagaConfig,
   SagaDirectory,
   SagaJournal,
   SagaQuery,
@@ -39,6 +42,9 @@ export interface MemorySagaParts {
   readonly log: Log;
   readonly transport: Transport;
   readonly random?: Random;
+  /** What is configured; nothing, unless it says otherwise. */
+  readonly config?: Partial<SagaConfig>;
+  readonly publisher?: Publisher;
   /** In place of the index, for failures. */
   readonly index?: Partial<SagaDirectory>;
   /**
@@ -97,6 +103,10 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     const run = createSagaRun({
       ...{ clock, index, log: logOf(life), random, transport: { send } },
       ...{ crypto: platformCrypto, text: platformText },
+      callbacks: memoryCallbacks,
+      publisher: parts.publisher ?? { publish: () => Promise.reject(new Error("no publisher")) },
+      config: { saga: async () => null, target: async () => null, ...parts.config },
+      sagas: instances,
       journal: mortal(journal, life, written),
       defer(promise) {
         work.add(promise);
@@ -107,12 +117,15 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     return run;
   }
 
-  return {
+  const instances: MemorySagas = {
     index,
     summaries,
     journals,
     start: (start) => runOf(start.id).start(start),
     view: async (id) => (journals.has(id) ? runOf(id).view() : null),
+    look: async (id, step) => (journals.has(id) ? runOf(id).look(step) : false),
+    undo: (id, reason) => runOf(id).undo(reason),
+    callback: (address, outcome) => runOf(address.id).callback(address, outcome),
     command: (id, command, expectedRev) => runOf(id).command(command, expectedRev),
     migrate: (id, order, expectedRev) => runOf(id).migrate(order, expectedRev),
     receive: (id, eventId, event) => runOf(id).receive(eventId, event),
@@ -134,7 +147,11 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
       await Promise.all(due.map(([id]) => runOf(id).wake(true)));
     },
   };
+  return instances;
 }
+
+/** As the router has them that does not know its own address. */
+export const memoryCallbacks = createCallbacks([new Uint8Array(32)], "");
 
 interface Life {
   isOver: boolean;

@@ -7,6 +7,7 @@ export interface Sent {
   readonly url: string;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: OutgoingRequest["body"];
+  readonly timeoutMs: number;
   readonly atMs: number;
 }
 
@@ -27,8 +28,8 @@ export function createMemoryTransport(nowMs: () => number): MemoryTransport {
   const transport: MemoryTransport = {
     sent: [],
     answer: () => response(200),
-    async send({ method = "POST", url, headers, body }) {
-      const request = { method, url, headers, body, atMs: nowMs() };
+    async send({ method = "POST", url, headers, body, timeoutMs }) {
+      const request = { method, url, headers, body, timeoutMs, atMs: nowMs() };
       transport.sent.push(request);
       return transport.answer(request);
     },

@@ -74,6 +74,7 @@ describe("a variable that is not valid", () => {
     ["OUTBOX", "sometimes"],
     ["ENCRYPTION_KEY", "c2hvcnQ="],
     ["ALLOW_PRIVATE_TARGETS", "yes"],
+    ["PUBLIC_URL", "router.example.com"],
   ])(
     "keeps every route but the pages closed, and is named without its value: %s",
     async (name, value) => {

@@ -37,6 +37,8 @@ export interface EventRecord {
   readonly revision: number;
   readonly traceparent: string;
   readonly cloudevent?: Readonly<Record<string, string>>;
+  /** How many steps of sagas have published it and the events that led to it; none, if it is left out. */
+  readonly hops?: number;
 }
 
 /** Where a frame rests in the archive; nowhere if the segment is empty. */

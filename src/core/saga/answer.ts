@@ -1,6 +1,7 @@
 /** What the answer to a request of a step means, and when it is made again. */
 import { type Answer, describe } from "../deliver/outcome.ts";
 import type { Json } from "../json.ts";
+import type { Act } from "./definition.ts";
 import type { Direction, Entry, Instance, Outcome } from "./instance.ts";
 import type { Call } from "./plan.ts";
 import { retryDelayMs } from "./plan.ts";
@@ -25,6 +26,12 @@ export function outcomeOf(answer: Answer, output: Json): Outcome {
   return { kind: isRejected ? "rejected" : "unknown", error };
 }
 
+/** How long a callback is waited for when a participant has taken the request on; null if it has not. */
+export const callbackMsOf = (answer: Answer, act: Act | null): number | null =>
+  act?.kind === "http" && answer.kind === "response" && answer.status === 202
+    ? act.callbackMs
+    : null;
+
 /** The entry of an answer; `random` is in [0, 1). */
 export function answerEntry(
   instance: Instance,
@@ -32,7 +39,7 @@ export function answerEntry(
   token: number,
   outcome: Outcome,
   at: { readonly nowMs: number; readonly random: number; readonly retryAfterMs: number | null },
-): Entry {
+): Extract<Entry, { kind: "answer" }> {
   const definition = instance.saga.steps[step];
   const state = instance.steps[step];
   // A refused undo is tried again as well: it must be done in the end.

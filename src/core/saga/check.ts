@@ -3,7 +3,7 @@ import { isJsonArray, isJsonObject, type Json, memberOf, parsePath } from "../js
 import { SAGA_BODY_BYTES_MAX, SAGA_STEPS_MAX } from "../limits.ts";
 import { parsePattern } from "../pattern/index.ts";
 import type { Fault } from "../problem.ts";
-import type { HttpDoc, NodeDoc, SagaDoc, StepDoc } from "./definition.ts";
+import type { ActionDoc, HttpDoc, NodeDoc, SagaDoc, StepDoc } from "./definition.ts";
 import { referencesIn } from "./references.ts";
 
 /** All faults at once, each with its JSON Pointer. `doc` has the shape of a saga. */
@@ -66,30 +66,53 @@ export function sagaFaults(doc: SagaDoc): Fault[] {
       for (const issue of parsed.issues)
         fail(`${pointer}/${member}${issue.pointer}`, issue.code, issue.detail);
     }
-    if (step.action !== undefined) checkHttp(step.action.http, `${pointer}/action/http`, known);
+    if (step.action !== undefined) checkAction(step.action, `${pointer}/action`, known);
     if (step.compensate !== undefined) {
       const own = step.settle === "tombstone" ? known : new Set(known).add(step.name);
-      checkHttp(step.compensate.http, `${pointer}/compensate/http`, own);
+      checkAction(step.compensate, `${pointer}/compensate`, own);
+    }
+  }
+
+  function checkAction(action: ActionDoc, pointer: string, known: ReadonlySet<string>) {
+    const { http, publish, saga, async } = action;
+    const kinds = ACTIONS.filter((kind) => action[kind] !== undefined);
+    if (kinds.length !== 1) {
+      const found = kinds.length === 0 ? "none" : kinds.join(" and ");
+      fail(pointer, "one-kind", `Here is one of ${ACTIONS.join(", ")}; there is ${found}.`);
+    }
+    if (async !== undefined && http === undefined)
+      fail(`${pointer}/async`, "only-of-http", "Only a request is answered later.");
+    if (saga !== undefined) checkBody(saga.input, `${pointer}/saga/input`, known);
+    if (http !== undefined) checkHttp(http, `${pointer}/http`, known);
+    if (publish !== undefined) {
+      checkReferences(publish.subject ?? null, `${pointer}/publish/subject`, known);
+      checkBody(publish.data, `${pointer}/publish/data`, known);
     }
   }
 
   function checkHttp(
-    { url, headers = {}, body }: HttpDoc,
+    { url, target, path, headers = {}, body }: HttpDoc,
     pointer: string,
     known: ReadonlySet<string>,
   ) {
-    checkReferences(url, `${pointer}/url`, known);
+    if ((url === undefined) === (target === undefined))
+      fail(pointer, "one-address", "A request goes either to a `url` or to a `target`.");
+    if (path !== undefined && target === undefined)
+      fail(`${pointer}/path`, "path-without-target", "A `path` is added to a target's URL.");
+    if (url !== undefined) checkReferences(url, `${pointer}/url`, known);
+    if (path !== undefined) checkReferences(path, `${pointer}/path`, known);
     for (const [name, value] of Object.entries(headers)) {
       checkReferences(value, `${pointer}/headers/${name}`, known);
     }
+    checkBody(body, `${pointer}/body`, known);
+  }
+
+  function checkBody(body: Json | undefined, pointer: string, known: ReadonlySet<string>) {
     if (body === undefined) return;
-    checkReferences(body, `${pointer}/body`, known);
+    checkReferences(body, pointer, known);
     if (JSON.stringify(body).length > SAGA_BODY_BYTES_MAX) {
-      fail(
-        `${pointer}/body`,
-        "body-too-large",
-        `A request's body is a template of ${SAGA_BODY_BYTES_MAX} characters at most.`,
-      );
+      const detail = `A body is a template of ${SAGA_BODY_BYTES_MAX} characters at most.`;
+      fail(pointer, "body-too-large", detail);
     }
   }
 
@@ -147,6 +170,7 @@ export function sagaFaults(doc: SagaDoc): Fault[] {
 const stepsOf = (node: NodeDoc): readonly StepDoc[] =>
   "parallel" in node ? node.parallel.flat() : [node];
 
+const ACTIONS = ["http", "publish", "saga"] as const;
 const KINDS = ["action", "delay", "wait", "approve"] as const;
 
 function checkKinds(
@@ -173,6 +197,35 @@ function checkKinds(
     );
   }
 }
+
+/** What else of the tenant a saga names, with the places. */
+export const namedIn = ({
+  steps,
+}: SagaDoc): { pointer: string; kind: "target" | "saga"; id: string }[] =>
+  steps.flatMap(placesOf(`/steps`)).flatMap(({ step, pointer }) =>
+    (["action", "compensate"] as const).flatMap((member) => {
+      const target = step[member]?.http?.target;
+      const child = step[member]?.saga?.name;
+      const place = `${pointer}/${member}`;
+      return [
+        ...(target === undefined
+          ? []
+          : [{ pointer: `${place}/http/target`, kind: "target" as const, id: target }]),
+        ...(child === undefined
+          ? []
+          : [{ pointer: `${place}/saga/name`, kind: "saga" as const, id: child }]),
+      ];
+    }),
+  );
+
+const placesOf =
+  (base: string) =>
+  (node: NodeDoc, at: number): { step: StepDoc; pointer: string }[] =>
+    "parallel" in node
+      ? node.parallel.flatMap((branch, branchAt) =>
+          branch.flatMap(placesOf(`${base}/${at}/parallel/${branchAt}`)),
+        )
+      : [{ step: node, pointer: `${base}/${at}` }];
 
 /** Whether it is worth checking: a schema has said already what is wrong with another shape. */
 export const hasSagaShape = (sent: Json): boolean =>

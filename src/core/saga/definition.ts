@@ -1,7 +1,6 @@
 /** A saga as it is written down, and as it is run: its steps in the order in which they stand. */
 import type { RetryPolicy } from "../deliver/retry.ts";
 import type { Json } from "../json.ts";
-import { SAGA_TIMEOUT_SECONDS_DEFAULT } from "../limits.ts";
 import { type Pattern, parsePattern } from "../pattern/index.ts";
 
 /** Five attempts within a quarter of a minute, then the saga is compensated. */
@@ -20,12 +19,41 @@ export type Settle = (typeof SETTLES)[number];
 export const ON_TIMEOUTS = ["compensate", "continue", "stuck"] as const;
 export type OnTimeout = (typeof ON_TIMEOUTS)[number];
 
-/** A request, whose url, header values and body are templates (references.ts). */
+/** A request, whose url or path, header values and body are templates (references.ts). */
 export interface HttpDoc {
-  readonly url: string;
+  /** Either this or a target. */
+  readonly url?: string | undefined;
+  /** Of the tenant: its URL, headers, secrets and timeout are those of the moment of each attempt. */
+  readonly target?: string | undefined;
+  /** Added to the target's URL. */
+  readonly path?: string | undefined;
   readonly method?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: Json | undefined;
+}
+
+/** An event of the tenant; subject and data are templates. */
+export interface PublishDoc {
+  readonly type: string;
+  /** The saga's name, if it is left out. */
+  readonly source?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly data?: Json | undefined;
+}
+
+/** An instance of another saga, or of this one; its input is a template, the step's own input if it is left out. */
+export interface ChildDoc {
+  readonly name: string;
+  readonly input?: Json | undefined;
+}
+
+/** What a step does, or how it is undone: one of the kinds. */
+export interface ActionDoc {
+  readonly http?: HttpDoc | undefined;
+  readonly saga?: ChildDoc | undefined;
+  readonly publish?: PublishDoc | undefined;
+  /** An answer of 202 says that the outcome comes by a callback, within this time. */
+  readonly async?: { readonly timeoutSeconds: number } | undefined;
 }
 
 export interface StepDoc {
@@ -36,12 +64,10 @@ export interface StepDoc {
   readonly optional?: boolean | undefined;
   /** From its start on nothing is undone any more: the saga goes forward, or waits for a person. */
   readonly pivot?: boolean | undefined;
-  readonly action?: { readonly http: HttpDoc } | undefined;
-  readonly compensate?:
-    | { readonly http: HttpDoc; readonly retry?: RetryPolicy | undefined }
-    | undefined;
+  readonly action?: ActionDoc | undefined;
+  readonly compensate?: (ActionDoc & { readonly retry?: RetryPolicy | undefined }) | undefined;
   readonly retry?: RetryPolicy | undefined;
-  /** Of one attempt. */
+  /** Of one attempt; the target's, if it has one, when it is left out. */
   readonly timeoutSeconds?: number | undefined;
   readonly settle?: Settle | undefined;
   readonly delay?: { readonly seconds: number } | undefined;
@@ -77,13 +103,26 @@ interface StepBase {
   readonly isPivot: boolean;
 }
 
+export type Act =
+  | {
+      readonly kind: "http";
+      readonly http: HttpDoc;
+      /** How long its callback may take; null when its answer is its outcome. */
+      readonly callbackMs: number | null;
+    }
+  | { readonly kind: "publish"; readonly publish: PublishDoc }
+  | { readonly kind: "saga"; readonly saga: ChildDoc }
+  /** The child that the action started is asked to undo what it did. */
+  | { readonly kind: "undo-saga"; readonly name: string };
+
 export interface ActionStep extends StepBase {
   readonly kind: "action";
-  readonly action: HttpDoc;
-  readonly compensate: HttpDoc | null;
+  readonly action: Act;
+  readonly compensate: Act | null;
   readonly retry: RetryPolicy;
   readonly undoRetry: RetryPolicy;
-  readonly timeoutMs: number;
+  /** Null for the target's own. */
+  readonly timeoutMs: number | null;
   readonly settle: Settle;
 }
 
@@ -143,10 +182,11 @@ function compileStep(doc: StepDoc): Step {
   };
   if (action !== undefined) {
     return {
-      ...{ ...base, kind: "action", action: action.http, compensate: compensate?.http ?? null },
+      ...{ ...base, kind: "action", action: compileAct(action) },
+      compensate: compensate === undefined ? undoOf(action) : compileAct(compensate),
       retry: doc.retry ?? RETRY,
       undoRetry: compensate?.retry ?? UNDO_RETRY,
-      timeoutMs: (doc.timeoutSeconds ?? SAGA_TIMEOUT_SECONDS_DEFAULT) * 1_000,
+      timeoutMs: doc.timeoutSeconds === undefined ? null : doc.timeoutSeconds * 1_000,
       settle: doc.settle ?? "resend",
     };
   }
@@ -156,6 +196,18 @@ function compileStep(doc: StepDoc): Step {
   if (wait === undefined) return { ...base, ...limits, kind: "approve" };
   const correlation = wait.correlation ?? null;
   return { ...base, ...limits, kind: "wait", event: patternOf(wait.event), correlation };
+}
+
+/** A child undoes itself; of anything else nobody knows how. */
+const undoOf = ({ saga }: ActionDoc): Act | null =>
+  saga === undefined ? null : { kind: "undo-saga", name: saga.name };
+
+function compileAct({ http, publish, saga, async }: ActionDoc): Act {
+  if (saga !== undefined) return { kind: "saga", saga };
+  if (publish !== undefined) return { kind: "publish", publish };
+  if (http === undefined) throw new Error("a saved step does nothing");
+  const callbackMs = async === undefined ? null : async.timeoutSeconds * 1_000;
+  return { kind: "http", http, callbackMs };
 }
 
 function patternOf(given: Json): Pattern {

@@ -4,7 +4,11 @@
  */
 import type { Answer } from "../deliver/outcome.ts";
 import type { Json } from "../json.ts";
-import { SAGA_TEST_CHARACTERS_MAX, SAGA_TEST_TURNS_MAX } from "../limits.ts";
+import {
+  SAGA_TEST_CHARACTERS_MAX,
+  SAGA_TEST_TURNS_MAX,
+  SAGA_TIMEOUT_MS_DEFAULT,
+} from "../limits.ts";
 import { answerEntry, outcomeOf } from "./answer.ts";
 import { correlationsOf, startOf } from "./arrival.ts";
 import { type Command, commanded } from "./commands.ts";
@@ -41,13 +45,13 @@ export interface Script {
   readonly commands: readonly { readonly atMs: number; readonly command: Command }[];
 }
 
-export interface DryRequest extends RenderedRequest {
+export type DryRequest = RenderedRequest & {
   readonly atMs: number;
   readonly step: string;
   readonly direction: Direction;
   /** Of this step and direction, from 1. */
   readonly attempt: number;
-}
+};
 
 export interface DryRun {
   readonly instance: Instance;
@@ -119,7 +123,8 @@ export function dryRun(script: Script): DryRun {
     const { answer, output } = mocks[attempt - 1] ?? mocks.at(-1) ?? OK;
     underWay.push({
       ...{ call, token: state.token, outcome: outcomeOf(answer, output) },
-      atMs: nowMs + (answer.kind === "timeout" ? definition.timeoutMs : 0),
+      atMs:
+        nowMs + (answer.kind === "timeout" ? (definition.timeoutMs ?? SAGA_TIMEOUT_MS_DEFAULT) : 0),
       retryAfterMs: answer.kind === "response" ? answer.retryAfterMs : null,
     });
   }

@@ -4,6 +4,7 @@ import {
   type Entry,
   FRESH,
   type Instance,
+  isOpen,
   type Outcome,
   type SagaStatus,
   type StepState,
@@ -89,6 +90,20 @@ function stepAfter(step: StepState, entry: StepEntry, starts: number, atMs: numb
     }
     case "answer":
       return entry.token === step.token ? answered(step, entry) : step;
+    case "accepted":
+      return entry.token === step.token && isOpen(step, entry.direction)
+        ? awaiting(step, entry)
+        : step;
+    case "due":
+      return step.forward === "waiting" || step.undo === "waiting"
+        ? { ...step, dueAtMs: null }
+        : step;
+    case "callback": {
+      if (entry.token !== step.token || !isOpen(step, entry.direction)) return step;
+      const calledBack = [...step.calledBack, entry.token];
+      // Whatever its request is answered with now, or its copy says, comes too late.
+      return answered({ ...step, token: step.token + 1, calledBack }, entry);
+    }
     case "wait":
       return { ...step, ...fenced, forward: "waiting", startOrder: starts, dueAtMs: entry.untilMs };
     case "end-wait":
@@ -112,7 +127,21 @@ function stepAfter(step: StepState, entry: StepEntry, starts: number, atMs: numb
   }
 }
 
-function answered(step: StepState, entry: Extract<Entry, { kind: "answer" }>): StepState {
+const awaiting = (
+  step: StepState,
+  { direction, untilMs, isHeard = false }: Extract<Entry, { kind: "accepted" }>,
+): StepState => {
+  const anew = isHeard ? { attempts: 0, undoAttempts: 0 } : {};
+  const waiting = { dueAtMs: untilMs, error: null, ...anew };
+  return direction === "action"
+    ? { ...step, ...waiting, forward: "waiting" }
+    : { ...step, ...waiting, undo: "waiting" };
+};
+
+function answered(
+  step: StepState,
+  entry: Extract<Entry, { kind: "answer" | "callback" }>,
+): StepState {
   const { outcome, direction, retryAtMs } = entry;
   const isUnknown = outcome.kind === "unknown";
   const at = { ...step, dueAtMs: isUnknown ? retryAtMs : null };
@@ -161,15 +190,20 @@ function withStatus(instance: Instance, status: SagaStatus, reason: string | nul
       : before === "COMPENSATING"
         ? "COMPENSATING"
         : (instance.stuckIn ?? "RUNNING");
-  const steps = status === "COMPENSATING" ? instance.steps.map(inDoubtAnew) : instance.steps;
+  const steps = status === "COMPENSATING" ? inDoubtAnew(instance) : instance.steps;
   return { ...instance, status, stuckIn, reason, steps };
 }
 
 /** What is to be undone and in doubt is settled with as many attempts as an undo has. */
-const inDoubtAnew = (step: StepState): StepState =>
-  step.forward === "started" || step.forward === "unknown" || step.forward === "given-up"
-    ? { ...step, forward: "unknown", attempts: 0, dueAtMs: null }
-    : step;
+const inDoubtAnew = ({ saga, steps }: Instance): StepState[] =>
+  steps.map((step, at) => {
+    const { forward } = step;
+    // Its callback is still heard, until the time that it has.
+    if (forward === "waiting" && saga.steps[at]?.kind === "action") return { ...step, attempts: 0 };
+    return forward === "started" || forward === "unknown" || forward === "given-up"
+      ? { ...step, forward: "unknown", attempts: 0, dueAtMs: null }
+      : step;
+  });
 
 /** All that waits does so for as much longer as the pause was. */
 function resumed(instance: Instance, atMs: number): Instance {

@@ -30,9 +30,32 @@ export type Outcome =
   /** Perhaps with an effect: it is asked again, after a pause. */
   | { readonly kind: "unknown"; readonly error: string };
 
-export interface RenderedRequest {
+/** Made once for a key. */
+export type RenderedRequest = RenderedHttp | RenderedEvent | RenderedChild;
+
+export interface RenderedChild {
+  /** What is asked of it: to run, or to undo what it did. */
+  readonly child: "run" | "undo";
+  readonly saga: string;
+  /** JSON: its input. */
+  readonly body: string | null;
+}
+
+export interface RenderedEvent {
+  readonly publish: {
+    readonly type: string;
+    readonly source: string | null;
+    readonly subject: string | null;
+  };
+  /** JSON: its data. */
+  readonly body: string;
+}
+
+export interface RenderedHttp {
   readonly method: string;
+  /** Absolute, or what is added to the target's. */
   readonly url: string;
+  readonly target?: string;
   readonly headers: Readonly<Record<string, string>>;
   /** JSON; null sends none. */
   readonly body: string | null;
@@ -44,20 +67,31 @@ export interface StepState {
     /** A request is under way, or the process that made it has died. */
     | "started"
     | "unknown"
-    /** For a time, an event or a person. */
+    /** For a time, an event, a person or a callback. */
     | "waiting"
     | "succeeded"
     | "rejected"
     /** Its outcome is unknown, and no attempt is left. */
     | "given-up"
     | "skipped";
-  readonly undo: "none" | "started" | "unknown" | "done" | "not-needed" | "skipped" | "given-up";
+  readonly undo:
+    | "none"
+    | "started"
+    | "unknown"
+    /** For a callback. */
+    | "waiting"
+    | "done"
+    | "not-needed"
+    | "skipped"
+    | "given-up";
   /** Its place in the order in which steps were started; undone in reverse. */
   readonly startOrder: number | null;
   /** A person's "once more, as a new effect" raises it; part of the idempotency key. */
   readonly epoch: number;
   /** Fences answers: only one to the latest request counts. */
   readonly token: number;
+  /** The tokens of attempts whose callbacks have counted: a copy of one is known again. */
+  readonly calledBack: readonly number[];
   readonly attempts: number;
   readonly undoAttempts: number;
   /** Rendered once: a key's second request has the bytes of its first. */
@@ -107,6 +141,29 @@ export type Entry =
       /** When an unknown outcome is asked for again; null when no attempt is left. */
       readonly retryAtMs: number | null;
     }
+  /** A participant has taken a request on, or a child has: its outcome comes later. */
+  | {
+      readonly kind: "accepted";
+      readonly step: number;
+      readonly direction: Direction;
+      readonly token: number;
+      readonly untilMs: number;
+      /** It was answered for certain: attempts are counted anew. */
+      readonly isHeard?: boolean;
+      /** The instance, where it is a child. */
+      readonly child?: string;
+    }
+  /** A child has news: it is asked now how it stands. */
+  | { readonly kind: "due"; readonly step: number }
+  /** An outcome that came by itself. */
+  | {
+      readonly kind: "callback";
+      readonly step: number;
+      readonly direction: Direction;
+      readonly token: number;
+      readonly outcome: Outcome;
+      readonly retryAtMs: number | null;
+    }
   | { readonly kind: "wait"; readonly step: number; readonly untilMs: number }
   | {
       readonly kind: "end-wait";
@@ -144,8 +201,12 @@ export type Entry =
     }
   | { readonly kind: "event"; readonly id: string; readonly event: Json };
 
+/** Whether the outcome of the latest request in this direction is still asked for. */
+export const isOpen = ({ forward, undo }: StepState, direction: Direction): boolean =>
+  ["started", "unknown", "waiting"].includes(direction === "action" ? forward : undo);
+
 export const FRESH: StepState = {
-  ...{ forward: "pending", undo: "none", startOrder: null, epoch: 0, token: 0 },
+  ...{ forward: "pending", undo: "none", startOrder: null, epoch: 0, token: 0, calledBack: [] },
   ...{ attempts: 0, undoAttempts: 0, dueAtMs: null, output: null, error: null },
   requests: { action: null, undo: null },
 };

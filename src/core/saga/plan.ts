@@ -6,7 +6,14 @@ import { nextDelayMs } from "../deliver/retry.ts";
 import type { Json } from "../json.ts";
 import { matchesPattern } from "../pattern/index.ts";
 import type { ActionStep, Sequence, Step } from "./definition.ts";
-import { type Direction, type Entry, type Instance, isEnded, type StepState } from "./instance.ts";
+import {
+  type Direction,
+  type Entry,
+  type Instance,
+  isEnded,
+  isOpen,
+  type StepState,
+} from "./instance.ts";
 
 export interface Call {
   readonly step: number;
@@ -108,7 +115,11 @@ function forwardOf(instance: Instance, at: number, nowMs: number): Plan {
   if (state.forward === "pending" && !isWanted(step, instance)) {
     return decide({ kind: "skip", step: at, direction: "action", output: null });
   }
-  if (step.kind === "action") return request(instance, step, at, "action", nowMs);
+  if (step.kind === "action") {
+    return state.forward === "waiting"
+      ? awaited(instance, step, at, "action", nowMs)
+      : request(instance, step, at, "action", nowMs);
+  }
   if (state.forward !== "waiting") {
     const ms = step.kind === "delay" ? step.delayMs : step.timeoutMs;
     return decide({ kind: "wait", step: at, untilMs: nowMs + ms });
@@ -157,10 +168,10 @@ function planUndo(instance: Instance, nowMs: number, live: ReadonlySet<number>):
   if (live.size > 0) return sleep(null);
   const { saga, steps } = instance;
   let at = -1;
-  for (const [index, { startOrder, undo }] of steps.entries()) {
-    const isOpen =
-      startOrder !== null && (undo === "none" || undo === "started" || undo === "unknown");
-    if (isOpen && startOrder > (steps[at]?.startOrder ?? -1)) at = index;
+  for (const [index, state] of steps.entries()) {
+    const { startOrder, undo } = state;
+    const isLeft = startOrder !== null && (undo === "none" || isOpen(state, "undo"));
+    if (isLeft && startOrder > (steps[at]?.startOrder ?? -1)) at = index;
   }
   const givenUp = steps.findIndex(({ undo }) => undo === "given-up");
   if (givenUp >= 0) {
@@ -173,7 +184,16 @@ function planUndo(instance: Instance, nowMs: number, live: ReadonlySet<number>):
   const state = steps[at];
   if (step === undefined || state === undefined) return toStatus("COMPENSATED", instance.reason);
   if (step.kind !== "action") return decide({ kind: "no-undo", step: at });
+  if (state.undo === "waiting") return awaited(instance, step, at, "undo", nowMs);
   switch (state.forward) {
+    case "waiting":
+      // A child that runs is asked to undo itself, and whoever refuses what is undone is asked at once.
+      if (isTombstone(step) || step.compensate?.kind === "undo-saga") {
+        return state.undo === "none"
+          ? { kind: "call", calls: [{ step: at, direction: "undo" }] }
+          : request(instance, step, at, "undo", nowMs);
+      }
+      return awaited(instance, step, at, "action", nowMs);
     case "started":
     case "unknown":
       return settle(instance, step, at, nowMs);
@@ -191,8 +211,32 @@ function planUndo(instance: Instance, nowMs: number, live: ReadonlySet<number>):
 function settle(instance: Instance, step: ActionStep, at: number, nowMs: number): Plan {
   if (step.settle === "hold")
     return toStatus("STUCK", `${step.name} is in doubt, and held for a person`);
-  const isUndone = step.settle === "tombstone" && step.compensate !== null;
-  return request(instance, step, at, isUndone ? "undo" : "action", nowMs);
+  return request(instance, step, at, isTombstone(step) ? "undo" : "action", nowMs);
+}
+
+const isTombstone = ({ settle, compensate }: ActionStep): boolean =>
+  settle === "tombstone" && compensate !== null;
+
+/** A callback or a child. Of a callback whose time is over the request is in doubt; a child is asked again. */
+function awaited(
+  instance: Instance,
+  step: ActionStep,
+  at: number,
+  direction: Direction,
+  nowMs: number,
+): Plan {
+  const state = instance.steps[at];
+  if (state === undefined) return sleep(null);
+  if (state.dueAtMs !== null && state.dueAtMs > nowMs) return sleep(state.dueAtMs);
+  const act = direction === "action" ? step.action : step.compensate;
+  // A child is asked again how it stands: the same key is the same child.
+  if (act?.kind !== "http") return { kind: "call", calls: [{ step: at, direction }] };
+  const delayMs = retryDelayMs(instance, step, state, direction, 0, null);
+  return decide({
+    ...{ kind: "answer", step: at, direction, token: state.token },
+    outcome: { kind: "unknown", error: "no callback came in time" },
+    retryAtMs: delayMs === null ? null : nowMs + delayMs,
+  });
 }
 
 /** A request now, or when it is due; none if the processes that made it died in all its attempts. */

@@ -1,6 +1,11 @@
 /** A step's request with its references replaced; made once for a key. */
 import { type Json, stringifyJson } from "../json.ts";
-import { SAGA_BODY_BYTES_MAX, SAGA_HEAD_CHARACTERS_MAX } from "../limits.ts";
+import {
+  SAGA_BODY_BYTES_MAX,
+  SAGA_HEAD_CHARACTERS_MAX,
+  SAGA_SUBJECT_CHARACTERS_MAX,
+} from "../limits.ts";
+import type { HttpDoc, PublishDoc } from "./definition.ts";
 import type { Entry, Instance, RenderedRequest } from "./instance.ts";
 import { type Call, scopeOf } from "./plan.ts";
 import { charactersBrought, render } from "./references.ts";
@@ -12,43 +17,70 @@ export type RequestRendered =
 /** What `fetch` takes and no participant misreads (RFC 9110 §5.5, without bytes above ASCII). */
 const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
 
-const tooLong = (what: string, characters: number, max: number): RequestRendered => ({
-  ok: false,
-  error: `${what} ${characters} characters; ${max} at most`,
-});
+/** What a URL parser takes for a step up or none (URL Standard, "double-dot URL path segment"). */
+const DOT_SEGMENT = /^(\.|%2e){1,2}$/i;
+
+const leadsElsewhere = (address: string): boolean =>
+  address
+    .replace(/[?#].*$/s, "")
+    .split(/[/\\]/)
+    .some((segment) => DOT_SEGMENT.test(segment));
+
+/** A target's URL with what a step adds; the query of the URL stays its query. */
+export function addressOf(url: string, path: string): string {
+  const [, base = "", query = ""] = /^([^?#]*)(?:\?([^#]*))?/.exec(url) ?? [];
+  const joined = path === "" ? base : base.replace(/\/$/, "") + path;
+  if (query === "") return joined;
+  return `${joined}${joined.includes("?") ? "&" : "?"}${query}`;
+}
+
+const tooLong = (what: string, characters: number, max: number) =>
+  ({ ok: false, error: `${what} ${characters} characters; ${max} at most` }) as const;
 
 /** Fails where a reference names what is not there; then nothing is sent. */
 export function renderRequest(instance: Instance, { step, direction }: Call): RequestRendered {
   const definition = instance.saga.steps[step];
-  if (definition?.kind !== "action") return { ok: false, error: "the step makes no request" };
-  const http = direction === "action" ? definition.action : definition.compensate;
-  if (http === null) return { ok: false, error: "the step has no compensation" };
+  if (definition?.kind !== "action") return failed("the step makes no request");
+  const act = direction === "action" ? definition.action : definition.compensate;
+  if (act === null) return failed("the step has no compensation");
   const scope = scopeOf(instance);
-  const brought = {
-    body: charactersBrought(http.body ?? null, scope),
-    head: charactersBrought([http.url, http.headers ?? {}], scope),
-  };
-  if (brought.body > SAGA_BODY_BYTES_MAX)
-    return tooLong("the body has", brought.body, SAGA_BODY_BYTES_MAX);
-  if (brought.head > SAGA_HEAD_CHARACTERS_MAX)
-    return tooLong("URL and headers have", brought.head, SAGA_HEAD_CHARACTERS_MAX);
-  const url = render(http.url, scope, encodeURIComponent);
-  const headers = render(http.headers ?? {}, scope);
-  const body = http.body === undefined ? null : render(http.body, scope);
-  const failed = [url, headers, body].find((part) => part !== null && !part.ok);
-  if (failed !== undefined && failed !== null && !failed.ok) {
-    return { ok: false, error: `${failed.missing} is not there` };
+  switch (act.kind) {
+    case "http":
+      return renderHttp(act.http, scope);
+    case "publish":
+      return renderEvent(act.publish, scope);
+    case "saga": {
+      const { name: saga, input = "$.input" } = act.saga;
+      const body = renderBody(input, scope);
+      return body.ok ? { ok: true, request: { child: "run", saga, body: body.text } } : body;
+    }
+    case "undo-saga":
+      return { ok: true, request: { child: "undo", saga: act.name, body: null } };
   }
-  const text = body?.ok === true ? stringifyJson(body.value) : null;
-  if (text !== null && text.length > SAGA_BODY_BYTES_MAX)
-    return tooLong("the body has", text.length, SAGA_BODY_BYTES_MAX);
-  const plain = (value: Json): string => (typeof value === "string" ? value : stringifyJson(value));
+}
+
+const failed = (error: string): RequestRendered => ({ ok: false, error });
+const plain = (value: Json): string => (typeof value === "string" ? value : stringifyJson(value));
+
+function renderHttp(http: HttpDoc, scope: Json): RequestRendered {
+  const brought = charactersBrought([http.url ?? http.path ?? "", http.headers ?? {}], scope);
+  if (brought > SAGA_HEAD_CHARACTERS_MAX)
+    return tooLong("URL and headers have", brought, SAGA_HEAD_CHARACTERS_MAX);
+  const bodyBrought = charactersBrought(http.body ?? null, scope);
+  if (bodyBrought > SAGA_BODY_BYTES_MAX)
+    return tooLong("the body has", bodyBrought, SAGA_BODY_BYTES_MAX);
+  const url = render(http.url ?? http.path ?? "", scope, encodeURIComponent);
+  const headers = render(http.headers ?? {}, scope);
+  const body = renderBody(http.body, scope);
+  for (const part of [url, headers]) if (!part.ok) return failed(`${part.missing} is not there`);
+  if (!body.ok) return body;
   const sent = Object.entries((headers.ok ? headers.value : null) ?? {}).map(
     ([name, value]) => [name, plain(value)] as const,
   );
   const unfit = sent.find(([, value]) => !HEADER_VALUE.test(value));
-  if (unfit !== undefined) return { ok: false, error: `${unfit[0]} would be no header value` };
+  if (unfit !== undefined) return failed(`${unfit[0]} would be no header value`);
   const address = url.ok ? plain(url.value) : "";
+  if (leadsElsewhere(address)) return failed("a part of the path is . or ..");
   const head = sent.reduce(
     (sum, [name, value]) => sum + name.length + value.length,
     address.length,
@@ -58,12 +90,43 @@ export function renderRequest(instance: Instance, { step, direction }: Call): Re
   return {
     ok: true,
     request: {
-      method: http.method ?? "POST",
-      url: address,
-      headers: Object.fromEntries(sent),
-      body: text,
+      ...{ method: http.method ?? "POST", url: address },
+      ...(http.target === undefined ? {} : { target: http.target }),
+      ...{ headers: Object.fromEntries(sent), body: body.text },
     },
   };
+}
+
+function renderEvent({ type, source, ...event }: PublishDoc, scope: Json): RequestRendered {
+  const subject = event.subject === undefined ? null : render(event.subject, scope);
+  if (subject?.ok === false) return failed(`${subject.missing} is not there`);
+  const body = renderBody(event.data ?? {}, scope);
+  if (!body.ok) return body;
+  const about = subject === null ? null : plain(subject.value);
+  if (about !== null && about.length > SAGA_SUBJECT_CHARACTERS_MAX) {
+    return failed(
+      `the subject has ${about.length} characters; ${SAGA_SUBJECT_CHARACTERS_MAX} at most`,
+    );
+  }
+  return {
+    ok: true,
+    request: { publish: { type, source: source ?? null, subject: about }, body: body.text ?? "" },
+  };
+}
+
+function renderBody(
+  template: Json | undefined,
+  scope: Json,
+): { readonly ok: true; readonly text: string | null } | Extract<RequestRendered, { ok: false }> {
+  if (template === undefined) return { ok: true, text: null };
+  const brought = charactersBrought(template, scope);
+  if (brought > SAGA_BODY_BYTES_MAX) return tooLong("the body has", brought, SAGA_BODY_BYTES_MAX);
+  const body = render(template, scope);
+  if (!body.ok) return { ok: false, error: `${body.missing} is not there` };
+  const text = stringifyJson(body.value);
+  return text.length > SAGA_BODY_BYTES_MAX
+    ? tooLong("the body has", text.length, SAGA_BODY_BYTES_MAX)
+    : { ok: true, text };
 }
 
 /** What is written down before a call. One that cannot be rendered is none: it fails, and nothing is sent. */

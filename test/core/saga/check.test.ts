@@ -1,6 +1,6 @@
 /** Faults of a saga that its shape does not show: all at once, each at its place. */
 import { describe, expect, it } from "vitest";
-import { sagaFaults } from "../../../src/core/saga/check.ts";
+import { namedIn, sagaFaults } from "../../../src/core/saga/check.ts";
 import { compileSaga, type SagaDoc, type StepDoc } from "../../../src/core/saga/definition.ts";
 
 const http = (body?: StepDoc["when"]) => ({
@@ -13,6 +13,21 @@ const step = (name: string, more: Partial<StepDoc> = {}): StepDoc => ({
 });
 const faultsOf = (...steps: SagaDoc["steps"]) =>
   sagaFaults({ steps }).map(({ pointer, code }) => `${pointer} ${code}`);
+
+it("finds every target and saga that a step names, with its place", () => {
+  const to = (target: string) => ({ http: { target } });
+  const steps: SagaDoc["steps"] = [
+    step("a", { action: to("erp"), compensate: to("bank") }),
+    { parallel: [[step("b")], [step("c"), step("d", { action: to("erp") })]] },
+    step("e", { action: { saga: { name: "child" } } }),
+  ];
+  expect(namedIn({ steps })).toEqual([
+    { pointer: "/steps/0/action/http/target", kind: "target", id: "erp" },
+    { pointer: "/steps/0/compensate/http/target", kind: "target", id: "bank" },
+    { pointer: "/steps/1/parallel/1/1/action/http/target", kind: "target", id: "erp" },
+    { pointer: "/steps/2/action/saga/name", kind: "saga", id: "child" },
+  ]);
+});
 
 describe("a saga", () => {
   it("that is right has no fault, and runs as it is written", () => {
@@ -106,6 +121,47 @@ describe("a saga", () => {
       "a pattern that is none",
       [step("a", { when: { input: "x" } })],
       ["/steps/0/when/input bare-value"],
+    ],
+    [
+      "a request to nowhere, and one to two places",
+      [
+        step("a", { action: { http: {} } }),
+        step("b", { action: { http: { url: "https://x.example/", target: "erp" } } }),
+      ],
+      ["/steps/0/action/http one-address", "/steps/1/action/http one-address"],
+    ],
+    [
+      "a path of no target, that names what has not run",
+      [
+        step("a", {
+          action: { http: { url: "https://x.example/", path: "/{{$.steps.b.output}}" } },
+        }),
+      ],
+      ["/steps/0/action/http/path path-without-target", "/steps/0/action/http/path unknown-step"],
+    ],
+    [
+      "an action of two kinds, and one of none",
+      [
+        step("a", { action: { ...http(), publish: { type: "told" } } }),
+        step("b", { action: { async: { timeoutSeconds: 1 } } }),
+      ],
+      [
+        "/steps/0/action one-kind",
+        "/steps/1/action one-kind",
+        "/steps/1/action/async only-of-http",
+      ],
+    ],
+    [
+      "an event of what has not run",
+      [
+        step("a", {
+          action: { publish: { type: "t", subject: "{{$.steps.b.output}}", data: "$.x" } },
+        }),
+      ],
+      [
+        "/steps/0/action/publish/subject unknown-step",
+        "/steps/0/action/publish/data bad-reference",
+      ],
     ],
     [
       "201 steps",

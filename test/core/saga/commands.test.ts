@@ -4,7 +4,7 @@ import { COMMANDS, type Command, commanded } from "../../../src/core/saga/comman
 import { fold } from "../../../src/core/saga/fold.ts";
 import { type Entry, type Instance, startInstance } from "../../../src/core/saga/instance.ts";
 import { plan } from "../../../src/core/saga/plan.ts";
-import { actionStep, sagaOf } from "./model.ts";
+import { actionStep, sagaOf } from "./sketches.ts";
 
 const NONE: ReadonlySet<number> = new Set();
 const fresh = () => startInstance(sagaOf([actionStep("a"), actionStep("b")]), null, 0);

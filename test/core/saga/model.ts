@@ -4,8 +4,9 @@
  * their choices, depth first, so that none is left out.
  */
 import { answerEntry, keyOf } from "../../../src/core/saga/answer.ts";
+import { heardBack } from "../../../src/core/saga/callback.ts";
 import { commanded } from "../../../src/core/saga/commands.ts";
-import type { ActionStep, Saga, Sequence } from "../../../src/core/saga/definition.ts";
+import type { Act, Saga } from "../../../src/core/saga/definition.ts";
 import { fold } from "../../../src/core/saga/fold.ts";
 import {
   type Entry,
@@ -32,7 +33,8 @@ export type Mutant =
   | "a step in doubt is undone without being settled"
   | "an answer needs no token"
   | "a request is rendered anew for each attempt"
-  | "an alarm is set to now";
+  | "an alarm is set to now"
+  | "a step that waits for its callback is taken for one that has no effect";
 
 export interface Receivers {
   /** An undo that comes before its action has it refused. */
@@ -43,23 +45,6 @@ export interface Checked {
   readonly runs: number;
   readonly violation: string | null;
 }
-
-const policy = (attempts: number) =>
-  ({ maxAttempts: attempts, initialSeconds: 1, factor: 1, maxSeconds: 1 }) as const;
-
-export function actionStep(name: string, sketch: Partial<ActionStep> = {}): ActionStep {
-  const call = (path: string) => ({ method: "POST", url: `https://${name}/${path}`, headers: {} });
-  return {
-    ...{ kind: "action", name, when: null, isOptional: false, isPivot: false, settle: "resend" },
-    ...{ action: call("do"), compensate: call("undo"), timeoutMs: 1_000 },
-    ...{ retry: policy(2), undoRetry: policy(9) },
-    ...sketch,
-  };
-}
-
-export const sagaOf = (steps: Saga["steps"], sequence?: Sequence): Saga => {
-  return { steps, sequence: sequence ?? steps.map((_, at) => at), deadlineMs: null };
-};
 
 /** Runs all that the budget allows; stops at the first violation. */
 export function check(
@@ -127,6 +112,9 @@ function run(
   const overridden = new Set<number>();
   /** Requests still on their way. */
   const late: (() => void)[] = [];
+  const children = new Map<number, "running" | "done" | "undoing" | "undone">();
+  /** What participants have taken on, and still work at. */
+  const jobs: (() => void)[] = [];
   let nowMs = 0;
   let alarmMs: number | null = 1;
   let instance = startInstance(saga, null, nowMs);
@@ -155,6 +143,61 @@ function run(
     return outcome;
   }
 
+  /** Takes a request on; its callback comes before that is noted, later, twice or, a fault, never. */
+  function takeOn(call: Call, key: string, body: string, token: number): void {
+    const { step, direction } = call;
+    const { name = "" } = saga.steps[step] ?? {};
+    const epoch = instance.steps[step]?.epoch ?? 0;
+    const address = { id: "s", step: name, direction, epoch, token, expiresAtMs: nowMs + 6_000 };
+    const tell = (outcome: Outcome): void => {
+      const heard = heardBack(instance, address, outcome, { nowMs, random: 0 });
+      if (heard.kind === "taken") append(heard.entry);
+    };
+    const way = choose(faults > 0 ? 4 : 3);
+    if (way === 3) faults -= 1;
+    const work = (): void => {
+      const outcome = receive(call, key, body);
+      if (way === 3) return;
+      tell(outcome);
+      if (way === 1) tell(outcome);
+    };
+    if (way === 2) work();
+    else jobs.push(work);
+  }
+
+  /** Starts the step's child, once, or asks how it stands, or has it undone: what it does then is done later. */
+  function askChild({ step, direction }: Call): Outcome | "accepted" {
+    const state = children.get(step);
+    const work = (job: () => void): void =>
+      void jobs.push(() => {
+        job();
+        // A fault: its parent never hears of it.
+        if (faults > 0 && choose(2) === 1) faults -= 1;
+        else append({ kind: "due", step });
+      });
+    if (direction === "undo") {
+      if (state === "undone") return { kind: "succeeded", output: null };
+      if (state === "undoing") return "accepted";
+      children.set(step, "undoing");
+      work(() => {
+        if (state === "done") effects.push(`${step} undo`);
+        children.set(step, "undone");
+      });
+      return "accepted";
+    }
+    if (state === "undone") return { kind: "rejected", error: "undone" };
+    if (state === "done") return { kind: "succeeded", output: null };
+    if (state === undefined) {
+      children.set(step, "running");
+      work(() => {
+        if (children.get(step) !== "running") return;
+        const isRefused = act({ step, direction }).kind === "rejected";
+        children.set(step, isRefused ? "undone" : "done");
+      });
+    }
+    return "accepted";
+  }
+
   function act({ step, direction }: Call): Outcome {
     const done: Outcome = { kind: "succeeded", output: null };
     if (direction === "undo") {
@@ -173,16 +216,24 @@ function run(
   }
 
   /** The request is lost, or late, or its answer is lost; each is one fault. */
-  function exchange(call: Call, key: string, body: string): Outcome {
+  function exchange(call: Call, key: string, body: string, token: number): Outcome | "accepted" {
     const unknown: Outcome = { kind: "unknown", error: "no answer" };
+    const act = actOf(call);
+    const isAsync = act?.kind === "http" && act.callbackMs !== null;
+    const isChild = act?.kind === "saga" || act?.kind === "undo-saga";
     const fault = faults === 0 ? 0 : choose(4);
     if (fault > 0) faults -= 1;
     if (fault === 1) return unknown;
     if (fault === 2) {
-      late.push(() => void receive(call, key, body));
+      late.push(() => {
+        if (isChild) askChild(call);
+        else if (isAsync) takeOn(call, key, body, token);
+        else receive(call, key, body);
+      });
       return unknown;
     }
-    const outcome = receive(call, key, body);
+    if (isAsync) takeOn(call, key, body, token);
+    const outcome = isChild ? askChild(call) : isAsync ? "accepted" : receive(call, key, body);
     return fault === 3 ? unknown : outcome;
   }
 
@@ -192,6 +243,7 @@ function run(
       mayCrash();
       const next = plan(mutated(instance, mutant), nowMs, new Set());
       if (next.kind === "decide") append(...next.entries);
+      else if (next.kind === "sleep" && jobs.length > 0) jobs.shift()?.();
       else if (next.kind === "sleep") {
         if (next.untilMs === null) alarmMs = null;
         else arm(next.untilMs);
@@ -214,12 +266,23 @@ function run(
     const key = mutant === "the attempt's number is in the key" ? `${base}_${attempt}` : base;
     const body = mutant === "a request is rendered anew for each attempt" ? `${attempt}` : "";
     const { token } = state;
-    const outcome = exchange(call, key, body);
+    const outcome = exchange(call, key, body, token);
     if (commands > 0 && direction === "action" && choose(2) === 1) override(step);
     mayCrash();
     const fence =
       mutant === "an answer needs no token" ? (instance.steps[step]?.token ?? 0) : token;
+    if (outcome === "accepted") {
+      const isHeard = children.has(step);
+      append({ kind: "accepted", step, direction, token: fence, untilMs: nowMs + 5_000, isHeard });
+      return;
+    }
     append(answerEntry(instance, call, fence, outcome, { nowMs, random: 0, retryAfterMs: null }));
+  }
+
+  function actOf({ step, direction }: Call): Act | null {
+    const definition = saga.steps[step];
+    if (definition?.kind !== "action") return null;
+    return direction === "action" ? definition.action : definition.compensate;
   }
 
   function override(step: number): void {
@@ -242,6 +305,7 @@ function run(
     }
   }
   for (const arrive of late) arrive();
+  for (const work of jobs) work();
   return violationOf(instance, effects, overridden);
 }
 
@@ -249,6 +313,12 @@ function run(
 function mutated(instance: Instance, mutant: Mutant | null): Instance {
   if (instance.status !== "COMPENSATING") return instance;
   const change = (step: StepState): StepState => {
+    if (
+      step.forward === "waiting" &&
+      mutant === "a step that waits for its callback is taken for one that has no effect"
+    ) {
+      return { ...step, forward: "rejected" };
+    }
     const isInDoubt = step.forward === "started" || step.forward === "unknown";
     if (!isInDoubt) return step;
     if (mutant === "an undo is registered when its action has succeeded") {

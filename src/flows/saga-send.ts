@@ -1,0 +1,117 @@
+/** One request of a step on its way: its headers, and the URL, secrets and timeout of its target as they are now. */
+import type { Crypto } from "../core/crypto.ts";
+import type { Answer } from "../core/deliver/outcome.ts";
+import { signatureValue, signedPrefix } from "../core/deliver/signature.ts";
+import {
+  LEDGER_TIMEOUT_MS,
+  SAGA_OUTPUT_BYTES_MAX,
+  SAGA_TIMEOUT_MS_DEFAULT,
+} from "../core/limits.ts";
+import { keyOf } from "../core/saga/answer.ts";
+import type { ActionStep } from "../core/saga/definition.ts";
+import type { RenderedHttp } from "../core/saga/instance.ts";
+import type { Call } from "../core/saga/plan.ts";
+import { addressOf } from "../core/saga/request.ts";
+import type { Target } from "../core/tenant.ts";
+import { within } from "../ports/clock.ts";
+import type { SagaStart } from "../ports/saga.ts";
+import type { SagaPorts } from "./advance-saga.ts";
+
+export interface SagaRequest {
+  readonly start: SagaStart;
+  readonly call: Call;
+  readonly step: ActionStep;
+  readonly epoch: number;
+  /** Of this attempt. */
+  readonly token: number;
+  readonly rendered: RenderedHttp;
+}
+
+/** What a target that cannot be called now says of an effect: nothing, for an earlier attempt may have reached it. */
+const notSent = (detail: string): Answer => ({ kind: "network", detail: `not sent: ${detail}` });
+
+/** Sends it once. Rejects when the target cannot be read. */
+export async function sendRequest(request: SagaRequest, ports: SagaPorts): Promise<Answer> {
+  const { start, step, rendered } = request;
+  const { target: id, method, body: content } = rendered;
+  const body = ports.text.encode(content ?? "");
+  const limits = { answerBytesMax: SAGA_OUTPUT_BYTES_MAX + 1 };
+  if (id === undefined) {
+    const timeoutMs = step.timeoutMs ?? SAGA_TIMEOUT_MS_DEFAULT;
+    const headers = headersOf(request, {}, timeoutMs, ports);
+    return ports.transport.send({ method, url: rendered.url, headers, body, timeoutMs, ...limits });
+  }
+  const late = () => new Error("the target was not read in time");
+  const reading = ports.config.target(start.tenant, id);
+  const target = await within(reading, LEDGER_TIMEOUT_MS, ports.clock, late);
+  if (target === null || target.saga !== null) return notSent(`there is no http target "${id}"`);
+  if (target.isLocked) return notSent(`the secrets of the target "${id}" are locked`);
+  if (target.closed !== null) return notSent(`the target "${id}" is ${target.closed}`);
+  const timeoutMs = step.timeoutMs ?? target.timeoutMs;
+  const headers = headersOf(request, target.headers, timeoutMs, ports);
+  const seconds = Math.floor(ports.clock.nowMs() / 1_000);
+  for (const [name, value] of signedHeaders(keyOfRequest(request), seconds, body, target, ports))
+    headers.set(name, value);
+  const url = addressOf(target.url, rendered.url);
+  return ports.transport.send({ method, url, headers, body, timeoutMs, ...limits });
+}
+
+function keyOfRequest(request: SagaRequest): string {
+  const { start, step, call, epoch } = request;
+  return keyOf(start.id, step.name, call.direction, epoch);
+}
+
+/** The step's own win over its target's, and none over the router's. */
+function headersOf(
+  request: SagaRequest,
+  targetHeaders: Readonly<Record<string, string>>,
+  timeoutMs: number,
+  ports: SagaPorts,
+): Map<string, string> {
+  const { start, call, step, epoch, token, rendered } = request;
+  const headers = new Map<string, string>([
+    ...Object.entries(targetHeaders).map(lowered),
+    ...Object.entries(rendered.headers).map(lowered),
+    ["idempotency-key", keyOfRequest(request)],
+    ["signalbox-saga", start.id],
+    ["signalbox-step", step.name],
+  ]);
+  if (rendered.body !== null) headers.set("content-type", "application/json");
+  const act = call.direction === "action" ? step.action : step.compensate;
+  const callbackMs = act?.kind === "http" ? act.callbackMs : null;
+  if (callbackMs !== null) {
+    const expiresAtMs = ports.clock.nowMs() + timeoutMs + callbackMs;
+    const { direction } = call;
+    const address = { id: start.id, step: step.name, direction, epoch, token, expiresAtMs };
+    headers.set("signalbox-callback", ports.callbacks.urlOf(address));
+  }
+  // What is undone can be looked up by the key that it was done with.
+  if (call.direction === "undo") {
+    headers.set("signalbox-action-key", keyOf(start.id, step.name, "action", epoch));
+  }
+  return headers;
+}
+
+const lowered = ([name, value]: [string, string]): readonly [string, string] => [
+  name.toLowerCase(),
+  value,
+];
+
+/** Standard Webhooks: made at each attempt, and written down nowhere. */
+function signedHeaders(
+  key: string,
+  timestampSeconds: number,
+  body: Uint8Array,
+  { signingKeys }: Target,
+  { crypto, text }: { readonly crypto: Crypto; readonly text: SagaPorts["text"] },
+): Map<string, string> {
+  const prefix = text.encode(signedPrefix(key, timestampSeconds));
+  const signatures = signingKeys.map((secret) =>
+    signatureValue(crypto.hmac("sha256", secret, prefix, body)),
+  );
+  return new Map([
+    ["webhook-id", key],
+    ["webhook-timestamp", `${timestampSeconds}`],
+    ...(signatures.length === 0 ? [] : [["webhook-signature", signatures.join(" ")] as const]),
+  ]);
+}
