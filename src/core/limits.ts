@@ -136,7 +136,7 @@ export const BREAKER_BUCKET_MS = 10_000;
 /** … so many of them. */
 export const BREAKER_CALLS_MIN = 20;
 /** So many failures with no success between them open it however few the calls. */
-export const BREAKER_CONSECUTIVE_MAX = 10;
+export const BREAKER_CONSECUTIVE_MAX = 20;
 /** … once this has lasted so long: a receiver that starts anew is no sick one. */
 export const BREAKER_ILL_MS_MIN = 10_000;
 /** It stays open for this long, twice as long each time in a row, up to … */

@@ -74,7 +74,7 @@ function sources() {
 }
 
 beforeAll(async () => {
-  receiver = await startReceiver(inTurn(status(500), hangUp, status(302), status(500)));
+  receiver = await startReceiver(inTurn(status(500), hangUp, status(302), status(400)));
   const vars = {
     ADMIN_TOKEN: plant("admin token"),
     ENCRYPTION_KEY: plant("encryption key", randomBytes(32).toString("base64")),

@@ -60,7 +60,7 @@ describe("what is parked", () => {
 
   it("is released one by one while the breaker probes", () => {
     const gate = held(FIXED);
-    sendEach(gate, 10, { failed: 1 });
+    sendEach(gate, at.BREAKER_CONSECUTIVE_MAX, { failed: 1 });
     park(gate, "normal", 100);
     const { wakeAtMs } = whatNext(gate);
     expect(whatNext(gate).release).toBe(0);
@@ -98,7 +98,7 @@ describe("what limits a target", () => {
 
   it("is the breaker until it has closed", () => {
     const gate = held(FIXED);
-    sendEach(gate, 10, { failed: 1 });
+    sendEach(gate, at.BREAKER_CONSECUTIVE_MAX, { failed: 1 });
     const [found] = limits(gate.state, gate.config, gate.nowMs);
     expect(found).toMatchObject({ by: "breaker", sinceMs: gate.nowMs - EACH_MS });
     expect(found?.detail).toBe("open for the 1. time in a row");

@@ -147,9 +147,9 @@ describe("Retry-After", () => {
 });
 
 describe("the breaker", () => {
-  it("opens after ten failures in a row however quiet the target, and says until when", () => {
+  it("opens after twenty failures in a row however quiet the target, and says until when", () => {
     const gate = held(FIXED);
-    expect(sendEach(gate, 50, { failed: 1 })).toBe(10);
+    expect(sendEach(gate, 50, { failed: 1 })).toBe(at.BREAKER_CONSECUTIVE_MAX);
     expect(refusalOf(ask(gate))).toEqual(["breaker", gate.nowMs - EACH_MS + 30_000]);
   });
 
@@ -193,7 +193,7 @@ describe("the breaker", () => {
 
   it("lets one probe through, then three, then ten, and closes after ten successes", () => {
     const gate = held({ ...FIXED, concurrency: 50 });
-    sendEach(gate, 10, { failed: 1 });
+    sendEach(gate, at.BREAKER_CONSECUTIVE_MAX, { failed: 1 });
     gate.nowMs += 30_000;
     const probes: number[] = [];
     for (let step = 0; step < 3; step += 1) {
@@ -209,7 +209,7 @@ describe("the breaker", () => {
 
   it("pauses twice as long after each probe that failed, a quarter of an hour at most", () => {
     const gate = held(FIXED);
-    sendEach(gate, 10, { failed: 1 });
+    sendEach(gate, at.BREAKER_CONSECUTIVE_MAX, { failed: 1 });
     const pauses: number[] = [];
     for (let times = 0; times < 8; times += 1) {
       const answer = ask(gate);
@@ -224,7 +224,7 @@ describe("the breaker", () => {
 
   it("pauses again when a probe's holder dies, or does not know what became of it", () => {
     const gate = held(FIXED);
-    sendEach(gate, 10, { failed: 1 });
+    sendEach(gate, at.BREAKER_CONSECUTIVE_MAX, { failed: 1 });
     gate.nowMs += 30_000;
     gate.nowMs = granted(ask(gate, { ttlMs: 20_000 })).expiresAtMs;
     expect(refusalOf(ask(gate))).toEqual(["breaker", gate.nowMs + 30_000]);
@@ -236,7 +236,7 @@ describe("the breaker", () => {
   it("ignores what was sent before it opened", () => {
     const gate = held({ ...FIXED, concurrency: 50 });
     const old = granted(ask(gate, { fresh: 6, ttlMs: 90_000 }));
-    sendEach(gate, 10, { failed: 1 });
+    sendEach(gate, at.BREAKER_CONSECUTIVE_MAX, { failed: 1 });
     gate.nowMs += 30_000;
     const probe = granted(ask(gate));
     tell(gate, old, { failed: 6 });
