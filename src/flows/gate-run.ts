@@ -52,6 +52,8 @@ const CONFIG_DEFAULT: GateConfig = {
 export function createGateRun({ clock, log, memo, random, release }: GatePorts): GateRun {
   let kept: KeptGate | null = null;
   let armedMs: number | null = null;
+  /** A hint: an object that forgets it finds out again. */
+  let pausedUntilMs = 0;
   const loading = Promise.all([memo.read(), memo.alarmMs()]).then(([read, alarmMs]) => {
     kept = read;
     armedMs = alarmMs;
@@ -68,7 +70,7 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
   async function keep(changed: KeptGate): Promise<void> {
     kept = changed;
     const { release: count, wakeAtMs } = next(changed.state, changed.config, clock.nowMs());
-    const soonMs = clock.nowMs() + GATE_PAUSE_MS_MIN;
+    const soonMs = Math.max(clock.nowMs() + GATE_PAUSE_MS_MIN, pausedUntilMs);
     await Promise.all([
       memo.write(changed),
       count > 0 ? arm(soonMs) : wakeAtMs === null ? null : arm(wakeAtMs),
@@ -83,7 +85,7 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
 
   async function letGo({ id, state, config }: KeptGate): Promise<void> {
     const { release: count } = next(state, config, clock.nowMs());
-    if (count === 0) return;
+    if (count === 0 || clock.nowMs() < pausedUntilMs) return;
     const late = () => new Error("the ledger did not answer in time");
     const gone = await within(release(id, count), GATE_RELEASE_MS, clock, late);
     for (const said of gone) {
@@ -98,7 +100,10 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
       const nowMs = clock.nowMs();
       if (told.report !== null)
         state = report(state, told.config, told.report, nowMs, random.unit());
-      if (told.parked !== null) state = parked(state, told.parked, nowMs);
+      if (told.parked !== null) {
+        state = parked(state, told.parked, nowMs);
+        pausedUntilMs = Math.max(pausedUntilMs, nowMs + told.parked.pauseMs);
+      }
       const asked = told.ask === null ? null : acquire(state, told.config, told.ask, nowMs);
       await keep({ id, config: told.config, state: asked?.state ?? state });
       return asked === null ? null : { answer: asked.answer, nowMs };

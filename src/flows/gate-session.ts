@@ -5,6 +5,7 @@ import { type Ask, type GateReport, isTrouble, outcomeKind } from "../core/gate/
 import { timeOrderedId } from "../core/ids.ts";
 import {
   GATE_HORIZON_MS,
+  GATE_TICK_MS,
   GATE_TIMEOUT_MS,
   LEASE_MARGIN_MS,
   SLOW_TARGET_PAUSE_MS,
@@ -47,6 +48,8 @@ interface Open {
   /** Null for a target whose gate was not asked. */
   readonly lease: HeldLease | null;
   parked: number;
+  /** What its gate has let go and could not be sent is not let go again before. */
+  pauseMs: number;
   /** By a receiver whose gate was not asked. */
   askedToWaitUntilMs: number;
 }
@@ -72,7 +75,7 @@ export async function openGates(
   const { clock, gates, log, receivers } = ports;
   const opened = new Map<string, Open>();
 
-  const nothing = { parked: 0, askedToWaitUntilMs: 0 };
+  const nothing = { parked: 0, pauseMs: 0, askedToWaitUntilMs: 0 };
 
   function openOf(duty: Duty, gate: Gate): Open {
     const known = opened.get(keyOf(duty)) ?? { duty, gate, lease: null, ...nothing };
@@ -127,9 +130,9 @@ export async function openGates(
   }
 
   async function closeOne(key: string, open: Open): Promise<void> {
-    const { duty, lease, parked: count } = open;
+    const { duty, lease, parked: count, pauseMs } = open;
     const priority: Priority = gatePriority(duty);
-    const parked = count === 0 ? null : { priority, count };
+    const parked = count === 0 ? null : { priority, count, pauseMs };
     await tell(key, open, { report: lease?.report() ?? wishOf(open), parked });
     if (lease?.isBusy !== true) return;
     await lease.ended();
@@ -145,6 +148,15 @@ export async function openGates(
           outcomes: { ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0, durationMs: null },
           retryAfterMs: askedToWaitUntilMs - clock.nowMs(),
         };
+
+  function refusalOf(duty: Duty, lease: HeldLease | null): ReturnType<HeldLease["refusal"]> {
+    const key = targetKey(duty);
+    const isSlow = receivers.patienceMs(key) === 0;
+    if (lease !== null && receivers.hasRoom(key)) return lease.refusal();
+    if (!isSlow) return { reason: "its batch had no connection left", dueInMs: GATE_TICK_MS };
+    receivers.failed(key, clock.nowMs());
+    return { reason: "its target answers slowly", dueInMs: SLOW_TARGET_PAUSE_MS };
+  }
 
   const gated = Map.groupBy(duties.filter(isGated), ({ duty }) => keyOf(duty));
   await Promise.all(
@@ -175,10 +187,10 @@ export async function openGates(
     parked({ duty, outgoing }) {
       const known = openOf(duty, outgoing.target.gate);
       known.parked += 1;
-      if (known.lease === null) receivers.failed(targetKey(duty), clock.nowMs());
-      const { reason, dueInMs } = known.lease?.refusal() ?? {
-        ...{ reason: "its target answers slowly", dueInMs: SLOW_TARGET_PAUSE_MS },
-      };
+      const { reason, dueInMs } = refusalOf(duty, known.lease);
+      if (duty.isReleased || !receivers.hasRoom(targetKey(duty))) {
+        known.pauseMs = Math.max(known.pauseMs, Math.min(dueInMs, SLOW_TARGET_PAUSE_MS));
+      }
       return { ...recorded(duty, "parked", reason), dueInMs };
     },
 

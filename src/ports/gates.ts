@@ -11,9 +11,16 @@ export interface GateTold {
   readonly config: GateConfig;
   /** What became of leases. */
   readonly report: GateReport | null;
-  /** Deliveries that were parked for the target since. */
-  readonly parked: { readonly priority: Priority; readonly count: number } | null;
+  readonly parked: ParkedForGate | null;
   readonly ask: Ask | null;
+}
+
+/** Deliveries that were parked for the target since. */
+export interface ParkedForGate {
+  readonly priority: Priority;
+  readonly count: number;
+  /** They could not be taken though the gate had room: for so long it lets nothing go. */
+  readonly pauseMs: number;
 }
 
 /** What of a target's parked deliveries was let go, the most urgent first. */

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import {
   ATTEMPT_AWAITED_MS,
+  CONNECTIONS_MAX,
   LATE_PER_TARGET_MAX,
   LEASE_MARGIN_MS,
   SLOW_TARGET_PAUSE_MS,
@@ -110,6 +111,41 @@ describe("a receiver that takes its time", () => {
     const states = [...world.ledger.deliveries.values()].map(({ state }) => state);
     expect(states).toEqual(Array(count).fill("delivered"));
     expect(world.transport.sent).toHaveLength(count);
+  });
+});
+
+describe("what finds no room at a slow receiver", () => {
+  it("is not let go again and again while there is none", async () => {
+    slowPager(TIMEOUT_MS - 1);
+    const ports = isolate();
+    for (let sent = 0; sent < LATE_PER_TARGET_MAX + 20; sent += 4) {
+      const keys = Array.from({ length: 4 }, (_, at) => `key-${sent + at}`);
+      await batch(
+        ports,
+        keys.map((key) => messageWith({ key, to: ["pager"] })),
+      );
+    }
+    let messages = 0;
+    for (let passedMs = 0; passedMs < 2 * SLOW_TARGET_PAUSE_MS; passedMs += 50) {
+      const came = taken("normal");
+      messages += came.length;
+      if (came.length > 0) await batch(ports, came);
+      await world.clock.advance(50);
+    }
+    expect(messages).toBeLessThanOrEqual(3);
+  });
+
+  it("is no sign that a healthy receiver is in trouble, nor told as one", async () => {
+    const slow = Array.from({ length: CONNECTIONS_MAX }, (_, at) => `pager-${at}`);
+    const targets = Object.fromEntries([...slow, "mail"].map((name) => [name, {}]));
+    world.tenants.put("acme", { targets });
+    slowPager(TIMEOUT_MS - 1);
+    const ports = isolate();
+    await batch(ports, [messageWith({ to: [...slow, "mail"] })]);
+    expect(rowOf(world, {}, "mail")).toMatchObject({
+      ...{ state: "parked", lastError: "its batch had no connection left" },
+    });
+    expect(ports.receivers.isInTrouble("acme/mail", world.clock.nowMs())).toBe(false);
   });
 });
 
