@@ -1,5 +1,5 @@
 /** A lease on a target: slots, how many deliveries may be sent through them, and when each may start. */
-import { CONNECTIONS_MAX, GATE_LEASE_MS_MAX } from "../limits.ts";
+import { CONNECTIONS_MAX, GATE_HORIZON_MS, GATE_LEASE_MS_MAX } from "../limits.ts";
 import { halfOpen } from "./breaker.ts";
 import { type Ask, capsOf, freeSlots, heldSlots, strictest } from "./caps.ts";
 import { firstTurnMs, intervalMs, type Turns } from "./pace.ts";
@@ -69,6 +69,8 @@ function grant(
   const breaker = halfOpen(state.breaker, nowMs);
   const endOfDayMs = (dayOf(nowMs) + 1) * DAY_MS - 1;
   const expiresAtMs = nowMs + Math.min(ask.ttlMs, GATE_LEASE_MS_MAX);
+  // What starts later might not have ended when the slots belong to others.
+  const startByMs = Math.min(expiresAtMs, nowMs + GATE_HORIZON_MS);
   const lease: GateLease = {
     ...{
       id: ask.lease,
@@ -92,7 +94,7 @@ function grant(
     answer: {
       ...{ kind: "granted", slots, count, retries, firstAtMs, intervalMs: stepMs },
       // What was taken from today's quota does not start tomorrow.
-      startByMs: config.perDay === null ? expiresAtMs : Math.min(expiresAtMs, endOfDayMs),
+      startByMs: config.perDay === null ? startByMs : Math.min(startByMs, endOfDayMs),
       ...{ expiresAtMs, isProbe: lease.isProbe, refused },
     },
   };
