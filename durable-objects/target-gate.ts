@@ -18,6 +18,7 @@ export class TargetGate extends DurableObject<Env> {
       memo: {
         read: async () => (await storage.get<KeptGate>("gate")) ?? null,
         write: (kept) => put(storage, "gate", kept),
+        erase: () => storage.deleteAll(),
         alarmMs: () => storage.getAlarm(),
         setAlarm: (atMs) => setAlarm(storage, atMs),
       },
@@ -38,8 +39,8 @@ export class TargetGate extends DurableObject<Env> {
     return [...(await this.#run.limits(id, config))];
   }
 
-  wake(id: GateId): Promise<void> {
-    return this.#run.wake(id);
+  wake(id: GateId, config: GateConfig | null): Promise<void> {
+    return this.#run.wake(id, config);
   }
 
   override alarm(): Promise<void> {

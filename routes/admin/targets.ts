@@ -12,6 +12,7 @@ import { type Json, parseJsonDocument } from "../../src/core/json.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import type { TargetBody } from "../../src/core/resources.ts";
 import { storeTarget } from "../../src/core/resources.ts";
+import { configureGate } from "../../src/flows/configure-gate.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { announce, iso, written } from "./change.ts";
 import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
@@ -87,6 +88,9 @@ const crud = resourceOperations<TargetBody>({
 
   /** Replacing a closed target by an open one frees its deliveries as resuming it does. */
   async afterPut(call) {
+    const { app, params, defer } = call;
+    const id = { tenant: params.tenant ?? "", target: params.target ?? "" };
+    defer(configureGate(id, app.deliver));
     if (call.body.paused !== true) await release(call);
   },
 

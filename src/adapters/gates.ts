@@ -6,7 +6,7 @@ import type { Meter } from "../ports/meter.ts";
 export interface TargetGateRpc extends Rpc.DurableObjectBranded {
   tell(id: GateId, told: GateTold): Promise<GateAnswered | null>;
   limits(id: GateId, config: GateConfig): Promise<Limitation[]>;
-  wake(id: GateId): Promise<void>;
+  wake(id: GateId, config: GateConfig | null): Promise<void>;
 }
 
 export function createGates(namespace: DurableObjectNamespace<TargetGateRpc>, meter: Meter): Gates {
@@ -17,6 +17,6 @@ export function createGates(namespace: DurableObjectNamespace<TargetGateRpc>, me
   return {
     tell: (id, told) => objectOf(id).tell(id, told),
     limits: (id, config) => objectOf(id).limits(id, config),
-    wake: (id) => objectOf(id).wake(id),
+    wake: (id, config) => objectOf(id).wake(id, config),
   };
 }

@@ -118,6 +118,8 @@ export const GATE_PAUSE_MS_MIN = 50;
 export const GATE_BACKLOG_MS = 120_000;
 /** A reason that has refused nothing for so long limits nothing any more. */
 export const GATE_LIMITED_MS = 10_000;
+/** A gate that nobody has asked for so long forgets: its day's quota is over by then, and so is a Retry-After. */
+export const GATE_FORGET_MS = 86_400_000;
 /** A target without trouble for so long, and with nothing parked, needs no gate. */
 export const GATE_QUIET_MS = 600_000;
 /** A receiver's WebHook-Allowed-Rate holds for so long after it was last said: once is not for ever. */

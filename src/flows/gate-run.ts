@@ -3,6 +3,7 @@ import {
   acquire,
   type GateConfig,
   type GateState,
+  isForgettable,
   limits,
   newGate,
   next,
@@ -12,6 +13,7 @@ import {
 } from "../core/gate/index.ts";
 import {
   GATE_CONCURRENCY_DEFAULT,
+  GATE_FORGET_MS,
   GATE_PAUSE_MS_MIN,
   GATE_RELEASE_MS,
   GATE_TICK_MS,
@@ -34,6 +36,7 @@ export interface GatePorts {
   readonly memo: {
     read(): Promise<KeptGate | null>;
     write(kept: KeptGate): Promise<void>;
+    erase(): Promise<void>;
     alarmMs(): Promise<number | null>;
     setAlarm(atMs: number): Promise<void>;
   };
@@ -45,6 +48,10 @@ export interface GateRun extends Gates {
   alarm(): Promise<void>;
 }
 
+/** Whether `one` was known of a target that was there before the one `other` is of; not where nobody said when. */
+const isBefore = (one: GateConfig, other: GateConfig): boolean =>
+  one.bornAtMs !== undefined && other.bornAtMs !== undefined && one.bornAtMs < other.bornAtMs;
+
 const CONFIG_DEFAULT: GateConfig = {
   ...{ concurrency: GATE_CONCURRENCY_DEFAULT, perSecond: null, perDay: null, isAdaptive: false },
 };
@@ -54,15 +61,29 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
   let armedMs: number | null = null;
   /** A hint: an object that forgets it finds out again. */
   let pausedUntilMs = 0;
-  const loading = Promise.all([memo.read(), memo.alarmMs()]).then(([read, alarmMs]) => {
-    kept = read;
-    armedMs = alarmMs;
-  });
+  let loading: Promise<void> | null = null;
+
+  function load(): Promise<void> {
+    loading ??= Promise.all([memo.read(), memo.alarmMs()]).then(
+      ([read, alarmMs]) => {
+        kept = read;
+        armedMs = alarmMs;
+      },
+      (error: unknown) => {
+        loading = null; // whoever comes next tries again
+        throw error;
+      },
+    );
+    return loading;
+  }
 
   /** Nothing may be awaited between this and `keep`: whoever asks meanwhile would be given the same slots. */
-  function open(id: GateId, config?: GateConfig): KeptGate {
-    const { state } = kept ?? { state: newGate(clock.nowMs()) };
-    kept = { id, config: config ?? kept?.config ?? CONFIG_DEFAULT, state };
+  function open(id: GateId, config: GateConfig): KeptGate {
+    const known = kept?.config ?? CONFIG_DEFAULT;
+    const isKnown = kept !== null && !isBefore(known, config);
+    const state = isKnown && kept !== null ? kept.state : newGate(clock.nowMs());
+    // Who still knows a target that was made anew since is told by the limits of the new one.
+    kept = { id, config: isBefore(config, known) ? known : config, state };
     return kept;
   }
 
@@ -73,14 +94,20 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
     const soonMs = Math.max(clock.nowMs() + GATE_PAUSE_MS_MIN, pausedUntilMs);
     await Promise.all([
       memo.write(changed),
-      count > 0 ? arm(soonMs) : wakeAtMs === null ? null : arm(wakeAtMs),
+      arm(count > 0 ? soonMs : (wakeAtMs ?? clock.nowMs() + GATE_FORGET_MS)),
     ]);
   }
 
   async function arm(atMs: number): Promise<void> {
-    if (armedMs !== null && armedMs <= atMs) return;
+    // One that is overdue may have been lost.
+    if (armedMs !== null && armedMs > clock.nowMs() - GATE_TICK_MS && armedMs <= atMs) return;
     armedMs = atMs;
-    await memo.setAlarm(atMs);
+    try {
+      await memo.setAlarm(atMs);
+    } catch (error) {
+      armedMs = null;
+      throw error;
+    }
   }
 
   async function letGo({ id, state, config }: KeptGate): Promise<void> {
@@ -95,29 +122,34 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
 
   return {
     async tell(id, told) {
-      await loading;
-      let { state } = open(id, told.config);
+      await load();
+      if (kept === null && told.report === null && told.parked === null && told.ask === null) {
+        return null; // it will know its limits when it is asked
+      }
+      const { config, state: known } = open(id, told.config);
+      let state = known;
       const nowMs = clock.nowMs();
-      if (told.report !== null)
-        state = report(state, told.config, told.report, nowMs, random.unit());
+      if (told.report !== null && !isBefore(told.config, config))
+        state = report(state, config, told.report, nowMs, random.unit());
       if (told.parked !== null) {
         state = parked(state, told.parked, nowMs);
         pausedUntilMs = Math.max(pausedUntilMs, nowMs + told.parked.pauseMs);
       }
-      const asked = told.ask === null ? null : acquire(state, told.config, told.ask, nowMs);
-      await keep({ id, config: told.config, state: asked?.state ?? state });
+      const asked = told.ask === null ? null : acquire(state, config, told.ask, nowMs);
+      await keep({ id, config, state: asked?.state ?? state });
       return asked === null ? null : { answer: asked.answer, nowMs };
     },
 
     async limits(_id, config) {
-      await loading;
+      await load();
       const nowMs = clock.nowMs();
-      return limits(kept?.state ?? newGate(nowMs), config, nowMs);
+      const isKnown = kept !== null && !isBefore(kept.config, config);
+      return limits(isKnown && kept !== null ? kept.state : newGate(nowMs), config, nowMs);
     },
 
-    async wake(id) {
-      await loading;
-      const known = open(id);
+    async wake(id, config) {
+      await load();
+      const known = open(id, config ?? kept?.config ?? CONFIG_DEFAULT);
       const nowMs = clock.nowMs();
       // Of each priority one, at least: what is not there is found out by looking.
       const state = PRIORITIES.reduce(
@@ -128,14 +160,17 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
     },
 
     async alarm() {
-      await loading;
+      await load();
       armedMs = null;
       if (kept === null) return;
+      const { tenant, target } = kept.id;
       try {
         await letGo(kept);
-        await keep(kept);
+        if (isForgettable(kept.state, clock.nowMs())) {
+          await memo.erase();
+          kept = null;
+        } else await keep(kept);
       } catch (error) {
-        const { tenant, target } = kept.id;
         log.warn("gate-release-failed", { tenant, target, error: errorText(error) });
         await arm(clock.nowMs() + GATE_TICK_MS).catch(() => {});
       }

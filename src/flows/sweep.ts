@@ -90,7 +90,9 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
       gated,
       async (id) => {
         swept.buried += await ports.ledger.buryParked(id.tenant, id.target, PARKED_MS_MAX);
-        await ports.gates.wake(id);
+        // Its limits as they are: those that it remembers may have been lifted since.
+        const tenant = await ports.directory.refresh(id.tenant);
+        await ports.gates.wake(id, tenant?.targets.get(id.target)?.gate ?? null);
       },
       ports.clock,
     );

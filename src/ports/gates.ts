@@ -38,10 +38,10 @@ export interface GateAnswered {
 }
 
 export interface Gates {
-  /** One call: the report is taken, what is parked is noted, then the ask is answered; null without one. */
+  /** One call: limits and report are taken, what is parked is noted, then the ask is answered; null without one. */
   tell(id: GateId, told: GateTold): Promise<GateAnswered | null>;
   /** What limits the target now. */
   limits(id: GateId, config: GateConfig): Promise<readonly Limitation[]>;
-  /** Has it look after what is parked, of which it may not have been told. */
-  wake(id: GateId): Promise<void>;
+  /** Has it look after what is parked, of which it may not have been told. Null: its limits are not known here. */
+  wake(id: GateId, config: GateConfig | null): Promise<void>;
 }

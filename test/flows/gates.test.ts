@@ -1,8 +1,9 @@
 /** Batches and the gates of their targets: limits hold, what is above them waits in the ledger, and all goes out. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { BREAKER_ILL_MS_MIN, GATE_UNREACHABLE_MS } from "../../src/core/limits.ts";
+import { BREAKER_ILL_MS_MIN, GATE_FORGET_MS, GATE_UNREACHABLE_MS } from "../../src/core/limits.ts";
 import { QUEUES } from "../../src/core/priority.ts";
 import type { Gate } from "../../src/core/tenant.ts";
+import { configureGate } from "../../src/flows/configure-gate.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { sweep } from "../../src/flows/sweep.ts";
@@ -215,5 +216,97 @@ describe("a target that is well and has no limits", () => {
     await batch(batchOf(20));
     expect(world.gates.calls).toBe(0);
     expect(states()).toEqual({ delivered: 20 });
+  });
+});
+
+describe("limits that change", () => {
+  it("let go what waited for the old ones, when the sweeper comes by", async () => {
+    pagerWith({ perDay: 3 });
+    await batch(batchOf(5));
+    await run(5);
+    expect(states()).toEqual({ delivered: 3, parked: 2 });
+    pagerWith({ perDay: 100 });
+    await world.clock.run(sweep("overdue", ports));
+    await run(5);
+    expect(states()).toEqual({ delivered: 5 });
+  });
+
+  it("let it go at once where the gate is told of them", async () => {
+    pagerWith({ perDay: 3 });
+    await batch(batchOf(5));
+    await run(5);
+    pagerWith({ perDay: 100 });
+    await world.clock.run(configureGate({ tenant: "acme", target: "pager" }, ports));
+    await run(5);
+    expect(states()).toEqual({ delivered: 5 });
+  });
+
+  it("make no gate where none was asked", async () => {
+    pagerWith({ perDay: 3 });
+    await configureGate({ tenant: "acme", target: "pager" }, ports);
+    expect([...world.gates.kept]).toEqual([]);
+  });
+
+  it("are told to a gate that is down, and nobody is refused for it", async () => {
+    pagerWith({ perDay: 3 });
+    const { deliver } = createIsolate(world, { broken: { gates: { ...world.gates, tell: down } } });
+    await configureGate({ tenant: "acme", target: "pager" }, deliver);
+    expect(world.log.of("gate-unreachable")).toHaveLength(1);
+  });
+});
+
+describe("a target that was deleted and made anew", () => {
+  it("is held back by nothing that the one before was asked or had used up", async () => {
+    pagerWith({ perDay: 2 });
+    world.transport.answer = () => response(429, 3_600_000);
+    await batch(batchOf(1));
+    await run(1);
+    world.tenants.put("acme", { targets: {} });
+    await world.clock.advance(1_000);
+    pagerWith({ perDay: 2 });
+    world.transport.answer = () => response(200);
+    await batch(batchOf(2, ["pager"], "later"));
+    expect(world.transport.sent).toHaveLength(3);
+  });
+});
+
+describe("a gate that nobody needs any more", () => {
+  it("forgets a day after its last ask, and not while something waits", async () => {
+    pagerWith({ perSecond: 4 });
+    await batch(batchOf(3));
+    await run(2);
+    expect(world.gates.kept.size).toBe(1);
+    await world.clock.advance(2 * GATE_FORGET_MS + 60_000);
+    expect(world.gates.kept.size).toBe(0);
+    await batch(batchOf(3, ["pager"], "again"));
+    await run(2);
+    expect(states()).toEqual({ delivered: 6 });
+  });
+});
+
+describe("a lease", () => {
+  it("starts nothing that could still be under way when its slots belong to others", async () => {
+    pagerWith({ concurrency: 1 });
+    world.transport.answer = () => response(200);
+    await batch(batchOf(40));
+    await run(30);
+    let [now, most] = [0, 0];
+    let ms = 900;
+    world.transport.answer = async () => {
+      now += 1;
+      most = Math.max(most, now);
+      await world.clock.timer(ms).elapsed;
+      now -= 1;
+      return response(200);
+    };
+    const others = [2, 3].map((seed) => createIsolate(world, { seed }).deliver);
+    const batches = others.map((each, at) =>
+      deliverBatch("normal", batchOf(100, ["pager"], `b${at}`), each),
+    );
+    void Promise.all(batches);
+    await world.clock.advance(26_000);
+    ms = 14_000;
+    await run(60);
+    expect(most).toBe(1);
   });
 });

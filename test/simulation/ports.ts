@@ -52,7 +52,7 @@ export function wiredGates({ wire, gates }: Stores, life: Life): Gates {
   return {
     tell: (id, told) => call("tell", () => gates.tell(id, told)),
     limits: (id, config) => gates.limits(id, config),
-    wake: (id) => call("wake", () => gates.wake(id)),
+    wake: (id, config) => call("wake", () => gates.wake(id, config)),
   };
 }
 

@@ -36,6 +36,7 @@ export function createMemoryGates(clock: Clock, log: Log): MemoryGates {
       memo: {
         read: async () => kept.get(name) ?? null,
         write: async (gate) => void kept.set(name, JSON.parse(JSON.stringify(gate))),
+        erase: async () => void kept.delete(name),
         alarmMs: async () => alarm?.atMs ?? null,
         async setAlarm(atMs) {
           alarm?.cancel();
@@ -65,6 +66,6 @@ export function createMemoryGates(clock: Clock, log: Log): MemoryGates {
     },
     tell: (id, told) => runOf(id).tell(id, told),
     limits: (id, config) => runOf(id).limits(id, config),
-    wake: (id) => runOf(id).wake(id),
+    wake: (id, config) => runOf(id).wake(id, config),
   };
 }

@@ -61,7 +61,7 @@ export function createMemoryTenants(
     },
     put(id, sketch) {
       revision += 1;
-      const tenant = tenantOf(id, revision, sketch);
+      const tenant = bornBy(clock.nowMs(), tenantOf(id, revision, sketch), tenants.get(id));
       tenants.set(id, tenant);
       if (!births.has(id)) births.set(id, { atMs: clock.nowMs(), revision });
       return tenant;
@@ -86,6 +86,15 @@ export function createMemoryTenants(
       return target === undefined ? null : revision;
     },
   };
+}
+
+/** A target that was there before is older. */
+function bornBy(nowMs: number, tenant: Tenant, before: Tenant | undefined): Tenant {
+  const bornOf = (name: string) => before?.targets.get(name)?.gate.bornAtMs ?? nowMs;
+  const targets = [...tenant.targets].map(([name, target]): [string, Target] => {
+    return [name, { ...target, gate: { bornAtMs: bornOf(name), ...target.gate } }];
+  });
+  return { ...tenant, targets: new Map(targets) };
 }
 
 export function tenantOf(id: string, revision: number, sketch: TenantSketch): Tenant {

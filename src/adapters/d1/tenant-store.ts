@@ -61,7 +61,8 @@ export function createTenantStore(session: Session, vault: Vault, log: Log): Ten
         } else {
           const definitionOf = (saga: string) => sagas.get(saga) ?? null;
           const target = targetOf(name, { doc: doc as TargetDoc, ...opened }, definitionOf);
-          targets.set(name, opened.isLocked ? { ...target, isLocked: true } : target);
+          const gate = { ...target.gate, bornAtMs: number(resource.created_at) };
+          targets.set(name, { ...target, gate, ...(opened.isLocked ? { isLocked: true } : {}) });
         }
       }
       const limit = limitOf((JSON.parse(text(row.doc)) as TenantBody).limit);

@@ -12,4 +12,4 @@ export {
   type GateState,
   newGate,
 } from "./state.ts";
-export { isQuiet, type Limitation, limits } from "./view.ts";
+export { isForgettable, isQuiet, type Limitation, limits } from "./view.ts";

@@ -14,6 +14,8 @@ export interface GateConfig {
   readonly isAdaptive: boolean;
   /** A person holds the target: nothing passes. */
   readonly isPaused?: boolean;
+  /** When the target was made: what is known of an earlier one of its name is not true of it. */
+  readonly bornAtMs?: number;
 }
 
 /** Why something may not pass. The order is that of their answers: the first of two equal ones is told. */

@@ -1,5 +1,5 @@
 /** What limits a target right now, for those who operate it. */
-import { GATE_LIMITED_MS, GATE_QUIET_MS } from "../limits.ts";
+import { GATE_FORGET_MS, GATE_LIMITED_MS, GATE_QUIET_MS } from "../limits.ts";
 import { PRIORITIES } from "../priority.ts";
 import { limitOf } from "./adaptive.ts";
 import { parkedCount } from "./backlog.ts";
@@ -48,6 +48,17 @@ export function isQuiet(before: GateState, config: GateConfig, nowMs: number): b
     state.breaker.phase === "closed" &&
     nowMs >= state.block.untilMs &&
     intervalMs(state, { ...config, perSecond: null }, nowMs) === 0 &&
+    parkedCount(state) === 0
+  );
+}
+
+/** Nobody has asked for a day, nobody holds anything, and nothing waits: a new gate would decide the same. */
+export function isForgettable(before: GateState, nowMs: number): boolean {
+  const state = atTime(before, nowMs);
+  return (
+    nowMs >= before.retryTokens.atMs + GATE_FORGET_MS &&
+    state.leases.length === 0 &&
+    nowMs >= state.block.untilMs &&
     parkedCount(state) === 0
   );
 }
