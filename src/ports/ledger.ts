@@ -184,7 +184,7 @@ export interface Ledger {
   takeParked(tenant: string, target: string, count: number): Promise<readonly DueDelivery[]>;
   /** Targets whose gates have parked something. */
   parkedTargets(count: number): Promise<readonly { tenant: string; target: string }[]>;
-  /** Gives up what the gate parked of events that are older than `ageMs`; answers how many. */
+  /** Gives up what the gate has kept parked for longer than `ageMs`; answers how many. */
   buryParked(tenant: string, target: string, ageMs: number): Promise<number>;
   /** Targets that were opened or deleted, and whose parked deliveries are not known to be released. */
   openings(count: number): Promise<readonly { tenant: string; target: string }[]>;

@@ -278,7 +278,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
           isGateParked(row) &&
           row.tenant === tenant &&
           row.target === target &&
-          row.receivedAtMs < clock.nowMs() - ageMs,
+          Math.max(row.receivedAtMs, row.settledAtMs ?? 0) < clock.nowMs() - ageMs,
       );
       for (const [key] of old) {
         change(key, ({ lastError }) => ({

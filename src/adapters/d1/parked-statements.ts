@@ -50,7 +50,10 @@ SELECT at_tenant AS tenant, at_target AS target FROM t WHERE at_tenant IS NOT NU
 /** Rows that one statement gives up. */
 export const BURY_PARKED_PAGE = 500;
 
-/** ?1 = tenant, ?2 = target, ?3 = age in ms, ?4 = how many. */
+/**
+ * ?1 = tenant, ?2 = target, ?3 = age in ms, ?4 = how many. By when it was parked: a replay or a redrive brings
+ * events that are older. Nothing is parked before it was received, and that is in the index.
+ */
 export const BURY_PARKED = perSlot(
   (slot) => `
 UPDATE ${deliveriesOf(slot)} SET
@@ -59,6 +62,7 @@ UPDATE ${deliveriesOf(slot)} SET
 WHERE (tenant, received_at, event, subscription) IN (
   SELECT tenant, received_at, event, subscription FROM ${parkedOf(slot)}
   WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND ${RANK} IN (0, 1, 2, 3) AND received_at < ${NOW} - ?3
+    AND settled_at < ${NOW} - ?3
   LIMIT ?4)
 RETURNING event`,
 );
