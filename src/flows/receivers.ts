@@ -1,5 +1,10 @@
 /** What one isolate has seen of receivers, by tenant and target: those that are slow, and those in trouble. */
-import { ATTEMPT_AWAITED_MS, GATE_QUIET_MS, LATE_PER_TARGET_MAX } from "../core/limits.ts";
+import {
+  ATTEMPT_AWAITED_MS,
+  GATE_QUIET_MS,
+  LATE_PER_TARGET_MAX,
+  RECEIVERS_KNOWN_MAX,
+} from "../core/limits.ts";
 import type { GateId } from "../ports/gates.ts";
 
 export interface Receivers {
@@ -31,13 +36,18 @@ export function createReceivers(): Receivers {
     },
     began(key) {
       slow.add(key);
+      keepNewest(slow);
       underWay.set(key, count(key) + 1);
       return () => {
         if (count(key) > 1) underWay.set(key, count(key) - 1);
         else underWay.delete(key);
       };
     },
-    failed: (key, nowMs) => void failedAtMs.set(key, nowMs),
+    failed(key, nowMs) {
+      failedAtMs.delete(key);
+      failedAtMs.set(key, nowMs);
+      keepNewest(failedAtMs);
+    },
     isInTrouble(key, nowMs) {
       const sinceMs = failedAtMs.get(key);
       if (sinceMs === undefined) return false;
@@ -46,4 +56,10 @@ export function createReceivers(): Receivers {
       return false;
     },
   };
+}
+
+/** Targets come and go, and an isolate may live for days. */
+function keepNewest(known: Set<string> | Map<string, number>): void {
+  const oldest = known.keys().next().value;
+  if (known.size > RECEIVERS_KNOWN_MAX && oldest !== undefined) known.delete(oldest);
 }
