@@ -154,8 +154,7 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
   const unkept = await unkeptOf(claimed, keptOf);
   const written = settled.filter(({ result }) => !unwritten.has(keyOf(result)));
   const writtenKeys = new Set(written.map(({ result }) => keyOf(result)));
-  const left = new Set(late.map(({ duty }) => keyOf(duty)));
-  const isGivenBack = await giveBack(claimed, new Set([...writtenKeys, ...left]), unkept, ports);
+  const isGivenBack = await giveBack(claimed, keptFrom(late, writtenKeys, claimed), unkept, ports);
   for (const { open } of unkept) {
     if (isGivenBack) tryAgainLater(open);
     else retryLater(open, LEASE_SECONDS + 1);
@@ -166,6 +165,27 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     ports.defer(settleLate(each, isWritten, claimed.token, ports));
   }
   await sendAgain(written, ports);
+}
+
+/**
+ * What is not given back: what is written or under way, and all of an event of which something is under way
+ * that the ledger could not be told of. Whoever claimed that would begin it once more.
+ */
+function keptFrom(
+  late: readonly LateAttempt[],
+  written: ReadonlySet<string>,
+  { duties }: Claimed,
+): ReadonlySet<string> {
+  const untold = new Set(
+    late.flatMap(({ duty }) => {
+      return duty.claimedBy === "row" || written.has(keyOf(duty)) ? [] : [duty.event];
+    }),
+  );
+  const held = [
+    ...late.map(({ duty }) => duty),
+    ...duties.filter(({ event }) => untold.has(event)),
+  ];
+  return new Set([...written, ...held.map(keyOf)]);
 }
 
 /** What comes of a message that is given back needs no lease to end first. */

@@ -14,7 +14,7 @@ import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import { response, type Sent } from "../support/memory-transport.ts";
-import { messageOf, messageWith, rowOf, statesOf, type TestMessage } from "./consumer.ts";
+import { down, messageOf, messageWith, rowOf, statesOf, type TestMessage } from "./consumer.ts";
 
 const TIMEOUT_MS = 15_000;
 let world: World;
@@ -174,6 +174,16 @@ describe("an attempt that its batch left under way", () => {
     await world.clock.run(Promise.all(left));
     expect(statesOf(world)).toEqual({ pager: "delivered" });
     expect(world.queues.take("normal", 10)).toEqual([]);
+  });
+
+  it("is not begun by another while it is, though the ledger could not be told of it", async () => {
+    slowPager(10_000);
+    const ledger = { ...world.ledger, settle: down };
+    const message = messageWith({ to: ["pager", "mail"] });
+    await batch(isolate({ ledger }), [message]);
+    expect(message.answers).toEqual([expect.any(Number)]);
+    await batch(isolate(), [messageWith({ to: ["pager", "mail"] })]);
+    expect(world.transport.sent.filter(isPager)).toHaveLength(1);
   });
 
   it("keeps its message when the archive refuses the bytes: a row would promise what nobody has", async () => {
