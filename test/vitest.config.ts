@@ -47,6 +47,7 @@ export default defineConfig({
         ],
         test: {
           name: "adapters",
+          testTimeout: 60_000,
           include: ["test/adapters/**/*.test.ts"],
           setupFiles: ["test/adapters/setup.ts"],
         },

@@ -85,7 +85,7 @@ export const CONNECTIONS_PER_TARGET_MAX = 4;
 export const ATTEMPT_AWAITED_MS = 1_000;
 /** Attempts of one target that one isolate has under way without a batch that waits for them. */
 export const LATE_PER_TARGET_MAX = 24;
-/** Receivers in trouble that one isolate remembers, 100 bytes each: of more, the longest known are asked like others. */
+/** Receivers in trouble that one isolate remembers, 100 bytes each: of more the longest known are forgotten. */
 export const RECEIVERS_KNOWN_MAX = 10_000;
 /** What finds no room among them is parked for so long at least. */
 export const SLOW_TARGET_PAUSE_MS = 5_000;

@@ -32,9 +32,10 @@ export function holdLease(lease: string, told: GateAnswered | null, clock: Clock
   const begun = { fresh: 0, retries: 0 };
   const underWay = new Set<Promise<void>>();
   let turn = 0;
+  let lastStartMs: number | null = null;
   let blockedUntilMs = 0;
   let isOver = false;
-  const turnAhead = () => (grant === null ? null : nextTurn(grant, turn, gateNowMs()));
+  const turnAhead = () => (grant === null ? null : nextTurn(grant, turn, gateNowMs(), lastStartMs));
 
   function note(heard: Answer, durationMs: number): void {
     const kind = outcomeKind(heard);
@@ -53,10 +54,12 @@ export function holdLease(lease: string, told: GateAnswered | null, clock: Clock
       waitMs() {
         if (isOver) return null;
         const ahead = turnAhead();
-        return ahead === null ? null : Math.max(0, ahead.atMs - gateNowMs());
+        // Timers know whole milliseconds.
+        return ahead === null ? null : Math.max(0, Math.ceil(ahead.atMs - gateNowMs()));
       },
       take() {
         turn = (turnAhead()?.turn ?? turn) + 1;
+        lastStartMs = gateNowMs();
       },
     },
     mayBegin: (isRetry) => !isRetry || begun.retries < (grant?.retries ?? 0),
@@ -81,7 +84,7 @@ export function holdLease(lease: string, told: GateAnswered | null, clock: Clock
       if (nowMs < blockedUntilMs)
         return { reason: "gate: retry-after", dueInMs: blockedUntilMs - nowMs };
       const refused = answer.kind === "refused" ? answer : answer.refused;
-      const { reason, untilMs } = refused ?? { reason: "concurrency", untilMs: null };
+      const { reason, untilMs } = refused ?? { reason: "rate", untilMs: null };
       return {
         reason: `gate: ${reason}`,
         dueInMs: untilMs === null ? GATE_TICK_MS : Math.max(0, untilMs - gateNowMs()),

@@ -41,8 +41,14 @@ export const PLANTED_IN_GATES: readonly PlantedBug[] = [
   bug(
     "a turn that passed is made up for",
     PACE,
-    "stepMs === 0 ? 0 : Math.ceil((nowMs - firstAtMs) / stepMs)",
+    "stepMs === 0 ? 0 : Math.floor((earliestMs - firstAtMs) / stepMs)",
     "0",
+  ),
+  bug(
+    "who starts late keeps no interval to the next start",
+    PACE,
+    "Math.max(nowMs, lastStartMs + stepMs)",
+    "nowMs",
   ),
   bug(
     "a shorter Retry-After takes back a longer one",

@@ -94,6 +94,7 @@ export function work<Item>(given: Work<Item>, gate: HeldGate, agenda: Agenda): R
   let sent = { fresh: 0, retries: 0 };
   let outcomes = { ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0 };
   let totalMs = 0;
+  let lastStartMs: number | null = null;
   let retryAfterMs: number | null = null;
 
   function tell(isDone: boolean): void {
@@ -109,7 +110,7 @@ export function work<Item>(given: Work<Item>, gate: HeldGate, agenda: Agenda): R
 
   function pump(): void {
     while (!isStopped && underWay.size < grant.slots) {
-      const found = nextTurn(grant, turn, agenda.nowMs());
+      const found = nextTurn(grant, turn, agenda.nowMs(), lastStartMs);
       const [item] = waiting;
       if (
         found === null ||
@@ -118,6 +119,7 @@ export function work<Item>(given: Work<Item>, gate: HeldGate, agenda: Agenda): R
       )
         break;
       turn = found.turn + 1;
+      lastStartMs = found.atMs;
       waiting.shift();
       underWay.add(item);
       agenda.at(found.atMs, () => begin(item));

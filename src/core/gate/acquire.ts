@@ -1,5 +1,5 @@
 /** A lease on a target: slots, how many deliveries may be sent through them, and when each may start. */
-import { CONNECTIONS_MAX, GATE_HORIZON_MS, GATE_LEASE_MS_MAX } from "../limits.ts";
+import { CONNECTIONS_MAX, GATE_HORIZON_MS, GATE_LEASE_MS_MAX, GATE_TICK_MS } from "../limits.ts";
 import { halfOpen } from "./breaker.ts";
 import { type Ask, capsOf, freeSlots, heldSlots, strictest } from "./caps.ts";
 import { firstTurnMs, intervalMs, type Turns } from "./pace.ts";
@@ -70,7 +70,8 @@ function grant(
   const endOfDayMs = (dayOf(nowMs) + 1) * DAY_MS - 1;
   const expiresAtMs = nowMs + Math.min(ask.ttlMs, GATE_LEASE_MS_MAX);
   // What starts later might not have ended when the slots belong to others.
-  const startByMs = Math.min(expiresAtMs, nowMs + GATE_HORIZON_MS);
+  const lateMs = Math.min(stepMs, GATE_TICK_MS);
+  const startByMs = Math.min(expiresAtMs, nowMs + GATE_HORIZON_MS + lateMs);
   const lease: GateLease = {
     ...{
       id: ask.lease,
@@ -78,7 +79,8 @@ function grant(
       held: heldSlots(state) + slots,
       left: { fresh: count - retries, retries },
     },
-    ...{ lastTurnMs: firstAtMs + (count - 1) * stepMs, day: dayOf(nowMs), expiresAtMs },
+    // One more than it has: its last may be late, and the next one's first must not come too soon after it.
+    ...{ lastTurnMs: firstAtMs + count * stepMs, day: dayOf(nowMs), expiresAtMs },
     ...{ generation: state.adaptive.generation, opening: breaker.openings },
     isProbe: breaker.phase === "half-open",
   };

@@ -51,17 +51,21 @@ export interface Turns {
 }
 
 /**
- * The next turn from number `turn` on that is not over yet, or null when there is none. A turn that passed
- * while every slot was taken is lost: to start two at once would be more than the rate allows.
+ * The next turn from number `turn` on that is not over yet, or null when there is none. A turn may be late by less
+ * than an interval, since no timer goes off on the dot; whoever starts late keeps the interval to his next start
+ * (`lastStartMs`). A turn that a whole interval has passed is lost: to make up for it would be more than the
+ * rate allows.
  */
 export function nextTurn(
   grant: Turns,
   turn: number,
   nowMs: number,
+  lastStartMs: number | null = null,
 ): { readonly turn: number; readonly atMs: number } | null {
   const { count, firstAtMs, intervalMs: stepMs, startByMs } = grant;
-  const passed = stepMs === 0 ? 0 : Math.ceil((nowMs - firstAtMs) / stepMs);
+  const earliestMs = lastStartMs === null ? nowMs : Math.max(nowMs, lastStartMs + stepMs);
+  const passed = stepMs === 0 ? 0 : Math.floor((earliestMs - firstAtMs) / stepMs);
   const at = Math.max(turn, passed);
-  const atMs = Math.max(nowMs, firstAtMs + at * stepMs);
+  const atMs = Math.max(earliestMs, firstAtMs + at * stepMs);
   return at >= count || atMs > startByMs ? null : { turn: at, atMs };
 }

@@ -116,7 +116,7 @@ export function sendEach(gate: Held, times: number, outcomes: Partial<Outcomes>)
 export function turnsOf(grant: Grant, fromMs: number): number[] {
   const turns: number[] = [];
   for (let turn = 0; ; turn += 1) {
-    const found = nextTurn(grant, turn, fromMs);
+    const found = nextTurn(grant, turn, fromMs, turns.at(-1) ?? null);
     if (found === null) return turns;
     turns.push(found.atMs);
     turn = found.turn;

@@ -68,15 +68,31 @@ describe("the rate", () => {
     const first = granted(ask(gate, { fresh: 4 }));
     const second = granted(ask(gate, { fresh: 100 }));
     expect(turnsOf(first, NOW_MS)).toEqual([0, 100, 200, 300].map((ms) => NOW_MS + ms));
-    expect(second).toMatchObject({ firstAtMs: NOW_MS + 400, refused: { reason: "rate" } });
+    expect(second).toMatchObject({ firstAtMs: NOW_MS + 500, refused: { reason: "rate" } });
     expect(turnsOf(second, NOW_MS).at(-1)).toBe(NOW_MS + at.GATE_HORIZON_MS);
-    expect(refusalOf(ask(gate))).toEqual(["rate", NOW_MS + 2_100]);
+    expect(refusalOf(ask(gate))).toEqual(["rate", NOW_MS + 2_200]);
   });
 
   it("loses a turn that passed while no slot was free, so that no two start at once", () => {
     const grant = granted(ask(held({ ...FIXED, perSecond: 10 }), { fresh: 10 }));
-    expect(nextTurn(grant, 1, NOW_MS + 450)).toEqual({ turn: 5, atMs: NOW_MS + 500 });
-    expect(nextTurn(grant, 6, NOW_MS + 901)).toBeNull();
+    expect(nextTurn(grant, 1, NOW_MS + 450)).toEqual({ turn: 4, atMs: NOW_MS + 450 });
+    expect(nextTurn(grant, 6, NOW_MS + 1_001)).toBeNull();
+  });
+
+  it("lets a start be late by less than an interval, as timers are, and keeps the interval to the next", () => {
+    const grant = granted(ask(held({ ...FIXED, perSecond: 3 }), { fresh: 10 }));
+    const starts: number[] = [];
+    for (let turn = 0, last: number | null = null; ; ) {
+      const found = nextTurn(grant, turn, last ?? NOW_MS + 1, last);
+      if (found === null) break;
+      last = Math.ceil(found.atMs) + 2;
+      turn = found.turn + 1;
+      starts.push(last);
+    }
+    expect(starts.length).toBeGreaterThanOrEqual(grant.count - 1);
+    starts.slice(1).forEach((start, index) => {
+      expect(start - (starts[index] ?? 0)).toBeGreaterThanOrEqual(1_000 / 3);
+    });
   });
 
   it("gives turns ahead back, and none that may have been used", () => {
