@@ -36,14 +36,17 @@ export interface ResourceSpec<Body> {
   ) => Promise<Json>;
 }
 
-/** What the tenant's limiter was told: each asked for once an answer, null when it does not answer. */
+/** What an answer knows beside what is stored: what the limiter was told is asked for once, null without its answer. */
 export interface Counted {
+  /** When it was asked for. */
+  readonly nowMs: number;
   secretsLastUsed(): Promise<Readonly<Record<string, number>> | null>;
   shadowMatches(): Promise<readonly ShadowMatches[] | null>;
 }
 
-function countedOf({ deliver: { limiter } }: App, tenant: string): Counted {
+function countedOf({ deliver: { clock, limiter } }: App, tenant: string): Counted {
   return {
+    nowMs: clock.nowMs(),
     secretsLastUsed: once(() => limiter.secretsLastUsed(tenant)),
     shadowMatches: once(() => limiter.shadowMatches(tenant)),
   };

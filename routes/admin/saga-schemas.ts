@@ -11,8 +11,9 @@ import {
 import { COMMANDS, isOfStep } from "../../src/core/saga/commands.ts";
 import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
 import { isEnded, SAGA_STATUSES } from "../../src/core/saga/instance.ts";
+import { address, OwnHeaderName } from "./request-schemas.ts";
 import { Count, HeaderValue, Reason, Slug, Time } from "./schemas.ts";
-import { address, OwnHeaderName, Retry } from "./target-schemas.ts";
+import { Retry } from "./target-schemas.ts";
 
 /** Names of steps stand in references: $.steps.reserve.output. */
 const StepName = z

@@ -1,9 +1,11 @@
 /** The bodies of targets: where deliveries may go, what goes with them, and how often they are tried. */
 import * as z from "zod";
-import { signingKey } from "../../src/core/deliver/signature.ts";
-import { type AddressPolicy, refusedAddress } from "../../src/core/deliver/target-url.ts";
-import { ATTEMPT_TIMEOUT_MS_MAX, SECRETS_MAX } from "../../src/core/limits.ts";
-import { HeaderName, HeaderValue, Secret, Slug } from "./schemas.ts";
+import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
+import { ATTEMPT_TIMEOUT_MS_MAX } from "../../src/core/limits.ts";
+import { address, OwnHeaderName } from "./request-schemas.ts";
+import { HeaderValue, Slug } from "./schemas.ts";
+import { AuthBody } from "./target-auth.ts";
+import { SigningSecrets } from "./target-secrets.ts";
 
 export const Retry = z.union([
   z.strictObject({ delaysSeconds: z.array(z.number().min(0).max(604_800)).max(50) }),
@@ -14,33 +16,6 @@ export const Retry = z.union([
     maxSeconds: z.number().min(0).max(604_800),
   }),
 ]);
-
-/** Headers that the router or the connection sets. */
-const RESERVED_HEADER =
-  /^(host|content-length|content-type|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect|traceparent|webhook-.*|signalbox-.*|ce-.*|cf-.*)$/;
-
-/** Of what a user adds to a request. */
-export const OwnHeaderName = HeaderName.refine(
-  (name) => !RESERVED_HEADER.test(name.toLowerCase()),
-  { error: "this header is set by the router or the connection" },
-);
-
-/** An address that requests may go to; `fixed` makes of a template what can be judged before it is filled in. */
-export const address = (addresses: AddressPolicy, fixed = (text: string) => text) =>
-  z
-    .string()
-    .max(2_048)
-    .check((context) => {
-      const text = fixed(context.value);
-      const refused = refusedAddress(URL.canParse(text) ? new URL(text) : null, addresses);
-      if (refused === null) return;
-      context.issues.push({
-        code: "custom",
-        input: context.value,
-        message: refused,
-        params: { code: "target-refused" },
-      });
-    });
 
 export const SagaTargetBody = z.strictObject({
   kind: z.literal("saga"),
@@ -61,14 +36,8 @@ export const httpTargetBody = (addresses: AddressPolicy) =>
       .optional()
       .describe("Nothing is sent until the receiver permits it (CloudEvents web hooks)."),
     headers: z.record(OwnHeaderName, HeaderValue).optional(),
-    secrets: z
-      .array(
-        Secret.refine((secret) => signingKey(secret) !== null, {
-          error: "not a Standard Webhooks secret: whsec_ and 24 to 64 bytes in base64",
-        }),
-      )
-      .max(SECRETS_MAX)
-      .optional(),
+    auth: AuthBody.optional(),
+    secrets: SigningSecrets.optional(),
     timeoutMs: z.number().int().min(100).max(ATTEMPT_TIMEOUT_MS_MAX).optional(),
     retry: Retry.optional(),
     gate: z

@@ -2,25 +2,29 @@
 
 import * as z from "zod";
 import type { App } from "../../src/compose.ts";
+import type { SealedSecrets } from "../../src/core/deliver/signing-keys.ts";
 import {
   type AddressPolicy,
   PUBLIC_ONLY,
   refusedAddress,
 } from "../../src/core/deliver/target-url.ts";
 import { GATE_REASONS } from "../../src/core/gate/index.ts";
-import { type Json, parseJsonDocument } from "../../src/core/json.ts";
+import { isJsonObject, type Json, parseJsonDocument } from "../../src/core/json.ts";
 import type { Fault } from "../../src/core/problem.ts";
-import type { TargetBody } from "../../src/core/resources.ts";
+import type { HttpTargetBody, TargetBody } from "../../src/core/resources.ts";
 import { storeTarget } from "../../src/core/resources.ts";
 import { configureGate } from "../../src/flows/configure-gate.ts";
 import { sweep } from "../../src/flows/sweep.ts";
+import type { StoredResource } from "../../src/ports/config.ts";
 import { announce, iso, written } from "./change.ts";
 import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { resourceOperations } from "./resource.ts";
 import { sentMember } from "./rules.ts";
 import { Count, Slug, stored, Time } from "./schemas.ts";
+import { authFaults, ShownAuth, withKeptAuth } from "./target-auth.ts";
 import { askAgain, PermissionAnswer, shakeHands } from "./target-handshake.ts";
 import { httpTargetBody, SagaTargetBody, targetBody } from "./target-schemas.ts";
+import { completed, ShownSecrets, secretFaults, shownSecrets } from "./target-secrets.ts";
 
 const PATH = "/admin/tenants/{tenant}/targets/{target}";
 
@@ -29,7 +33,8 @@ const Target = z
   .discriminatedUnion("kind", [
     stored({
       ...httpTargetBody(PUBLIC_ONLY).shape,
-      secrets: z.object({ count: Count }),
+      secrets: ShownSecrets,
+      auth: ShownAuth.optional(),
       sealedHeaders: z
         .array(z.string())
         .optional()
@@ -50,9 +55,20 @@ const crud = resourceOperations<TargetBody>({
     503: "Its name could not be looked up.",
   },
 
+  complete: withKeptAuth,
+
   async faults(sent, { app, addresses, stores, params }) {
-    const url = sentMember(sent, "url");
-    if (typeof url === "string") return addressFaults(url, addresses, app);
+    if (isJsonObject(sent) && sent.kind === "http") {
+      const { url, secrets } = sent;
+      const { clock, crypto } = app.deliver;
+      const { config } = stores;
+      const stored = await config.resource(params.tenant ?? "", "target", params.target ?? "");
+      return [
+        ...(typeof url === "string" ? await addressFaults(url, addresses, app) : []),
+        ...authFaults(sent, stored?.secrets?.headers ?? {}),
+        ...secretFaults(secrets, stored?.secrets ?? null, clock.nowMs(), crypto),
+      ];
+    }
     const saga = sentMember(sent, "saga");
     if (sentMember(sent, "kind") !== "saga" || typeof saga !== "string") return [];
     if ((await stores.config.resource(params.tenant ?? "", "saga", saga)) !== null) return [];
@@ -72,16 +88,17 @@ const crud = resourceOperations<TargetBody>({
     if (body.kind === "saga") return { doc: doc as unknown as Json, secrets };
     const stored = await stores.config.resource(params.tenant ?? "", "target", params.target ?? "");
     // What is left out would be lost: it is there, and cannot be opened.
-    if (stored?.lockedBy != null && (body.secrets === undefined || body.headers === undefined)) {
-      const detail = `Its secrets are sealed under key ${stored.lockedBy}, which is missing: send secrets and headers.`;
+    if (stored?.lockedBy != null && !isWhole(body, stored)) {
+      const detail = `Its secrets are sealed under key ${stored.lockedBy}, which is missing: send secrets, headers and auth.`;
       throw new Refusal({ slug: "conflict", detail });
     }
     const asked = body.handshake === undefined ? {} : await shakeHands(call, doc, stored);
     return {
       doc: { ...doc, ...asked } as unknown as Json,
       secrets: {
-        values: body.secrets ?? stored?.secrets?.values ?? [],
+        ...signing(call, stored),
         headers: (body.headers === undefined ? stored?.secrets?.headers : secrets?.headers) ?? {},
+        ...(secrets?.auth === undefined ? {} : { auth: secrets.auth }),
       },
     };
   },
@@ -94,16 +111,33 @@ const crud = resourceOperations<TargetBody>({
     if (call.body.paused !== true) await release(call);
   },
 
-  async show(doc, { secrets }) {
+  async show(doc, { secrets }, { nowMs }) {
     if (doc.kind === "saga") return doc;
     const sealed = Object.keys(secrets?.headers ?? {});
     return {
       ...doc,
-      secrets: { count: secrets?.values.length ?? 0 },
+      secrets: shownSecrets(secrets ?? { values: [] }, nowMs),
       ...(sealed.length === 0 ? {} : { sealedHeaders: sealed }),
     };
   },
 });
+
+/** The secrets that a PUT brings, or those that stay. */
+function signing(
+  { app, body }: Call<TargetBody, undefined>,
+  stored: StoredResource | null,
+): SealedSecrets {
+  const sent = body.kind === "saga" ? undefined : body.secrets;
+  if (sent !== undefined) return completed(sent, app.deliver.crypto);
+  const { values = [], notAfter } = stored?.secrets ?? {};
+  return { values, ...(notAfter === undefined ? {} : { notAfter }) };
+}
+
+/** Whether `body` brings every secret that `stored` has. */
+const isWhole = (body: HttpTargetBody, stored: StoredResource): boolean =>
+  body.secrets !== undefined &&
+  body.headers !== undefined &&
+  (body.auth !== undefined || JSON.parse(stored.doc).auth === undefined);
 
 /** What the name in an address stands for, where names are looked up; how it is written is the schema's to judge. */
 async function addressFaults(url: string, addresses: AddressPolicy, app: App): Promise<Fault[]> {

@@ -230,6 +230,11 @@ export const TARGETS_PER_RULE_MAX = 20;
 export const RULE_VERSIONS_MAX = 100;
 /** Secrets accepted at once, so that a rotation has room and a request a bounded price. */
 export const SECRETS_MAX = 10;
+/**
+ * Ed25519 reads what it signs twice (RFC 8032, §5.1.6), so that a body that is streamed to its receiver is held
+ * whole as well: of six at once, a quarter of an isolate's 128 MB.
+ */
+export const ED25519_BODY_BYTES_MAX = 5_000_000;
 /** Shortest admin token that opens the admin routes. */
 export const ADMIN_TOKEN_LENGTH_MIN = 16;
 /** Rows a list answers at most. */

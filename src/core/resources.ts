@@ -2,10 +2,16 @@
  * Sources, targets and rules as they are stored: a document that may be read back, and the secrets
  * apart from it. From both together comes what the hot path uses.
  */
+import { authOf, type OpenAuth, storeAuth, type TargetAuth } from "./deliver/auth.ts";
 import type { Permission } from "./deliver/handshake.ts";
 import type { RetryPolicy } from "./deliver/retry.ts";
 import { STANDARD_LADDER } from "./deliver/retry.ts";
-import { signingKey } from "./deliver/signature.ts";
+import {
+  type SealedSecrets,
+  type SigningSecret,
+  sealedSecrets,
+  signingKeysOf,
+} from "./deliver/signing-keys.ts";
 import { isCredentialHeader } from "./ingest/headers.ts";
 import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/identity.ts";
 import type { Json } from "./json.ts";
@@ -58,7 +64,8 @@ export interface HttpTargetBody {
   /** Its receiver is asked whether it wants to be sent to, whenever it is saved. */
   readonly handshake?: "options" | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly secrets?: readonly string[] | undefined;
+  readonly auth?: TargetAuth | { readonly scheme: "none" } | undefined;
+  readonly secrets?: readonly SigningSecret[] | undefined;
   readonly timeoutMs?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly gate?:
@@ -89,11 +96,13 @@ export interface RuleBody {
 }
 
 /** The secrets of one resource, as they are sealed together. */
-export interface Secrets {
+export interface Secrets extends SealedSecrets {
   /** Signing secrets, or API keys, or one password: whatever its scheme knows, in order. */
   readonly values: readonly string[];
   /** Values of credential headers, by lower-case name. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The secret of a target's `auth`. */
+  readonly auth?: string;
 }
 
 export interface Stored<Doc> {
@@ -104,12 +113,14 @@ export interface Stored<Doc> {
 export type SourceDoc = Omit<SourceBody, "verify"> & {
   readonly verify: Readonly<Record<string, string | number>>;
 };
-export type TargetDoc = (Omit<HttpTargetBody, "secrets"> | SagaTargetBody) & {
+export type TargetDoc = (HttpTargetDoc | SagaTargetBody) & {
   /** Set by the router when the receiver is gone or has not permitted deliveries; a PUT or a resume clears it. */
   readonly disabled?: { readonly reason: string; readonly at: string };
   /** What the receiver answered to its handshake. */
   readonly permission?: Permission;
 };
+
+type HttpTargetDoc = Omit<HttpTargetBody, "secrets" | "auth"> & { readonly auth?: OpenAuth };
 
 export function limitOf(body: LimitBody | undefined): Limit | null {
   if (body === undefined) return null;
@@ -177,7 +188,8 @@ function verifyOf(open: SourceDoc["verify"], values: readonly string[]): VerifyC
 /** Takes the secrets and the credential headers out of a target. */
 export function storeTarget(body: TargetBody): Stored<TargetDoc> {
   if (body.kind === "saga") return { doc: body, secrets: null };
-  const { secrets, headers, ...rest } = body;
+  const { secrets, headers, auth, ...rest } = body;
+  const shown = auth === undefined || auth.scheme === "none" ? null : storeAuth(auth);
   const entries = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
   const credentials = entries.filter(([name]) => isCredentialHeader(name ?? ""));
   const open = entries.filter(([name]) => !isCredentialHeader(name ?? ""));
@@ -185,8 +197,13 @@ export function storeTarget(body: TargetBody): Stored<TargetDoc> {
     doc: {
       ...rest,
       ...(headers === undefined ? {} : { headers: Object.fromEntries(open) }),
+      ...(shown === null ? {} : { auth: shown.open }),
     },
-    secrets: { values: secrets ?? [], headers: Object.fromEntries(credentials) },
+    secrets: {
+      ...sealedSecrets(secrets ?? []),
+      headers: Object.fromEntries(credentials),
+      ...(shown === null ? {} : { auth: shown.secret }),
+    },
   };
 }
 
@@ -213,12 +230,19 @@ export function targetOf(
     ...common,
     url: doc.url,
     headers: { ...doc.headers, ...secrets?.headers },
-    signingKeys: (secrets?.values ?? []).flatMap((secret) => signingKey(secret) ?? []),
+    ...authMember(doc.auth, secrets?.auth),
+    signingKeys: secrets === null ? [] : signingKeysOf(secrets),
     timeoutMs: doc.timeoutMs ?? ATTEMPT_TIMEOUT_MS_DEFAULT,
     gate: gateOf(doc.gate),
     saga: null,
   };
 }
+
+/** What lost its secret sends nothing, instead of something that nobody vouches for. */
+const authMember = (open: OpenAuth | undefined, secret: string | undefined): Partial<Target> => {
+  if (open === undefined) return {};
+  return secret === undefined ? { isLocked: true } : { auth: authOf(open, secret) };
+};
 
 const gateOf = (gate: HttpTargetBody["gate"]): Gate => ({
   concurrency:

@@ -1,6 +1,8 @@
 /** A tenant's configuration as the hot path needs it: parsed, opened, compiled. */
 import type { Rate } from "./admit/gcra.ts";
+import type { TargetAuth } from "./deliver/auth.ts";
 import type { RetryPolicy } from "./deliver/retry.ts";
+import type { SigningKey } from "./deliver/signing-keys.ts";
 import type { GateConfig } from "./gate/index.ts";
 import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/events.ts";
 import type { RuleSet } from "./pattern/index.ts";
@@ -31,8 +33,10 @@ export interface Target {
   readonly id: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Standard Webhooks signing keys, decoded. */
-  readonly signingKeys: readonly Uint8Array[];
+  /** A header more, of which none of `headers` has the name. */
+  readonly auth?: TargetAuth;
+  /** Each signs, until its time. */
+  readonly signingKeys: readonly SigningKey[];
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
   readonly gate: Gate;

@@ -1,19 +1,22 @@
 /** One attempt of one delivery: request, signature, answer, meaning. */
 
+import { authHeaderName, authHeaderValue } from "../core/deliver/auth.ts";
 import { type Answer, describe, type Outcome, outcomeOf } from "../core/deliver/outcome.ts";
 import { deliveryHeaders } from "../core/deliver/request.ts";
-import { signatureValue, signedPrefix } from "../core/deliver/signature.ts";
+import { haveAllExpired, isLive, type SigningKey } from "../core/deliver/signing-keys.ts";
 import { bodyOf } from "../core/enqueue/record.ts";
 import type { Target } from "../core/tenant.ts";
 import { type Transformer, transform } from "../core/transform/transformer.ts";
 import type { AttemptRecord, DeliveryResult } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import type { OutgoingRequest } from "../ports/transport.ts";
+import { archivedBody } from "./archived-body.ts";
 import type { Duty } from "./claim.ts";
 import { deliverToSaga } from "./deliver-to-saga.ts";
 import { eventIn } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
+import { signaturesOf, unsignable } from "./sign-delivery.ts";
 
 /** Where a delivery goes, and what is made of the event for it; null for the bytes as they came. */
 export interface Outgoing {
@@ -55,9 +58,15 @@ export async function attempt(
     }
     const content =
       made === null ? null : { contentType: made.contentType, bytes: ports.text.encode(made.body) };
+    const keys = target.signingKeys.filter((key) => isLive(key, startedAtMs));
+    const unsigned = unsignable(keys, { held: duty.held, instead: content?.bytes ?? null });
+    if (unsigned !== null) {
+      const result = recorded(duty, "dead", `not signed: ${unsigned}`);
+      return { result, answer: null, targetGone: false };
+    }
     answer =
       target.saga === null
-        ? await sendOnce(duty, target, content, startedAtMs, ports)
+        ? await sendOnce(duty, target, keys, content, startedAtMs, ports)
         : await deliverToSaga(duty.held, target.saga, ports);
   } catch (error) {
     ports.log.warn("attempt-not-made", { delivery: duty.id, error: errorText(error) });
@@ -111,11 +120,15 @@ export function recorded(
 async function sendOnce(
   duty: Duty,
   target: Target,
+  keys: readonly SigningKey[],
   content: Content | null,
   nowMs: number,
   ports: DeliverPorts,
 ): Promise<Answer> {
   if (target.isLocked) return { kind: "network", detail: "the target's secrets are locked" };
+  if (haveAllExpired(target.signingKeys, nowMs)) {
+    return { kind: "network", detail: "each signing secret of the target has expired" };
+  }
   const timestampSeconds = Math.floor(nowMs / 1_000);
   const { record } = duty.held;
   const headers = deliveryHeaders({
@@ -125,8 +138,17 @@ async function sendOnce(
     replay: duty.replay,
     attempt: duty.attempts + 1,
     timestampSeconds,
-    signatures: await signaturesOf(duty, target, content, timestampSeconds, ports),
-    targetHeaders: target.headers,
+    signatures: await signaturesOf(
+      keys,
+      {
+        deliveryId: duty.id,
+        timestampSeconds,
+        held: duty.held,
+        instead: content?.bytes ?? null,
+      },
+      ports,
+    ),
+    targetHeaders: { ...target.headers, ...authHeaders(target, ports) },
     otherContentType: content?.contentType ?? null,
     receivedAt: new Date(record.receivedAtMs).toISOString(),
   });
@@ -134,45 +156,12 @@ async function sendOnce(
   return ports.transport.send({ url: target.url, headers, body, timeoutMs: target.timeoutMs });
 }
 
-/** One signature per live key; a body that rests in the archive is read through once for them. */
-async function signaturesOf(
-  duty: Duty,
-  target: Target,
-  content: Content | null,
-  timestampSeconds: number,
-  ports: DeliverPorts,
-): Promise<string[]> {
-  if (target.signingKeys.length === 0) return [];
-  const prefix = ports.text.encode(signedPrefix(duty.id, timestampSeconds));
-  const { frame } = duty.held;
-  const bytes = content?.bytes ?? (frame === null ? null : bodyOf(frame));
-  if (bytes !== null) {
-    return target.signingKeys.map((key) =>
-      signatureValue(ports.crypto.hmac("sha256", key, prefix, bytes)),
-    );
-  }
-  const macs = target.signingKeys.map((key) => ports.crypto.hmacStream("sha256", key));
-  for (const mac of macs) mac.update(prefix);
-  const body = await archivedBody(duty.held, ports);
-  for await (const chunk of body.stream) for (const mac of macs) mac.update(chunk);
-  return macs.map((mac) => signatureValue(mac.digest()));
+function authHeaders({ auth }: Target, { text }: DeliverPorts): Readonly<Record<string, string>> {
+  return auth === undefined ? {} : { [authHeaderName(auth)]: authHeaderValue(auth, text) };
 }
 
 const bodyToSend = (held: HeldEvent, ports: DeliverPorts): Promise<OutgoingRequest["body"]> =>
   held.frame === null ? archivedBody(held, ports) : Promise.resolve(bodyOf(held.frame));
-
-async function archivedBody(
-  held: HeldEvent,
-  ports: DeliverPorts,
-): Promise<{ stream: ReadableStream<Uint8Array>; bytes: number }> {
-  const { pointer, bodyOffset, bodyBytes } = held;
-  const stream =
-    pointer === null
-      ? null
-      : await ports.archive.stream(pointer.segment, pointer.offset + bodyOffset, bodyBytes);
-  if (stream === null) throw new Error("the archived body is not there");
-  return { stream, bytes: bodyBytes };
-}
 
 function logAttempt(
   duty: Duty,

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { encodeHex } from "../../src/core/bytes.ts";
 
-const { hmac, sha256, equal, hmacStream } = platformCrypto;
+const { hmac, sha256, equal, hmacStream, signEd25519, publicEd25519 } = platformCrypto;
 const { encode, decode } = platformText;
 const bytes = (hex: string): Uint8Array =>
   Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
@@ -73,6 +73,34 @@ describe("an HMAC", () => {
     for (const part of ["what do ya ", "", "want for nothing?"]) stream.update(encode(part));
     const whole = hmac("sha256", key, encode("what do ya want for nothing?"));
     expect(encodeHex(stream.digest())).toBe(encodeHex(whole));
+  });
+});
+
+describe("an Ed25519 signature", () => {
+  /** RFC 8032, §7.1, tests 1 and 3. */
+  it.each([
+    [
+      "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+      "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+      "",
+      "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    ],
+    [
+      "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+      "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+      "af82",
+      "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+    ],
+  ])("by %s is the published one, whole or in parts", (key, half, message, signature) => {
+    const data = bytes(message);
+    expect(encodeHex(publicEd25519(bytes(key)))).toBe(half);
+    expect(encodeHex(signEd25519(bytes(key), data))).toBe(signature);
+    const parts = [data.subarray(0, 1), new Uint8Array(), data.subarray(1)];
+    expect(encodeHex(signEd25519(bytes(key), ...parts))).toBe(signature);
+  });
+
+  it("is refused a key that is none", () => {
+    expect(() => signEd25519(bytes("9d61"), bytes("00"))).toThrow();
   });
 });
 

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { address } from "../../routes/admin/target-schemas.ts";
+import { address } from "../../routes/admin/request-schemas.ts";
 import { createResolver } from "../../src/adapters/dns-resolver.ts";
 import { createTransport } from "../../src/adapters/http-transport.ts";
 import { createMeter, systemClock } from "../../src/adapters/system.ts";

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeBase64 } from "../../src/core/bytes.ts";
 import { STANDARD_LADDER } from "../../src/core/deliver/retry.ts";
+import type { SigningSecret } from "../../src/core/deliver/signing-keys.ts";
 import {
   type HttpTargetBody,
   limitOf,
@@ -56,6 +57,8 @@ const source: fc.Arbitrary<SourceBody> = fc.record(
 const signing = fc
   .uint8Array({ minLength: 24, maxLength: 64 })
   .map((bytes) => `whsec_${encodeBase64(bytes)}`);
+const time = fc.integer({ min: 0, max: 4e12 }).map((timeMs) => new Date(timeMs).toISOString());
+const secretOf = (given: SigningSecret) => (typeof given === "string" ? given : given.secret);
 const CREDENTIAL_HEADERS = ["Authorization", "X-Auth-Token", "x-api-key", "Cookie"];
 const OPEN_HEADERS = ["X-Region", "accept-language"];
 
@@ -71,7 +74,14 @@ const target: fc.Arbitrary<HttpTargetBody> = fc.record(
         fc.dictionary(fc.constantFrom(...OPEN_HEADERS), fc.constant("open")),
       )
       .map(([credentials, open]) => ({ ...open, ...credentials })),
-    secrets: fc.array(signing, { maxLength: 3 }),
+    auth: fc.oneof(
+      fc.record({ scheme: fc.constant("bearer" as const), token: secret }),
+      fc.record({ scheme: fc.constant("basic" as const), username: name, password: secret }),
+      fc.constant({ scheme: "none" as const }),
+    ),
+    secrets: fc.array(fc.oneof(signing, fc.record({ secret: signing, notAfter: time })), {
+      maxLength: 3,
+    }),
     timeoutMs: fc.nat(),
     paused: fc.boolean(),
   },
@@ -147,16 +157,35 @@ describe("a stored target", () => {
       fc.property(target, (body) => {
         const json = JSON.stringify(storeTarget(body).doc);
         expect(json).not.toContain("s3cret-");
-        for (const each of body.secrets ?? []) expect(json).not.toContain(each);
+        for (const each of body.secrets ?? []) expect(json).not.toContain(secretOf(each));
       }),
     );
   });
 
-  it("signs with every secret that was saved", () => {
+  it("proves who calls as it was saved, and sends nothing without what does", () => {
     fc.assert(
       fc.property(target, (body) => {
-        const { signingKeys } = targetOf("pager", storeTarget(body), noSaga);
-        expect(signingKeys.map((key) => `whsec_${encodeBase64(key)}`)).toEqual(body.secrets ?? []);
+        const { doc, secrets: kept } = read(storeTarget(body));
+        const { auth } = targetOf("pager", { doc, secrets: kept }, noSaga);
+        const wanted = body.auth?.scheme === "none" ? undefined : body.auth;
+        expect(auth).toEqual(wanted);
+        const lost = targetOf("pager", { doc, secrets: null }, noSaga);
+        expect(lost.isLocked === true).toBe(wanted !== undefined);
+      }),
+    );
+  });
+
+  it("signs with every secret that was saved, each until its own time", () => {
+    fc.assert(
+      fc.property(target, (body) => {
+        const { signingKeys } = targetOf("pager", read(storeTarget(body)), noSaga);
+        const given = signingKeys.map(({ bytes, notAfterMs }) => {
+          const secret = `whsec_${encodeBase64(bytes)}`;
+          return notAfterMs === null
+            ? secret
+            : { secret, notAfter: new Date(notAfterMs).toISOString() };
+        });
+        expect(given).toEqual(body.secrets ?? []);
       }),
     );
   });

@@ -1,8 +1,10 @@
 /** One attempt: what leaves for the target, and what is recorded of its answer. */
+import { generateKeyPairSync, verify } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { encodeBase64 } from "../../src/core/bytes.ts";
 import type { Answer } from "../../src/core/deliver/outcome.ts";
+import { signingKeysOf } from "../../src/core/deliver/signing-keys.ts";
 import { deliveryId } from "../../src/core/ids.ts";
 import { bytesOfStream } from "../support/memory-archive.ts";
 import { frameOf, type RecordSketch } from "../support/memory-records.ts";
@@ -11,6 +13,13 @@ import { response, type Sent } from "../support/memory-transport.ts";
 import { consume, messageOfItems, messageWith, rowOf } from "./consumer.ts";
 
 const SECRETS = [1, 2].map((byte) => `whsec_${encodeBase64(new Uint8Array(32).fill(byte))}`);
+
+const pair = generateKeyPairSync("ed25519");
+const halves = pair.privateKey.export({ format: "jwk" });
+const PAIR = {
+  publicKey: pair.publicKey,
+  secret: `whsk_${Buffer.concat([halves.d, halves.x].map((half) => Buffer.from(half ?? "", "base64url"))).toString("base64")}`,
+};
 
 let world: World;
 
@@ -77,8 +86,8 @@ describe.each([
   });
 
   it("is signed once for each secret, and not at all without one", async () => {
-    const keys = SECRETS.map((_, at) => new Uint8Array(32).fill(at + 1));
-    world.tenants.put("acme", { targets: { both: { signingKeys: keys }, plain: {} } });
+    const both = { signingKeys: signingKeysOf({ values: SECRETS }) };
+    world.tenants.put("acme", { targets: { both, plain: {} } });
     const { headers } = await deliverIt({ key: "both", to: ["both"] });
     expect(headers.get("webhook-signature")?.split(" ")).toHaveLength(2);
     for (const secret of SECRETS) {
@@ -89,8 +98,56 @@ describe.each([
     );
   });
 
+  it("is signed by a key pair beside a secret, so that the public half verifies it", async () => {
+    const values = [SECRETS[0] ?? "", PAIR.secret];
+    world.tenants.put("acme", { targets: { pair: { signingKeys: signingKeysOf({ values }) } } });
+    const sent = await deliverIt({ to: ["pair"] }, '{"a":2}');
+    const [id, seconds] = ["webhook-id", "webhook-timestamp"].map((name) => sent.headers.get(name));
+    const [first, second = ""] = sent.headers.get("webhook-signature")?.split(" ") ?? [];
+    expect(first).toMatch(/^v1,/);
+    expect(second).toMatch(/^v1a,/);
+    const signature = Buffer.from(second.slice(4), "base64");
+    const isBy = (text: string) => verify(null, Buffer.from(text), PAIR.publicKey, signature);
+    expect(isBy(`${id}.${seconds}.{"a":2}`)).toBe(true);
+    expect(isBy(`${id}.${seconds}.{"a":3}`)).toBe(false);
+  });
+
+  it("is signed by no secret whose time is over, and by none is not sent at all", async () => {
+    const now = new Date(world.clock.nowMs()).toISOString();
+    const secrets = { values: SECRETS, notAfter: [now, "2026-01-01T00:00:01+00:00"] };
+    const target = { signingKeys: signingKeysOf(secrets), retry: { delaysSeconds: [5] } };
+    world.tenants.put("acme", { targets: { turning: target } });
+    const count = async (key: string) =>
+      (await deliverIt({ key, to: ["turning"] })).headers.get("webhook-signature")?.split(" ")
+        .length;
+    expect(await count("first")).toBe(2);
+    await world.clock.advance(1);
+    expect(await count("second")).toBe(1);
+    await world.clock.advance(1_000);
+    await count("third");
+    expect(world.transport.sent).toHaveLength(2);
+    expect(rowOf(world, { key: "third" }, "turning")).toMatchObject({
+      state: "retrying",
+      lastError: "network: each signing secret of the target has expired",
+    });
+  });
+
   it("with an empty body is sent as such", async () => {
     expect(await textOf(await deliverIt({ to: ["plain"] }, ""))).toBe("");
+  });
+});
+
+describe("a target with proof of who calls", () => {
+  it("gets it at every attempt, in place of what the sender sent by that name", async () => {
+    const auth = { scheme: "api-key", header: "X-Pass", key: "k1" } as const;
+    world.tenants.put("acme", { targets: { keyed: { auth } } });
+    world.transport.answer = () => response(500);
+    const sketch: RecordSketch = { to: ["keyed"], headers: [["x-pass", "the sender's"]] };
+    await deliver(sketch);
+    await world.clock.advance(6_000);
+    const again = [{ rule: "orders", target: "keyed", attempts: 1 }];
+    await consume(world, "normal", [messageOfItems({ content: frameOf(sketch), again })]);
+    expect(world.transport.sent.map(({ headers }) => headers.get("x-pass"))).toEqual(["k1", "k1"]);
   });
 });
 
@@ -113,6 +170,22 @@ describe("every attempt of one delivery", () => {
       [id, String(seconds), "1"],
       [id, String(seconds + 6), "2"],
     ]);
+  });
+});
+
+describe("a body that is too big to be held whole", () => {
+  it("is signed by a secret, and by a key pair not: its delivery is dead and says why", async () => {
+    const big = "x".repeat(5_000_001);
+    const keys = (...values: string[]) => ({ signingKeys: signingKeysOf({ values }) });
+    world.tenants.put("acme", {
+      targets: { secret: keys(SECRETS[0] ?? ""), pair: keys(SECRETS[0] ?? "", PAIR.secret) },
+    });
+    await deliverArchived({ to: ["secret", "pair"] }, big);
+    expect(world.transport.sent.map(({ url }) => url)).toEqual(["https://secret.example.com/"]);
+    expect(rowOf(world, {}, "pair")).toMatchObject({
+      state: "dead",
+      lastError: "not signed: a body of more than 5000000 bytes is not signed by Ed25519",
+    });
   });
 });
 

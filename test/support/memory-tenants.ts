@@ -1,6 +1,6 @@
 /** Tenants in memory: what the directory reads, and short ways to write them down. */
 
-import { signingKey } from "../../src/core/deliver/signature.ts";
+import { keyOfSecret } from "../../src/core/deliver/signing-keys.ts";
 import type { Json } from "../../src/core/json.ts";
 import { compileRules, parsePattern, type RuleSet } from "../../src/core/pattern/index.ts";
 import type { Priority } from "../../src/core/priority.ts";
@@ -156,7 +156,7 @@ function targetOf(
   name: string,
   { secret, ...more }: Partial<Target> & { secret?: string },
 ): Target {
-  const key = secret === undefined ? null : signingKey(secret);
+  const key = secret === undefined ? null : keyOfSecret(secret, null);
   return {
     id: name,
     url: `https://${name}.example.com/`,

@@ -24,7 +24,8 @@ export interface Delivery {
 /** What of a target matters to a test; see the contract for the rest. */
 export interface TargetFields {
   readonly url: string;
-  readonly secrets?: readonly string[];
+  readonly secrets?: readonly (string | Readonly<Record<string, string>>)[];
+  readonly auth?: Readonly<Record<string, string>>;
   readonly handshake?: "options";
   readonly timeoutMs?: number;
   readonly gate?: { readonly concurrency?: number; readonly perSecond?: number };

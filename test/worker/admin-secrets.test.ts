@@ -87,6 +87,7 @@ beforeAll(async () => {
     url: receiver.url,
     secrets: [`whsec_${signing}`],
     headers: { Authorization: `Bearer ${plant("target token")}`, "X-Api-Key": plant("target key") },
+    auth: { scheme: "api-key", header: "x-own-pass", key: plant("target's own pass") },
     retry: { delaysSeconds: [0, 0] },
   };
   await ask("PUT", "tenants/canary/targets/canary-sink", target);
@@ -104,10 +105,18 @@ beforeAll(async () => {
     const bare = await router.send(`canary/${name}`, { body, headers: extra });
     answers.set(`no signature to ${name} ${bare.status}`, await bare.text());
   }
-  // A password and a key vouch for the changed body as well: seven webhooks came through, and perhaps a replayed one.
+  // A password and a key vouch for the changed body as well: seven webhooks came through. Of the last ones
+  // the gate may keep some, because the receiver has failed so often by then.
   await eventually(
-    () => router.admin.get("tenants/canary/deliveries?state=dead"),
-    ({ body }) => body.items.length >= 7,
+    () => router.admin.get("tenants/canary/deliveries"),
+    ({ body }) => {
+      const ended = body.items.filter(
+        ({ replay, state }: { replay: string | null; state: string }) => {
+          return replay === null && (state === "dead" || state === "parked");
+        },
+      );
+      return ended.length >= 7;
+    },
   );
 });
 afterAll(async () => {
@@ -154,8 +163,11 @@ describe("no secret, signature or token", () => {
     await ask("PUT", other, { ...target, secrets: [misplaced] });
     await ask("PUT", other, { ...target, url: `http://me:${misplaced}@127.0.0.1/` });
     await ask("PUT", other, { ...target, headers: { authorization: `${misplaced}\n` } });
+    await ask("PUT", other, { ...target, auth: { scheme: "bearer", token: `${misplaced}\n` } });
+    await ask("PUT", other, { ...target, auth: { scheme: misplaced } });
+    await ask("PUT", other, { ...target, auth: { scheme: "basic", password: misplaced } });
     const refusals = [...answers].slice(before);
-    expect(refusals).toHaveLength(8);
+    expect(refusals).toHaveLength(11);
     for (const [asked, answer] of refusals) {
       expect(asked).toMatch(/ 4\d\d \d+$/);
       expect(secretsIn(answer), asked).toEqual([]);
@@ -171,7 +183,8 @@ describe("no secret, signature or token", () => {
 
   it("but the target's own is in what a target receives", () => {
     const seen = JSON.stringify(receiver.received.map(({ headers }) => headers));
-    const allowed = ["target token", "target key", "github signature", "hmac signature"];
-    expect(secretsIn(seen).sort()).toEqual(allowed.sort());
+    const ours = ["target token", "target key", "target's own pass"];
+    const theirs = ["github signature", "hmac signature"];
+    expect(secretsIn(seen).sort()).toEqual([...ours, ...theirs].sort());
   });
 });

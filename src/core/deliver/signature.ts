@@ -18,4 +18,5 @@ export const signedPrefix = (id: string, timestampSeconds: number): string =>
   `${id}.${timestampSeconds}.`;
 
 /** One value of the `webhook-signature` header. */
-export const signatureValue = (mac: Uint8Array): string => `v1,${encodeBase64(mac)}`;
+export const signatureValue = (signature: Uint8Array, version: "v1" | "v1a" = "v1"): string =>
+  `${version},${encodeBase64(signature)}`;
