@@ -35,6 +35,7 @@ import { createProbe } from "./flows/probe.ts";
 import { publishEvent } from "./flows/publish-event.ts";
 import { createReceivers } from "./flows/receivers.ts";
 import type { SlicePorts } from "./flows/replay-slice.ts";
+import { createTokens } from "./flows/tokens.ts";
 import type { AdminStores } from "./ports/admin.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { AddressGuard } from "./ports/guard.ts";
@@ -127,6 +128,7 @@ function composeApp(env: Env, config: Config): App {
       sagaJobs: createSagaJobs(session),
       sagas: createSagas(env.SAGA, meter),
       receivers: createReceivers(),
+      tokens: createTokens(),
       transport: createTransport(guard, systemClock),
     },
     async adminStores() {

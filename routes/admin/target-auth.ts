@@ -1,10 +1,11 @@
 /** What a target's receiver is shown to know who calls: validated, kept when it is left out, never shown. */
 import * as z from "zod";
 import { authHeaderName, type OpenAuth, secretMemberOf } from "../../src/core/deliver/auth.ts";
+import { type AddressPolicy, PUBLIC_ONLY } from "../../src/core/deliver/target-url.ts";
 import { formatPointer, isJsonObject, type Json } from "../../src/core/json.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import type { StoredResource } from "../../src/ports/config.ts";
-import { OwnHeaderName } from "./request-schemas.ts";
+import { address, OwnHeaderName } from "./request-schemas.ts";
 
 /** What a header may hold without losing some of it on its way. */
 const Credential = z
@@ -33,17 +34,40 @@ const apiKey = z.strictObject({
   header: OwnHeaderName,
   key: Credential,
 });
+/** RFC 6749, appendix A: what may be in them. */
+const Visible = z
+  .string()
+  .min(1)
+  .max(1_024)
+  .regex(/^[\x20-\x7e]*$/, "only visible ASCII and spaces");
+const oauth2 = (addresses: AddressPolicy) =>
+  z.strictObject({
+    scheme: z.literal("oauth2"),
+    tokenUrl: address(addresses).meta({ format: "uri" }),
+    clientId: Visible,
+    clientSecret: Visible,
+    scope: z
+      .string()
+      .max(1_024)
+      .regex(
+        /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/,
+        "names with one space between them",
+      )
+      .optional(),
+  });
 const none = z.strictObject({ scheme: z.literal("none") });
 
-export const AuthBody = z
-  .discriminatedUnion("scheme", [none, bearer, basic, apiKey])
-  .describe("Left out, what was saved stays; so does its secret. It goes with `none`.");
+export const authBody = (addresses: AddressPolicy) =>
+  z
+    .discriminatedUnion("scheme", [none, bearer, basic, apiKey, oauth2(addresses)])
+    .describe("Left out, what was saved stays; so does its secret. It goes with `none`.");
 
 export const ShownAuth = z
   .discriminatedUnion("scheme", [
     bearer.omit({ token: true }),
     basic.omit({ password: true }),
     apiKey.omit({ key: true }),
+    oauth2(PUBLIC_ONLY).omit({ clientSecret: true }).extend({ tokenUrl: z.string() }),
   ])
   .describe("Its secret is never shown.");
 

@@ -4,7 +4,7 @@ import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import { ATTEMPT_TIMEOUT_MS_MAX } from "../../src/core/limits.ts";
 import { address, OwnHeaderName } from "./request-schemas.ts";
 import { HeaderValue, Slug } from "./schemas.ts";
-import { AuthBody } from "./target-auth.ts";
+import { authBody } from "./target-auth.ts";
 import { SigningSecrets } from "./target-secrets.ts";
 
 export const Retry = z.union([
@@ -36,7 +36,7 @@ export const httpTargetBody = (addresses: AddressPolicy) =>
       .optional()
       .describe("Nothing is sent until the receiver permits it (CloudEvents web hooks)."),
     headers: z.record(OwnHeaderName, HeaderValue).optional(),
-    auth: AuthBody.optional(),
+    auth: authBody(addresses).optional(),
     secrets: SigningSecrets.optional(),
     timeoutMs: z.number().int().min(100).max(ATTEMPT_TIMEOUT_MS_MAX).optional(),
     retry: Retry.optional(),

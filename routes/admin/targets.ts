@@ -59,12 +59,13 @@ const crud = resourceOperations<TargetBody>({
 
   async faults(sent, { app, addresses, stores, params }) {
     if (isJsonObject(sent) && sent.kind === "http") {
-      const { url, secrets } = sent;
+      const { url, secrets, auth = null } = sent;
       const { clock, crypto } = app.deliver;
       const { config } = stores;
       const stored = await config.resource(params.tenant ?? "", "target", params.target ?? "");
       return [
-        ...(typeof url === "string" ? await addressFaults(url, addresses, app) : []),
+        ...(await addressFaults("/url", url, addresses, app)),
+        ...(await addressFaults("/auth/tokenUrl", sentMember(auth, "tokenUrl"), addresses, app)),
         ...authFaults(sent, stored?.secrets?.headers ?? {}),
         ...secretFaults(secrets, stored?.secrets ?? null, clock.nowMs(), crypto),
       ];
@@ -140,8 +141,14 @@ const isWhole = (body: HttpTargetBody, stored: StoredResource): boolean =>
   (body.auth !== undefined || JSON.parse(stored.doc).auth === undefined);
 
 /** What the name in an address stands for, where names are looked up; how it is written is the schema's to judge. */
-async function addressFaults(url: string, addresses: AddressPolicy, app: App): Promise<Fault[]> {
-  if (!URL.canParse(url) || refusedAddress(new URL(url), addresses) !== null) return [];
+async function addressFaults(
+  pointer: string,
+  url: Json | undefined,
+  addresses: AddressPolicy,
+  app: App,
+): Promise<Fault[]> {
+  if (typeof url !== "string" || !URL.canParse(url)) return [];
+  if (refusedAddress(new URL(url), addresses) !== null) return [];
   const verdict = await app.guard.check(url);
   if (verdict.kind === "allowed") return [];
   const { detail } = verdict;
@@ -150,7 +157,7 @@ async function addressFaults(url: string, addresses: AddressPolicy, app: App): P
     throw new Refusal({ slug: "unavailable", detail: text, retryAfterMs: 5_000 });
   }
   const code = verdict.kind === "refused" ? "target-refused" : "target-unresolved";
-  return [{ pointer: "/url", code, detail }];
+  return [{ pointer, code, detail }];
 }
 
 /** Lets the parked deliveries of an open target go out, by its gate if it has one; answers how many. */

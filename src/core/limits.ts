@@ -61,6 +61,22 @@ export const ATTEMPT_TIMEOUT_MS_DEFAULT = 15_000;
 export const ATTEMPT_TIMEOUT_MS_MAX = 30_000;
 /** A receiver is asked for its permission while a person waits for the answer to a PUT. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
+/** A token's endpoint gets this long, and never longer than the attempt that needs the token. */
+export const TOKEN_TIMEOUT_MS = 5_000;
+/** A token is not used in the last minute of its life, in which it may end on its way. */
+export const TOKEN_MARGIN_SECONDS = 60;
+/** Of one whose endpoint does not say how long it lives (RFC 6749 §5.1 only recommends it). */
+export const TOKEN_SECONDS_DEFAULT = 300;
+/** However long it lives: what was taken back meanwhile is asked for anew within an hour. */
+export const TOKEN_SECONDS_MAX = 3_600;
+/** An endpoint that failed is left alone for this long: many deliveries may need it at once. */
+export const TOKEN_FAILURE_MS = 5_000;
+/** A receiver that refuses every token costs its endpoint one request in this time. */
+export const TOKEN_FORGET_MS = 60_000;
+/** Of an endpoint's answer; tokens of some KB are common. */
+export const TOKEN_ANSWER_BYTES_MAX = 32_768;
+/** Tokens that one isolate holds. */
+export const TOKENS_MAX = 1_000;
 /** Both lookups of a name together; resolvers answer in some ten. What is late was not found out. */
 export const DNS_TIMEOUT_MS = 2_000;
 /** What was found out about a name is believed for this long at most, however long its records say. */

@@ -129,6 +129,8 @@ async function sendOnce(
   if (haveAllExpired(target.signingKeys, nowMs)) {
     return { kind: "network", detail: "each signing secret of the target has expired" };
   }
+  const proof = await proofOf(duty, target, ports);
+  if ("kind" in proof) return proof;
   const timestampSeconds = Math.floor(nowMs / 1_000);
   const { record } = duty.held;
   const headers = deliveryHeaders({
@@ -141,23 +143,41 @@ async function sendOnce(
     signatures: await signaturesOf(
       keys,
       {
-        deliveryId: duty.id,
+        id: duty.id,
         timestampSeconds,
         held: duty.held,
         instead: content?.bytes ?? null,
       },
       ports,
     ),
-    targetHeaders: { ...target.headers, ...authHeaders(target, ports) },
+    targetHeaders: { ...target.headers, ...proof.headers },
     otherContentType: content?.contentType ?? null,
     receivedAt: new Date(record.receivedAtMs).toISOString(),
   });
   const body = content?.bytes ?? (await bodyToSend(duty.held, ports));
-  return ports.transport.send({ url: target.url, headers, body, timeoutMs: target.timeoutMs });
+  // What the token took is part of the attempt's time, by which its claim is measured.
+  const timeoutMs = Math.max(1, target.timeoutMs - (ports.clock.nowMs() - nowMs));
+  const answer = await ports.transport.send({ url: target.url, headers, body, timeoutMs });
+  if (answer.kind === "response" && answer.status === 401 && target.auth?.scheme === "oauth2") {
+    const token = proof.headers.authorization?.replace("Bearer ", "") ?? "";
+    ports.tokens.refused(duty.tenant, target.auth, token, ports.clock);
+  }
+  return answer;
 }
 
-function authHeaders({ auth }: Target, { text }: DeliverPorts): Readonly<Record<string, string>> {
-  return auth === undefined ? {} : { [authHeaderName(auth)]: authHeaderValue(auth, text) };
+/** What proves to the receiver who calls, or why there is nothing to prove it with. */
+async function proofOf(
+  { tenant }: Duty,
+  { auth, timeoutMs }: Target,
+  ports: DeliverPorts,
+): Promise<{ readonly headers: Readonly<Record<string, string>> } | Answer> {
+  if (auth === undefined) return { headers: {} };
+  if (auth.scheme !== "oauth2") {
+    return { headers: { [authHeaderName(auth)]: authHeaderValue(auth, ports.text) } };
+  }
+  const answer = await ports.tokens.get(tenant, auth, timeoutMs, ports);
+  if (answer.kind === "token") return { headers: { authorization: `Bearer ${answer.token}` } };
+  return { kind: answer.isFinal ? "refused" : "network", detail: answer.detail };
 }
 
 const bodyToSend = (held: HeldEvent, ports: DeliverPorts): Promise<OutgoingRequest["body"]> =>

@@ -19,6 +19,7 @@ import type { Transport } from "../ports/transport.ts";
 import type { Directory } from "./directory.ts";
 import type { Probe } from "./probe.ts";
 import type { Receivers } from "./receivers.ts";
+import type { Tokens } from "./tokens.ts";
 
 export interface DeliverPorts {
   /** Names this isolate: the tokens of its claims begin with it. */
@@ -48,5 +49,7 @@ export interface DeliverPorts {
   readonly sagaJobs: SagaJobs;
   readonly sagas: Sagas;
   readonly text: Text;
+  /** Of this isolate. */
+  readonly tokens: Tokens;
   readonly transport: Transport;
 }

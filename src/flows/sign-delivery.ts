@@ -9,7 +9,8 @@ import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
 
 export interface ToSign {
-  readonly deliveryId: string;
+  /** Of the delivery. */
+  readonly id: string;
   readonly timestampSeconds: number;
   readonly held: HeldEvent;
   /** What is sent in place of the event's own bytes, if anything. */
@@ -31,11 +32,11 @@ const isEd25519 = ({ kind }: SigningKey): boolean => kind === "ed25519";
 /** Bytes that rest in the archive are read through once for all keys. */
 export async function signaturesOf(
   keys: readonly SigningKey[],
-  { deliveryId, timestampSeconds, held, instead }: ToSign,
+  { id, timestampSeconds, held, instead }: ToSign,
   ports: DeliverPorts,
 ): Promise<string[]> {
   if (keys.length === 0) return [];
-  const prefix = ports.text.encode(signedPrefix(deliveryId, timestampSeconds));
+  const prefix = ports.text.encode(signedPrefix(id, timestampSeconds));
   const bytes = instead ?? (held.frame === null ? null : bodyOf(held.frame));
   if (bytes !== null) {
     return keys.map((key) => signWhole(key, prefix, bytes, ports.crypto));

@@ -8,6 +8,7 @@ import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
+import { createTokens } from "../../src/flows/tokens.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
 import { NO_RESEALS } from "../support/memory-reseals.ts";
 import { createMemorySagaJobs } from "../support/memory-saga-jobs.ts";
@@ -125,7 +126,8 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     const ledgerProbe = createProbe(clock);
     const named = { isolate: `${life.name}-`, log, meter: NO_METER, random: chance };
     const receivers = createReceivers();
-    const common = { ...named, clock, directory, ledgerProbe, receivers, defer: silence };
+    const tokens = createTokens();
+    const common = { ...named, clock, directory, ledgerProbe, receivers, tokens, defer: silence };
     const pure = { crypto: rememberingCrypto, text: platformText };
     const archive = wiredArchive(stores, life, (key) => stores.removals.storing(life, null, key));
     const limiter = wiredLimiter(stores, life);

@@ -11,6 +11,7 @@ import { createProbe } from "../../src/flows/probe.ts";
 import { publishEvent } from "../../src/flows/publish-event.ts";
 import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
+import { createTokens } from "../../src/flows/tokens.ts";
 import type { Publisher } from "../../src/ports/saga.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createMemoryArchive, createMemoryListing, type MemoryArchive } from "./memory-archive.ts";
@@ -115,6 +116,7 @@ export function createIsolate(
     random: createSeededRandom(options.seed ?? 1),
     sagaIndex: world.sagas.index,
     receivers: createReceivers(),
+    tokens: createTokens(),
     text: platformText,
     ...options.broken,
   };

@@ -53,6 +53,21 @@ describe("where targets must be public, an address", () => {
     expect((await router.admin.get("tenants/acme/targets/probe")).status).toBe(404);
   });
 
+  it.each([
+    "https://169.254.169.254/token",
+    "https://127.0.0.1.nip.io/",
+    "http://login.example.com/",
+  ])("that tokens would be asked of is refused as well: %s", async (tokenUrl) => {
+    const auth = { scheme: "oauth2", tokenUrl, clientId: "box", clientSecret: "s3cret" };
+    const url = "https://hooks.signalbox.dev/in";
+    const path = "tenants/acme/targets/probe";
+    expect(await router.admin.request("PUT", path, { kind: "http", url, auth })).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer: "/auth/tokenUrl", code: "target-refused" }] },
+    });
+    expect((await router.admin.get(path)).status).toBe(404);
+  });
+
   it("that is public is taken", async () => {
     expect((await put("https://hooks.signalbox.dev/in")).status).toBe(201);
     expect((await router.admin.request("DELETE", "tenants/acme/targets/probe")).status).toBe(204);

@@ -14,6 +14,9 @@ afterAll(() => router?.stop());
 const BEARER = { scheme: "bearer", token: "s3cret-token" };
 const BASIC = { scheme: "basic", username: "box", password: "s3cret pass" };
 const KEY = { scheme: "api-key", header: "X-Pass", key: "s3cret-key" };
+const OAUTH = {
+  ...{ scheme: "oauth2", tokenUrl: "http://127.0.0.1:9/", clientId: "box", clientSecret: "s3cret" },
+};
 
 /** A tenant with one target, and what its receiver was shown last under `name`. */
 async function tenantWith(id: string, auth: Readonly<Record<string, string>>) {
@@ -24,6 +27,10 @@ async function tenantWith(id: string, auth: Readonly<Record<string, string>>) {
     path,
     body: { kind: "http", url: receiver.url },
     put: (body: object) => router.admin.request("PUT", path, body),
+    async failed(state: string) {
+      const { id: event } = await tenant.send("hook");
+      return (await tenant.delivery(event, "hook", state)).lastError;
+    },
     async shown(name: string) {
       const { id: event } = await tenant.send("hook");
       await tenant.delivery(event, "hook", "delivered");
@@ -64,6 +71,29 @@ describe("a target's auth", () => {
     expect(await shown("authorization")).toBeUndefined();
   });
 
+  it("of OAuth gets a token first, keeps its client's secret, and fails with its endpoint", async () => {
+    let status = 200;
+    const login = await receiverHere((request, response) => {
+      const isClient = request.headers.authorization === `Basic ${btoa("box:s3cret-client")}`;
+      response.statusCode = isClient ? status : 401;
+      const token = { access_token: `token-of-${request.body}`, token_type: "bearer" };
+      response.end(JSON.stringify({ ...token, error: "invalid_client" }));
+    });
+    const client = { scheme: "oauth2", tokenUrl: login.url, clientId: "box" };
+    const auth = { ...client, clientSecret: "s3cret-client" };
+    const { path, body, put, shown, failed } = await tenantWith("oauth", auth);
+    expect(await shown("authorization")).toBe("Bearer token-of-grant_type=client_credentials");
+    expect((await router.admin.get(path)).body.auth).toEqual(client);
+    await put({ ...body, auth: { ...client, scope: "write" } });
+    expect(await shown("authorization")).toMatch(/&scope=write$/);
+    expect(login.received).toHaveLength(2);
+    status = 503;
+    await put({ ...body, auth: { ...client, scope: "other" }, retry: { delaysSeconds: [600] } });
+    expect(await failed("retrying")).toBe(
+      "network: no token: the token endpoint answered 503, invalid_client",
+    );
+  });
+
   it("of another scheme is refused without its own secret", async () => {
     const { body, put } = await tenantWith("other-scheme", BASIC);
     expect(await put({ ...body, auth: { scheme: "bearer" } })).toMatchObject({
@@ -97,6 +127,9 @@ describe("a target's auth", () => {
     ["a user name with a colon", { ...BASIC, username: "a:b" }, "/auth/username"],
     ["a password with a control character", { ...BASIC, password: "a\u0000" }, "/auth/password"],
     ["a header of the router", { ...KEY, header: "webhook-id" }, "/auth/header"],
+    ["a scope of two spaces", { ...OAUTH, scope: "a  b" }, "/auth/scope"],
+    ["a client without a secret", { ...OAUTH, clientSecret: undefined }, "/auth/clientSecret"],
+    ["a token address that is none", { ...OAUTH, tokenUrl: "login" }, "/auth/tokenUrl"],
     ["a member of another scheme", { ...BEARER, username: "a" }, "/auth/username"],
   ])("is refused with %s", async (what, auth, pointer) => {
     const url = "http://127.0.0.1:9/";

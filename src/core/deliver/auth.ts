@@ -5,7 +5,14 @@ import type { Text } from "../crypto.ts";
 export type TargetAuth =
   | { readonly scheme: "bearer"; readonly token: string }
   | { readonly scheme: "basic"; readonly username: string; readonly password: string }
-  | { readonly scheme: "api-key"; readonly header: string; readonly key: string };
+  | { readonly scheme: "api-key"; readonly header: string; readonly key: string }
+  | {
+      readonly scheme: "oauth2";
+      readonly tokenUrl: string;
+      readonly clientId: string;
+      readonly clientSecret: string;
+      readonly scope?: string | undefined;
+    };
 
 /** All of it but its secret. */
 export interface OpenAuth {
@@ -18,6 +25,7 @@ const SECRET_MEMBERS: Readonly<Record<string, string>> = {
   bearer: "token",
   basic: "password",
   "api-key": "key",
+  oauth2: "clientSecret",
 } satisfies Record<TargetAuth["scheme"], string>;
 
 /** Null for what is no scheme, or one without a secret. */
@@ -41,8 +49,11 @@ export const authOf = (open: OpenAuth, secret: string): TargetAuth =>
 export const authHeaderName = (auth: { readonly scheme: string; readonly header?: string }) =>
   auth.scheme === "api-key" ? (auth.header ?? "").toLowerCase() : "authorization";
 
-/** What `authHeaderName` names holds this. */
-export function authHeaderValue(auth: TargetAuth, text: Text): string {
+/** What `authHeaderName` names holds this; a token is fetched first. */
+export function authHeaderValue(
+  auth: Exclude<TargetAuth, { scheme: "oauth2" }>,
+  text: Text,
+): string {
   switch (auth.scheme) {
     case "bearer":
       return `Bearer ${auth.token}`;

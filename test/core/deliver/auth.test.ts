@@ -17,10 +17,17 @@ const auth: fc.Arbitrary<TargetAuth> = fc.oneof(
   fc.record({ scheme: fc.constant("bearer" as const), token: secret }),
   fc.record({ scheme: fc.constant("basic" as const), username: fc.string(), password: secret }),
   fc.record({ scheme: fc.constant("api-key" as const), header: fc.string(), key: secret }),
+  fc.record(
+    {
+      scheme: fc.constant("oauth2" as const),
+      ...{ tokenUrl: fc.webUrl(), clientId: fc.string(), clientSecret: secret, scope: fc.string() },
+    },
+    { requiredKeys: ["scheme", "tokenUrl", "clientId", "clientSecret"] },
+  ),
 );
 
 describe("what proves who calls", () => {
-  it.each<[TargetAuth, string, string]>([
+  it.each<[Parameters<typeof authHeaderValue>[0], string, string]>([
     [{ scheme: "bearer", token: "t0ken" }, "authorization", "Bearer t0ken"],
     // RFC 7617, §2 and §2.1: their own examples.
     [
