@@ -2,7 +2,7 @@
  * One instance of a saga and its driver. Before each request its intent is written down, after it its answer; what
  * follows is planned anew from what is written. So a process may die anywhere, and the next one goes on.
  */
-import type { Crypto, Text } from "../core/crypto.ts";
+import type { Text } from "../core/crypto.ts";
 import {
   LEDGER_TIMEOUT_MS,
   SAGA_INDEX_RETRY_MS,
@@ -33,6 +33,7 @@ import type {
   SagaView,
   UndoAnswer,
 } from "../ports/saga.ts";
+import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
 import { type Judged, judge, judgeMigration } from "./judge-command.ts";
 import { type Known, SagaRecord } from "./saga-record.ts";
@@ -43,7 +44,7 @@ export interface SagaPorts {
   readonly callbacks: Pick<Callbacks, "urlOf">;
   readonly clock: Clock;
   readonly config: SagaConfig;
-  readonly crypto: Crypto;
+  readonly crypto: StreamCrypto;
   readonly index: SagaIndex;
   readonly journal: SagaJournal;
   readonly log: Log;

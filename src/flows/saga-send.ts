@@ -1,7 +1,9 @@
 /** One request of a step on its way: its headers, and the URL, secrets and timeout of its target as they are now. */
-import type { Crypto } from "../core/crypto.ts";
+
+import { authHeaderName, authHeaderValue } from "../core/deliver/auth.ts";
 import type { Answer } from "../core/deliver/outcome.ts";
-import { signatureValue, signedPrefix } from "../core/deliver/signature.ts";
+import { signedPrefix } from "../core/deliver/signature.ts";
+import { haveAllExpired, isLive } from "../core/deliver/signing-keys.ts";
 import {
   LEDGER_TIMEOUT_MS,
   SAGA_OUTPUT_BYTES_MAX,
@@ -16,6 +18,7 @@ import type { Target } from "../core/tenant.ts";
 import { within } from "../ports/clock.ts";
 import type { SagaStart } from "../ports/saga.ts";
 import type { SagaPorts } from "./advance-saga.ts";
+import { signWhole } from "./sign-delivery.ts";
 
 export interface SagaRequest {
   readonly start: SagaStart;
@@ -47,8 +50,15 @@ export async function sendRequest(request: SagaRequest, ports: SagaPorts): Promi
   if (target === null || target.saga !== null) return notSent(`there is no http target "${id}"`);
   if (target.isLocked) return notSent(`the secrets of the target "${id}" are locked`);
   if (target.closed !== null) return notSent(`the target "${id}" is ${target.closed}`);
+  const { auth, signingKeys } = target;
+  if (auth?.scheme === "oauth2")
+    return notSent(`the target "${id}" wants an OAuth token, and steps fetch none`);
+  if (haveAllExpired(signingKeys, ports.clock.nowMs()))
+    return notSent(`the secrets of the target "${id}" have all expired`);
+  const proof =
+    auth === undefined ? {} : { [authHeaderName(auth)]: authHeaderValue(auth, ports.text) };
   const timeoutMs = step.timeoutMs ?? target.timeoutMs;
-  const headers = headersOf(request, target.headers, timeoutMs, ports);
+  const headers = headersOf(request, { ...target.headers, ...proof }, timeoutMs, ports);
   const seconds = Math.floor(ports.clock.nowMs() / 1_000);
   for (const [name, value] of signedHeaders(keyOfRequest(request), seconds, body, target, ports))
     headers.set(name, value);
@@ -103,12 +113,11 @@ function signedHeaders(
   timestampSeconds: number,
   body: Uint8Array,
   { signingKeys }: Target,
-  { crypto, text }: { readonly crypto: Crypto; readonly text: SagaPorts["text"] },
+  { crypto, text }: Pick<SagaPorts, "crypto" | "text">,
 ): Map<string, string> {
   const prefix = text.encode(signedPrefix(key, timestampSeconds));
-  const signatures = signingKeys.map((secret) =>
-    signatureValue(crypto.hmac("sha256", secret, prefix, body)),
-  );
+  const live = signingKeys.filter((secret) => isLive(secret, timestampSeconds * 1_000));
+  const signatures = live.map((secret) => signWhole(secret, prefix, body, crypto));
   return new Map([
     ["webhook-id", key],
     ["webhook-timestamp", `${timestampSeconds}`],

@@ -61,11 +61,12 @@ export async function signaturesOf(
   });
 }
 
-function signWhole(
+/** The value of `webhook-signature` by one key. */
+export function signWhole(
   key: SigningKey,
   prefix: Uint8Array,
   body: Uint8Array,
-  crypto: StreamCrypto,
+  crypto: Pick<StreamCrypto, "hmac" | "signEd25519">,
 ): string {
   if (!isEd25519(key)) return signatureValue(crypto.hmac("sha256", key.bytes, prefix, body));
   return signatureValue(crypto.signEd25519(privateHalf(key), prefix, body), "v1a");

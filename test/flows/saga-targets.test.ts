@@ -1,6 +1,6 @@
 /** Steps whose requests go to a target of the tenant: by its URL, headers, secrets and timeout of that moment. */
 import { describe, expect, it } from "vitest";
-import { signingKey } from "../../src/core/deliver/signature.ts";
+import { keyOfSecret, type SigningKey } from "../../src/core/deliver/signing-keys.ts";
 import type { HttpDoc } from "../../src/core/saga/definition.ts";
 import { pack } from "../../src/core/saga/text.ts";
 import type { Target } from "../../src/core/tenant.ts";
@@ -11,7 +11,7 @@ import { createSagaWorld, step } from "./saga-instance.ts";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEXT = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
-const keys = (...secrets: string[]) => secrets.flatMap((secret) => signingKey(secret) ?? []);
+const keys = (...secrets: string[]) => secrets.flatMap((secret) => keyOfSecret(secret, null) ?? []);
 
 function worldWith(erp: Partial<Target> | null) {
   const state = { erp };
@@ -82,6 +82,12 @@ describe("a step that names a target", () => {
     expect((await world.view()).status).toBe("COMPLETED");
   });
 
+  it("shows what its target asks for as proof of who calls", async () => {
+    const { world } = worldWith({ auth: { scheme: "bearer", token: "t-secret" } });
+    await world.start([step("a", { action: toErp() })]);
+    expect(world.transport.sent[0]?.headers.get("authorization")).toBe("Bearer t-secret");
+  });
+
   it("leaves no secret, signature or sealed header in its journal", async () => {
     const headers = { authorization: "Bearer t-secret" };
     const { world } = worldWith({ signingKeys: keys(SECRET), headers });
@@ -107,6 +113,21 @@ describe("a step that names a target", () => {
 describe("nothing is sent", () => {
   it.each([
     ["does not exist", null, /not sent: there is no http target "erp"/],
+    [
+      "has secrets that have all expired",
+      { signingKeys: [keyOfSecret(SECRET, "2020-01-01T00:00:00Z") as SigningKey] },
+      /secrets of the target "erp" have all expired/,
+    ],
+    [
+      "wants an OAuth token",
+      {
+        auth: {
+          ...{ scheme: "oauth2", tokenUrl: "https://id.example.com/token" },
+          ...{ clientId: "c", clientSecret: "s" },
+        },
+      } as Partial<Target>,
+      /wants an OAuth token, and steps fetch none/,
+    ],
     ["has secrets that no key opens", { isLocked: true }, /secrets of the target "erp" are locked/],
     ["is paused", { closed: "paused" }, /not sent: the target "erp" is paused/],
   ] as const)(
