@@ -1,7 +1,7 @@
 /** What a rule set does besides matching: it changes rule by rule, tests only what may match. */
 import { describe, expect, test } from "vitest";
 import type { Json } from "../../../src/core/json.ts";
-import { compileRules, type Pattern } from "../../../src/core/pattern/index.ts";
+import { compileRules, matchesPattern, type Pattern } from "../../../src/core/pattern/index.ts";
 import type { AllOf, Field, Test } from "../../../src/core/pattern/pattern.ts";
 import { eventOf, patternOf } from "./support.ts";
 
@@ -12,6 +12,16 @@ function rulesOf(...patterns: readonly string[]) {
 function matching(event: string, ...patterns: readonly string[]): readonly string[] {
   return compileRules(rulesOf(...patterns)).match(eventOf(event));
 }
+
+describe("a choice beside a field that may be absent", () => {
+  test("chooses the element in which the field is absent, as the rule alone does", () => {
+    const written = `{"a": [{"exists": true}], "b": {"b": [{"exists": false}]}, "$or": [
+      {"b": [{"anything-but": {"suffix": "x"}}]}, {"b": {"c": [{"regex": "[A-Z]+"}]}}]}`;
+    const event = '{"a": "1", "b": [[0], {"b": [["s"]]}]}';
+    expect(matchesPattern(patternOf(written), eventOf(event))).toBe(true);
+    expect(matching(event, written)).toEqual(["rule-0"]);
+  });
+});
 
 describe("a rule", () => {
   test("set again has its new pattern only, in its old place", () => {

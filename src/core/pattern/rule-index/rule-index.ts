@@ -118,10 +118,11 @@ export class RuleIndex implements Search {
 
   #matches({ fields, nodes, choices, shared }: Alternative, event: JsonObject): boolean {
     if (fields.length === 1 && fields[0]?.absence === false && choices.length === 0) return true;
-    const joined = joinedOf(fields, nodes);
-    if (joined === "no") return false;
-    if (choices.length === 0) return joined === "yes" || this.#holdIn(event, fields);
-    if (shared === undefined) return false;
+    if (choices.length === 0) {
+      const joined = joinedOf(fields, nodes);
+      return joined === "yes" || (joined === "maybe" && this.#holdIn(event, fields));
+    }
+    if (shared === undefined || !this.#mayHoldWithoutChoices(fields, nodes)) return false;
     const mayHold = (branch: AllOf): boolean => this.#mayHold(shared.parts.get(branch));
     if (!everyChoiceHas(choices, mayHold)) return false;
     for (const spelledOut of alternatives({ fields, choices }, mayHold)) {
@@ -130,6 +131,13 @@ export class RuleIndex implements Search {
       if (together === "maybe" && this.#holdIn(event, spelledOut)) return true;
     }
     return false;
+  }
+
+  /** What a choice wants of an array may be what makes another field absent: absences wait for it. */
+  #mayHoldWithoutChoices(fields: readonly Field[], nodes: readonly EventNode[]): boolean {
+    if (!fields.some((field) => field.absence)) return joinedOf(fields, nodes) !== "no";
+    const wanted = fields.filter((field) => !field.absence);
+    return joinedOf(wanted, this.#tree.nodesOf(wanted)) !== "no";
   }
 
   #mayHold(part: Part | undefined): boolean {
