@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { randomVars } from "../src/local/vars.ts";
+import { LongestFirst } from "./support/longest-first.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -15,6 +16,7 @@ export default defineConfig({
   test: {
     root,
     reporters: ["default", "./test/support/closing-line.ts"],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         root,
