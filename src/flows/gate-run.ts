@@ -160,17 +160,17 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
     },
 
     async alarm() {
-      await load();
-      armedMs = null;
-      if (kept === null) return;
-      const { tenant, target } = kept.id;
       try {
+        await load();
+        armedMs = null;
+        if (kept === null) return;
         await letGo(kept);
         if (isForgettable(kept.state, clock.nowMs())) {
           await memo.erase();
           kept = null;
         } else await keep(kept);
       } catch (error) {
+        const { tenant = "", target = "" } = kept?.id ?? {};
         log.warn("gate-release-failed", { tenant, target, error: errorText(error) });
         await arm(clock.nowMs() + GATE_TICK_MS).catch(() => {});
       }

@@ -67,6 +67,13 @@ describe("a gate whose storage fails", () => {
     await run.alarm();
     expect(stored.alarmMs).toBe(clock.nowMs() + GATE_TICK_MS);
   });
+
+  it("lets no alarm fail that finds it unreadable: it is set again", async () => {
+    memo = { ...memo, read: down };
+    const run = gate();
+    await expect(run.alarm()).resolves.toBeUndefined();
+    expect(stored.alarmMs).toBe(clock.nowMs() + GATE_TICK_MS);
+  });
 });
 
 describe("a gate whose alarm did not come", () => {

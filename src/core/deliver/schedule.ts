@@ -39,8 +39,9 @@ export function mapWithin<Item>(
 ): Promise<Item[]> {
   const waiting = new Map<string, Item[]>();
   for (const item of items) {
-    const queue = waiting.get(keyOf(item));
-    if (queue === undefined) waiting.set(keyOf(item), [item]);
+    const key = keyOf(item);
+    const queue = waiting.get(key);
+    if (queue === undefined) waiting.set(key, [item]);
     else queue.push(item);
   }
   const running = new Map<string, number>();
