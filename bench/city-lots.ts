@@ -2,7 +2,7 @@
  * Events like those of event-ruler's citylots2, made here because that file is not to be had: fields and
  * nesting are the same, about 700 bytes each; and banks of rules over them, one for each way to match.
  */
-import type { Json, JsonObject } from "../src/core/json.ts";
+import { type Json, type JsonObject, stringifyJson } from "../src/core/json.ts";
 import { type Pattern, parsePattern } from "../src/core/pattern/index.ts";
 
 /** So many lots there are; an event is about one of them. */
@@ -65,11 +65,13 @@ export interface Bank {
 const lot = (candidate: Json): Json => ({ properties: { MAPBLKLOT: [candidate] } });
 
 export function rulesOf(bank: Bank, count: number): { id: string; pattern: Pattern }[] {
-  return Array.from({ length: count }, (_, at) => {
-    const parsed = parsePattern(bank.pattern(at, count));
-    if (!parsed.ok) throw new Error(`${bank.name} ${at} is no pattern.`);
-    return { id: `rule-${at}`, pattern: parsed.pattern };
-  });
+  return Array.from({ length: count }, (_, at) => ruleOf(at, bank.pattern(at, count)));
+}
+
+export function ruleOf(at: number, pattern: Json): { id: string; pattern: Pattern } {
+  const parsed = parsePattern(pattern);
+  if (!parsed.ok) throw new Error(`${stringifyJson(pattern)} is no pattern.`);
+  return { id: `rule-${at}`, pattern: parsed.pattern };
 }
 
 /** The number of rules decides how narrow they are where each event would else match more of them. */

@@ -1,6 +1,6 @@
 /** Reads one candidate of a leaf: a plain value, or an object with one operator. */
 import { parseIpAddress } from "../ip.ts";
-import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../json.ts";
+import { isJsonArray, isJsonObject, type Json, type JsonObject, type JsonScalar } from "../json.ts";
 import { describe, inside, refuse, type Spot, show, warn } from "./issues.ts";
 import { readAnythingBut } from "./parse-anything-but.ts";
 import { readCidr, readNumeric } from "./parse-range.ts";
@@ -50,7 +50,19 @@ export function readCandidate(value: Json, spot: Spot): CandidateReading {
       `spelling, which {"cidr": "${value}/128"} does.`;
     warn(spot, "address-as-text", detail);
   }
-  return { operator: "exact", operand: value, test: { kind: "equal", value } };
+  return exact(value);
+}
+
+const exact = (value: JsonScalar): Candidate => ({
+  operator: "exact",
+  operand: value,
+  test: { kind: "equal", value },
+});
+
+/** A plain value of which there is nothing to say, as most are; undefined for all others. */
+export function readPlain(value: Json): Candidate | undefined {
+  if (isJsonObject(value) || isJsonArray(value)) return undefined;
+  return typeof value === "string" && value.includes(":") ? undefined : exact(value);
 }
 
 function readOperator(object: JsonObject, spot: Spot): CandidateReading {

@@ -5,10 +5,28 @@ import { type AllOf, type Field, fieldsOf, stepsOf } from "./pattern.ts";
 
 /**
  * Refuses two fields on one path that would have to hold together. EventBridge lets the later one
- * overwrite the earlier, so that half of what was written counts for nothing. Returns the pointer
- * that claims each path.
+ * overwrite the earlier, so that half of what was written counts for nothing.
  */
-export function checkPaths(all: AllOf, spot: Spot): ReadonlyMap<string, string> {
+export function checkPaths(all: AllOf, spot: Spot): void {
+  const { fields, choices } = all;
+  // Of few paths a look at each pair is quicker than a Map of them.
+  const isPlain = choices.length === 0 && fields.length <= COMPARED_MAX;
+  if (!isPlain || !areDifferent(fields)) claimPaths(all, spot);
+}
+
+const COMPARED_MAX = 8;
+
+function areDifferent(fields: readonly Field[]): boolean {
+  for (let at = 1; at < fields.length; at += 1) {
+    for (let before = 0; before < at; before += 1) {
+      if (fields[at]?.path === fields[before]?.path) return false;
+    }
+  }
+  return true;
+}
+
+/** Returns the pointer that claims each path. */
+function claimPaths(all: AllOf, spot: Spot): ReadonlyMap<string, string> {
   const claimed = new Map<string, string>();
   for (const { path, pointer } of all.fields) {
     const other = claimed.get(path);
@@ -19,7 +37,7 @@ export function checkPaths(all: AllOf, spot: Spot): ReadonlyMap<string, string> 
     claimed.set(path, pointer);
   }
   for (const choice of all.choices) {
-    const inChoice = new Map(choice.flatMap((branch) => [...checkPaths(branch, spot)]));
+    const inChoice = new Map(choice.flatMap((branch) => [...claimPaths(branch, spot)]));
     for (const [path, pointer] of inChoice) {
       const other = claimed.get(path);
       if (other !== undefined) {
@@ -48,11 +66,13 @@ export function checkCaps(root: AllOf, spot: Spot): void {
 
 /** Of the alternative that has most. */
 function countFields(all: AllOf): number {
+  if (all.choices.length === 0) return all.fields.length;
   const largest = all.choices.map((choice) => Math.max(0, ...choice.map(countFields)));
   return largest.reduce((sum, fields) => sum + fields, all.fields.length);
 }
 
 function countAlternatives(all: AllOf): number {
+  if (all.choices.length === 0) return 1;
   return all.choices.reduce((product, choice) => {
     return product * choice.reduce((sum, branch) => sum + countAlternatives(branch), 0);
   }, 1);
@@ -64,6 +84,7 @@ function countAlternatives(all: AllOf): number {
  */
 export function warnOfAbsence(root: AllOf, spot: Spot): void {
   const fields = fieldsOf(root);
+  if (!fields.some(({ absence }) => absence)) return;
   for (const field of fields) {
     const later = field.absence && fields.find((other) => couldChooseAfter(other, field));
     if (!later) continue;

@@ -8,11 +8,11 @@ import {
   memberOf,
   stringifyJson,
 } from "../json.ts";
-import { Interned, intern } from "./intern.ts";
-import { describe, inside, refuse, type Spot, show, warn } from "./issues.ts";
+import { describe, inside, type PatternIssue, refuse, type Spot, show, warn } from "./issues.ts";
 import { PATTERN_DEPTH_MAX } from "./limits.ts";
-import { readCandidate } from "./parse-candidate.ts";
+import { type CandidateReading, readCandidate, readPlain } from "./parse-candidate.ts";
 import type { AllOf, Candidate, Field } from "./pattern.ts";
+import { knownField, type Place, rememberField } from "./place.ts";
 
 const OR = "$or";
 const ALL_OF = "all-of";
@@ -30,105 +30,122 @@ const RESERVED_IN_BRANCHES: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Where the reader stands: the place of faults, and what the way there means. */
-export interface Position extends Spot {
-  /** Undefined at the top, where no field has been named yet. */
-  readonly path: string | undefined;
-  readonly depth: number;
-  readonly inBranch: boolean;
+/** How a pattern is read, and what has been found at fault. */
+export interface Reading {
+  readonly issues: PatternIssue[];
+  readonly warnings: PatternIssue[];
   /** "field": an ordinary key, the reading when the pattern makes no sense with choices. */
   readonly orMeans: "choice" | "field";
 }
 
-/** One object of the pattern with all below it; what is at fault is left out. */
-export function readAllOf(object: JsonObject, position: Position): AllOf {
+/** One object of the pattern, or a branch, with all below it; what is at fault is left out. */
+export function readAllOf(
+  object: JsonObject,
+  place: Place,
+  reading: Reading,
+  inBranch: boolean,
+): AllOf {
   const fields: Field[] = [];
   const choices: (readonly AllOf[])[] = [];
-  const members = Object.entries(object);
-  if (members.length === 0) {
-    refuse(position, "empty-object", 'At least one field was expected: {"type": ["push"]}.');
-  }
-  if (position.depth >= PATTERN_DEPTH_MAX) {
-    refuse(position, "too-deep", `A pattern nests at most ${PATTERN_DEPTH_MAX} levels.`);
-    return { fields, choices };
-  }
-  for (const [key, value] of members) {
-    const at = { ...inside(position, key), depth: position.depth + 1 };
-    if (key === OR && position.orMeans === "choice") {
-      choices.push(readChoice(value, at));
-      continue;
+  const collect = (inner: JsonObject, at: Place): void => {
+    const keys = Object.keys(inner);
+    if (keys.length === 0) {
+      const detail = 'At least one field was expected: {"type": ["push"]}.';
+      refuse(spotAt(at, reading), "empty-object", detail);
     }
-    if (key === OR) {
-      warn(at, "or-as-field", "Read as the name of a field: here stands no list of branches.");
+    if (at.depth >= PATTERN_DEPTH_MAX) {
+      const detail = `A pattern nests at most ${PATTERN_DEPTH_MAX} levels.`;
+      refuse(spotAt(at, reading), "too-deep", detail);
+      return;
     }
-    if (position.inBranch && RESERVED_IN_BRANCHES.has(key)) {
-      refuse(at, "or-reserved-name", `${show(key)} cannot name a field in a branch of "$or".`);
+    for (const key of keys) {
+      const value = memberOf(inner, key) ?? null;
+      if (key === OR && reading.orMeans === "choice") {
+        choices.push(readChoice(value, at.within(key), reading));
+        continue;
+      }
+      const below = at.field(key);
+      checkName(key, below, reading, inBranch);
+      if (isJsonObject(value)) collect(value, below);
+      else readLeaf(key, value, below, reading, fields);
     }
-    const path = position.path === undefined ? key : `${position.path}.${key}`;
-    if (isJsonObject(value)) {
-      const inner = readAllOf(value, { ...at, path });
-      fields.push(...inner.fields);
-      choices.push(...inner.choices);
-    } else {
-      fields.push(...readLeaf(key, value, path, at));
-    }
-  }
+  };
+  collect(object, place);
+  // No list has room for more than it holds: rules are many.
   return { fields: fields.slice(), choices: choices.length === 0 ? NO_CHOICES : choices };
 }
 
 const NO_CHOICES: AllOf["choices"] = [];
 
-function readChoice(value: Json, at: Position): readonly AllOf[] {
+function spotAt({ pointer }: Place, { issues, warnings }: Reading): Spot {
+  return { pointer, issues, warnings };
+}
+
+function checkName(key: string, place: Place, reading: Reading, inBranch: boolean): void {
+  if (key === OR) {
+    const detail = "Read as the name of a field: here stands no list of branches.";
+    warn(spotAt(place, reading), "or-as-field", detail);
+  }
+  if (inBranch && RESERVED_IN_BRANCHES.has(key)) {
+    const detail = `${show(key)} cannot name a field in a branch of "$or".`;
+    refuse(spotAt(place, reading), "or-reserved-name", detail);
+  }
+}
+
+function readChoice(value: Json, place: Place, reading: Reading): readonly AllOf[] {
   const branches = isJsonArray(value) ? value : [];
   if (branches.length < 2) {
-    refuse(at, "or", `"$or" takes an array of at least two objects; here stands ${show(value)}.`);
+    const detail = `"$or" takes an array of at least two objects; here stands ${show(value)}.`;
+    refuse(spotAt(place, reading), "or", detail);
   }
   return branches.map((branch, index) => {
-    const inBranch = { ...inside(at, index), depth: at.depth + 1, inBranch: true };
-    if (isJsonObject(branch)) return readAllOf(branch, inBranch);
-    refuse(inBranch, "or", `A branch is an object of fields; here stands ${describe(branch)}.`);
+    const at = place.within(index);
+    if (isJsonObject(branch)) return readAllOf(branch, at, reading, true);
+    const detail = `A branch is an object of fields; here stands ${describe(branch)}.`;
+    refuse(spotAt(at, reading), "or", detail);
     return { fields: [], choices: [] };
   });
 }
 
 /** Most often one field; several on one path for `all-of`. */
-function readLeaf(key: string, value: Json, path: string, at: Spot): readonly Field[] {
+function readLeaf(key: string, value: Json, place: Place, reading: Reading, into: Field[]): void {
   if (!isJsonArray(value)) {
     const example = `${show(key)}: [${show(value)}]`;
     const detail = `A field takes an array of candidates; here stands ${describe(value)}.`;
-    refuse(at, "bare-value", `${detail} Write ${example}.`);
-    return [];
+    refuse(spotAt(place, reading), "bare-value", `${detail} Write ${example}.`);
+    return;
   }
   if (value.length === 0) {
-    refuse(
-      at,
-      "empty-array",
-      'No value can fit an empty list; for any value write [{"exists": true}].',
-    );
+    const detail = 'No value can fit an empty list; for any value write [{"exists": true}].';
+    refuse(spotAt(place, reading), "empty-array", detail);
+    return;
   }
   const [only] = value;
-  if (value.length === 1 && isJsonObject(only) && Object.keys(only).join() === ALL_OF) {
-    return readAllOfField(memberOf(only, ALL_OF), path, at);
+  if (value.length === 1 && isJsonObject(only) && isAllOf(only)) {
+    into.push(...readAllOfField(memberOf(only, ALL_OF), place, spotAt(place, reading)));
+  } else {
+    into.push(readField(value, place, reading));
   }
-  return [readField(value, path, at)];
+}
+
+function isAllOf(object: JsonObject): boolean {
+  const keys = Object.keys(object);
+  return keys.length === 1 && keys[0] === ALL_OF;
 }
 
 /** Of a field with its place, to be looked for among others. */
 const SHARED_CHARACTERS_MAX = 200;
-const fields = new Interned<Field>();
 
 /** Rules that say the same share what was read, and with it what a match finds out about it. */
-function readField(elements: JsonArray, path: string, at: Spot): Field {
-  // With both lengths in it, no two fields have one key, whatever stands in their names.
-  const { pointer } = at;
-  const key = `${path.length} ${pointer.length} ${path}${pointer}${textOf(elements)}`;
-  const known = fields.get(key);
+function readField(elements: JsonArray, place: Place, reading: Reading): Field {
+  const key = `${place.id}${textOf(elements)}`;
+  const known = knownField(key);
   if (known !== undefined) return known;
-  const before = at.issues.length + at.warnings.length;
-  const field = readCandidates(elements, path, at);
+  const said = reading.issues.length + reading.warnings.length;
+  const field = readCandidates(elements, place, spotAt(place, reading));
   // What there is to say of it has to be said each time; and a long one stands in few rules.
-  const isSilent = at.issues.length + at.warnings.length === before;
-  if (isSilent && key.length <= SHARED_CHARACTERS_MAX) fields.set(key, field);
+  const isSilent = said === reading.issues.length + reading.warnings.length;
+  if (isSilent && key.length <= SHARED_CHARACTERS_MAX) rememberField(key, field);
   return field;
 }
 
@@ -138,48 +155,40 @@ function textOf(elements: JsonArray): string {
   return elements.length === 1 && typeof first === "string" ? `"${first}` : stringifyJson(elements);
 }
 
-function readCandidates(elements: JsonArray, path: string, at: Spot): Field {
-  const candidates: Candidate[] = [];
-  let absence = false;
-  for (const [index, element] of elements.entries()) {
-    const reading = readCandidate(element, inside(at, index));
-    if (reading === "absence") absence = true;
-    else if (reading) candidates.push(reading);
-  }
-  return fieldOf(path, candidates, absence, at);
+function readCandidates(elements: JsonArray, place: Place, at: Spot): Field {
+  const readings = elements.map(
+    (element, index) => readPlain(element) ?? readCandidate(element, inside(at, index)),
+  );
+  // What `filter` makes has room for many, and rules are many; here it seldom has something to do.
+  const candidates = readings.every(isCandidate) ? readings : readings.filter(isCandidate);
+  return fieldOf(place, candidates, readings.includes("absence"));
 }
 
-/** Rules are many: what they have alike is kept once, and no list has room for more than it holds. */
-const fieldOf = (
-  path: string,
+function isCandidate(reading: CandidateReading): reading is Candidate {
+  return typeof reading === "object";
+}
+
+function fieldOf(
+  { path, pointer }: Place,
   candidates: readonly Candidate[],
   absence: boolean,
-  { pointer }: Spot,
-): Field => ({
-  path: intern(path),
-  candidates: candidates.slice(),
-  absence,
-  pointer: intern(pointer),
-});
+): Field {
+  return { path: path ?? "", candidates, absence, pointer };
+}
 
 /** Each listed candidate is a field of its own: all of them have to find a value. */
-function readAllOfField(operand: Json | undefined, path: string, at: Spot): readonly Field[] {
+function readAllOfField(operand: Json | undefined, place: Place, at: Spot): readonly Field[] {
   const within = inside(at, 0, ALL_OF);
   const listed = isJsonArray(operand) ? operand : [];
   if (listed.length === 0) {
     refuse(within, "all-of", '"all-of" takes a list of candidates: [{"all-of": ["a", "b"]}].');
   }
   return listed.flatMap((element, index) => {
-    const reading = readCandidate(element, inside(within, index));
+    const spot = inside(within, index);
+    const reading = readCandidate(element, spot);
     if (reading === undefined) return [];
-    if (reading !== "absence") {
-      return [fieldOf(path, [reading], false, at)];
-    }
-    refuse(
-      inside(within, index),
-      "all-of",
-      "Every candidate wants a value, so none can be absent.",
-    );
+    if (reading !== "absence") return [fieldOf(place, [reading], false)];
+    refuse(spot, "all-of", "Every candidate wants a value, so none can be absent.");
     return [];
   });
 }

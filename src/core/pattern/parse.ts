@@ -1,10 +1,18 @@
 /** Reads a pattern: all faults at once, each with its JSON Pointer, or one safe to evaluate. */
-import { isJsonObject, type Json, type JsonObject, stringifyJson } from "../json.ts";
+import {
+  ExactNumber,
+  isJsonArray,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  stringifyJson,
+} from "../json.ts";
 import { describe, type PatternIssue, type PatternIssueCode, type Spot } from "./issues.ts";
 import { PATTERN_CHARACTERS_MAX } from "./limits.ts";
 import { checkCaps, checkPaths, warnOfAbsence } from "./parse-checks.ts";
 import { readAllOf } from "./parse-structure.ts";
 import type { Pattern } from "./pattern.ts";
+import { topPlace } from "./place.ts";
 
 export type ParsedPattern =
   | {
@@ -32,7 +40,7 @@ export function parsePattern(
     const fault = `A pattern is an object of fields; here stands ${describe(value)}.`;
     return refuseWhole("not-an-object", `${fault} Write {"type": ["push"]}.`);
   }
-  const characters = stringifyJson(value).length;
+  const characters = charactersOf(value);
   if (characters > PATTERN_CHARACTERS_MAX) {
     const cap = `A pattern has at most ${PATTERN_CHARACTERS_MAX} characters`;
     return refuseWhole("too-long", `${cap}; this one has ${characters}.`);
@@ -57,11 +65,35 @@ function readPattern(
     (pointer): PatternIssue => ({ pointer, code: "duplicate-key", detail }),
   );
   const spot: Spot = { pointer: "", issues, warnings: [] };
-  const start = { path: undefined, depth: 0, inBranch: false, orMeans };
-  const root = readAllOf(value, { ...spot, ...start });
+  const root = readAllOf(value, topPlace(), { issues, warnings: spot.warnings, orMeans }, false);
   checkPaths(root, spot);
   checkCaps(root, spot);
   if (issues.length > 0) return { ok: false, issues };
   warnOfAbsence(root, spot);
   return { ok: true, pattern: { root }, warnings: spot.warnings };
+}
+
+/** Written compactly; of a pattern that is far below the cap, no fewer than it has. */
+function charactersOf(value: JsonObject): number {
+  const most = charactersAtMost(value);
+  return most <= PATTERN_CHARACTERS_MAX ? most : stringifyJson(value).length;
+}
+
+/** What it takes to write a null, a boolean or a double, with the comma behind it. */
+const SCALAR_CHARACTERS_MAX = 26;
+/** A control character is written as a backslash, a "u" and four digits. */
+const ESCAPE_CHARACTERS_MAX = 6;
+
+function charactersAtMost(value: Json): number {
+  if (typeof value === "string") return 3 + ESCAPE_CHARACTERS_MAX * value.length;
+  let sum = SCALAR_CHARACTERS_MAX;
+  if (value instanceof ExactNumber) return sum + value.text.length;
+  if (isJsonArray(value)) {
+    for (const element of value) sum += charactersAtMost(element);
+  } else if (isJsonObject(value)) {
+    for (const key of Object.keys(value)) {
+      sum += charactersAtMost(key) + charactersAtMost(value[key] ?? null);
+    }
+  }
+  return sum;
 }

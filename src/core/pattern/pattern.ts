@@ -69,6 +69,7 @@ export type Test =
 
 /** Every field, whichever branch it stands in. */
 export function fieldsOf(all: AllOf): readonly Field[] {
+  if (all.choices.length === 0) return all.fields;
   return [...all.fields, ...all.choices.flat().flatMap(fieldsOf)];
 }
 

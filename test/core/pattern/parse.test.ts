@@ -7,6 +7,7 @@ import {
   PATTERN_FIELDS_MAX,
   WILDCARD_STARS_MAX,
 } from "../../../src/core/pattern/limits.ts";
+import { fieldsOf } from "../../../src/core/pattern/pattern.ts";
 import { matches, parse } from "./support.ts";
 
 function faults(text: string): readonly string[] {
@@ -179,6 +180,15 @@ describe("caps", () => {
     expect(faults(text)).toEqual([` ${code}`]);
   });
 
+  test("refuse a pattern by what it is written in, not by how long that could be", () => {
+    const longest = PATTERN_CHARACTERS_MAX - '{"a":[""]}'.length;
+    expect(faults(`{"a": ["${"x".repeat(longest)}"]}`)).toEqual([]);
+    expect(faults(`{"a": ["${"x".repeat(longest + 1)}"]}`)).toEqual([" too-long"]);
+    expect(faults(`{"a": ["${"\\u0001".repeat(Math.floor(longest / 6) + 1)}"]}`)).toEqual([
+      " too-long",
+    ]);
+  });
+
   test("refuse a pattern that nests too deep, at the level where it does", () => {
     const nested = (levels: number) => `${'{"a":'.repeat(levels)}["x"]${"}".repeat(levels)}`;
     expect(faults(nested(PATTERN_DEPTH_MAX))).toEqual([]);
@@ -209,5 +219,30 @@ describe("warnings", () => {
     ['{"a": ["10.0.0.1", "a:b", "12:30"]}', []],
   ])("of %s are %j", (text, expected) => {
     expect(warnings(text)).toEqual(expected);
+  });
+});
+
+describe("what is kept of patterns", () => {
+  test("tells places apart that are written alike, also after more of them than are kept", () => {
+    const places = (root: string) => {
+      const parsed = parse(`{${root}: ["x"], "$or": [{"b": ["x"]}, {"c": ["x"]}]}`);
+      if (!parsed.ok) return [];
+      return fieldsOf(parsed.pattern.root).map(({ path, pointer }) => `${path} ${pointer}`);
+    };
+    const inBranches = ["b /$or/0/b", "c /$or/1/c"];
+    for (let at = 0; at < 20_000; at += 1) parse(`{"k${at}": {"a": ["x"]}}`);
+    expect(places('"a.a"')).toEqual(["a.a /a.a", ...inBranches]);
+    expect(places('"a/a"')).toEqual(["a/a /a~1a", ...inBranches]);
+    expect(places('"0"')).toEqual(["0 /0", ...inBranches]);
+  });
+
+  test("is no fault or warning: those are told each time", () => {
+    const text = '{"a": ["::1"], "b": [{"prefix": 5}]}';
+    expect([faults(text), faults(text)]).toEqual([
+      ["/b/0/prefix operand"],
+      ["/b/0/prefix operand"],
+    ]);
+    expect(warnings('{"a": ["::1"]}')).toEqual(["/a/0 address-as-text"]);
+    expect(warnings('{"a": ["::1"]}')).toEqual(["/a/0 address-as-text"]);
   });
 });

@@ -24,13 +24,11 @@ type ShareOf = (field: Field) => number | undefined;
  */
 export function cheapestAccess(all: AllOf, shareOf: ShareOf): Access | undefined {
   const { fields, choices } = all;
-  let best: Access | undefined;
-  for (const field of fields) {
-    const share = field.absence ? undefined : shareOf(field);
-    if (share !== undefined && (best === undefined || share < best.share)) {
-      best = { waits: [{ field, fields, choices }], share };
-    }
-  }
+  const cheapest = cheapestOf(fields, shareOf);
+  let best: Access | undefined = cheapest && {
+    waits: [{ field: cheapest.field, fields, choices }],
+    share: cheapest.share,
+  };
   for (const choice of choices) {
     const branches = choice.map((branch) => cheapestAccess(branch, shareOf));
     if (!branches.every((branch) => branch !== undefined)) continue;
@@ -51,9 +49,19 @@ export function cheapestAccess(all: AllOf, shareOf: ShareOf): Access | undefined
 }
 
 /** Of fields that hold together the one whose values the fewest events have. */
-export function cheapestField(fields: readonly Field[], shareOf: ShareOf): Field | undefined {
-  const [wait] = cheapestAccess({ fields, choices: [] }, shareOf)?.waits ?? [];
-  return wait?.field;
+export function cheapestOf(
+  fields: readonly Field[],
+  shareOf: ShareOf,
+): { readonly field: Field; readonly share: number } | undefined {
+  let cheapest: Field | undefined;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const field of fields) {
+    const share = field.absence ? undefined : shareOf(field);
+    if (share === undefined || share >= lowest) continue;
+    cheapest = field;
+    lowest = share;
+  }
+  return cheapest && { field: cheapest, share: lowest };
 }
 
 /** What most values pass tells rules apart no better than trying them. */

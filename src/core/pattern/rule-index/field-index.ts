@@ -2,7 +2,7 @@
 import { ExactNumber, type JsonScalar, stringifyJson } from "../../json.ts";
 import type { Candidate, Test } from "../pattern.ts";
 import { CidrIndex } from "./cidr-index.ts";
-import type { EventNode } from "./event-tree.ts";
+import type { EventNode } from "./event-node.ts";
 import { Group, type Search } from "./group.ts";
 import { type Bits, has, meet } from "./levels.ts";
 import { RangeTree } from "./range-tree.ts";

@@ -1,7 +1,7 @@
 /** The rules that wait for one test to be passed at one place: they are tried when it is. */
 import type { JsonScalar } from "../../json.ts";
 import type { AllOf, Candidate, Field, Test } from "../pattern.ts";
-import type { EventNode } from "./event-tree.ts";
+import type { EventNode } from "./event-node.ts";
 import type { FieldIndex } from "./field-index.ts";
 import { type Guard, Guards, replaceByLast } from "./guard.ts";
 import type { Parts } from "./parts.ts";

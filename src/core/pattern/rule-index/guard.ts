@@ -2,7 +2,7 @@
 import type { JsonScalar } from "../../json.ts";
 import type { Test } from "../pattern.ts";
 import { passes } from "../test-value.ts";
-import type { EventNode } from "./event-tree.ts";
+import type { EventNode } from "./event-node.ts";
 import type { Reached } from "./reached.ts";
 
 export interface Guard {

@@ -1,6 +1,6 @@
 /** Whether fields that hold, each somewhere, hold together: in one element of each array they share. */
 import type { Field } from "../pattern.ts";
-import type { EventNode } from "./event-tree.ts";
+import type { EventNode } from "./event-node.ts";
 import { intersection, type Level, meet, NONE, unite } from "./levels.ts";
 
 /** "maybe": as far as this look at all elements at once can tell. */

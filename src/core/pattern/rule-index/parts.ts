@@ -1,6 +1,7 @@
 /** The branches of a rule's choices, each of which is looked at once for an event. */
 import type { AllOf, Field } from "../pattern.ts";
-import type { EventNode, EventTree } from "./event-tree.ts";
+import type { EventNode } from "./event-node.ts";
+import type { EventTree } from "./event-tree.ts";
 
 /** A branch as far as it is fields that want a value: an event without these satisfies it in no way. */
 export interface Part {

@@ -1,8 +1,9 @@
 /** Decides where rules wait, by how many wait there already, and takes them away again. */
 import { alternatives } from "../alternatives.ts";
-import { type AllOf, type Field, fieldsOf } from "../pattern.ts";
-import { type Access, cheapestAccess, cheapestField, isLoose } from "./access.ts";
-import type { EventNode, EventTree } from "./event-tree.ts";
+import { type AllOf, type Candidate, type Field, fieldsOf } from "../pattern.ts";
+import { type Access, cheapestAccess, cheapestOf, isLoose } from "./access.ts";
+import type { EventNode } from "./event-node.ts";
+import type { EventTree } from "./event-tree.ts";
 import { FieldIndex, keyOf } from "./field-index.ts";
 import type { Alternative, Group, Shared } from "./group.ts";
 import type { Guard } from "./guard.ts";
@@ -28,21 +29,24 @@ export class Placement {
     this.#tree = tree;
   }
 
-  /** The fields have been claimed of the tree. */
-  add(id: string, rank: number, root: AllOf): Alternative[] {
+  /** The nodes have been claimed of the tree for all fields, one by one. */
+  add(id: string, rank: number, root: AllOf, allNodes: readonly EventNode[]): Alternative[] {
     for (const field of fieldsOf(root)) {
-      for (const candidate of field.candidates) this.#node(field)?.variety.add(keyOf(candidate));
+      const variety = this.#node(field)?.variety;
+      if (variety === undefined || variety.isFull) continue;
+      for (const candidate of field.candidates) variety.add(keyOf(candidate));
     }
     const shared = root.choices.length === 0 ? undefined : this.#sharedBy(root);
     const made = (fields: readonly Field[], choices: AllOf["choices"]): Alternative => {
-      const nodes = this.#tree.nodesOf(fields);
+      const isWhole = fields === root.fields && root.choices.length === 0;
+      const nodes = isWhole ? allNodes : this.#tree.nodesOf(fields);
       return { id, rank, fields, nodes, choices, shared, groups: undefined, turn: 0 };
     };
     const access = this.#accessOf(root);
     if (access !== undefined) {
       return access.waits.map(({ field, fields, choices }) => {
         const alternative = made(fields, choices);
-        this.#addTo(this.#groupsAt([field]), alternative, []);
+        this.#addTo(this.#groupsAt(field), alternative, []);
         return alternative;
       });
     }
@@ -69,11 +73,15 @@ export class Placement {
     const { fields } = alternative;
     const [wait] = this.#accessOf({ fields, choices: NO_CHOICES })?.waits ?? [];
     if (wait !== undefined) {
-      this.#addTo(this.#groupsAt([wait.field]), alternative, []);
+      this.#addTo(this.#groupsAt(wait.field), alternative, []);
       return;
     }
     // It takes no value, or one of any of its fields; of the absences, one is enough to wait for.
-    this.#addTo(this.#groupsAt(fields), alternative, []);
+    this.#addTo(
+      fields.flatMap((field) => this.#groupsAt(field)),
+      alternative,
+      [],
+    );
     const index = fields[0] && this.#indexAt(fields[0]);
     if (index === undefined) return;
     this.absences.add(index);
@@ -101,13 +109,14 @@ export class Placement {
   #secondField(group: Group, rule: Alternative, passed: readonly EventNode[]): Field | undefined {
     if (group.rules.length < GROUP_RULES_MIN) return undefined;
     if (passed.length >= VALUES_AWAITED_MAX) return undefined;
-    const second = cheapestField(rule.fields, (field) => {
+    const second = cheapestOf(rule.fields, (field) => {
       const node = this.#node(field);
       if (node === undefined || passed.includes(node)) return undefined;
       if (field.candidates.some(isLoose)) return undefined;
       return shareOf(field, node, group.deeper?.get(node));
     });
-    return second && second.candidates.length <= CANDIDATES_DEEPER_MAX ? second : undefined;
+    if (second === undefined) return undefined;
+    return second.field.candidates.length <= CANDIDATES_DEEPER_MAX ? second.field : undefined;
   }
 
   #join(group: Group, rule: Alternative, passed: readonly EventNode[]): void {
@@ -117,11 +126,9 @@ export class Placement {
     group.add(rule, (each) => guardOf(each, passed));
   }
 
-  *#groupsAt(fields: readonly Field[]): Generator<Group, void> {
-    for (const field of fields) {
-      const index = this.#indexAt(field);
-      if (index) yield* field.candidates.map((candidate) => index.groupFor(candidate));
-    }
+  #groupsAt(field: Field): readonly Group[] {
+    const index = this.#indexAt(field);
+    return index === undefined ? [] : field.candidates.map((each) => index.groupFor(each));
   }
 
   #groupsWithin(group: Group, field: Field): Group[] {
@@ -165,10 +172,10 @@ export class Placement {
 function guardOf({ fields, nodes }: Alternative, passed: readonly EventNode[]): Guard | undefined {
   let guard: Guard | undefined;
   let lowest = Number.POSITIVE_INFINITY;
-  for (const [at, field] of fields.entries()) {
-    const [candidate, ...others] = field.candidates;
-    const node = nodes[at];
-    if (!candidate || !node || others.length > 0) continue;
+  for (let at = 0; at < fields.length; at += 1) {
+    const [field, node] = [fields[at], nodes[at]];
+    const candidate = field?.candidates[0];
+    if (!field || !candidate || !node || field.candidates.length > 1) continue;
     if (field.absence || passed.includes(node)) continue;
     const share = shareOf(field, node, node.index);
     if (share >= lowest) continue;
@@ -180,13 +187,17 @@ function guardOf({ fields, nodes }: Alternative, passed: readonly EventNode[]): 
 
 /** Of all events about the share that has, at the node, what the field wants. */
 function shareOf(field: Field, node: EventNode, index: FieldIndex | undefined): number {
-  return field.candidates.reduce((sum, candidate) => {
-    if (isLoose(candidate)) return sum + 1;
-    const { kind } = candidate.test;
-    const looseness = kind === "equal" ? 1 : kind === "range" ? 8 : 3;
-    // What many rules ask for is what many events have.
-    const waiting = index?.get(candidate)?.load ?? 0;
-    const popularity = (1 + waiting) / (RULES_BEFORE_POPULAR + (index?.load ?? 0));
-    return sum + Math.min(1, Math.max(popularity, looseness / (1 + node.variety.count)));
-  }, 0);
+  let sum = 0;
+  for (const candidate of field.candidates) sum += shareOfOne(candidate, node, index);
+  return sum;
+}
+
+function shareOfOne(candidate: Candidate, node: EventNode, index: FieldIndex | undefined): number {
+  if (isLoose(candidate)) return 1;
+  const { kind } = candidate.test;
+  const looseness = kind === "equal" ? 1 : kind === "range" ? 8 : 3;
+  // What many rules ask for is what many events have.
+  const waiting = index?.get(candidate)?.load ?? 0;
+  const popularity = (1 + waiting) / (RULES_BEFORE_POPULAR + (index?.load ?? 0));
+  return Math.min(1, Math.max(popularity, looseness / (1 + node.variety.count)));
 }

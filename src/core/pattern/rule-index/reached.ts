@@ -1,5 +1,5 @@
 /** In which elements the event passed the tests that lead to a group. */
-import type { EventNode } from "./event-tree.ts";
+import type { EventNode } from "./event-node.ts";
 import type { Group } from "./group.ts";
 import { type Bits, intersection, type Level } from "./levels.ts";
 

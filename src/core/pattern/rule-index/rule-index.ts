@@ -5,7 +5,8 @@ import { fieldsHold } from "../match.ts";
 import { type EventValues, readEventValues } from "../path-tree.ts";
 import { type AllOf, type Field, fieldsOf, type Pattern } from "../pattern.ts";
 import { passes } from "../test-value.ts";
-import { type EventNode, EventTree } from "./event-tree.ts";
+import type { EventNode } from "./event-node.ts";
+import { EventTree } from "./event-tree.ts";
 import type { Alternative, Group, Search } from "./group.ts";
 import { holdTogether, type Joined } from "./join.ts";
 import { everyChoiceHas, type Part } from "./parts.ts";
@@ -37,7 +38,7 @@ export class RuleIndex implements Search {
     const rank = this.#take(id)?.rank ?? this.#given;
     this.#given += 1;
     const nodes = this.#tree.claimAll(fieldsOf(pattern.root));
-    const alternatives = this.#placement.add(id, rank, pattern.root);
+    const alternatives = this.#placement.add(id, rank, pattern.root, nodes);
     const [first] = alternatives;
     const isPlain = alternatives.length === 1 && first?.nodes === nodes;
     this.#rules.set(id, isPlain ? first : { rank, nodes, alternatives });

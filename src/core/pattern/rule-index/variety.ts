@@ -1,7 +1,8 @@
 /** Roughly how many different tests rules have at one place: the more, the more each tells. */
 
-/** Above about that many nothing changes: they tell enough. */
 const BITS = 1_024;
+/** Above that many nothing changes: they tell enough, and the next ones are hardly told apart. */
+const COUNT_MAX = 896;
 /** A text that differs later only counts as the same, which costs some precision. */
 const CHARACTERS_MAX = 64;
 
@@ -9,6 +10,10 @@ const CHARACTERS_MAX = 64;
 export class Variety {
   readonly #bits = new Uint32Array(BITS / 32);
   count = 0;
+
+  get isFull(): boolean {
+    return this.count >= COUNT_MAX;
+  }
 
   add(text: string): void {
     const bit = hashOf(text) % BITS;
