@@ -150,6 +150,12 @@ test("one test that many rules share is made once, and refuses all of them", () 
   expect(testsFor(1_600, pattern, { a: "x" })).toMatchObject({ matched: [], tests: 1 });
 });
 
+test("rules that came first are not tested either, once it shows what tells rules apart", () => {
+  const pattern = (number: number): Json => ({ a: ["x"], b: [number] });
+  expect(testsFor(4, pattern, { a: "x", b: -1 })).toMatchObject({ matched: [], tests: 0 });
+  expect(testsFor(1, pattern, { a: "x", b: -1 }).tests).toBeGreaterThan(0);
+});
+
 /** How often a value is tested, of `count` rules that are like the given one. */
 function testsFor(count: number, patternFor: (number: number) => Json, event: Json) {
   let tests = 0;

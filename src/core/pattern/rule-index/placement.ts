@@ -88,8 +88,15 @@ export class Placement {
     this.#addTo([index.groupForAbsence()], alternative, []);
   }
 
+  /** Where it would wait had it come last: with few rules there was little to choose by. */
+  placeAgain(rule: Alternative): void {
+    this.remove(rule);
+    this.#await(rule);
+  }
+
   remove(rule: Alternative): void {
     const groups = rule.groups ?? [];
+    rule.groups = undefined;
     for (const group of Array.isArray(groups) ? groups : [groups]) {
       group.remove(rule);
       this.#prune(group);

@@ -18,6 +18,9 @@ interface Placed extends Pick<Alternative, "rank" | "nodes"> {
   readonly alternatives: readonly Alternative[];
 }
 
+/** Numbers of rules at which those are placed again that are there: what tells rules apart shows soon. */
+const SETTLED_AT: ReadonlySet<number> = new Set([4, 16, 64]);
+
 export class RuleIndex implements Search {
   readonly #rules = new Map<string, Alternative | Placed>();
   readonly #tree = new EventTree();
@@ -42,6 +45,13 @@ export class RuleIndex implements Search {
     const [first] = alternatives;
     const isPlain = alternatives.length === 1 && first?.nodes === nodes;
     this.#rules.set(id, isPlain ? first : { rank, nodes, alternatives });
+    if (SETTLED_AT.has(this.#rules.size)) this.#settle();
+  }
+
+  #settle(): void {
+    for (const rule of this.#rules.values()) {
+      if (!("alternatives" in rule)) this.#placement.placeAgain(rule);
+    }
   }
 
   delete(id: string): boolean {
