@@ -59,7 +59,7 @@ export default defineConfig({
         test: {
           name: "worker",
           include: ["test/worker/**/*.test.ts", "test/crash/**/crash.test.ts"],
-          globalSetup: ["test/support/build-worker.ts"],
+          globalSetup: ["test/support/prepare-worker.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // Each file runs an engine of its own, and there are two cores.

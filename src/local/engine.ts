@@ -3,13 +3,14 @@
  * that wrangler.toml names. `wrangler dev` would do the same through a proxy, at a multiple of the cost.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { RECOVER_CRON } from "../flows/sweep.ts";
+import { buildWorker } from "./build.ts";
 import { guardEngines } from "./guard.ts";
-import { ROOT, WRANGLER } from "./paths.ts";
+import { migrate } from "./migrate.ts";
+import { ROOT } from "./paths.ts";
 
 /** As often as wrangler.toml's cron; the local engine never fires one by itself. */
 const SWEEP_EVERY_MS = 60_000;
@@ -21,7 +22,7 @@ export interface EngineOptions {
   readonly stateDirectory: string;
   /** Variables and secrets, on top of wrangler.toml's. */
   readonly vars: Readonly<Record<string, string>>;
-  /** A directory that `buildWorker` filled; built anew when absent. */
+  /** A directory that `buildWorker` filled; when absent, one in the state's. */
   readonly buildDirectory?: string;
   /** Called with the ids of the engine's processes, at the start and when the engine restarts itself. */
   readonly onProcesses?: (pids: readonly number[]) => void;
@@ -40,14 +41,6 @@ export interface Engine {
   /** Where debuggers connect, with `inspector` only. */
   inspectorUrl(): Promise<URL>;
   stop(): Promise<void>;
-}
-
-/** Builds the Worker as a deployment would, in about a second. Throws with wrangler's own words. */
-export function buildWorker(directory: string): void {
-  const parameters = [WRANGLER, "deploy", "--dry-run", "--outdir", directory];
-  const built = spawnSync(process.execPath, parameters, { cwd: ROOT, encoding: "utf8" });
-  if (built.status !== 0)
-    throw new Error(`The Worker does not build:\n${built.stdout}${built.stderr}`);
 }
 
 /** Starts the router and answers when it takes requests. */
@@ -130,57 +123,4 @@ async function runScheduled(miniflare: Miniflare, cron: string): Promise<void> {
   const response = await miniflare.dispatchFetch(url);
   const said = await response.text();
   if (!response.ok) throw new Error(`${cron}: ${response.status} ${said}`);
-}
-
-/**
- * Applies the migrations that this state has not seen, in the table wrangler uses for them, before the router
- * takes its port: whoever hears of it finds it ready. A file beside the database says when there is nothing to do.
- */
-async function migrate(d1Databases: unknown, stateDirectory: string): Promise<void> {
-  const directory = join(ROOT, "migrations");
-  const names = readdirSync(directory)
-    .filter((file) => file.endsWith(".sql"))
-    .sort();
-  const stamp = join(stateDirectory, "d1", "migrations-applied");
-  const all = `${names.join("\n")}\n`;
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === all) return;
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      ...{ name: "migrations", modules: true, script: "export default {}", d1Databases },
-      ...{ host: "127.0.0.1", port: 0, cf: false, log: new Log(LogLevel.NONE) },
-      resourcePersistencePath: stateDirectory,
-    } as unknown as Parameters<typeof convertV4MiniflareOptions>[0]),
-  );
-  try {
-    await applyMigrations(await miniflare.getD1Database("DB"), directory, names);
-  } finally {
-    await miniflare.dispose();
-  }
-  writeFileSync(stamp, all);
-}
-
-async function applyMigrations(
-  db: Awaited<ReturnType<Miniflare["getD1Database"]>>,
-  directory: string,
-  names: readonly string[],
-): Promise<void> {
-  await db
-    .prepare(
-      `CREATE TABLE IF NOT EXISTS d1_migrations (
-         id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE,
-         applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)`,
-    )
-    .run();
-  const { results } = await db.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
-  const applied = new Set(results.map(({ name }) => name));
-  for (const name of names) {
-    if (applied.has(name)) continue;
-    const statements = readFileSync(join(directory, name), "utf8").split(
-      "--> statement-breakpoint",
-    );
-    await db.batch([
-      ...statements.filter((sql) => sql.trim() !== "").map((sql) => db.prepare(sql)),
-      db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name),
-    ]);
-  }
 }

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { buildWorker } from "../../src/local/engine.ts";
+import { buildWorker } from "../../src/local/build.ts";
 import { crash } from "./crash.ts";
 import type { CrashOptions } from "./plan.ts";
 import { report } from "./report.ts";

@@ -1,18 +1,10 @@
 /** A running router for a test: the built Worker on the local engine, with state and secrets of its own. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { inject } from "vitest";
 import { type Admin, createAdmin } from "../../src/local/admin.ts";
 import { type Engine, startEngine } from "../../src/local/engine.ts";
 import { randomVars } from "../../src/local/vars.ts";
-
-declare module "vitest" {
-  interface ProvidedContext {
-    /** Where the Worker was built, once for all test files. */
-    readonly buildDirectory: string;
-  }
-}
+import { preparedState } from "./state.ts";
 
 export interface Router {
   readonly url: string;
@@ -39,7 +31,7 @@ export interface RouterOptions {
 }
 
 export async function startRouter(options: RouterOptions = {}): Promise<Router> {
-  const stateDirectory = options.stateDirectory ?? mkdtempSync(join(tmpdir(), "signalbox-test-"));
+  const stateDirectory = options.stateDirectory ?? preparedState();
   const vars = { ...randomVars(), ...options.vars };
   const lines: string[] = [];
   const engine: Engine = await startEngine({

@@ -1,8 +1,6 @@
 /** The router killed at work, ended, and started again on the same state: what it took is delivered. */
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readdirSync, rmSync } from "node:fs";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { createAdmin } from "../../src/local/admin.ts";
 import { hangUp, never, receiverHere, status } from "../support/answers.ts";
 import { accepted } from "../support/ingest-answer.ts";
@@ -14,19 +12,21 @@ import {
   startProgram,
 } from "../support/program.ts";
 import { type Answer, type Receiver, startReceiver } from "../support/receiver.ts";
+import { builtState, emptyState, preparedState } from "../support/state.ts";
 import { prepareTenant } from "../support/tenant.ts";
 import { eventually } from "../support/wait.ts";
 
 let stateDirectory: string;
 const started: Starting[] = [];
 
-beforeEach(() => {
-  stateDirectory = mkdtempSync(join(tmpdir(), "signalbox-restart-"));
-});
-afterEach(async () => {
-  for (const program of started.splice(0)) await program.kill();
-  rmSync(stateDirectory, { recursive: true, force: true });
-});
+/** The one of the test at hand. */
+function useState(directory: string): void {
+  stateDirectory = directory;
+  onTestFinished(async () => {
+    for (const program of started.splice(0)) await program.kill();
+    rmSync(directory, { recursive: true, force: true });
+  });
+}
 
 async function start(): Promise<Program> {
   const program = await startProgram(stateDirectory);
@@ -87,6 +87,8 @@ async function expectAll(receiver: Receiver, ids: readonly string[]): Promise<vo
 }
 
 describe("killed without warning", () => {
+  beforeEach(() => useState(preparedState()));
+
   it("while webhooks come in and receivers are ill, the router delivers all it accepted", {
     timeout: TIMEOUT_MS,
   }, async () => {
@@ -127,6 +129,7 @@ describe("started on a new state", () => {
   it("it is ready when it first answers: its tables are there", {
     timeout: TIMEOUT_MS,
   }, async () => {
+    useState(emptyState());
     const place = await startReceiver();
     await place.stop(); // whose port is free now
     const program = spawnProgram(stateDirectory, Number(new URL(place.url).port));
@@ -142,6 +145,8 @@ describe("started on a new state", () => {
 });
 
 describe("told to end", () => {
+  beforeEach(() => useState(preparedState()));
+
   it.each(["SIGTERM", "SIGINT"] as const)(
     "by %s, it ends with 0 and leaves no process",
     async (signal) => {
@@ -171,17 +176,43 @@ describe("killed while it starts", () => {
     );
 
   it.each([
-    { point: "the program has begun", isThere: running("start.ts"), part: "run.mjs" },
-    { point: "the Worker is being built", isThere: running("deploy"), part: "start.ts" },
-    { point: "the engine has begun", isThere: running("workerd"), part: "start.ts" },
-    { point: "the engine has opened its database", isThere: hasDatabase, part: "run.mjs" },
-    { point: "the engine has opened its database", isThere: hasDatabase, part: "src/local" },
+    {
+      point: "the program has begun",
+      isThere: running("start.ts"),
+      part: "run.mjs",
+      state: emptyState,
+    },
+    {
+      point: "the Worker is being built",
+      isThere: running("deploy"),
+      part: "start.ts",
+      state: emptyState,
+    },
+    {
+      point: "the engine has begun",
+      isThere: running("workerd"),
+      part: "start.ts",
+      state: builtState,
+    },
+    {
+      point: "the engine has opened its database",
+      isThere: hasDatabase,
+      part: "run.mjs",
+      state: builtState,
+    },
+    {
+      point: "the engine has opened its database",
+      isThere: hasDatabase,
+      part: "src/local",
+      state: builtState,
+    },
   ])(
     "when $point, by killing $part alone, it leaves no process",
     {
       timeout: TIMEOUT_MS,
     },
-    async ({ isThere, part }) => {
+    async ({ isThere, part, state }) => {
+      useState(state());
       const program = spawnProgram(stateDirectory);
       started.push(program);
       await eventually(
