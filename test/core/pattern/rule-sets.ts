@@ -92,6 +92,39 @@ export const deepCrowd: fc.Arbitrary<RuleSets> = fc.record({
   ),
 });
 
+const letter = fc.constantFrom<Json>("a", "b");
+const wanted = fc.oneof(
+  { weight: 5, arbitrary: letter.map((one) => [one]) },
+  { weight: 1, arbitrary: fc.constant<Json>([{ exists: false }]) },
+);
+const item = fc.record({ c: letter, d: letter }, { requiredKeys: [] });
+const list = fc.array(
+  fc.record({ c: letter, d: letter, e: fc.array(item, { maxLength: 2 }) }, { requiredKeys: [] }),
+  { maxLength: 2 },
+);
+
+/** Events that spell one place in two ways, with an array at each, and values at several depths of them. */
+export const twoSpellings: fc.Arbitrary<RuleSets> = fc.record({
+  patterns: fc.array(
+    fc.record({
+      a: fc.record({
+        b: fc.record(
+          { c: wanted, d: wanted, e: fc.record({ c: wanted, d: wanted }, { requiredKeys: ["c"] }) },
+          { requiredKeys: ["c"] },
+        ),
+      }),
+    }),
+    { minLength: 8, maxLength: 24 },
+  ),
+  events: fc.array(
+    fc.record({
+      "a.b": fc.oneof(list, item),
+      a: fc.record({ b: fc.oneof(list, item) }, { requiredKeys: [] }),
+    }),
+    { minLength: 6, maxLength: 6 },
+  ),
+});
+
 /** How the 32 alternatives that are permitted come about: so many branches, times so many, and so on. */
 const FULL = [[32], [8, 4], [4, 4, 2], [2, 2, 2, 2, 2]];
 

@@ -89,6 +89,8 @@ export class Group {
     if (at === -1) return false;
     replaceByLast(this.rules, at);
     this.guards?.replaceByLast(at);
+    // A rule that comes to an empty group comes alone, and brings no guard.
+    if (this.rules.length === 0) this.guards = undefined;
     this.count(-1);
     return true;
   }

@@ -17,7 +17,8 @@ export class Reached {
 
   /** Undefined when nothing was demanded of the arrays that the node's values stand in. */
   elementsFor(node: EventNode): Bits | undefined {
-    if (!node.isInElements || node.isMixed) return undefined;
+    // What stands further in stands in the same element of the level.
+    if (!node.isInElements) return undefined;
     if (this.#level !== node.level) {
       this.#level = node.level;
       this.#elements = this.#elementsOf(node.level);

@@ -51,12 +51,6 @@ export const PLANTED: readonly PlantedBug[] = [
     "if (level.parent === parent) return level;",
   ),
   bug(
-    "a value that stands further in is let through as one of its level",
-    "reached.ts",
-    "if (!node.isInElements || node.isMixed) return undefined;",
-    "if (!node.isInElements) return undefined;",
-  ),
-  bug(
     "nobody says where the rules look",
     "event-tree.ts",
     "      node.telltales |= telltaleOf(step);\n",
@@ -84,6 +78,12 @@ export const PLANTED: readonly PlantedBug[] = [
     "a key with dots is one step",
     "event-tree.ts",
     '?? (key.includes(".") ? follow(node, key) : undefined)',
+    "",
+  ),
+  bug(
+    "guards outlive the rules of their group",
+    "group.ts",
+    "if (this.rules.length === 0) this.guards = undefined;",
     "",
   ),
   bug(
