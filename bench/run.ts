@@ -10,6 +10,7 @@ import type { Options, Report } from "./part.ts";
 import { measureCost } from "./parts/cost.ts";
 import { measureDelivery } from "./parts/delivery.ts";
 import { measureIngest } from "./parts/ingest.ts";
+import { measureIsolation } from "./parts/isolation/isolation.ts";
 import { measureMatch } from "./parts/match.ts";
 import { measureSagas } from "./parts/sagas.ts";
 import { measureSize } from "./parts/size.ts";
@@ -21,6 +22,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
   stages: measureStages,
   ingest: measureIngest,
   delivery: measureDelivery,
+  isolation: measureIsolation,
   cost: measureCost,
   sagas: measureSagas,
 };

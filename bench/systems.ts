@@ -76,6 +76,8 @@ export interface RouterOptions {
   readonly outbox: "on-failure" | "always";
   /** "own" = as shipped: claims, delivers and settles. "acker" = the door alone. */
   readonly consumer: "own" | "acker";
+  /** What it logs goes to stderr, where nobody else takes it. */
+  readonly onLine?: (line: string) => void;
 }
 
 export async function startRouter(options: RouterOptions, ground: Ground): Promise<Router> {
@@ -109,7 +111,7 @@ async function runRouter(options: RouterOptions, ground: Ground): Promise<Runnin
   const stateDirectory = ground.routerState();
   if (consumer === "own") {
     const buildDirectory = ground.routerBuild;
-    const onLine = (line: string): void => console.error(name, line);
+    const onLine = options.onLine ?? ((line: string): void => console.error(name, line));
     const engine = await startEngine({ port: 0, stateDirectory, buildDirectory, vars, onLine });
     return { origin: engine.url, stop: () => engine.stop() };
   }

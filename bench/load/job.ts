@@ -2,7 +2,8 @@
 
 export interface Job {
   readonly origin: string;
-  readonly path: string;
+  /** Taken in turn. */
+  readonly paths: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   /** Set to a fresh value on every request, so that no event is a duplicate. */
@@ -19,6 +20,7 @@ export interface Job {
 
 export interface Sent {
   readonly id: string;
+  readonly path: string;
   /** From the intended start to the whole answer. */
   readonly latencyMs: number;
   /** When the answer was there, on the clock of `nowMs`. */

@@ -19,10 +19,12 @@ async function run(job: Job): Promise<Outcome> {
 
   async function sendOne(intendedAtMs: number): Promise<void> {
     const id = `${job.idPrefix}${started}`;
+    const path = job.paths[started % job.paths.length] ?? "/";
     started += 1;
-    const status = await post(job, id, agent);
+    const status = await post(job, path, id, agent);
     const answeredAtMs = nowMs();
-    if (status === 202) accepted.push({ id, latencyMs: answeredAtMs - intendedAtMs, answeredAtMs });
+    const latencyMs = answeredAtMs - intendedAtMs;
+    if (status === 202) accepted.push({ id, path, latencyMs, answeredAtMs });
     else refused[status] = (refused[status] ?? 0) + 1;
   }
 
@@ -68,9 +70,9 @@ async function openLoop(
 }
 
 /** The status of the answer once it is there whole; 0 when there is none. */
-function post(job: Job, id: string, agent: Agent): Promise<number> {
+function post(job: Job, path: string, id: string, agent: Agent): Promise<number> {
   return new Promise((resolve) => {
-    const sending = request(`${job.origin}${job.path}`, {
+    const sending = request(`${job.origin}${path}`, {
       method: "POST",
       agent,
       headers: {

@@ -25,7 +25,7 @@ export function send(system: System, burst: Burst, generator: Generator): Promis
   bursts += 1;
   return generator.run({
     origin: system.origin,
-    path: "/in/bench/github",
+    paths: ["/in/bench/github"],
     headers: webhookHeaders(body),
     body,
     idHeader: ID_HEADER,

@@ -1,0 +1,131 @@
+/** Urgent events while a hundred thousand others wait. */
+import type { Ground } from "../../ground.ts";
+import type { Sent } from "../../load/job.ts";
+import { figure, table } from "../../measure/table.ts";
+import { type Options, progress, type Report } from "../../part.ts";
+import { inRounds, judge, VERDICT_HEAD, verdictCells } from "./rounds.ts";
+import { arrived, delays, load, OPEN_SOURCE, type Scene, startScene } from "./scene.ts";
+
+const PER_SECOND = 50;
+const GOALS = [
+  { share: 0.5, ratioMax: 1.1 },
+  { share: 0.99, ratioMax: 1.5 },
+] as const;
+/** Events of one request, in CloudEvents' batch format. */
+const BATCH = 100;
+const SENDERS = 4;
+
+export async function measurePriority(
+  ground: Ground,
+  { quick, rounds }: Options,
+): Promise<Omit<Report, "title">> {
+  const scene = await startScene("priority", ground);
+  try {
+    await prepare(scene);
+    const seconds = quick ? 2 : 10;
+    const round = async (): Promise<number[]> => {
+      const [generator] = scene.generators;
+      const sent: readonly Sent[] = (
+        await load(scene, generator, {
+          paths: ["/in/urgent/critical"],
+          perSecond: PER_SECOND,
+          seconds,
+        })
+      ).accepted;
+      await arrived(scene, sent);
+      return delays(scene, sent);
+    };
+    await round(); // warm-up
+    const rows: string[][] = [];
+    const data: object[] = [];
+    const failures: string[] = [];
+    for (const [name, queued] of [
+      ["bulk", { bulk: quick ? 5_000 : 100_000 }],
+      ["normal and bulk", { normal: quick ? 1_000 : 20_000, bulk: quick ? 5_000 : 100_000 }],
+    ] as const) {
+      progress(`isolation: critical beside ${name}`);
+      let left = { before: 0, after: 0 };
+      const measured = await inRounds(rounds, round, async (measure) => {
+        for (const [priority, count] of Object.entries(queued)) await fill(scene, priority, count);
+        const before = await backlog(scene);
+        await measure();
+        left = { before, after: await backlog(scene) };
+        await drained(scene);
+      });
+      if (left.after === 0 && !quick) {
+        failures.push(
+          `What was queued beside critical events (${name}) did not last for all rounds.`,
+        );
+      }
+      for (const goal of GOALS) {
+        const verdict = judge(measured, goal);
+        rows.push([`p${goal.share * 100} beside ${name}`, ...verdictCells(verdict)]);
+        data.push({ name, left, ...verdict });
+      }
+      rows.push([
+        `  waiting at the start and at the end: ${figure(left.before)}, ${figure(left.after)} messages`,
+      ]);
+    }
+    return {
+      text: [table([`critical, ${PER_SECOND}/s: accepted to delivered`, ...VERDICT_HEAD], rows)],
+      data: { priority: data },
+      failures,
+    };
+  } finally {
+    await scene.stop();
+  }
+}
+
+async function prepare({ router, receivers }: Scene): Promise<void> {
+  const tenant = "tenants/urgent";
+  await router.admin.put(tenant, {});
+  for (const priority of ["critical", "normal", "bulk"]) {
+    await router.admin.put(`${tenant}/sources/${priority}`, OPEN_SOURCE);
+    const url = receivers.url("well", priority);
+    await router.admin.put(`${tenant}/targets/${priority}`, { kind: "http", url });
+    await router.admin.put(`${tenant}/rules/${priority}`, {
+      ...{ pattern: { source: [priority] }, priority, targets: [priority] },
+    });
+  }
+}
+
+async function fill({ router }: Scene, priority: string, count: number): Promise<void> {
+  let sent = 0;
+  const event = (at: number) => ({
+    ...{
+      specversion: "1.0",
+      type: "order",
+      source: "/bench",
+      id: `${priority}-${process.pid}-${at}`,
+    },
+    data: { order: at },
+  });
+  const send = async (): Promise<void> => {
+    while (sent < count) {
+      const from = sent;
+      sent += BATCH;
+      const events = Array.from({ length: BATCH }, (_, at) => event(filled + from + at));
+      const response = await fetch(`${router.origin}/in/urgent/${priority}`, {
+        method: "POST",
+        headers: { "content-type": "application/cloudevents-batch+json" },
+        body: JSON.stringify(events),
+      });
+      if (response.status !== 202) throw new Error(`A batch got ${response.status}.`);
+      await response.arrayBuffer();
+    }
+  };
+  await Promise.all(Array.from({ length: SENDERS }, send));
+  filled += count;
+}
+
+let filled = 0;
+
+/** Messages in the queues, each of which carries many events. */
+async function backlog({ router }: Scene): Promise<number> {
+  const { items } = (await router.admin.get("queues")).body;
+  return items.reduce((sum: number, queue: { backlog: number }) => sum + queue.backlog, 0);
+}
+
+async function drained(scene: Scene): Promise<void> {
+  while ((await backlog(scene)) > 0) await new Promise((resolve) => setTimeout(resolve, 500));
+}

@@ -1,0 +1,70 @@
+/** The same load, alone and beside what may disturb it, round by round. */
+import { type Compared, compare, type Interval, quantile } from "../../measure/statistics.ts";
+import { figure } from "../../measure/table.ts";
+
+export interface Rounds {
+  /** Milliseconds from accepted to delivered, of each event of each round. */
+  readonly alone: (readonly number[])[];
+  readonly beside: (readonly number[])[];
+}
+
+/** Half of the rounds alone come before what disturbs and half after: what drifts does so on both sides. */
+export async function inRounds(
+  count: number,
+  round: () => Promise<readonly number[]>,
+  disturbed: (measure: () => Promise<void>) => Promise<void>,
+): Promise<Rounds> {
+  const rounds: { alone: (readonly number[])[]; beside: (readonly number[])[] } = {
+    alone: [],
+    beside: [],
+  };
+  const before = Math.floor(count / 2);
+  for (let at = 0; at < before; at += 1) rounds.alone.push(await round());
+  await disturbed(async () => {
+    for (let at = 0; at < count; at += 1) rounds.beside.push(await round());
+  });
+  for (let at = before; at < count; at += 1) rounds.alone.push(await round());
+  return rounds;
+}
+
+export interface Goal {
+  readonly share: 0.5 | 0.99;
+  /** The most that it may be of what it is alone. */
+  readonly ratioMax: number;
+}
+
+export interface Verdict extends Compared {
+  readonly goal: Goal;
+  readonly aloneMs: number;
+  readonly besideMs: number;
+  readonly reached: "reached" | "missed" | "open";
+}
+
+export function judge({ alone, beside }: Rounds, goal: Goal): Verdict {
+  const at = (rounds: Rounds["alone"]) => rounds.map((delays) => quantile(delays, goal.share));
+  const compared = compare(at(beside), at(alone), "lower");
+  return {
+    ...compared,
+    goal,
+    aloneMs: quantile(alone.flat(), goal.share),
+    besideMs: quantile(beside.flat(), goal.share),
+    reached: reachedOf(compared.interval, goal.ratioMax),
+  };
+}
+
+/** Only an interval that lies on one side of the goal decides. */
+function reachedOf({ low, high }: Interval, ratioMax: number): Verdict["reached"] {
+  if (high <= ratioMax) return "reached";
+  return low > ratioMax ? "missed" : "open";
+}
+
+export const VERDICT_HEAD = ["alone ms", "beside ms", "ratio", "95 %", "goal", ""];
+
+export const verdictCells = (verdict: Verdict): string[] => [
+  figure(verdict.aloneMs, 1),
+  figure(verdict.besideMs, 1),
+  figure(verdict.ratio, 2),
+  `${figure(verdict.interval.low, 2)}–${figure(verdict.interval.high, 2)}`,
+  `≤ ${verdict.goal.ratioMax}`,
+  verdict.reached,
+];
