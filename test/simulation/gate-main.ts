@@ -1,10 +1,9 @@
 /** Seeds of gates, or the bugs that they must catch: `npm run sim -- --gates`. */
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { limited, runCapacity, type Used } from "./gate-capacity.ts";
 import { PLANTED_IN_GATES } from "./gate-planted.ts";
+import { huntBugs, runSeeds, sayViolations, stopwatch, type Violation } from "./seeds.ts";
 
 const WORKER = fileURLToPath(new URL("gate-worker.ts", import.meta.url));
 /** Every planted bug is caught within so many. */
@@ -17,25 +16,11 @@ export interface GateSeeds {
   readonly openings: number;
   readonly refusals: Readonly<Record<string, number>>;
   readonly capacities: readonly { readonly used: number; readonly refused: number }[];
-  readonly violations: readonly { readonly seed: number; readonly sentence: string }[];
+  readonly violations: readonly Violation[];
 }
 
-/** In a process of its own; rejects when that ends without a report. */
-export async function runGateSeeds(
-  from: number,
-  count: number,
-  planted?: string,
-): Promise<GateSeeds> {
-  const parameters = [`${from}`, `${count}`, ...(planted === undefined ? [] : [planted])];
-  const child = fork(WORKER, parameters, { execArgv: ["--no-warnings"] });
-  const said = once(child, "message");
-  const ended = once(child, "exit").then(([code]): never => {
-    throw new Error(`a process of the simulation ended with ${code}`);
-  });
-  ended.catch(() => {}); // it ends after its report as well
-  const [report] = await Promise.race([said, ended]);
-  return report as GateSeeds;
-}
+export const runGateSeeds = (from: number, count: number, planted?: string): Promise<GateSeeds> =>
+  runSeeds(WORKER, from, count, planted);
 
 /** Limits that do not adapt, in the same run: each is wrong for one of the capacities. */
 export const runFixed = (seed: number): readonly (Used & { readonly limit: number })[] =>
@@ -43,23 +28,10 @@ export const runFixed = (seed: number): readonly (Used & { readonly limit: numbe
 
 /** Prints what came of it; answers whether all is well. */
 export async function gateMain(from: number, count: number, isPlanted: boolean): Promise<boolean> {
-  const startedAtMs = performance.now();
-  const seconds = (): string => `${Math.round((performance.now() - startedAtMs) / 1_000)} s`;
   if (isPlanted) {
-    let missed = 0;
-    for (const { name } of PLANTED_IN_GATES) {
-      const { violations } = await runGateSeeds(1, GATE_SEEDS_PER_BUG, name);
-      const [first] = violations;
-      if (first === undefined) missed += 1;
-      console.log(
-        first === undefined
-          ? `NOT CAUGHT          ${name}`
-          : `caught by seed ${String(first.seed).padStart(4)} ${name}: ${first.sentence}`,
-      );
-    }
-    console.log(`${PLANTED_IN_GATES.length} bugs planted in gates, ${missed} missed, ${seconds()}`);
-    return missed === 0;
+    return huntBugs("gates", PLANTED_IN_GATES, (bug) => runGateSeeds(1, GATE_SEEDS_PER_BUG, bug));
   }
+  const seconds = stopwatch();
   const parts = Math.min(availableParallelism(), count);
   const starts = Array.from({ length: parts + 1 }, (_, part) =>
     Math.floor(from + (count * part) / parts),
@@ -71,10 +43,7 @@ export async function gateMain(from: number, count: number, isPlanted: boolean):
     }),
   );
   const violations = reports.flatMap((report) => report.violations);
-  for (const { seed, sentence } of violations.slice(0, 10)) {
-    console.log(`seed ${seed}: ${sentence}`);
-    console.log(`again: npm run sim -- --gates --seed ${seed} --seeds 1`);
-  }
+  sayViolations("gates", violations);
   const sum = (name: "runs" | "requests" | "deaths" | "openings"): number =>
     reports.reduce((all, report) => all + report[name], 0);
   const reasons = [...new Set(reports.flatMap(({ refusals }) => Object.keys(refusals)))].sort();
