@@ -28,3 +28,9 @@ export async function put(
   meter.add("durable_object_rows_written");
   await storage.put(name, value);
 }
+
+/** As above, at once. */
+export function putNow(storage: DurableObjectStorage, name: string, value: unknown): void {
+  meter.add("durable_object_rows_written");
+  storage.kv.put(name, value);
+}

@@ -1,6 +1,7 @@
 /** One instance of a saga: its journal and its alarm. What happens in it is `flows/advance-saga.ts`. */
 import { DurableObject } from "cloudflare:workers";
 import { composeSaga } from "../src/compose.ts";
+import { OBJECT_VALUE_BYTES_MAX } from "../src/core/limits.ts";
 import type { CallbackAddress } from "../src/core/saga/callback.ts";
 import type { Command } from "../src/core/saga/commands.ts";
 import type { Outcome } from "../src/core/saga/instance.ts";
@@ -14,7 +15,7 @@ import type {
   SagaJournal,
   SagaStart,
 } from "../src/ports/saga.ts";
-import { counted, setAlarm } from "./counted.ts";
+import { putNow, setAlarm } from "./counted.ts";
 
 export class Saga extends DurableObject<Env> {
   readonly #create: () => SagaRun;
@@ -80,35 +81,53 @@ export class Saga extends DurableObject<Env> {
   }
 }
 
-type Kept = { rev: number; content: string };
+/** In the order of their names: revisions, the start before all. */
+const nameOf = (rev: number): string => String(rev).padStart(8, "0");
 
-const JOURNAL =
-  "CREATE TABLE IF NOT EXISTS journal (rev INTEGER PRIMARY KEY, content TEXT NOT NULL)";
-const HAS_JOURNAL = "SELECT 1 FROM sqlite_master WHERE name = 'journal'";
+const HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'journal'";
 
+/** Instances that began under a deployment which kept journals in a table go on with what stands there. */
+function moveTable(storage: DurableObjectStorage): void {
+  const { kv, sql } = storage;
+  if (sql.exec(HAS_TABLE).toArray().length === 0) return;
+  storage.transactionSync(() => {
+    const rows = sql.exec<{ rev: number; content: string }>("SELECT rev, content FROM journal");
+    for (const { rev, content } of rows.toArray()) {
+      kv.put(nameOf(rev), new TextEncoder().encode(rev === 0 ? `[${content}]` : content));
+    }
+    sql.exec("DROP TABLE journal");
+  });
+}
+
+/** What stands under the first name: the start, and the first row where there is room for both. */
+type First = readonly [SagaStart, JournalRow?];
+
+/**
+ * Values under names, each a row: a table of its own would cost two more for every instance. As bytes, because
+ * text beyond Latin-1 would take two for each character.
+ */
 function createJournal(storage: DurableObjectStorage): SagaJournal {
-  const { sql } = storage;
-  const add = (rev: number, content: unknown): void => {
-    counted(sql, "INSERT INTO journal (rev, content) VALUES (?1, ?2)", rev, pack(content));
-  };
+  const encoder = new TextEncoder();
+  const decoder = new TextDecoder();
+  const add = (rev: number, content: Uint8Array): void => putNow(storage, nameOf(rev), content);
+  const bytesOf = (content: unknown): Uint8Array => encoder.encode(pack(content));
   return {
     read() {
-      // Who asks for an instance that never was leaves nothing behind.
-      if (sql.exec(HAS_JOURNAL).toArray().length === 0) return null;
-      const [first, ...rows] = sql
-        .exec<Kept>("SELECT rev, content FROM journal ORDER BY rev")
-        .toArray();
+      moveTable(storage);
+      const kept = [...storage.kv.list<Uint8Array>()].map(([, bytes]) => decoder.decode(bytes));
+      const [first, ...rows] = kept;
       if (first === undefined) return null;
-      return {
-        start: unpack<SagaStart>(first.content),
-        rows: rows.map(({ content }) => unpack<JournalRow>(content)),
-      };
+      const [start, row] = unpack<First>(first);
+      const later = rows.map((content) => unpack<JournalRow>(content));
+      return { start, rows: row === undefined ? later : [row, ...later] };
     },
-    begin(start) {
-      counted(sql, JOURNAL);
-      add(0, start);
+    begin(start, row) {
+      const both = bytesOf(row === null ? [start] : [start, row]);
+      if (row === null || both.length <= OBJECT_VALUE_BYTES_MAX) return add(0, both);
+      add(0, bytesOf([start]));
+      add(row.rev, bytesOf(row));
     },
-    append: (row) => add(row.rev, row),
+    append: (row) => add(row.rev, bytesOf(row)),
     setAlarm: (atMs) => (atMs === null ? storage.deleteAlarm() : setAlarm(storage, atMs)),
     async erase() {
       await storage.deleteAlarm();

@@ -358,6 +358,8 @@ export const SAGA_JOB_PAGES_MAX = 10;
 /** Reasons that a job tells apart, and the instances that each one names. */
 export const SAGA_REFUSALS_MAX = 20;
 export const SAGA_REFUSED_NAMED_MAX = 10;
+/** A value of a Durable Object with its name: 2 MB (SQLite storage limits), less what wraps it. */
+export const OBJECT_VALUE_BYTES_MAX = 1_900_000;
 /** What is in the index and never began is forgotten after this time: nobody is told of it any more. */
 export const SAGA_NEVER_BEGUN_MS = 86_400_000;
 

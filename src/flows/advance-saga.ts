@@ -238,6 +238,9 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
         record.begin(start);
         await setOff();
       }
+      // Its first row has the first intent as well; where the drive did not get there, the start stands by itself.
+      if (!record.isKept) await Promise.race([record.written, driving]);
+      if (!record.isKept) record.commit();
       return { created, view: view() as SagaView };
     },
 

@@ -19,6 +19,8 @@ export class SagaRecord {
   readonly #journal: SagaJournal;
   readonly #clock: Clock;
   #known: Known | null = null;
+  /** Known here, and written down together with what follows from it. */
+  #begun: SagaStart | null = null;
   #rows: JournalRow[] = [];
   #noted: Entry[] = [];
   #notedAtMs = 0;
@@ -55,8 +57,13 @@ export class SagaRecord {
     return this.#written.promise;
   }
 
+  /** Whether what is known has its beginning in the journal. */
+  get isKept(): boolean {
+    return this.#known !== null && this.#begun === null;
+  }
+
   begin(start: SagaStart): void {
-    this.#journal.begin(start);
+    this.#begun = start;
     this.#take(start);
   }
 
@@ -73,12 +80,17 @@ export class SagaRecord {
     // Rows that are written without a pause between them are in one transaction.
     for (const entries of asRows(this.#noted)) {
       const row: JournalRow = { rev: this.rev + 1, atMs: this.#notedAtMs, actor, entries };
-      this.#journal.append(row);
+      if (this.#begun === null) this.#journal.append(row);
+      else this.#journal.begin(this.#begun, row);
+      this.#begun = null;
       this.#rows.push(row);
       this.#noted.splice(0, entries.length);
-      this.#written.resolve();
-      this.#written = Promise.withResolvers();
+      this.#tell();
     }
+    if (this.#begun === null) return;
+    this.#journal.begin(this.#begun, null);
+    this.#begun = null;
+    this.#tell();
   }
 
   /** What came from outside, written by itself. */
@@ -90,8 +102,13 @@ export class SagaRecord {
 
   async erase(): Promise<void> {
     // First here: whatever is still under way writes nothing more.
-    [this.#known, this.#rows, this.#noted] = [null, [], []];
+    [this.#known, this.#begun, this.#rows, this.#noted] = [null, null, [], []];
     await this.#journal.erase();
+  }
+
+  #tell(): void {
+    this.#written.resolve();
+    this.#written = Promise.withResolvers();
   }
 
   #take(start: SagaStart): void {

@@ -54,7 +54,8 @@ export interface JournalRow {
 /** One instance's own storage. Every call is one transaction, done when it returns. */
 export interface SagaJournal {
   read(): { readonly start: SagaStart; readonly rows: readonly JournalRow[] } | null;
-  begin(start: SagaStart): void;
+  /** Where it fits, start and first row are one row of the storage. */
+  begin(start: SagaStart, first: JournalRow | null): void;
   append(row: JournalRow): void;
   /** Milliseconds since 1970; null when there is none. */
   setAlarm(atMs: number | null): Promise<void>;

@@ -195,10 +195,12 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
       },
       journal: {
         read: () => (begun === null ? null : { start: begun, rows: [...rows] }),
-        begin(given) {
+        begin(given, first) {
           alive();
           begun = given;
-          if (isForgetful) dieWith(own);
+          if (first !== null) rows.push(first);
+          if (isForgetful && (first === null || !isTwin(first))) dieWith(own);
+          after(0, written);
         },
         append(row) {
           alive();

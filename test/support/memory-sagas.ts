@@ -176,10 +176,10 @@ function mortal(
   };
   return {
     read: () => journal.read(),
-    begin(start) {
+    begin(start, first) {
       alive();
-      journal.begin(start);
-      written([]);
+      journal.begin(start, first);
+      written(first?.entries ?? []);
     },
     append(row) {
       alive();
@@ -202,8 +202,9 @@ export function createMemoryJournal(): MemoryJournal {
   const journal: MemoryJournal = {
     ...{ start: null, rows, alarmAtMs: null, written: 0 },
     read: () => (journal.start === null ? null : { start: journal.start, rows: [...rows] }),
-    begin(start) {
+    begin(start, first) {
       journal.start = start;
+      if (first !== null) rows.push(first);
       journal.written += 1;
     },
     append(row) {
