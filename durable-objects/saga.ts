@@ -66,7 +66,7 @@ export class Saga extends DurableObject<Env> {
     return this.#run.receive(eventId, unpack(event));
   }
 
-  wake(): Promise<boolean> {
+  wake(): Promise<number | null> {
     return this.#run.nudge();
   }
 

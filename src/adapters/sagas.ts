@@ -20,7 +20,7 @@ export interface SagaRpc extends Rpc.DurableObjectBranded {
   undo(reason: string): Promise<string>;
   migrate(order: string, expectedRev: number | undefined): Promise<string>;
   receive(eventId: string, event: string): Promise<boolean>;
-  wake(): Promise<boolean>;
+  wake(): Promise<number | null>;
   erase(): Promise<void>;
 }
 

@@ -72,8 +72,8 @@ export interface SagaRun {
   command(command: Command, expectedRev: number | undefined): Promise<CommandAnswer>;
   migrate(order: MigrationOrder, expectedRev: number | undefined): Promise<MigrationAnswer>;
   view(): SagaView | null;
-  /** Sees that it goes on, without waiting for it. False when there is no instance. */
-  nudge(): Promise<boolean>;
+  /** Sees that it goes on, without waiting for it. Answers when it was started; null when there is no instance. */
+  nudge(): Promise<number | null>;
   /** Drives until nothing is to be done now. `byAlarm`: the alarm that was set has gone off. Never rejects. */
   wake(byAlarm?: boolean): Promise<void>;
   erase(): Promise<void>;
@@ -319,9 +319,10 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
     wake,
 
     async nudge() {
-      if (record.known === null) return false;
+      if (record.known === null) return null;
+      const { startedAtMs } = record.known.start;
       await setOff();
-      return true;
+      return startedAtMs;
     },
 
     async erase() {

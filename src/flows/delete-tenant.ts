@@ -60,12 +60,12 @@ async function removeOne(
 
 /** A page of the instances of the tenant's sagas, wherever they stand; answers how many. */
 async function eraseSagas({ tenant, beforeMs }: Deletion, ports: DeliverPorts): Promise<number> {
-  const ids = await ports.sagaIndex.ofTenant(tenant, beforeMs, REMOVE_PAGE);
-  for (const id of ids) {
-    await ports.sagas.erase(id);
-    await ports.sagaIndex.forget(tenant, id);
+  const entries = await ports.sagaIndex.ofTenant(tenant, beforeMs, REMOVE_PAGE);
+  for (const entry of entries) {
+    await ports.sagas.erase(entry.id);
+    await ports.sagaIndex.forget(entry);
   }
-  return ids.length;
+  return entries.length;
 }
 
 const NOT_YET: Removed = { removed: 0, more: true };

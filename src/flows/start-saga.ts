@@ -9,7 +9,7 @@ import type { SagaIndex, SagaStart, Sagas, SagaView } from "../ports/saga.ts";
 export interface StartPorts {
   readonly clock: Clock;
   readonly crypto: Crypto;
-  readonly sagaIndex: Pick<SagaIndex, "begin">;
+  readonly sagaIndex: Pick<SagaIndex, "begin" | "forget">;
   readonly sagas: Pick<Sagas, "start">;
   readonly text: Text;
 }
@@ -36,5 +36,10 @@ export async function startSaga(
     ...{ step: null, reason: null, rev: 0, startedAtMs: nowMs, updatedAtMs: nowMs },
     dueAtMs: nowMs + SAGA_STARTING_MS,
   });
-  return ports.sagas.start({ ...named, id, version, doc, startedAtMs: nowMs });
+  const started = await ports.sagas.start({ ...named, id, version, doc, startedAtMs: nowMs });
+  if (started.view.startedAtMs !== nowMs) {
+    // It has an entry of its own. If this one cannot be forgotten now, the sweeper does it.
+    await ports.sagaIndex.forget({ tenant, startedAtMs: nowMs, id }).catch(() => {});
+  }
+  return started;
 }

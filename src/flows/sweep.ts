@@ -155,10 +155,15 @@ async function wakeSagas(
   const overdue = await ports.sagaIndex.overdue(nowMs - graceMs, SAGA_SWEEP_PAGE);
   await wakeEach(
     overdue,
-    async ({ tenant, id, isStarting, startedAtMs }) => {
-      if (await ports.sagas.wake(id)) swept.sagas += 1;
-      else if (isStarting && startedAtMs < nowMs - SAGA_NEVER_BEGUN_MS)
-        await ports.sagaIndex.forget(tenant, id);
+    async ({ isStarting, ...entry }) => {
+      const begunAtMs = await ports.sagas.wake(entry.id);
+      if (begunAtMs === entry.startedAtMs) swept.sagas += 1;
+      // It had begun already when it was started once more; or it never has.
+      else if (
+        begunAtMs !== null ||
+        (isStarting && entry.startedAtMs < nowMs - SAGA_NEVER_BEGUN_MS)
+      )
+        await ports.sagaIndex.forget(entry);
     },
     ports.clock,
   );

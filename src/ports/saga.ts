@@ -118,10 +118,14 @@ export interface SagaSummary {
   readonly updatedAtMs: number;
 }
 
+/** What a row of the index is known by. */
+export type SagaEntry = Pick<SagaSummary, "tenant" | "startedAtMs" | "id">;
+
 /** Where instances are found. Written before an instance starts, so that none is invisible. */
 export interface SagaIndex {
-  /** Nothing changes if it is there already. */
+  /** Of one that was started before, at another time, this is a second entry, which its starter forgets. */
   begin(summary: SagaSummary): Promise<void>;
+  forget(entry: SagaEntry): Promise<void>;
   /** A summary older than the one that is there changes nothing. */
   put(summary: SagaSummary): Promise<void>;
 }
@@ -197,17 +201,13 @@ export interface SagaDirectory extends SagaIndex {
     beforeMs: number,
     count: number,
   ): Promise<
-    readonly {
-      readonly tenant: string;
-      readonly id: string;
-      readonly startedAtMs: number;
+    readonly (SagaEntry & {
       /** Its object has not told yet that it has begun. */
       readonly isStarting: boolean;
-    }[]
+    })[]
   >;
-  forget(tenant: string, id: string): Promise<void>;
   /** Of a tenant that was deleted: those that were started before. */
-  ofTenant(tenant: string, beforeMs: number, count: number): Promise<readonly string[]>;
+  ofTenant(tenant: string, beforeMs: number, count: number): Promise<readonly SagaEntry[]>;
 }
 
 /** How an instance stands to its undo: under way, done, or why that cannot be. */
@@ -260,7 +260,7 @@ export interface Sagas {
   ): Promise<MigrationAnswer>;
   /** Takes an event in, once; false when there is no such instance. */
   receive(id: string, eventId: string, event: Json): Promise<boolean>;
-  /** Lets it go on if there is something to do; false when there is no such instance. */
-  wake(id: string): Promise<boolean>;
+  /** Lets it go on if there is something to do. Answers when it was started; null when there is no such instance. */
+  wake(id: string): Promise<number | null>;
   erase(id: string): Promise<void>;
 }

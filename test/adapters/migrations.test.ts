@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createHistory } from "../../src/adapters/d1/history.ts";
 import { createLedger } from "../../src/adapters/d1/ledger.ts";
+import { createSagaDirectory } from "../../src/adapters/d1/saga-index.ts";
 import { SLOTS, slotOf } from "../../src/core/generation.ts";
 import { GENERATION_MS } from "../../src/core/limits.ts";
 import { firstKey } from "../../src/ports/ledger.ts";
@@ -23,6 +24,11 @@ VALUES ('moved', 'rule', 'all', '{"d":1}', 7, 1, 5), ('moved', 'target', 'sink',
 const TENANTS = `
 INSERT INTO tenants (id, doc, revision, created_at, updated_at)
 VALUES ('moved', '{}', 7, 1, 5), ('without', '{}', 1, 1, 1)`;
+
+/** Instances of sagas from before their rows were in the order of lists. */
+const INSTANCES = `
+INSERT INTO saga_instances (tenant, id, saga, version, "key", correlation_id, status, paused, step, reason, rev, due_at, started_at, updated_at)
+VALUES ('moved', 'sga_b', 's', 1, 'k', 'o-1', 'RUNNING', 1, 'pay', NULL, 3, 9, 7, 8), ('moved', 'sga_a', 's', 1, 'k', NULL, 'STUCK', 0, NULL, 'why', 2, NULL, 8, 9)`;
 
 /** The database as it was made first. */
 async function startOver(): Promise<void> {
@@ -59,6 +65,8 @@ beforeAll(async () => {
     ...firsts.flatMap(writtenBefore),
     ...[CONFIGURATION, TENANTS].map((sql) => env.DB.prepare(sql)),
   ]);
+  await applyD1Migrations(env.DB, env.TEST_MIGRATIONS.slice(0, 10));
+  await env.DB.prepare(INSTANCES).run();
   await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
 });
 
@@ -101,6 +109,16 @@ describe("rows that were written before there were generations", () => {
       { id: "moved", rules: 1 },
       { id: "without", rules: 0 },
     ]);
+  });
+
+  it("leave every instance of a saga where it is found", async () => {
+    const sagas = createSagaDirectory(session);
+    const { items } = await sagas.list("moved", {}, null, 10);
+    expect(items).toMatchObject([
+      { id: "sga_a", status: "STUCK", reason: "why", dueAtMs: null },
+      { id: "sga_b", correlationId: "o-1", paused: true, step: "pay", rev: 3, startedAtMs: 7 },
+    ]);
+    expect(await sagas.overdue(10, 10)).toMatchObject([{ id: "sga_b", startedAtMs: 7 }]);
   });
 
   it("leave no table behind", async () => {

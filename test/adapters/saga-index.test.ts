@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { createSagaDirectory } from "../../src/adapters/d1/saga-index.ts";
 import type { SagaQuery, SagaSummary } from "../../src/ports/saga.ts";
 import { createMemorySagaIndex } from "../support/memory-sagas.ts";
-import { freshTenant, SUBJECTS, session } from "./ledgers.ts";
+import { costOf, freshTenant, SUBJECTS, session } from "./ledgers.ts";
 
 const DIRECTORIES = [
   { name: "D1", directory: createSagaDirectory(session) },
@@ -29,9 +29,12 @@ describe.each(DIRECTORIES)("the index in $name", ({ directory }) => {
     await SUBJECTS[0]?.ensure([tenant]);
   });
 
-  it("begins an instance once, and knows it before it has begun", async () => {
-    await directory.begin(summary("a", { status: "STARTING", rev: 0 }));
-    await directory.begin(summary("a", { status: "STARTING", rev: 0, startedAtMs: 9_000 }));
+  it("begins an instance once, knows it before it has begun, and forgets a later start of it", async () => {
+    const begun = summary("a", { status: "STARTING", rev: 0 });
+    const again = { ...begun, startedAtMs: 9_000 };
+    for (const each of [begun, begun, again]) await directory.begin(each);
+    expect(await idsOf()).toEqual(["a", "a"]);
+    await directory.forget(again);
     const { items } = await directory.list(tenant, {}, null, 10);
     expect(items).toEqual([summary("a", { status: "STARTING", rev: 0 })]);
   });
@@ -99,10 +102,36 @@ describe.each(DIRECTORIES)("the index in $name", ({ directory }) => {
   });
 
   it("tells what a tenant left, and forgets it", async () => {
-    expect((await directory.ofTenant(tenant, 2_500, 10)).toSorted()).toEqual(["a", "b", "c"]);
-    await directory.forget(tenant, "b");
+    const left = await directory.ofTenant(tenant, 2_500, 10);
+    expect(left.map(({ id }) => id).toSorted()).toEqual(["a", "b", "c"]);
+    for (const entry of left) if (entry.id === "b") await directory.forget(entry);
     expect(await idsOf()).toEqual(["e", "d", "c", "a"]);
   });
+});
+
+it("costs three rows for an instance that starts and ends, and one more where it has a correlation id", async () => {
+  const tenant = freshTenant();
+  await SUBJECTS[0]?.ensure([tenant]);
+  const directory = createSagaDirectory(session);
+  const live = async (id: string, correlationId: string | null) => {
+    const entry = {
+      ...{
+        id,
+        tenant,
+        saga: "s",
+        version: 1,
+        key: "k",
+        correlationId,
+        startedAtMs: 1,
+        updatedAtMs: 1,
+      },
+      ...{ paused: false, step: null, reason: null },
+    };
+    await directory.begin({ ...entry, status: "STARTING", rev: 0, dueAtMs: 2 });
+    await directory.put({ ...entry, status: "COMPLETED", rev: 5, dueAtMs: null });
+  };
+  expect(await costOf(() => live("x", null))).toEqual({ rows: 3, trips: 2 });
+  expect(await costOf(() => live("y", "o-1"))).toEqual({ rows: 4, trips: 2 });
 });
 
 it("takes nothing of a tenant that is gone", async () => {

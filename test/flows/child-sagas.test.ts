@@ -127,11 +127,11 @@ describe("a child", () => {
     expect(world.log.of("saga-parent-not-told")).toHaveLength(1);
     const { id } = await only();
     const dueAtMs = world.clock.nowMs() + SAGA_INDEX_RETRY_MS;
-    expect(world.sagas.summaries.get(id)).toMatchObject({ status: "COMPLETED", dueAtMs });
+    expect(world.sagas.summary(id)).toMatchObject({ status: "COMPLETED", dueAtMs });
     Object.assign(world.sagas, { look });
     await world.pass(SAGA_INDEX_RETRY_MS / 1_000 + 1);
     expect((await world.view()).status).toBe("COMPLETED");
-    expect(world.sagas.summaries.get(id)?.dueAtMs).toBeNull();
+    expect(world.sagas.summary(id)?.dueAtMs).toBeNull();
   });
 
   it("that never tells anything is asked by its parent", async () => {

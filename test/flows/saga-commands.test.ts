@@ -132,9 +132,9 @@ describe("an index that does not answer", () => {
   });
 
   it("is not told of a command that is refused", async () => {
-    const before = world.sagas.summaries.get("sga_1");
+    const before = world.sagas.summary("sga_1");
     await world.command("resume");
-    expect(world.sagas.summaries.get("sga_1")).toBe(before);
+    expect(world.sagas.summary("sga_1")).toBe(before);
   });
 });
 
@@ -161,7 +161,7 @@ describe("a migration", () => {
     expect(journal.find(({ actor }) => actor.command === "migrate")).toMatchObject({
       actor: { by: "operator", name: "ann", reason: "mended", commandId: "m-1" },
     });
-    expect(world.sagas.summaries.get("sga_1")?.version).toBe(2);
+    expect(world.sagas.summary("sga_1")?.version).toBe(2);
   });
 
   it("only compares when it is a dry run", async () => {

@@ -7,6 +7,7 @@ import {
   SAGA_WATCHDOG_MS,
   SWEEP_GRACE_MS,
 } from "../../src/core/limits.ts";
+import { startSaga } from "../../src/flows/start-saga.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { idle } from "../support/fake-clock.ts";
 import { createIsolate, createWorld } from "../support/memory-router.ts";
@@ -57,11 +58,11 @@ describe.each(LIVES)("the index$life", ({ dies }) => {
 
   it("says when an instance goes on by itself, and that one has ended", async () => {
     await world.start([step("a"), { name: "b", delay: { seconds: 60 } }]);
-    const waiting = world.sagas.summaries.get("sga_1");
+    const waiting = world.sagas.summary("sga_1");
     expect(waiting).toMatchObject({ status: "RUNNING", step: "b", correlationId: "c" });
     expect(waiting?.dueAtMs).toBe(world.clock.nowMs() + 60_000);
     await world.pass(61);
-    expect(world.sagas.summaries.get("sga_1")).toMatchObject({
+    expect(world.sagas.summary("sga_1")).toMatchObject({
       status: "COMPLETED",
       dueAtMs: null,
     });
@@ -155,11 +156,36 @@ describe.each(LIVES)("the sweeper$life", ({ dies }) => {
     expect(alarms).toEqual([1, 1].map(() => router.clock.nowMs() + SAGA_WATCHDOG_MS));
   });
 
+  it("forgets the entry of a start that came twice, where its starter died", async () => {
+    const router = createWorld();
+    router.transport.answer = () => new Promise(() => {});
+    const { deliver } = createIsolate(router);
+    const definition = { version: 1, createdAtMs: 1, doc: { steps: [step("a")] } };
+    const start = (forget = deliver.sagaIndex.forget) =>
+      startSaga(
+        {
+          ...{ tenant: "acme", saga: "order", definition, key: "k" },
+          ...{ correlationId: null, input: null },
+        },
+        { ...deliver, sagaIndex: { ...deliver.sagaIndex, forget } },
+      );
+    const { view } = await start();
+    await router.clock.advance(1);
+    expect(await start()).toMatchObject({ created: false, view: { id: view.id } });
+    expect(router.sagas.summaries.size).toBe(1);
+    await router.clock.advance(1);
+    expect(await start(down)).toMatchObject({ created: false });
+    expect(router.sagas.summaries.size).toBe(2);
+    await router.clock.advance(SAGA_STARTING_MS + SWEEP_GRACE_MS + 1);
+    await sweep("overdue", deliver);
+    expect([...router.sagas.summaries.values()]).toMatchObject([{ startedAtMs: view.startedAtMs }]);
+  });
+
   it("sets the others off when one does not answer", async () => {
     const router = createWorld();
     const { deliver } = createIsolate(router);
+    const nowMs = router.clock.nowMs();
     for (const id of ["sga_1", "sga_2"]) {
-      const nowMs = router.clock.nowMs();
       await router.sagas.index.begin({
         ...{ id, tenant: "acme", saga: "order", version: 1, key: id, correlationId: null },
         ...{ status: "STARTING", paused: false, step: null, reason: null, rev: 0 },
@@ -169,7 +195,7 @@ describe.each(LIVES)("the sweeper$life", ({ dies }) => {
     await router.clock.advance(SAGA_STARTING_MS + SWEEP_GRACE_MS + 1);
     const sagas = {
       ...router.sagas,
-      wake: async (id: string) => (id === "sga_1" ? down() : true),
+      wake: async (id: string) => (id === "sga_1" ? down() : nowMs),
     };
     const swept = await sweep("overdue", { ...deliver, sagas });
     expect(swept).toMatchObject({ sagas: 1, complete: false });

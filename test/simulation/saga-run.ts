@@ -188,6 +188,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
       transport: { send: (request) => (own.isDying ? new Promise(() => {}) : send(request)) },
       index: {
         begin: index.begin,
+        forget: index.forget,
         async put(summary) {
           if (!isFair() && chance(0.05)) throw new Error("the index is down");
           await index.put(summary);
@@ -355,7 +356,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
   const view = run.view();
   if (view === null) throw new Error("there is no instance");
   violations.push(...faults, ...violationsOf(view, doc, effects, touched, decided));
-  const found = summaries.get(start.id);
+  const found = [...summaries.values()].find(({ id }) => id === start.id);
   if (found?.status !== view.status) violations.push(`the index has it ${found?.status}`);
   violations.push(...journalViolations(start, rows, view));
   return {

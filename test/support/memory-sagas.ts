@@ -10,6 +10,7 @@ import type {
   Publisher,
   SagaConfig,
   SagaDirectory,
+  SagaEntry,
   SagaJournal,
   SagaQuery,
   SagaStart,
@@ -30,6 +31,8 @@ export interface MemoryJournal extends SagaJournal {
 export interface MemorySagas extends Sagas {
   readonly index: SagaDirectory;
   readonly summaries: ReadonlyMap<string, SagaSummary>;
+  /** The entry of an instance; undefined where there is none. */
+  summary(id: string): SagaSummary | undefined;
   readonly journals: ReadonlyMap<string, MemoryJournal>;
   /** The objects leave the memory; the next call reads their journals. */
   evict(): void;
@@ -121,6 +124,7 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     index,
     summaries,
     journals,
+    summary: (id) => [...summaries.values()].find((each) => each.id === id),
     start: (start) => runOf(start.id).start(start),
     view: async (id) => (journals.has(id) ? runOf(id).view() : null),
     look: async (id, step) => (journals.has(id) ? runOf(id).look(step) : false),
@@ -129,7 +133,7 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     command: (id, command, expectedRev) => runOf(id).command(command, expectedRev),
     migrate: (id, order, expectedRev) => runOf(id).migrate(order, expectedRev),
     receive: (id, eventId, event) => runOf(id).receive(eventId, event),
-    wake: async (id) => (journals.has(id) ? runOf(id).nudge() : false),
+    wake: async (id) => (journals.has(id) ? runOf(id).nudge() : null),
     async erase(id) {
       await runOf(id).erase();
       runs.delete(id);
@@ -235,19 +239,21 @@ const matches = (each: SagaSummary, tenant: string, query: SagaQuery): boolean =
   each.startedAtMs < (query.toMs ?? Number.MAX_SAFE_INTEGER) &&
   !(query.isOpen === true && each.status !== "STARTING" && isEnded(each.status));
 
+/** `summaries`: by the time of their start and their id, as in the real one. */
 export function createMemorySagaIndex(summaries = new Map<string, SagaSummary>()): SagaDirectory {
+  const nameOf = ({ tenant, startedAtMs, id }: SagaEntry) => `${tenant} ${startedAtMs} ${id}`;
   return {
     async begin(summary) {
-      if (!summaries.has(summary.id)) summaries.set(summary.id, summary);
+      if (!summaries.has(nameOf(summary))) summaries.set(nameOf(summary), summary);
     },
     async put(summary) {
-      const before = summaries.get(summary.id);
+      const before = summaries.get(nameOf(summary));
       const isNewer =
         before === undefined ||
         before.status === "STARTING" ||
         summary.rev > before.rev ||
         (summary.rev === before.rev && summary.dueAtMs !== before.dueAtMs);
-      if (isNewer) summaries.set(summary.id, summary);
+      if (isNewer) summaries.set(nameOf(summary), summary);
     },
     async list(tenant, query, after, count) {
       const position = ({ startedAtMs, id }: { startedAtMs: number; id: string }): string =>
@@ -275,13 +281,13 @@ export function createMemorySagaIndex(summaries = new Map<string, SagaSummary>()
         .map(({ tenant, id, startedAtMs, status }) => {
           return { tenant, id, startedAtMs, isStarting: status === "STARTING" };
         }),
-    async forget(_, id) {
-      summaries.delete(id);
+    async forget(entry) {
+      summaries.delete(nameOf(entry));
     },
     ofTenant: async (tenant, beforeMs, count) =>
       [...summaries.values()]
         .filter((each) => each.tenant === tenant && each.startedAtMs < beforeMs)
         .slice(0, count)
-        .map(({ id }) => id),
+        .map(({ startedAtMs, id }) => ({ tenant, startedAtMs, id })),
   };
 }

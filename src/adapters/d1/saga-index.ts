@@ -14,7 +14,7 @@ INSERT INTO saga_instances (${COLUMNS}) ${VALUES} ${IF_TENANT} ON CONFLICT DO NO
 
 export const PUT_SAGA = `
 INSERT INTO saga_instances (${COLUMNS}) ${VALUES} ${IF_TENANT}
-ON CONFLICT (tenant, id) DO UPDATE SET
+ON CONFLICT (tenant, started_at, id) DO UPDATE SET
   status = excluded.status, paused = excluded.paused, step = excluded.step, reason = excluded.reason,
   rev = excluded.rev, due_at = excluded.due_at, updated_at = excluded.updated_at,
   version = excluded.version
@@ -26,7 +26,7 @@ WHERE excluded.rev > saga_instances.rev OR saga_instances.status = 'STARTING'
  * ?7 = status, ?8 = step, ?9 = whether paused, ?10 = correlation id, each null for any, ?11 = only what has not ended.
  */
 const FOUND = `
-FROM saga_instances INDEXED BY saga_instances_time
+FROM saga_instances
 WHERE tenant = ?1 AND (started_at, id) < (?2, ?3) AND started_at >= ?5`;
 /** As above, through the index of what is searched for most. */
 const CORRELATED = `
@@ -50,12 +50,13 @@ export const OVERDUE_SAGAS = `
 SELECT tenant, id, status, started_at FROM saga_instances
 WHERE due_at < ?1 ORDER BY due_at LIMIT ?2`;
 
-/** ?1 = tenant, ?2 = id. */
-export const FORGET_SAGA = "DELETE FROM saga_instances WHERE tenant = ?1 AND id = ?2";
+/** ?1 = tenant, ?2 = when it was started, ?3 = id. */
+export const FORGET_SAGA = `
+DELETE FROM saga_instances WHERE tenant = ?1 AND started_at = ?2 AND id = ?3`;
 
 /** ?1 = tenant, ?2 = started before, ?3 = how many. */
 export const SAGAS_OF_TENANT = `
-SELECT id FROM saga_instances INDEXED BY saga_instances_time
+SELECT id, started_at FROM saga_instances
 WHERE tenant = ?1 AND started_at < ?2 LIMIT ?3`;
 
 /** Later than any time that can be stored. */
@@ -97,13 +98,15 @@ export function createSagaDirectory(session: Session): SagaDirectory {
       }));
     },
 
-    async forget(tenant, id) {
-      await session.rows("saga.forget", FORGET_SAGA, [tenant, id]);
+    async forget({ tenant, startedAtMs, id }) {
+      await session.rows("saga.forget", FORGET_SAGA, [tenant, startedAtMs, id]);
     },
 
     async ofTenant(tenant, beforeMs, count) {
       const rows = await session.rows("saga.of-tenant", SAGAS_OF_TENANT, [tenant, beforeMs, count]);
-      return rows.map(({ id }) => text(id));
+      return rows.map((row) => ({
+        ...{ tenant, id: text(row.id), startedAtMs: number(row.started_at) },
+      }));
     },
   };
 }

@@ -250,8 +250,8 @@ export const sagaInstances = sqliteTable(
     updatedAt: integer("updated_at").notNull(),
   },
   (table) => [
-    primaryKey({ columns: [table.tenant, table.id] }),
-    index("saga_instances_time").on(table.tenant, table.startedAt, table.id),
+    // In the order of lists, which so need no index: it would be a row more for every instance.
+    primaryKey({ columns: [table.tenant, table.startedAt, table.id] }),
     index("saga_instances_correlation")
       .on(table.tenant, table.correlationId, table.startedAt, table.id)
       .where(sql`correlation_id IS NOT NULL`),
