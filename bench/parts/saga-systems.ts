@@ -13,6 +13,8 @@ import { nowMs } from "../load/job.ts";
 import { cpuMsOf, workerdPids } from "../measure/workerd.ts";
 
 export const STEPS = ["a", "b", "c", "d"] as const;
+/** The same steps and as many again: what a step more costs is what lies between them. */
+export const MORE_STEPS = [...STEPS, "e", "f", "g", "h"] as const;
 const DRAIN_MS_MAX = 120_000;
 
 /** When each request of an instance came, and when it was answered. */
@@ -25,7 +27,7 @@ export interface Participant {
   readonly url: string;
   readonly trails: Map<string, Trail>;
   /** Resolves when each of them has had all its requests. */
-  ended(ids: readonly string[]): Promise<void>;
+  ended(ids: readonly string[], steps?: number): Promise<void>;
   stop(): void;
 }
 
@@ -45,10 +47,10 @@ export async function startParticipant(): Promise<Participant> {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const hasEnded = (id: string): boolean => trails.get(id)?.answeredMs.length === STEPS.length;
   return {
     ...{ url: `http://127.0.0.1:${port}`, trails },
-    async ended(ids) {
+    async ended(ids, steps = STEPS.length) {
+      const hasEnded = (id: string): boolean => trails.get(id)?.answeredMs.length === steps;
       const endMs = nowMs() + DRAIN_MS_MAX;
       while (!ids.every(hasEnded)) {
         if (nowMs() > endMs) throw new Error(`not ended within ${DRAIN_MS_MAX} ms`);
@@ -64,17 +66,20 @@ export async function startParticipant(): Promise<Participant> {
 
 export interface ChainSystem {
   readonly name: string;
-  /** Starts an instance under a new key; answers its id. */
+  /** Starts an instance, under a key that is new unless it says otherwise; answers its id. */
   start(key: string): Promise<string>;
   /** CPU of its runtime so far; NaN where the system does not tell. */
   cpuMs(): number;
   stop(): Promise<void>;
 }
 
-export async function startSagas(
-  ground: Ground,
-  url: string,
-): Promise<ChainSystem & { readonly admin: Admin }> {
+export interface SagaSystem extends ChainSystem {
+  readonly admin: Admin;
+  /** As `start`, of more steps. */
+  startLonger(key: string): Promise<string>;
+}
+
+export async function startSagas(ground: Ground, url: string): Promise<SagaSystem> {
   const before = workerdPids();
   const engine = await startEngine({
     ...{ port: 0, stateDirectory: ground.routerState(), buildDirectory: ground.routerBuild },
@@ -83,18 +88,20 @@ export async function startSagas(
   const pid = [...workerdPids()].find((candidate) => !before.has(candidate));
   const admin = createAdmin(engine.url, ground.vars.ADMIN_TOKEN ?? "");
   const http = (path: string) => ({ http: { url: `${url}/${path}`, body: { id: "$.input.id" } } });
-  const steps = STEPS.map((name) => {
-    return { name, action: http(name), compensate: http(`un-${name}`) };
-  });
-  await admin.put("tenants/bench/sagas/chain", { steps });
+  const stepsOf = (names: readonly string[]) =>
+    names.map((name) => ({ name, action: http(name), compensate: http(`un-${name}`) }));
+  await admin.put("tenants/bench/sagas/chain", { steps: stepsOf(STEPS) });
+  await admin.put("tenants/bench/sagas/longer", { steps: stepsOf(MORE_STEPS) });
+  async function start(saga: string, key: string): Promise<string> {
+    const path = `tenants/bench/sagas/${saga}/instances`;
+    const { status, body } = await admin.post(path, { key, input: { id: key } });
+    if (status !== 201 && status !== 200) throw new Error(`a saga was not started: ${status}`);
+    return body.id;
+  }
   return {
     ...{ name: "sagas", admin, cpuMs: () => cpuMsOf(pid), stop: () => engine.stop() },
-    async start(key) {
-      const path = "tenants/bench/sagas/chain/instances";
-      const { status, body } = await admin.post(path, { key, input: { id: key } });
-      if (status !== 201) throw new Error(`a saga was not started: ${status}`);
-      return body.id;
-    },
+    start: (key) => start("chain", key),
+    startLonger: (key) => start("longer", key),
   };
 }
 

@@ -7,11 +7,13 @@ import { AWS_PRICES, type Item, PRICES, sumUsd, usdOf } from "../prices.ts";
 import { STEPS } from "./saga-systems.ts";
 import type { ChainSample } from "./sagas.ts";
 
-/** By saga. */
 export interface SagaUsage {
+  /** By saga. */
   readonly counters: Counters;
-  readonly cpuMs: number;
-  readonly journalRows: number;
+  /** By step more than those. */
+  readonly byStep: Counters;
+  /** The runtime's, for a start of a saga that has been started. */
+  readonly startCpuMs: number;
 }
 
 /** How long a participant takes to answer; meanwhile an object is billed, and an express one of Step Functions. */
@@ -27,7 +29,10 @@ export function sagasReport(
 ): Pick<Report, "text" | "data"> {
   const costs = costsOf(usage);
   return {
-    text: [speedText(chain, saga), writesText(usage), ...costs.map(costText), ASSUMED],
+    text: [
+      ...[speedText(chain, saga), writesText(usage), ...costs.map(costText)],
+      ...[besideText(usage), ASSUMED],
+    ],
     data: {
       usage,
       costs: costs.map(({ name, items }) => ({ name, usd: sumUsd(items) })),
@@ -64,20 +69,19 @@ function speedText(chain: readonly ChainSample[], saga: readonly ChainSample[]):
   return table(["four steps", "bare chain", "sagas", "ratio", "95 %", ""], rows);
 }
 
-function writesText({ counters, journalRows }: SagaUsage): string {
-  const of = (name: string): number => counters[name] ?? Number.NaN;
-  const rows = of("durable_object_rows_written");
+function writesText({ counters, byStep }: SagaUsage): string {
+  const rows = [
+    ["durable_object_rows_written", "Durable Object: rows written, the alarm included"],
+    ["durable_object_calls", "Durable Object: calls"],
+    ["d1_rows_written", "D1: rows written"],
+    ["d1_rows_read", "D1: rows read"],
+    ["d1_round_trips", "D1: round trips"],
+  ] as const;
   return table(
-    ["per saga of four steps", ""],
-    [
-      ["Durable Object: rows written, alarms included", figure(rows, 2)],
-      ["… of the journal", figure(journalRows, 2)],
-      ["… the alarm, and the journal's table", figure(rows - journalRows, 2)],
-      ["Durable Object: calls", figure(of("durable_object_calls"), 2)],
-      ["D1: rows written", figure(of("d1_rows_written"), 2)],
-      ["D1: rows read", figure(of("d1_rows_read"), 2)],
-      ["D1: round trips", figure(of("d1_round_trips"), 2)],
-    ],
+    ["", "saga of four steps", "a step more"],
+    rows.map(([name, label]) => [
+      ...[label, figure(counters[name] ?? Number.NaN, 2), figure(byStep[name] ?? Number.NaN, 2)],
+    ]),
   );
 }
 
@@ -86,36 +90,54 @@ interface Cost {
   readonly items: readonly Item[];
 }
 
-function costsOf({ counters, cpuMs }: SagaUsage): Cost[] {
+const item = (name: string, perEvent: number, price: Item["price"]): Item => {
+  return { name, perEvent, price };
+};
+
+/** What the router's own stores and objects take for so many steps. */
+function storesOf(counters: Counters, steps: number): Item[] {
   const of = (name: string): number => counters[name] ?? Number.NaN;
-  const seconds = STEPS.length * PARTICIPANT_SECONDS;
-  const item = (name: string, perEvent: number, price: Item["price"]): Item => {
-    return { name, perEvent, price };
-  };
+  const gbSeconds = steps * PARTICIPANT_SECONDS * OBJECT_GB;
   return [
-    {
-      name: "Signalbox",
-      items: [
-        item("Worker: start", 1, PRICES.workerRequest),
-        item("Worker: CPU", cpuMs, PRICES.workerCpuMs),
-        item("D1: rows written", of("d1_rows_written"), PRICES.d1RowWritten),
-        item("D1: rows read", of("d1_rows_read"), PRICES.d1RowRead),
-        item("Durable Objects: calls", of("durable_object_calls"), PRICES.objectRequest),
-        item("Durable Objects: duration", seconds * OBJECT_GB, PRICES.objectGbSecond),
-        item(
-          "Durable Objects: rows written",
-          of("durable_object_rows_written"),
-          PRICES.objectRowWritten,
-        ),
-      ],
-    },
-    {
-      name: "Cloudflare Workflows",
-      items: [
-        item("start", 1, PRICES.workerRequest),
-        item("steps", STEPS.length, PRICES.workflowStep),
-      ],
-    },
+    item("D1: rows written", of("d1_rows_written"), PRICES.d1RowWritten),
+    item("D1: rows read", of("d1_rows_read"), PRICES.d1RowRead),
+    item("Durable Objects: calls", of("durable_object_calls"), PRICES.objectRequest),
+    item("Durable Objects: duration", gbSeconds, PRICES.objectGbSecond),
+    item("Durable Objects: rows", of("durable_object_rows_written"), PRICES.objectRowWritten),
+  ];
+}
+
+function ours({ counters, byStep, startCpuMs }: SagaUsage, steps: number): Cost {
+  const all: Counters = Object.fromEntries(
+    Object.entries(counters).map(([name, value]) => [
+      name,
+      value + (steps - STEPS.length) * (byStep[name] ?? Number.NaN),
+    ]),
+  );
+  return {
+    name: "Signalbox",
+    items: [
+      item("Worker: start", 1, PRICES.workerRequest),
+      item("Worker: CPU", startCpuMs, PRICES.workerCpuMs),
+      ...storesOf(all, steps),
+    ],
+  };
+}
+
+/** The request that starts it, and the instance, which is an invocation of its own. */
+const workflows = (steps: number): Cost => ({
+  name: "Cloudflare Workflows",
+  items: [
+    item("start, instance", 2, PRICES.workerRequest),
+    item("steps", steps, PRICES.workflowStep),
+  ],
+});
+
+function costsOf(usage: SagaUsage): Cost[] {
+  const seconds = STEPS.length * PARTICIPANT_SECONDS;
+  return [
+    ours(usage, STEPS.length),
+    workflows(STEPS.length),
     {
       name: "AWS Step Functions, standard",
       items: [item("state transitions", STEPS.length, AWS_PRICES.stepTransition)],
@@ -130,6 +152,24 @@ function costsOf({ counters, cpuMs }: SagaUsage): Cost[] {
   ];
 }
 
+/** Sagas of this many steps are set beside Workflows of as many. */
+const LENGTHS = [2, 4, 8, 16];
+
+function besideText(usage: SagaUsage): string {
+  const step = sumUsd(storesOf(usage.byStep, 1));
+  const list = usdOf(item("step", 1, PRICES.workflowStep));
+  const rows = LENGTHS.map((steps) => {
+    const [mine, theirs] = [ours(usage, steps), workflows(steps)].map(({ items }) => sumUsd(items));
+    return [`a saga of ${steps} steps`, mine ?? Number.NaN, theirs ?? Number.NaN] as const;
+  });
+  return table(
+    ["USD by the million", "Signalbox", "Workflows", "ratio"],
+    [["a step more", step, list] as const, ...rows].map(([name, mine, theirs]) => [
+      ...[name, figure(mine, 2), figure(theirs, 2), figure(mine / theirs, 3)],
+    ]),
+  );
+}
+
 function costText({ name, items }: Cost): string {
   const rows = items.map((item) => [
     ...[item.name, figure(item.perEvent, 3), item.price.unit, figure(usdOf(item), 2)],
@@ -140,9 +180,10 @@ function costText({ name, items }: Cost): string {
 }
 
 const ASSUMED = [
-  "Counted by the router over completed sagas of four http steps without a wait, started over HTTP; one that is started by",
-  `an event costs the event on top. Assumed: participants answer within ${PARTICIPANT_SECONDS * 1_000} ms each, while the object waits in memory and`,
-  "is billed; CPU is what the whole local runtime took; no allowances; no retries. Of the others only what their own price",
-  "lists name by step is counted: a step is one billed step and one state transition, their CPU, storage and the calls",
-  "themselves are left out. Express runs at least once, for five minutes at most, and can wait for nothing longer.",
+  "Counted by the router over completed sagas of four and of eight http steps without a wait, started over HTTP; one that is",
+  "started by an event costs the event on top, a correlation id one D1 row. Assumed: participants answer within",
+  `${PARTICIPANT_SECONDS * 1_000} ms each, while the object waits in memory and is billed by duration; no allowances; no retries. The Worker's`,
+  "CPU is what the whole local runtime takes for a start that finds its saga. Of the others only what their own price lists",
+  "name by step or start is counted: a step is one billed step and one state transition; their CPU and storage, and ours, are",
+  "left out. Express runs at least once, for five minutes at most, and can wait for nothing longer.",
 ].join("\n");
