@@ -63,6 +63,10 @@ const composed = new WeakMap<Env, Composed>();
 /** One for all that runs in this isolate: on the local engine that is the Worker and its Durable Objects. */
 export const meter: Meter = createMeter();
 
+/** What this isolate has seen of receivers, and the tokens that it holds: deliveries and sagas share them. */
+const receivers = createReceivers();
+const tokens = createTokens();
+
 /** What this isolate runs on; every call with the same bindings answers the same. */
 export function compose(env: Env): Composed {
   let result = composed.get(env);
@@ -127,8 +131,7 @@ function composeApp(env: Env, config: Config): App {
       sagaIndex: createSagaDirectory(session),
       sagaJobs: createSagaJobs(session),
       sagas: createSagas(env.SAGA, meter),
-      receivers: createReceivers(),
-      tokens: createTokens(),
+      ...{ receivers, tokens },
       transport: createTransport(guard, systemClock),
     },
     async adminStores() {
@@ -214,10 +217,12 @@ export function composeSaga(env: Env): Omit<SagaPorts, "journal" | "defer"> {
     clock: systemClock,
     config: createSagaConfig(async () => (await runningApp(env).adminStores()).config),
     crypto: platformCrypto,
+    gates: createGates(env.TARGET_GATE, meter),
     index: createSagaDirectory(createSession(env.DB, meter)),
     log: consoleLog,
     publisher: { publish: async (event) => publishEvent(event, runningApp(env).accept) },
     random: systemRandom,
+    ...{ receivers, tokens },
     sagas: createSagas(env.SAGA, meter),
     text: platformText,
     transport: createTransport(guardOf(env), systemClock),

@@ -252,6 +252,10 @@ export const InstanceAnswer = z
         compensationAttempts: Count,
         startOrder: Count.nullable(),
         dueAt: Time.nullable(),
+        held: z
+          .string()
+          .nullable()
+          .describe("Why its target may not be called now; it is asked again at `dueAt`."),
         output: z.unknown(),
         error: z.string().nullable(),
       }),

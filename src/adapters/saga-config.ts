@@ -18,8 +18,9 @@ export function createSagaConfig(open: () => Promise<ConfigStore>): SagaConfig {
     async target(tenant, id) {
       const stored = await (await open()).resource(tenant, "target", id);
       if (stored === null) return null;
-      const { doc, secrets, lockedBy } = stored;
-      const target = targetOf(id, { doc: unpack<TargetDoc>(doc), secrets }, () => null);
+      const { createdAtMs: bornAtMs, doc, secrets, lockedBy } = stored;
+      const found = targetOf(id, { doc: unpack<TargetDoc>(doc), secrets }, () => null);
+      const target = { ...found, gate: { ...found.gate, bornAtMs } };
       return lockedBy === null ? target : { ...target, isLocked: true };
     },
   };

@@ -315,6 +315,14 @@ export const SAGA_ROW_CHARACTERS_MAX = 500_000;
 export const SAGA_OUTPUT_BYTES_MAX = 65_536;
 /** One attempt of a step that names neither a timeout nor a target. */
 export const SAGA_TIMEOUT_MS_DEFAULT = 10_000;
+/**
+ * A step whose target is closed, or whose gate has no room, asks again after a quarter of the time that it has
+ * waited by now, within these bounds: soon at first, and not for ever every minute.
+ */
+export const SAGA_CLOSED_MS_MIN = 10_000;
+export const SAGA_CLOSED_MS_MAX = 900_000;
+export const SAGA_GATED_MS_MIN = 1_000;
+export const SAGA_GATED_MS_MAX = 60_000;
 /** Of an event that a step publishes. */
 export const SAGA_SUBJECT_CHARACTERS_MAX = 1_024;
 /**

@@ -17,6 +17,7 @@ import { isEnded, type Outcome } from "../core/saga/instance.ts";
 import { migration } from "../core/saga/migrate.ts";
 import { plan } from "../core/saga/plan.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
+import type { Gates } from "../ports/gates.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import type {
   CallbackAnswer,
@@ -36,23 +37,30 @@ import type {
 import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
 import { type Judged, judge, judgeMigration } from "./judge-command.ts";
+import type { Receivers } from "./receivers.ts";
 import { type Known, SagaRecord } from "./saga-record.ts";
 import { createSagaRequests } from "./saga-requests.ts";
 import { summaryOf, viewOf } from "./saga-view.ts";
+import type { Tokens } from "./tokens.ts";
 
 export interface SagaPorts {
   readonly callbacks: Pick<Callbacks, "urlOf">;
   readonly clock: Clock;
   readonly config: SagaConfig;
   readonly crypto: StreamCrypto;
+  readonly gates: Pick<Gates, "tell">;
   readonly index: SagaIndex;
   readonly journal: SagaJournal;
   readonly log: Log;
   readonly publisher: Publisher;
   readonly random: Random;
+  /** Of this isolate. */
+  readonly receivers: Receivers;
   /** The other instances: children and parents. */
   readonly sagas: Pick<Sagas, "start" | "view" | "look" | "undo">;
   readonly text: Text;
+  /** Of this isolate. */
+  readonly tokens: Tokens;
   readonly transport: Transport;
   /** Work that goes on after the answer. */
   defer(work: Promise<unknown>): void;
@@ -123,9 +131,12 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
         record.note([{ kind: "status", status: "STUCK", reason }]);
       } else if (next.kind === "decide") record.note(next.entries);
       else if (next.kind === "call") {
-        const { rev } = record;
+        const { facts } = record;
+        const isWatched = !(await watch());
+        const calls = isWatched ? await requests.ask(next.calls) : null;
         // A person may have paused or migrated it meanwhile: what was planned is planned anew.
-        if (!(await watch()) && record.rev === rev) requests.make(next.calls);
+        if (record.facts === facts) calls?.make();
+        else calls?.giveBack();
       } else if (requests.live.size > 0) {
         record.commit();
         await watch();

@@ -24,6 +24,7 @@ export class SagaRecord {
   #rows: JournalRow[] = [];
   #noted: Entry[] = [];
   #notedAtMs = 0;
+  #facts = 0;
   #written = Promise.withResolvers<void>();
 
   constructor(journal: SagaJournal, clock: Clock) {
@@ -52,6 +53,11 @@ export class SagaRecord {
     return this.#rows.length;
   }
 
+  /** Rises with every fact, also of those that are not written yet. */
+  get facts(): number {
+    return this.#facts;
+  }
+
   /** Settled by the next row that is written. */
   get written(): Promise<void> {
     return this.#written.promise;
@@ -72,6 +78,7 @@ export class SagaRecord {
     if (this.#known === null || entries.length === 0) return;
     if (this.#noted.length === 0) this.#notedAtMs = this.#clock.nowMs();
     this.#noted.push(...entries);
+    this.#facts += entries.length;
     this.#fold(entries, this.#notedAtMs);
   }
 
@@ -102,6 +109,7 @@ export class SagaRecord {
 
   async erase(): Promise<void> {
     // First here: whatever is still under way writes nothing more.
+    this.#facts += 1;
     [this.#known, this.#begun, this.#rows, this.#noted] = [null, null, [], []];
     await this.#journal.erase();
   }

@@ -7,22 +7,31 @@ import {
   SAGA_TIMEOUT_MS_DEFAULT,
 } from "../core/limits.ts";
 import { answerEntry, callbackMsOf, keyOf, outcomeOf } from "../core/saga/answer.ts";
-import type { Outcome, RenderedChild, RenderedRequest } from "../core/saga/instance.ts";
+import type { Entry, Outcome, RenderedChild, RenderedRequest } from "../core/saga/instance.ts";
 import type { Call } from "../core/saga/plan.ts";
 import { intentOf } from "../core/saga/request.ts";
 import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
 import type { SagaPorts } from "./advance-saga.ts";
 import { askChild, childId } from "./ask-child.ts";
+import { type Passage, type Permit, permitOf } from "./saga-gate.ts";
 import type { SagaRecord } from "./saga-record.ts";
 import { type SagaRequest, sendRequest } from "./saga-send.ts";
 
 export interface SagaRequests {
   /** Steps whose requests are under way in this process, with what ends when their answers are noted. */
   readonly live: ReadonlyMap<number, Promise<void>>;
-  make(calls: readonly Call[]): void;
+  /** Asks the targets of these calls whether they may be called. Never rejects. */
+  ask(calls: readonly Call[]): Promise<AskedCalls>;
   /** If a request of the step is under way, its child is asked once more after it. */
   lookAgain(step: number): void;
+}
+
+export interface AskedCalls {
+  /** Writes down the intents of what may go, and sends it. */
+  make(): void;
+  /** Nothing of it is made. */
+  giveBack(): void;
 }
 
 export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRequests {
@@ -30,7 +39,7 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
   /** Steps whose child has had news since it was asked. */
   const news = new Set<number>();
 
-  async function perform(call: Call): Promise<void> {
+  async function perform(call: Call, passage: Passage | null): Promise<void> {
     const { step, direction } = call;
     const { known } = record;
     const state = known?.instance.steps[step];
@@ -44,7 +53,7 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
       await performChild(request, rendered);
       return;
     }
-    const sent = await ask(request, rendered).catch(
+    const sent = await send(request, rendered, passage).catch(
       (error: unknown): Answer => ({ kind: "network", detail: errorText(error) }),
     );
     // An earlier attempt may have gone to another address of the same target, and have had its effect.
@@ -114,11 +123,12 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
   }
 
   /** What it asks for, of whomever it asks. */
-  function ask(
+  function send(
     request: Omit<SagaRequest, "rendered">,
     rendered: Exclude<RenderedRequest, RenderedChild>,
+    passage: Passage | null,
   ): Promise<Answer> {
-    if (!("publish" in rendered)) return sendRequest({ ...request, rendered }, ports);
+    if (!("publish" in rendered)) return sendRequest({ ...request, rendered }, passage, ports);
     const { start, step, call, epoch } = request;
     const event = {
       ...{ tenant: start.tenant, type: rendered.publish.type, data: rendered.body },
@@ -145,17 +155,63 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     lookAgain(step) {
       if (live.has(step)) news.add(step);
     },
-    make(calls) {
-      const { known } = record;
-      if (known === null) return;
-      const intents = calls.map((call) => intentOf(known.instance, call));
-      record.note(intents);
-      record.commit();
-      for (const [at, call] of calls.entries()) {
-        if (intents[at]?.kind !== "request") continue;
-        const made = perform(call).finally(() => live.delete(call.step));
-        live.set(call.step, made);
-      }
+    async ask(calls) {
+      const asked = await Promise.all(
+        calls.map(async (call) => ({ call, permit: await permit(call) })),
+      );
+      return {
+        make: () => make(asked),
+        giveBack() {
+          for (const { permit } of asked) if (permit?.kind === "open") permit.passage.ended(null);
+        },
+      };
     },
   };
+
+  /** Null for what goes to no target. */
+  async function permit({ step, direction }: Call): Promise<Permit | null> {
+    const { known } = record;
+    const definition = known?.instance.saga.steps[step];
+    const state = known?.instance.steps[step];
+    if (known === null || definition?.kind !== "action" || state === undefined) return null;
+    const act = direction === "action" ? definition.action : definition.compensate;
+    if (act?.kind !== "http" || act.http.target === undefined) return null;
+    const { attempts, undoAttempts, held } = state;
+    const wish = {
+      ...{ tenant: known.start.tenant, target: act.http.target, timeoutMs: definition.timeoutMs },
+      isRetry: (direction === "action" ? attempts : undoAttempts) > 0,
+      heldMs: held === null ? 0 : ports.clock.nowMs() - held.sinceMs,
+    };
+    // Who starts the saga waits for its first row, and not for a target.
+    if (!record.isKept) record.commit();
+    return permitOf(wish, ports);
+  }
+
+  function make(asked: readonly { readonly call: Call; readonly permit: Permit | null }[]): void {
+    const { known } = record;
+    if (known === null) return;
+    const nowMs = ports.clock.nowMs();
+    const held = asked.flatMap(({ call: { step }, permit }): Entry[] =>
+      permit?.kind === "held"
+        ? [{ kind: "held", step, untilMs: nowMs + permit.inMs, reason: permit.reason }]
+        : [],
+    );
+    const going = asked.flatMap(({ call, permit }) =>
+      permit?.kind === "held" ? [] : [{ call, passage: permit?.passage ?? null }],
+    );
+    const intents = going.map(({ call }) => intentOf(known.instance, call));
+    record.note([...held, ...intents]);
+    if (going.length > 0) record.commit();
+    for (const [at, { call, passage }] of going.entries()) {
+      const isMade = intents[at]?.kind === "request";
+      if (!isMade) passage?.ended(null);
+      else {
+        const made = perform(call, passage).finally(() => {
+          passage?.ended(null);
+          live.delete(call.step);
+        });
+        live.set(call.step, made);
+      }
+    }
+  }
 }

@@ -4,20 +4,16 @@ import { authHeaderName, authHeaderValue } from "../core/deliver/auth.ts";
 import type { Answer } from "../core/deliver/outcome.ts";
 import { signedPrefix } from "../core/deliver/signature.ts";
 import { haveAllExpired, isLive } from "../core/deliver/signing-keys.ts";
-import {
-  LEDGER_TIMEOUT_MS,
-  SAGA_OUTPUT_BYTES_MAX,
-  SAGA_TIMEOUT_MS_DEFAULT,
-} from "../core/limits.ts";
+import { SAGA_OUTPUT_BYTES_MAX, SAGA_TIMEOUT_MS_DEFAULT } from "../core/limits.ts";
 import { keyOf } from "../core/saga/answer.ts";
 import type { ActionStep } from "../core/saga/definition.ts";
 import type { RenderedHttp } from "../core/saga/instance.ts";
 import type { Call } from "../core/saga/plan.ts";
 import { addressOf } from "../core/saga/request.ts";
 import type { Target } from "../core/tenant.ts";
-import { within } from "../ports/clock.ts";
 import type { SagaStart } from "../ports/saga.ts";
 import type { SagaPorts } from "./advance-saga.ts";
+import type { Passage } from "./saga-gate.ts";
 import { signWhole } from "./sign-delivery.ts";
 
 export interface SagaRequest {
@@ -30,40 +26,69 @@ export interface SagaRequest {
   readonly rendered: RenderedHttp;
 }
 
-/** What a target that cannot be called now says of an effect: nothing, for an earlier attempt may have reached it. */
+/** What a target that cannot be called says of an effect: nothing, for an earlier attempt may have reached it. */
 const notSent = (detail: string): Answer => ({ kind: "network", detail: `not sent: ${detail}` });
 
-/** Sends it once. Rejects when the target cannot be read. */
-export async function sendRequest(request: SagaRequest, ports: SagaPorts): Promise<Answer> {
+/** Sends it once; `passage` is that of its target, if it names one. Rejects when the target could not be read. */
+export async function sendRequest(
+  request: SagaRequest,
+  passage: Passage | null,
+  ports: SagaPorts,
+): Promise<Answer> {
   const { start, step, rendered } = request;
   const { target: id, method, body: content } = rendered;
   const body = ports.text.encode(content ?? "");
   const limits = { answerBytesMax: SAGA_OUTPUT_BYTES_MAX + 1 };
-  if (id === undefined) {
+  if (id === undefined || passage === null) {
     const timeoutMs = step.timeoutMs ?? SAGA_TIMEOUT_MS_DEFAULT;
     const headers = headersOf(request, {}, timeoutMs, ports);
     return ports.transport.send({ method, url: rendered.url, headers, body, timeoutMs, ...limits });
   }
-  const late = () => new Error("the target was not read in time");
-  const reading = ports.config.target(start.tenant, id);
-  const target = await within(reading, LEDGER_TIMEOUT_MS, ports.clock, late);
+  const target = passage.target();
   if (target === null || target.saga !== null) return notSent(`there is no http target "${id}"`);
   if (target.isLocked) return notSent(`the secrets of the target "${id}" are locked`);
-  if (target.closed !== null) return notSent(`the target "${id}" is ${target.closed}`);
   const { auth, signingKeys } = target;
-  if (auth?.scheme === "oauth2")
-    return notSent(`the target "${id}" wants an OAuth token, and steps fetch none`);
-  if (haveAllExpired(signingKeys, ports.clock.nowMs()))
+  const begunAtMs = ports.clock.nowMs();
+  if (haveAllExpired(signingKeys, begunAtMs))
     return notSent(`the secrets of the target "${id}" have all expired`);
-  const proof =
-    auth === undefined ? {} : { [authHeaderName(auth)]: authHeaderValue(auth, ports.text) };
   const timeoutMs = step.timeoutMs ?? target.timeoutMs;
-  const headers = headersOf(request, { ...target.headers, ...proof }, timeoutMs, ports);
+  const proof = await proofOf(start.tenant, auth, timeoutMs, ports);
+  if ("kind" in proof) return proof;
+  // What the token took is part of the attempt's time; what the gate has it wait is not.
+  const leftMs = Math.max(1, timeoutMs - (ports.clock.nowMs() - begunAtMs));
+  if (!(await passage.turn())) return notSent(`the turn at the gate of "${id}" has passed`);
+  const headers = headersOf(request, { ...target.headers, ...proof.headers }, timeoutMs, ports);
   const seconds = Math.floor(ports.clock.nowMs() / 1_000);
   for (const [name, value] of signedHeaders(keyOfRequest(request), seconds, body, target, ports))
     headers.set(name, value);
   const url = addressOf(target.url, rendered.url);
-  return ports.transport.send({ method, url, headers, body, timeoutMs, ...limits });
+  const answer = await ports.transport.send({
+    ...{ method, url, headers, body, timeoutMs: leftMs, ...limits },
+  });
+  passage.ended(answer);
+  if (auth?.scheme !== "oauth2" || answer.kind !== "response" || answer.status !== 401)
+    return answer;
+  // The token is refused, not what is asked for: another attempt comes with another one.
+  ports.tokens.refused(start.tenant, auth, proof.token ?? "", ports.clock);
+  return { kind: "network", detail: `the target "${id}" refused the token: status 401` };
+}
+
+/** What proves to the target who calls, or why there is nothing to prove it with. */
+async function proofOf(
+  tenant: string,
+  auth: Target["auth"],
+  timeoutMs: number,
+  ports: SagaPorts,
+): Promise<
+  { readonly headers: Readonly<Record<string, string>>; readonly token?: string } | Answer
+> {
+  if (auth === undefined) return { headers: {} };
+  if (auth.scheme !== "oauth2")
+    return { headers: { [authHeaderName(auth)]: authHeaderValue(auth, ports.text) } };
+  const answer = await ports.tokens.get(tenant, auth, timeoutMs, ports);
+  if (answer.kind !== "token") return notSent(answer.detail);
+  const { token } = answer;
+  return { headers: { authorization: `Bearer ${token}` }, token };
 }
 
 function keyOfRequest(request: SagaRequest): string {

@@ -23,7 +23,7 @@ export function viewOf(
 function stepView(name: string, kind: string, { steps }: Instance, at: number): StepView {
   const state = steps[at];
   if (state === undefined) throw new Error("a step without a state");
-  const { forward, undo, attempts, undoAttempts, startOrder, dueAtMs, output, error } = state;
+  const { forward, undo, attempts, undoAttempts, startOrder, dueAtMs, held, output, error } = state;
   return {
     ...{
       name,
@@ -33,6 +33,7 @@ function stepView(name: string, kind: string, { steps }: Instance, at: number): 
       attempts,
       startOrder,
       dueAtMs,
+      held: held?.reason ?? null,
       output,
       error,
     },
@@ -50,9 +51,10 @@ export function summaryOf(
 ): SagaSummary {
   const { id, tenant, saga, version, key, correlationId, startedAtMs } = start;
   const { status, pausedAtMs, reason, steps } = instance;
-  const at = steps.findIndex(({ forward }) => UNDER_WAY.has(forward));
+  const at = steps.findIndex(({ forward, held }) => held !== null || UNDER_WAY.has(forward));
   return {
-    ...{ id, tenant, saga, version, key, correlationId, status, reason, startedAtMs },
+    ...{ id, tenant, saga, version, key, correlationId, status, startedAtMs },
+    reason: reason ?? steps[at]?.held?.reason ?? null,
     paused: pausedAtMs !== null,
     step: isEnded(status) ? null : (instance.saga.steps[at]?.name ?? null),
     rev: rows.length,

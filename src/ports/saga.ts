@@ -163,6 +163,8 @@ export interface StepView {
   readonly compensationAttempts: number;
   readonly startOrder: number | null;
   readonly dueAtMs: number | null;
+  /** Why its target may not be called now. */
+  readonly held: string | null;
   readonly output: Json;
   readonly error: string | null;
 }

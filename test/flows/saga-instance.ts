@@ -4,6 +4,7 @@ import type { Command, CommandKind } from "../../src/core/saga/commands.ts";
 import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
 import type { SagaConfig, SagaDirectory, SagaStart } from "../../src/ports/saga.ts";
 import { createFakeClock, idle } from "../support/fake-clock.ts";
+import { createMemoryGates } from "../support/memory-gates.ts";
 import { createMemorySagas } from "../support/memory-sagas.ts";
 import { createMemoryLog } from "../support/memory-system.ts";
 import { createMemoryTransport } from "../support/memory-transport.ts";
@@ -50,14 +51,15 @@ export function createSagaWorld(
   const clock = createFakeClock();
   const log = createMemoryLog();
   const transport = createMemoryTransport(clock.nowMs);
-  const sagas = createMemorySagas({ clock, log, transport, index, config, ...life });
+  const gates = createMemoryGates(clock, log);
+  const sagas = createMemorySagas({ clock, log, transport, index, config, gates, ...life });
   const journal = () => {
     const found = sagas.journals.get(ID);
     if (found === undefined) throw new Error("there is no journal");
     return found;
   };
   return {
-    ...{ clock, log, transport, sagas, journal },
+    ...{ clock, gates, log, transport, sagas, journal },
 
     async start(
       steps: readonly NodeDoc[],

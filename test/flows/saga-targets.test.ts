@@ -118,18 +118,7 @@ describe("nothing is sent", () => {
       { signingKeys: [keyOfSecret(SECRET, "2020-01-01T00:00:00Z") as SigningKey] },
       /secrets of the target "erp" have all expired/,
     ],
-    [
-      "wants an OAuth token",
-      {
-        auth: {
-          ...{ scheme: "oauth2", tokenUrl: "https://id.example.com/token" },
-          ...{ clientId: "c", clientSecret: "s" },
-        },
-      } as Partial<Target>,
-      /wants an OAuth token, and steps fetch none/,
-    ],
     ["has secrets that no key opens", { isLocked: true }, /secrets of the target "erp" are locked/],
-    ["is paused", { closed: "paused" }, /not sent: the target "erp" is paused/],
   ] as const)(
     "to a target that %s; the step is tried again, then in a person's hands",
     async (_, erp, why) => {

@@ -9,6 +9,8 @@ import { COMMANDS, type Command } from "../../src/core/saga/commands.ts";
 import { isEnded } from "../../src/core/saga/instance.ts";
 import { pack, unpack } from "../../src/core/saga/text.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
+import { createReceivers } from "../../src/flows/receivers.ts";
+import { createTokens } from "../../src/flows/tokens.ts";
 import type { JournalRow, SagaEvent, SagaStart, SagaSummary } from "../../src/ports/saga.ts";
 import type { OutgoingRequest } from "../../src/ports/transport.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
@@ -183,6 +185,8 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     };
     return createSagaRun({
       ...{ clock, log: createMemoryLog(), random, crypto: platformCrypto, text: platformText },
+      gates: { tell: () => Promise.reject(new Error("there are no gates")) },
+      ...{ receivers: createReceivers(), tokens: createTokens() },
       ...{ callbacks: { urlOf: pack }, publisher: { publish }, sagas: children },
       config: { saga: async () => CHILD, target: async () => null },
       transport: { send: (request) => (own.isDying ? new Promise(() => {}) : send(request)) },

@@ -3,7 +3,10 @@ import { createCallbacks } from "../../src/adapters/callbacks.ts";
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { type Entry, isEnded } from "../../src/core/saga/instance.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
+import { createReceivers } from "../../src/flows/receivers.ts";
+import { createTokens } from "../../src/flows/tokens.ts";
 import type { Clock, Random } from "../../src/ports/clock.ts";
+import type { Gates } from "../../src/ports/gates.ts";
 import type { Log } from "../../src/ports/log.ts";
 import type {
   JournalRow,
@@ -48,6 +51,8 @@ export interface MemorySagaParts {
   /** What is configured; nothing, unless it says otherwise. */
   readonly config?: Partial<SagaConfig>;
   readonly publisher?: Publisher;
+  /** Of targets; that of none is asked, unless one is given. */
+  readonly gates?: Pick<Gates, "tell">;
   /** In place of the index, for failures. */
   readonly index?: Partial<SagaDirectory>;
   /**
@@ -72,6 +77,7 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
     error: (...line) => life.isDying || log.error(...line),
   });
   const index = { ...createMemorySagaIndex(summaries), ...parts.index };
+  const [receivers, tokens] = [createReceivers(), createTokens()];
 
   function runOf(id: string): SagaRun {
     const running = runs.get(id);
@@ -108,6 +114,8 @@ export function createMemorySagas(parts: MemorySagaParts): MemorySagas {
       ...{ crypto: platformCrypto, text: platformText },
       callbacks: memoryCallbacks,
       publisher: parts.publisher ?? { publish: () => Promise.reject(new Error("no publisher")) },
+      gates: parts.gates ?? { tell: () => Promise.reject(new Error("there are no gates")) },
+      ...{ receivers, tokens },
       config: { saga: async () => null, target: async () => null, ...parts.config },
       sagas: instances,
       journal: mortal(journal, life, written),

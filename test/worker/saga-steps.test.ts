@@ -61,6 +61,44 @@ describe("a step that names a target", () => {
       expect(read).not.toContain(secret);
   });
 
+  it("waits while its target is paused, says why, and goes when a person has it tried again", async () => {
+    const { path, receiver, start } = await tenant("waits");
+    await router.admin.post(`${path}/targets/erp/pause`);
+    const steps = [{ name: "ship", action: { http: { target: "erp" } } }];
+    const { instance, until } = await start("order", { steps });
+    const held = 'the target "erp" is paused';
+    const waiting = await eventually(
+      () => router.admin.get(instance),
+      ({ body }) => body.steps[0].held !== null,
+    );
+    expect(waiting.body).toMatchObject({
+      ...{ status: "RUNNING", steps: [{ state: "pending", attempts: 0, held, error: null }] },
+    });
+    await router.admin.post(`${path}/targets/erp/resume`);
+    expect(receiver.received).toEqual([]);
+    await router.admin.post(`${instance}/retry-step`, { reason: "it is open", step: "ship" });
+    expect((await until("COMPLETED")).steps).toMatchObject([{ attempts: 1, held: null }]);
+  });
+
+  it("is called with the token of its target, which is read back nowhere", async () => {
+    const idp = await receiverHere((_, response) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end('{"access_token":"t-1234","token_type":"Bearer","expires_in":600}');
+    });
+    const { path, receiver, start } = await tenant("tokens");
+    await router.admin.put(`${path}/targets/crm`, {
+      ...{ kind: "http", url: receiver.url },
+      auth: { ...{ scheme: "oauth2", tokenUrl: idp.url }, clientId: "c", clientSecret: "s-1" },
+    });
+    const steps = ["a", "b"].map((name) => ({ name, action: { http: { target: "crm" } } }));
+    const { until } = await start("order", { steps });
+    const done = await until("COMPLETED");
+    const seen = receiver.received.map(({ headers }) => headers.authorization);
+    expect(seen).toEqual(["Bearer t-1234", "Bearer t-1234"]);
+    expect(idp.received).toHaveLength(1);
+    expect(JSON.stringify(done)).not.toContain("t-1234");
+  });
+
   it("that is not there, or starts sagas, is refused at its place", async () => {
     const { path, save } = await tenant("nowhere");
     await save("order", { steps: [{ name: "a", delay: { seconds: 1 } }] });

@@ -112,7 +112,9 @@ function ofStep(instance: Instance, command: Command): Commanded {
       const isNewEffect = command.kind === "rerun-step";
       if (isNewEffect && isUndoing)
         return refuse("It is being compensated: no step has a new effect.");
-      if (!isFailed(state) && state.forward !== "unknown" && state.undo !== "unknown") {
+      const isTriable = isFailed(state) || state.forward === "unknown" || state.undo === "unknown";
+      const isHeld = state.held !== null && !isNewEffect;
+      if (!isTriable && !isHeld) {
         return refuse(
           `"${step.name}" has not failed: its action is ${state.forward}, its undo ${state.undo}.`,
         );

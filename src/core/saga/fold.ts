@@ -68,11 +68,14 @@ type StepEntry = Extract<Entry, { readonly step: number }>;
 function withStep(instance: Instance, entry: StepEntry, atMs: number): Instance {
   const step = instance.steps[entry.step];
   if (step === undefined) return instance;
-  const changed = stepAfter(step, entry, instance.starts, atMs);
+  const after = stepAfter(step, entry, instance.starts, atMs);
+  const changed = entry.kind === "held" ? after : letGo(after);
   return changed === step
     ? instance
     : { ...instance, steps: instance.steps.with(entry.step, changed) };
 }
+
+const letGo = (step: StepState): StepState => (step.held === null ? step : { ...step, held: null });
 
 function stepAfter(step: StepState, entry: StepEntry, starts: number, atMs: number): StepState {
   const fenced = { token: step.token + 1, dueAtMs: null };
@@ -103,6 +106,10 @@ function stepAfter(step: StepState, entry: StepEntry, starts: number, atMs: numb
       const calledBack = [...step.calledBack, entry.token];
       // Whatever its request is answered with now, or its copy says, comes too late.
       return answered({ ...step, token: step.token + 1, calledBack }, entry);
+    }
+    case "held": {
+      const { untilMs: dueAtMs, reason } = entry;
+      return { ...step, dueAtMs, held: { sinceMs: step.held?.sinceMs ?? atMs, reason } };
     }
     case "wait":
       return { ...step, ...fenced, forward: "waiting", startOrder: starts, dueAtMs: entry.untilMs };
@@ -190,7 +197,7 @@ function withStatus(instance: Instance, status: SagaStatus, reason: string | nul
       : before === "COMPENSATING"
         ? "COMPENSATING"
         : (instance.stuckIn ?? "RUNNING");
-  const steps = status === "COMPENSATING" ? inDoubtAnew(instance) : instance.steps;
+  const steps = (status === "COMPENSATING" ? inDoubtAnew(instance) : instance.steps).map(letGo);
   return { ...instance, status, stuckIn, reason, steps };
 }
 

@@ -98,6 +98,8 @@ export interface StepState {
   readonly requests: Readonly<Record<Direction, RenderedRequest | null>>;
   /** When it is tried again, or stops waiting. */
   readonly dueAtMs: number | null;
+  /** Its target may not be called now: since when, and why. That is no attempt. */
+  readonly held: { readonly sinceMs: number; readonly reason: string } | null;
   readonly output: Json;
   readonly error: string | null;
 }
@@ -164,6 +166,13 @@ export type Entry =
       readonly outcome: Outcome;
       readonly retryAtMs: number | null;
     }
+  /** Nothing was sent: its target may not be called before this time. */
+  | {
+      readonly kind: "held";
+      readonly step: number;
+      readonly untilMs: number;
+      readonly reason: string;
+    }
   | { readonly kind: "wait"; readonly step: number; readonly untilMs: number }
   | {
       readonly kind: "end-wait";
@@ -207,7 +216,7 @@ export const isOpen = ({ forward, undo }: StepState, direction: Direction): bool
 
 export const FRESH: StepState = {
   ...{ forward: "pending", undo: "none", startOrder: null, epoch: 0, token: 0, calledBack: [] },
-  ...{ attempts: 0, undoAttempts: 0, dueAtMs: null, output: null, error: null },
+  ...{ attempts: 0, undoAttempts: 0, dueAtMs: null, held: null, output: null, error: null },
   requests: { action: null, undo: null },
 };
 
