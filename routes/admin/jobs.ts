@@ -4,9 +4,9 @@ import { DELETION_SETTLES_MS } from "../../src/core/limits.ts";
 import { DELIVERY_STATES, isFinal } from "../../src/core/settle.ts";
 import { JOB_STATES, type Job } from "../../src/ports/jobs.ts";
 import { iso } from "./change.ts";
-import { notFound, type Operation, operation } from "./operation.ts";
+import { notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
-import { Count, Slug, Time } from "./schemas.ts";
+import { Count, Reason, Slug, Time } from "./schemas.ts";
 
 export const JobAnswer = z
   .object({
@@ -22,11 +22,20 @@ export const JobAnswer = z
     refusals: z
       .array(z.object({ detail: z.string(), count: Count, instances: z.array(z.string()) }))
       .describe("Which instances of sagas did not take a command to many, and why."),
+    cancelled: z
+      .object({ reason: z.string(), actor: z.string().nullable() })
+      .nullable()
+      .describe("Who ended it before its end, and why."),
     states: z
       .partialRecord(z.enum(DELIVERY_STATES), Count)
       .describe("How many of a redrive's deliveries are in which state."),
   })
   .meta({ id: "Job" });
+
+const CancelBody = z.strictObject({
+  reason: Reason,
+  actor: z.string().min(1).max(128).optional().describe("Who decided it."),
+});
 
 export function jobView(job: Job): z.infer<typeof JobAnswer> {
   const { id, kind, state, states, commanded } = job;
@@ -41,6 +50,10 @@ export function jobView(job: Job): z.infer<typeof JobAnswer> {
     : Math.min(1, finished / Math.max(1, total));
   return {
     ...{ id, tenant, kind, state, total, finished, states },
+    cancelled: job.cancelled && {
+      reason: job.cancelled.reason,
+      actor: job.cancelled.actor ?? null,
+    },
     refusals: job.refusals.map(({ instances, ...rest }) => ({
       ...rest,
       instances: [...instances],
@@ -88,6 +101,29 @@ export const jobOperations: readonly Operation[] = [
     async handle({ stores, params }) {
       const job = await stores.jobs.job(params.tenant ?? "", params.job ?? "");
       if (job === null) throw notFound("job");
+      return { status: 200, body: jobView(job) };
+    },
+  }),
+  operation<z.infer<typeof CancelBody>>({
+    method: "post",
+    path: "/admin/tenants/{tenant}/jobs/{job}/cancel",
+    summary: "Ends a command to many sagas: what had its turn had it, and nothing more has.",
+    body: CancelBody,
+    responses: {
+      200: "The job: cancelled, or as it ended before.",
+      404: "No such job.",
+      409: "It is a job of another kind, which ends by itself.",
+    },
+    answer: JobAnswer,
+    async handle({ app, stores, params, body }) {
+      const id = { tenant: params.tenant ?? "", id: params.job ?? "" };
+      const isEnded = await app.deliver.sagaJobs.cancel(id, body);
+      const job = await stores.jobs.job(id.tenant, id.id);
+      if (job === null) throw notFound("job");
+      if (!isEnded && job.state === "running") {
+        const detail = `A job of kind ${job.kind} cannot be cancelled.`;
+        throw new Refusal({ slug: "conflict", detail });
+      }
       return { status: 200, body: jobView(job) };
     },
   }),

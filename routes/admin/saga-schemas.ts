@@ -185,9 +185,12 @@ const OPEN_STATUSES = [...SAGA_STATUSES, "STARTING" as const].filter(
   (status) => status === "STARTING" || !isEnded(status),
 );
 
-export const BulkBody = CommandBody.omit({ commandId: true, expectedRev: true })
+export const BulkBody = CommandBody.omit({ expectedRev: true })
   .extend({
     command: CommandName,
+    commandId: CommandBody.shape.commandId.describe(
+      "Under the same id there is one job; asked again, the answer is that job.",
+    ),
     query: z
       .strictObject({
         ...InstanceQuery,

@@ -359,8 +359,8 @@ export const SAGA_TEST_MOCKS_MAX = 100;
 export const SAGA_BULK_MAX = 10_000;
 /** Ids that a preview of it names. */
 export const SAGA_BULK_NAMED_MAX = 20;
-/** Jobs that one pass works on; pages, a call to an object per instance, within a Worker's 1,000 subrequests. */
-export const SAGA_JOBS_MAX = 1;
+/** Jobs that share one pass; its pages, a call to an object per instance, within a Worker's 1,000 subrequests. */
+export const SAGA_JOBS_MAX = 5;
 export const SAGA_JOB_PAGE = 50;
 export const SAGA_JOB_PAGES_MAX = 10;
 /** Reasons that a job tells apart, and the instances that each one names. */

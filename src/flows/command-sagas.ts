@@ -24,16 +24,20 @@ export interface CommandSagasPorts {
   readonly sagas: Pick<Sagas, "command">;
 }
 
-/** A bounded pass for each job; answers how many instances had their turn, and whether no job has more. */
+/**
+ * A bounded pass, shared by the jobs, so that a long one holds up no other; answers how many instances had their
+ * turn, and whether no job has more.
+ */
 export async function commandSagas(
   jobs: readonly SagaJob[],
   ports: CommandSagasPorts,
 ): Promise<{ commanded: number; complete: boolean }> {
   const all = { commanded: 0, complete: true };
   const failures: unknown[] = [];
+  const pagesMax = Math.max(1, Math.floor(SAGA_JOB_PAGES_MAX / Math.max(1, jobs.length)));
   for (const job of jobs) {
     try {
-      const { commanded, complete } = await commandOne(job, ports);
+      const { commanded, complete } = await commandOne(job, pagesMax, ports);
       all.commanded += commanded;
       if (!complete) all.complete = false;
     } catch (error) {
@@ -44,9 +48,9 @@ export async function commandSagas(
   return all;
 }
 
-async function commandOne(job: SagaJob, ports: CommandSagasPorts) {
+async function commandOne(job: SagaJob, pagesMax: number, ports: CommandSagasPorts) {
   let { progress } = job;
-  for (let page = 0; page < SAGA_JOB_PAGES_MAX; page += 1) {
+  for (let page = 0; page < pagesMax; page += 1) {
     const { tenant, query } = job;
     const found = await ports.sagaIndex.list(tenant, query, progress.after, SAGA_JOB_PAGE);
     const refused = new Map<string, string>();
@@ -69,10 +73,13 @@ async function commandOne(job: SagaJob, ports: CommandSagasPorts) {
       ),
     };
     const isDone = found.next === null;
-    const isMine = await ports.sagaJobs.advance(job, progress, next, isDone);
-    if (isMine) progress = next;
-    if (isDone || !isMine)
-      return { commanded: progress.finished - job.progress.finished, complete: isDone };
+    const written = await ports.sagaJobs.advance(job, progress, next, isDone);
+    if (written !== "lost") progress = next;
+    if (isDone || written !== "written")
+      return {
+        commanded: progress.finished - job.progress.finished,
+        complete: isDone || written === "cancelled",
+      };
   }
   return { commanded: progress.finished - job.progress.finished, complete: false };
 }

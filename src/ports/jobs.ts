@@ -1,8 +1,8 @@
 /** Long-running actions of operators, as they are watched. */
 import type { DeliveryState } from "../core/settle.ts";
-import type { Refusal } from "./saga-jobs.ts";
+import type { Cancelled, Refusal } from "./saga-jobs.ts";
 
-export const JOB_STATES = ["running", "done"] as const;
+export const JOB_STATES = ["running", "done", "cancelled"] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
 export interface Job {
@@ -20,6 +20,7 @@ export interface Job {
   /** Of a command to many: how many instances had their turn, and which did not take it. */
   readonly commanded: number;
   readonly refusals: readonly Refusal[];
+  readonly cancelled: Cancelled | null;
   /** Of the deliveries that a redrive began with, those that the ledger still has. */
   readonly states: Readonly<Partial<Record<DeliveryState, number>>>;
 }

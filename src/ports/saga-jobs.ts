@@ -15,11 +15,24 @@ export interface SagaJobProgress {
   /** Instances that have had their turn, refusals included. */
   readonly finished: number;
   readonly refusals: readonly Refusal[];
+  /** By whom it was ended before its end, and why. */
+  readonly cancelled?: Cancelled;
+}
+
+export interface Cancelled {
+  readonly reason: string;
+  readonly actor?: string | undefined;
 }
 
 export interface SagaJobId {
   readonly tenant: string;
   readonly id: string;
+}
+
+/** The client's name for what it asks, and what that was: another command may not come under it. */
+export interface AskedAs {
+  readonly commandId: string;
+  readonly hash: string;
 }
 
 export interface SagaJob extends SagaJobId {
@@ -29,15 +42,25 @@ export interface SagaJob extends SagaJobId {
 }
 
 export interface SagaJobs {
-  /** `total`: how many it begins with. */
-  create(job: Omit<SagaJob, "progress">, total: number): Promise<void>;
+  /** `total`: how many it begins with. False when the tenant has a job of this command id; then nothing changes. */
+  create(job: Omit<SagaJob, "progress">, total: number, asked: AskedAs | null): Promise<boolean>;
+  /** The tenant's job of this command id, and what was asked. */
+  asked(
+    tenant: string,
+    commandId: string,
+  ): Promise<{ readonly id: string; readonly hash: string } | null>;
+  /** Ends a job that is not done. False when it is not running. */
+  cancel(job: SagaJobId, by: Cancelled): Promise<boolean>;
   /** At most `count` that are not done, the oldest first. */
   running(count: number): Promise<readonly SagaJob[]>;
-  /** Writes down a page; false when another process was at it: `before` is not what stands there any more. */
+  /**
+   * Writes down a page. "lost" when another process was at it: `before` is not what stands there any more;
+   * "cancelled" when it is written and nothing more may follow.
+   */
   advance(
     job: SagaJobId,
     before: SagaJobProgress,
     after: SagaJobProgress,
     isDone: boolean,
-  ): Promise<boolean>;
+  ): Promise<"written" | "cancelled" | "lost">;
 }

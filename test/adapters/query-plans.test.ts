@@ -98,7 +98,7 @@ describe("a ledger statement", () => {
       const searches = plan.filter((step) => step.startsWith("SEARCH"));
       for (const step of searches)
         expect(step).toMatch(
-          /USING (PRIMARY KEY|(COVERING )?INDEX (deliveries_\d_|replays_running|saga_instances_))/,
+          /USING (PRIMARY KEY|(COVERING )?INDEX (deliveries_\d_|jobs_command|replays_running|saga_instances_))/,
         );
     },
   );

@@ -7,6 +7,7 @@ import {
   SAGA_REFUSALS_MAX,
   SAGA_REFUSED_NAMED_MAX,
 } from "../../src/core/limits.ts";
+import { beginSagaJob } from "../../src/flows/begin-saga-job.ts";
 import { type CommandSagasPorts, commandSagas } from "../../src/flows/command-sagas.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import type { SagaJob } from "../../src/ports/saga-jobs.ts";
@@ -34,7 +35,7 @@ async function start(count: number, tenant = "acme", from = 0) {
 }
 
 const begin = (command: SagaJob["command"] = { kind: "pause", reason: "a test" }) =>
-  world.sagaJobs.create({ tenant: "acme", id: "job_1", command, query: { isOpen: true } }, 0);
+  world.sagaJobs.create({ tenant: "acme", id: "job_1", command, query: { isOpen: true } }, 0, null);
 
 const run = async (broken: Partial<CommandSagasPorts> = {}) =>
   commandSagas(await world.sagaJobs.running(5), { ...createIsolate(world).deliver, ...broken });
@@ -68,6 +69,57 @@ describe("a command to many", () => {
     expect(await run()).toEqual({ commanded: 1, complete: true });
     expect(await run()).toEqual({ commanded: 0, complete: true });
     expect(progress()?.refusals).toEqual([]);
+  });
+
+  it("that is long holds up no other: they share a pass", async () => {
+    await start(SAGA_JOB_PAGE * SAGA_JOB_PAGES_MAX);
+    await start(1, "other", 9_000);
+    await begin();
+    const command = { kind: "pause", reason: "a test" } as const;
+    const other = { tenant: "other", id: "job_2", command, query: { isOpen: true } };
+    await world.sagaJobs.create(other, 1, null);
+    expect(await run()).toMatchObject({ complete: false });
+    expect(commandsOf(9_000)).toBe(1);
+    while (!(await run()).complete);
+    expect(progress()?.finished).toBe(SAGA_JOB_PAGE * SAGA_JOB_PAGES_MAX);
+  });
+
+  it("that is cancelled reaches nothing more, and tells what it has reached", async () => {
+    await start(SAGA_JOB_PAGE + 1);
+    await begin();
+    const cancelled = { reason: "enough" };
+    const advance: CommandSagasPorts["sagaJobs"]["advance"] = async (...page) => {
+      await world.sagaJobs.cancel({ tenant: "acme", id: "job_1" }, cancelled);
+      return world.sagaJobs.advance(...page);
+    };
+    expect(await run({ sagaJobs: { advance } })).toEqual({
+      ...{ commanded: SAGA_JOB_PAGE, complete: true },
+    });
+    expect(await run()).toEqual({ commanded: 0, complete: true });
+    expect(progress()).toMatchObject({ finished: SAGA_JOB_PAGE, cancelled });
+    // The newest first: the oldest is the one that was left.
+    expect([0, 1].map(commandsOf)).toEqual([0, 1]);
+  });
+
+  it("is one job under its command id, whatever has ended since", async () => {
+    await start(2);
+    const ports = createIsolate(world).deliver;
+    const order = (expectedCount: number, reason = "a test") => ({
+      ...{ tenant: "acme", query: { isOpen: true }, expectedCount },
+      command: { kind: "abandon", reason } as const,
+      as: { commandId: "c-1", asked: { reason } },
+    });
+    const both = await Promise.all([beginSagaJob(order(2), ports), beginSagaJob(order(2), ports)]);
+    expect(both.map(({ kind }) => kind).toSorted()).toEqual(["begun", "known"]);
+    await run();
+    expect([0, 1].map(commandsOf)).toEqual([1, 1]);
+    const job = [...world.sagaJobs.jobs.keys()][0];
+    expect(await beginSagaJob(order(2), ports)).toEqual({ kind: "known", job });
+    expect(await beginSagaJob(order(2, "other"), ports)).toEqual({ kind: "id-taken", job });
+    expect(await beginSagaJob({ ...order(2), as: null }, ports)).toEqual({
+      ...{ kind: "differs", count: 0 },
+    });
+    expect(world.sagaJobs.jobs.size).toBe(1);
   });
 
   it("whose process dies before a page is written down has no effect twice", async () => {

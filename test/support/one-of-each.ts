@@ -43,7 +43,12 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
   const { body: instance } = await router.admin.post(`${tenant.path}/sagas/${id}-saga/instances`, {
     input: {},
   });
+  // A command to sagas that there are none of: it has ended, whatever is done with the others.
+  const { body: bulk } = await router.admin.post(`${tenant.path}/saga-instances/bulk`, {
+    ...{ command: "pause", reason: "one of each", query: { saga: "none" } },
+  });
   return {
+    bulk: bulk.id,
     tenant: id,
     source: `${id}-hooks`,
     target: `${id}-sink`,

@@ -136,6 +136,7 @@ function bodyFor({ path }: Documented): unknown {
     "{command}": { reason: "a look" },
     "sagas/test": { definition: { steps: [{ name: "a", delay: { seconds: 60 } }] }, input: {} },
     migrate: { reason: "a look" },
+    "{job}/cancel": { reason: "a look" },
     bulk: { command: "pause", reason: "a look", query: {} },
   };
   const parts = path.split("/");

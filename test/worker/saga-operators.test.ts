@@ -156,6 +156,29 @@ describe("one command for many instances", () => {
     ]);
   });
 
+  it("is one job under its commandId, and can be cancelled", async () => {
+    const order = { command: "extend-deadline", seconds: 60, query: {}, commandId: "c-1" };
+    const begun = await bulk({ ...order, expectedCount: 4 });
+    expect(begun.status).toBe(202);
+    const again = await bulk({ ...order, expectedCount: 4 });
+    expect(again).toMatchObject({ status: 200, body: { id: begun.body.id } });
+    expect(await bulk({ ...order, seconds: 90 })).toMatchObject({
+      ...{ status: 409, body: { job: begun.body.id } },
+    });
+    await eventually(
+      () => router.admin.get(`${tenant}/jobs/${begun.body.id}`),
+      ({ body }) => body.state === "done",
+    );
+    const cancel = (job: string, body: object = { reason: "enough", actor: "ann" }) =>
+      router.admin.request("POST", `${tenant}/jobs/${job}/cancel`, body);
+    // What has ended is told as it ended.
+    expect(await cancel(begun.body.id)).toMatchObject({
+      ...{ status: 200, body: { state: "done", finished: 4, cancelled: null } },
+    });
+    expect((await cancel("job_none")).status).toBe(404);
+    expect((await cancel(begun.body.id, {})).body.errors).toMatchObject([{ pointer: "/reason" }]);
+  });
+
   it("is refused when there are not as many as expected, or when it is not whole", async () => {
     const differs = await bulk({ command: "resume", query: {}, expectedCount: 3 });
     expect(differs).toMatchObject({ status: 409, body: { count: 4 } });
@@ -166,8 +189,8 @@ describe("one command for many instances", () => {
     expect(await pointersOf({ command: "explode", query: { status: "COMPLETED" } })).toEqual([
       ...["/command", "/query/status"],
     ]);
-    expect(await pointersOf({ command: "pause", query: {}, commandId: "x" })).toEqual([
-      "/commandId",
+    expect(await pointersOf({ command: "pause", query: {}, expectedRev: 1 })).toEqual([
+      "/expectedRev",
     ]);
     const nowhere = await router.admin.request("POST", "tenants/none/saga-instances/bulk", {
       ...{ command: "pause", reason: "a test", query: {} },

@@ -65,14 +65,15 @@ export async function readJobs(
   return rows.map((row) => readJob(row, states.get(text(row.id)) ?? {}));
 }
 
-const NO_PROGRESS: Pick<SagaJobProgress, "finished" | "refusals"> = { finished: 0, refusals: [] };
+const NO_PROGRESS: Omit<SagaJobProgress, "after"> = { finished: 0, refusals: [] };
 
 function readJob(row: Row, states: Job["states"]): Job {
   const { progress } = row;
-  const { finished: commanded, refusals } =
+  const known: Omit<SagaJobProgress, "after"> =
     typeof progress === "string" ? (JSON.parse(progress) as SagaJobProgress) : NO_PROGRESS;
+  const { finished: commanded, refusals, cancelled = null } = known;
   return {
-    ...{ commanded, refusals },
+    ...{ commanded, refusals, cancelled },
     id: text(row.id),
     tenant: text(row.tenant),
     kind: text(row.kind),

@@ -4,7 +4,14 @@
  * primary keys only.
  */
 import { sql } from "drizzle-orm";
-import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import {
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from "drizzle-orm/sqlite-core";
 import type { Slot } from "../../core/generation.ts";
 
 export const tenants = sqliteTable("tenants", {
@@ -190,14 +197,21 @@ export const jobs = sqliteTable(
     query: text().notNull(),
     total: integer().notNull(),
     /** A redrive has nothing left to do itself: the states of its deliveries tell the rest. */
-    state: text({ enum: ["running", "done"] }).notNull(),
+    state: text({ enum: ["running", "done", "cancelled"] }).notNull(),
     removed: integer().notNull().default(0),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),
     /** Of a command for many sagas: how far it is, a JSON object. */
     progress: text(),
+    /** The client's name for what it asked: under the same one there is one job. */
+    commandId: text("command_id"),
   },
-  (table) => [index("jobs_running").on(table.id).where(sql`state = 'running'`)],
+  (table) => [
+    index("jobs_running").on(table.id).where(sql`state = 'running'`),
+    uniqueIndex("jobs_command")
+      .on(table.tenant, table.commandId)
+      .where(sql`command_id IS NOT NULL`),
+  ],
 );
 
 /** Slices of the past that are sent once more: what a person asked for, and how far it came. */

@@ -20,4 +20,6 @@ INSERT INTO `__new_saga_instances`("tenant", "id", "saga", "version", "key", "co
 DROP TABLE `saga_instances`;--> statement-breakpoint
 ALTER TABLE `__new_saga_instances` RENAME TO `saga_instances`;--> statement-breakpoint
 CREATE INDEX `saga_instances_correlation` ON `saga_instances` (`tenant`,`correlation_id`,`started_at`,`id`) WHERE correlation_id IS NOT NULL;--> statement-breakpoint
-CREATE INDEX `saga_instances_due` ON `saga_instances` (`due_at`) WHERE due_at IS NOT NULL;
+CREATE INDEX `saga_instances_due` ON `saga_instances` (`due_at`) WHERE due_at IS NOT NULL;--> statement-breakpoint
+ALTER TABLE `jobs` ADD `command_id` text;--> statement-breakpoint
+CREATE UNIQUE INDEX `jobs_command` ON `jobs` (`tenant`,`command_id`) WHERE command_id IS NOT NULL;
