@@ -1,3 +1,15 @@
+CREATE TABLE `saga_versions` (
+	`tenant` text NOT NULL,
+	`id` text NOT NULL,
+	`version` integer NOT NULL,
+	`doc` text,
+	`changed_at` integer NOT NULL,
+	PRIMARY KEY(`tenant`, `id`, `version`)
+) WITHOUT ROWID;
+--> statement-breakpoint
+INSERT INTO `saga_versions`(`tenant`, `id`, `version`, `doc`, `changed_at`)
+SELECT `tenant`, `id`, `version`, `doc`, `updated_at` FROM `resources` WHERE `kind` = 'saga';
+--> statement-breakpoint
 CREATE TABLE `__new_saga_instances` (
 	`tenant` text NOT NULL,
 	`id` text NOT NULL,

@@ -26,6 +26,7 @@ import { sagaBulkOperations } from "./saga-bulk.ts";
 import { sagaCommandOperations } from "./saga-commands.ts";
 import { sagaInstanceOperations } from "./saga-instances.ts";
 import { sagaTestOperations } from "./saga-test.ts";
+import { sagaVersionOperations } from "./saga-versions.ts";
 import { sagaOperations } from "./sagas.ts";
 import { sourceOperations } from "./sources.ts";
 import { targetOperations } from "./targets.ts";
@@ -43,6 +44,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...sagaInstanceOperations,
   ...sagaCommandOperations,
   ...sagaBulkOperations,
+  ...sagaVersionOperations,
   ...ruleVersionOperations,
   ...eventSearchOperations,
   ...eventOperations,

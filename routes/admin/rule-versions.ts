@@ -3,7 +3,7 @@ import * as z from "zod";
 import { assert } from "../../src/core/errors.ts";
 import { type Json, parseJsonDocument, patchBetween } from "../../src/core/json.ts";
 import type { AdminStores } from "../../src/ports/admin.ts";
-import type { RuleVersion } from "../../src/ports/rule-versions.ts";
+import type { KeptVersion } from "../../src/ports/versions.ts";
 import { iso } from "./change.ts";
 import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
@@ -24,12 +24,12 @@ const Version = z
   })
   .meta({ id: "RuleVersion" });
 
-const docOf = ({ doc }: RuleVersion): Json => {
+const docOf = ({ doc }: KeptVersion): Json => {
   const read = parseJsonDocument(doc ?? "{}");
   return read.ok ? read.value : {};
 };
 
-const view = (stored: RuleVersion): Json => ({
+const view = (stored: KeptVersion): Json => ({
   version: stored.version,
   ...(docOf(stored) as Record<string, Json>),
   changedAt: iso(stored.changedAtMs),
@@ -43,7 +43,7 @@ type VersionCall = Pick<Call<unknown, unknown>, "stores" | "params">;
 async function requireVersion(
   { stores, params }: VersionCall,
   named = params.version ?? "",
-): Promise<RuleVersion> {
+): Promise<KeptVersion> {
   const { tenant = "", rule = "" } = params;
   const isOne = /^\d{1,15}$/.test(named);
   const found = isOne ? await stores.versions.at(tenant, rule, Number(named)) : null;
@@ -52,7 +52,7 @@ async function requireVersion(
 }
 
 /** The same, of a rule that was there then. */
-async function requireRule(call: VersionCall, named?: string): Promise<RuleVersion> {
+async function requireRule(call: VersionCall, named?: string): Promise<KeptVersion> {
   const version = await requireVersion(call, named);
   if (version.doc !== null) return version;
   const detail = `The rule was deleted in version ${version.version}: nothing stands there. List its versions and name another.`;

@@ -6,6 +6,7 @@ import { SAGA_OUTPUT_BYTES_MAX } from "../../src/core/limits.ts";
 import type { Command } from "../../src/core/saga/commands.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
 import { unpack } from "../../src/core/saga/text.ts";
+import type { AdminStores } from "../../src/ports/admin.ts";
 import type { CommandAnswer, SagaView } from "../../src/ports/saga.ts";
 import { invalid, notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { sentMember } from "./rules.ts";
@@ -17,6 +18,7 @@ import {
   MigrateBody,
 } from "./saga-schemas.ts";
 import { instanceView, requireInstance } from "./saga-view.ts";
+import { definitionFaults, namedFaults } from "./sagas.ts";
 
 /** What was done; refused with its reason if it was not. */
 function doneOf(answer: CommandAnswer): SagaView {
@@ -49,7 +51,7 @@ export const sagaCommandOperations: readonly Operation[] = [
     method: "post",
     path: `${PATH}/{instance}/migrate`,
     summary:
-      "Has an instance go on by the present definition of its saga, if what it has reached is the same there; or only compares.",
+      "Has an instance go on by another version of its saga, if what it has reached is the same there; or only compares.",
     body: MigrateBody,
     responses: {
       200: "The instance; with `dryRun` what is different, and what stands against it.",
@@ -57,21 +59,25 @@ export const sagaCommandOperations: readonly Operation[] = [
       409: "Not in this state; every fault is named.",
     },
     answer: z.union([InstanceAnswer, Comparison]),
-    async handle({ app, stores, params, body }) {
+    async handle({ app, stores, params, body, addresses }) {
       const { id, tenant, saga } = await requireInstance(app, params);
-      const stored = await stores.config.resource(tenant, "saga", saga);
-      if (stored === null) throw notFound("saga");
-      const { version } = stored;
-      const { expectedRev, commandId, toVersion = version, dryRun = false, ...rest } = body;
-      if (toVersion !== version) {
-        const detail = `Version ${toVersion} is not kept: the present one is ${version}.`;
-        throw new Refusal({ slug: "conflict", detail });
+      const { expectedRev, commandId, toVersion, dryRun = false, ...rest } = body;
+      const { version, doc } = await versionOf(stores, tenant, saga, toVersion);
+      // A version of before must hold today: what it names may be gone.
+      const sent = unpack<Json>(doc);
+      const missing = [
+        ...definitionFaults(sent, addresses, app.deliver.text),
+        ...(await namedFaults(sent, { tenant, saga }, stores.config)),
+      ];
+      if (missing.length > 0 && !dryRun) {
+        const detail = `Version ${version} does not hold today.`;
+        throw new Refusal({ slug: "conflict", detail, errors: missing });
       }
-      const doc = unpack<SagaDoc>(stored.doc);
-      const order = { ...rest, id: commandId, version, doc, dryRun };
+      const order = { ...rest, id: commandId, version, doc: unpack<SagaDoc>(doc), dryRun };
       const answer = await app.deliver.sagas.migrate(id, order, expectedRev);
       if (answer.kind !== "compared") return { status: 200, body: instanceView(doneOf(answer)) };
-      const { difference, faults, rev, version: fromVersion } = answer;
+      const { difference, rev, version: fromVersion } = answer;
+      const faults = [...missing, ...answer.faults];
       const allowed = faults.length === 0;
       const versions = { rev, fromVersion, toVersion: version };
       const compared = { dryRun: true, ...versions, allowed, ...difference, faults };
@@ -97,6 +103,27 @@ export const sagaCommandOperations: readonly Operation[] = [
     },
   }),
 ];
+
+/** The present version, or the one that stood at a revision of the tenant. */
+async function versionOf(
+  stores: AdminStores,
+  tenant: string,
+  saga: string,
+  revision: number | undefined,
+): Promise<{ readonly version: number; readonly doc: string }> {
+  const present = await stores.config.resource(tenant, "saga", saga);
+  if (revision === undefined || revision === present?.version) {
+    if (present === null) throw notFound("saga");
+    return present;
+  }
+  const { version, doc } = (await stores.sagaVersions.at(tenant, saga, revision)) ?? { doc: null };
+  if (doc !== null && version !== undefined) return { version, doc };
+  const detail =
+    version === undefined
+      ? `Version ${revision} of "${saga}" is not there, or no longer kept: list its versions.`
+      : `"${saga}" was deleted in version ${version}: nothing stands there.`;
+  throw new Refusal({ slug: "conflict", detail });
+}
 
 /** Numbers as they were sent; no longer than what a step may answer. */
 export function outputOf(sent: Json, text: Text): Json | undefined {

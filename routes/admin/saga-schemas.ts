@@ -159,7 +159,9 @@ const CommandIds = CommandBody.pick({
 });
 
 export const MigrateBody = CommandIds.extend({
-  toVersion: Count.optional().describe("The present one if left out; no other is kept."),
+  toVersion: Count.optional().describe(
+    "The present one if left out; or any that is kept, by a revision of the tenant.",
+  ),
   dryRun: z.boolean().optional().describe("Only compares."),
 });
 

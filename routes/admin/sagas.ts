@@ -25,7 +25,8 @@ export const sagaOperations: readonly Operation[] = resourceOperations<unknown>(
   store: async ({ sent }) => ({ doc: withoutReadOnly(sent), secrets: null }),
 });
 
-async function namedFaults(
+/** Targets and sagas that a definition names and that are not there now. */
+export async function namedFaults(
   sent: Json,
   { tenant = "", saga: own }: { readonly tenant?: string; readonly saga?: string },
   config: ConfigStore,

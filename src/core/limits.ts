@@ -305,6 +305,8 @@ export const SAGA_STEPS_MAX = 200;
 export const SAGA_BODY_BYTES_MAX = 262_144;
 /** A row of a Durable Object has 2 MB at most (SQLite storage limits); the first one has definition and input. */
 export const SAGA_DOC_BYTES_MAX = 500_000;
+/** Of each saga, the newest: an instance that runs by an older one has it in its journal. */
+export const SAGA_VERSIONS_MAX = 50;
 /** URL and headers of a rendered request, in characters: a Worker's own limits are 16 KB for each URL and header. */
 export const SAGA_HEAD_CHARACTERS_MAX = 16_384;
 /** What starts an instance, or comes to one as an event, as JSON. */

@@ -6,7 +6,7 @@ import type { Encryption } from "./encryption.ts";
 import type { History } from "./history.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Replays } from "./replays.ts";
-import type { RuleVersions } from "./rule-versions.ts";
+import type { Versions } from "./versions.ts";
 
 export interface AdminStores {
   readonly archive: ArchiveListing;
@@ -16,5 +16,8 @@ export interface AdminStores {
   readonly history: History;
   readonly jobs: Jobs;
   readonly replays: Replays;
-  readonly versions: RuleVersions;
+  /** Of sagas. */
+  readonly sagaVersions: Versions;
+  /** Of rules. */
+  readonly versions: Versions;
 }

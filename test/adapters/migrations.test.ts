@@ -25,6 +25,11 @@ const TENANTS = `
 INSERT INTO tenants (id, doc, revision, created_at, updated_at)
 VALUES ('moved', '{}', 7, 1, 5), ('without', '{}', 1, 1, 1)`;
 
+/** A saga from before there were versions of them. */
+const SAGA = `
+INSERT INTO resources (tenant, kind, id, doc, version, created_at, updated_at)
+VALUES ('moved', 'saga', 'order', '{"steps":[]}', 8, 1, 6)`;
+
 /** Instances of sagas from before their rows were in the order of lists. */
 const INSTANCES = `
 INSERT INTO saga_instances (tenant, id, saga, version, "key", correlation_id, status, paused, step, reason, rev, due_at, started_at, updated_at)
@@ -66,7 +71,7 @@ beforeAll(async () => {
     ...[CONFIGURATION, TENANTS].map((sql) => env.DB.prepare(sql)),
   ]);
   await applyD1Migrations(env.DB, env.TEST_MIGRATIONS.slice(0, 10));
-  await env.DB.prepare(INSTANCES).run();
+  await env.DB.batch([INSTANCES, SAGA].map((sql) => env.DB.prepare(sql)));
   await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
 });
 
@@ -109,6 +114,18 @@ describe("rows that were written before there were generations", () => {
       { id: "moved", rules: 1 },
       { id: "without", rules: 0 },
     ]);
+  });
+
+  it("leave each saga with the version that it had", async () => {
+    const rows = await env.DB.prepare("SELECT * FROM saga_versions").all();
+    const version = {
+      tenant: "moved",
+      id: "order",
+      version: 8,
+      doc: '{"steps":[]}',
+      changed_at: 6,
+    };
+    expect(rows.results).toEqual([version]);
   });
 
   it("leave every instance of a saga where it is found", async () => {

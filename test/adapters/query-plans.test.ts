@@ -17,13 +17,13 @@ import * as redrives from "../../src/adapters/d1/redrive.ts";
 import * as removals from "../../src/adapters/d1/remover.ts";
 import * as replays from "../../src/adapters/d1/replays.ts";
 import * as reseals from "../../src/adapters/d1/reseals.ts";
-import * as versionStatements from "../../src/adapters/d1/rule-versions.ts";
 import * as sagas from "../../src/adapters/d1/saga-index.ts";
 import * as sagaJobs from "../../src/adapters/d1/saga-jobs.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
 import { acrossSlots, deliveriesOf, duplicatesOf, eventsOf } from "../../src/adapters/d1/slots.ts";
 import * as claims from "../../src/adapters/d1/statements.ts";
 import { createTenantStore } from "../../src/adapters/d1/tenant-store.ts";
+import * as versionStatements from "../../src/adapters/d1/versions.ts";
 import * as replayers from "../../src/adapters/replayers.ts";
 import { consoleLog, createMeter } from "../../src/adapters/system.ts";
 import { SLOTS } from "../../src/core/generation.ts";
@@ -31,7 +31,15 @@ import { vault } from "./ledgers.ts";
 
 const GROWING = [
   ...SLOTS.flatMap((slot) => [eventsOf(slot), deliveriesOf(slot), duplicatesOf(slot)]),
-  ...["jobs", "tenants", "resources", "rule_versions", "replays", "saga_instances"],
+  ...[
+    "jobs",
+    "tenants",
+    "resources",
+    "rule_versions",
+    "replays",
+    "saga_instances",
+    "saga_versions",
+  ],
 ];
 
 /** They hold what is open, not all that was ever sent. */
@@ -231,7 +239,7 @@ async function writeAndReadConfiguration(db: D1Database): Promise<void> {
   await store.resource("plans", "target", "sink");
   const rule = { doc: '{"pattern":{"type":["a"]}}', secrets: null };
   await store.putResource("plans", "rule", "all", rule, null);
-  const versions = versionStatements.createRuleVersions(session);
+  const versions = versionStatements.createVersions(session, "rule");
   await versions.list("plans", "all", null, 10);
   await versions.at("plans", "all", 5);
   await store.resources("plans", "target", "", 10);

@@ -1,11 +1,11 @@
 /** Versions of rules in D1: what a change keeps, what it does not, and how many. */
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { createRuleVersions } from "../../src/adapters/d1/rule-versions.ts";
-import { RULE_VERSIONS_MAX } from "../../src/core/limits.ts";
+import { createVersions } from "../../src/adapters/d1/versions.ts";
+import { RULE_VERSIONS_MAX, SAGA_VERSIONS_MAX } from "../../src/core/limits.ts";
 import { config, freshTenant, meter, SUBJECTS, session } from "./ledgers.ts";
 
-const versions = createRuleVersions(session);
+const versions = createVersions(session, "rule");
 
 async function tenantHere(): Promise<string> {
   const tenant = freshTenant();
@@ -116,6 +116,26 @@ describe("a rule", () => {
     const texts = Array.from({ length: 8 }, (_, at) => String(at));
     await Promise.all(texts.map((text) => put(tenant, text)));
     expect((await docsOf(tenant)).toSorted()).toEqual(texts);
+  });
+});
+
+describe("a saga", () => {
+  it("is kept as a rule is, the newest of its own, and a rule of its name is another's", async () => {
+    const tenant = await tenantHere();
+    const sagas = createVersions(session, "saga");
+    const save = (doc: string) =>
+      config.putResource(tenant, "saga", "r", { doc, secrets: null }, null);
+    await put(tenant, "a");
+    const count = SAGA_VERSIONS_MAX + 2;
+    for (let at = 1; at <= count; at += 1) await save(`{"at":${at}}`);
+    await config.deleteResource(tenant, "saga", "r", null);
+    const { items } = await sagas.list(tenant, "r", null, 1_000);
+    expect(items).toHaveLength(SAGA_VERSIONS_MAX);
+    expect(items.slice(0, 2).map(({ doc }) => doc)).toEqual([null, `{"at":${count}}`]);
+    const [, last] = items;
+    expect(await sagas.at(tenant, "r", last?.version ?? 0)).toEqual(last);
+    expect(await sagas.at(tenant, "r", 1)).toBeNull();
+    expect(await docsOf(tenant)).toEqual(["a"]);
   });
 });
 

@@ -32,7 +32,6 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
     () => router.admin.get(`${tenant.path}/jobs/${job.id}`),
     ({ body }) => body.percent === 100,
   );
-  const { body: rule } = await router.admin.get(`${tenant.path}/rules/${id}-sink`);
   await router.enqueuePoison(Uint8Array.of(255));
   const { body: poison } = await eventually(
     () => router.admin.get("poison-messages"),
@@ -40,6 +39,7 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
   );
   const steps = [{ name: "wait", approve: { timeoutSeconds: 3_600 } }];
   await router.admin.put(`${tenant.path}/sagas/${id}-saga`, { steps });
+  const { body: saga } = await router.admin.get(`${tenant.path}/sagas/${id}-saga`);
   const { body: instance } = await router.admin.post(`${tenant.path}/sagas/${id}-saga/instances`, {
     input: {},
   });
@@ -61,6 +61,7 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
     saga: `${id}-saga`,
     instance: instance.id,
     command: "pause",
-    version: String(rule.version),
+    // Of the saga; the rule stood then as it does now.
+    version: String(saga.version),
   };
 }

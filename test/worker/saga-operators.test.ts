@@ -84,6 +84,53 @@ describe("a migration", () => {
     );
   });
 
+  it("leads to any version that is kept, also after the saga was deleted, and is compared first", async () => {
+    const saga = await startOrder(router, "back", APPROVED);
+    const path = `${saga.path}/sagas/order`;
+    const { body: old } = await router.admin.get(saga.instance);
+    const steps = [...APPROVED.steps, { name: "note", delay: { seconds: 600 } }];
+    await router.admin.put(path, { ...APPROVED, steps });
+    expect((await saga.command("migrate")).status).toBe(200);
+    await router.admin.request("DELETE", path);
+    const { body: versions } = await router.admin.get(`${path}/versions`);
+    expect(versions.items).toMatchObject([
+      { deleted: true, isCurrent: true },
+      { deleted: false, steps },
+      { deleted: false, version: old.version, steps: APPROVED.steps },
+    ]);
+    const deleted = await saga.command("migrate", { toVersion: versions.items[0].version });
+    expect(deleted).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringMatching(/was deleted/) },
+    });
+    const toVersion = old.version;
+    const compared = await saga.command("migrate", { toVersion, dryRun: true });
+    expect(compared.body).toMatchObject({ allowed: true, removed: ["note"], toVersion });
+    const back = await saga.command("migrate", { toVersion });
+    expect(back).toMatchObject({ status: 200, body: { version: toVersion } });
+    expect(back.body.steps.map(({ name }: { name: string }) => name)).toEqual(["big"]);
+  });
+
+  it("to a version that names a target which is gone is refused at its place", async () => {
+    const saga = await startOrder(router, "gone", APPROVED);
+    const [path, target] = [`${saga.path}/sagas/order`, `${saga.path}/targets/erp`];
+    await router.admin.put(target, { kind: "http", url: "https://erp.example.com/" });
+    const step = { name: "tell", action: { http: { target: "erp" } } };
+    const { body: named } = await router.admin.put(path, {
+      ...{ ...APPROVED, steps: [...APPROVED.steps, step] },
+    });
+    await router.admin.put(path, APPROVED);
+    await router.admin.request("DELETE", target);
+    const toVersion = named.version;
+    const refused = await saga.command("migrate", { toVersion });
+    expect(refused).toMatchObject({
+      ...{ status: 409, body: { errors: [{ pointer: "/steps/1/action/http/target" }] } },
+    });
+    expect((await saga.command("migrate", { toVersion, dryRun: true })).body).toMatchObject({
+      ...{ allowed: false, added: ["tell"], faults: [{ code: "unknown-target" }] },
+    });
+  });
+
   it("of what has been reached is refused, and names every fault at its place", async () => {
     const saga = await startOrder(router, "unmoved", APPROVED);
     const [big] = APPROVED.steps;

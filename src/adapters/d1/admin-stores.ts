@@ -10,8 +10,8 @@ import { createEncryption } from "./encryption.ts";
 import { createHistory } from "./history.ts";
 import { createJobs } from "./jobs.ts";
 import { createReplays } from "./replays.ts";
-import { createRuleVersions } from "./rule-versions.ts";
 import type { Session } from "./session.ts";
+import { createVersions } from "./versions.ts";
 
 export const createAdminStores = (
   session: Session,
@@ -27,5 +27,6 @@ export const createAdminStores = (
   history: createHistory(session),
   jobs: createJobs(session),
   replays: createReplays(session),
-  versions: createRuleVersions(session),
+  sagaVersions: createVersions(session, "saga"),
+  versions: createVersions(session, "rule"),
 });

@@ -28,8 +28,8 @@ import {
   UNCOUNT_RULE,
 } from "./config-statements.ts";
 import { BUMP_REVISION } from "./owed-statements.ts";
-import { keepVersion } from "./rule-versions.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
+import { keepVersion } from "./versions.ts";
 
 /** `rulesMax`: of one tenant. */
 export function createConfigStore(
@@ -170,7 +170,7 @@ export function createConfigStore(
 
 /** What else a change of this kind writes down. */
 function noteChange(tenant: string, kind: ResourceKind, id: string): Statement[] {
-  if (kind === "rule") return keepVersion(tenant, id);
+  if (kind === "rule" || kind === "saga") return keepVersion(kind, tenant, id);
   return kind === "target" ? [{ sql: NOTE_OPENING, params: [tenant, id] }] : [];
 }
 

@@ -1,5 +1,5 @@
 /**
- * Removes what a deleted tenant left in the ledger and in the archive, and the versions of its rules. Rows of
+ * Removes what a deleted tenant left in the ledger and in the archive, and what its rules and sagas were. Rows of
  * the ledger are found through the deliveries, whose key begins with the tenant: an event that was claimed
  * and never settled has none, and goes with its generation.
  */
@@ -8,6 +8,7 @@ import type { Remover } from "../../ports/deletions.ts";
 import { number, type Session } from "./session.ts";
 import { acrossSlots, bySlot, deliveriesOf, duplicatesOf, eventsOf, perSlot } from "./slots.ts";
 import { NOW } from "./statements.ts";
+import { REMOVE_VERSIONS } from "./versions.ts";
 
 /**
  * ?1 = tenant, ?2 = claimed before, ?3 = how many. Not by when they were received: that is by the clock of
@@ -46,12 +47,6 @@ DELETE FROM ${duplicatesOf(slot)}
 WHERE event IN (SELECT value->>1 FROM json_each(?1)) AND received_at < ?2`,
 );
 
-/** ?1 = tenant, ?2 = changed before, ?3 = how many. */
-export const REMOVE_VERSIONS = `
-DELETE FROM rule_versions WHERE (tenant, id, version) IN (
-  SELECT tenant, id, version FROM rule_versions WHERE tenant = ?1 AND changed_at < ?2 LIMIT ?3)
-RETURNING id`;
-
 /** ?1 = tenant, ?2 = created before. */
 export const REMOVE_REPLAYS = "DELETE FROM replays WHERE tenant = ?1 AND created_at < ?2";
 
@@ -71,8 +66,9 @@ export function createRemover(session: Session, listing: ArchiveListing): Remove
         }),
       );
       const all = JSON.stringify(page.map(({ key }) => key));
-      const [versions = [], ...answers] = await session.batch("remove", [
-        { sql: REMOVE_VERSIONS, params: [tenant, beforeMs, count] },
+      const [rules = [], sagas = [], ...answers] = await session.batch("remove", [
+        { sql: REMOVE_VERSIONS.rule, params: [tenant, beforeMs, count] },
+        { sql: REMOVE_VERSIONS.saga, params: [tenant, beforeMs, count] },
         { sql: REMOVE_REPLAYS, params: [tenant, beforeMs] },
         // A copy stands in the slot of its own time.
         ...Object.values(REMOVE_DUPLICATES).map((sql) => ({ sql, params: [all, beforeMs] })),
@@ -84,8 +80,8 @@ export function createRemover(session: Session, listing: ArchiveListing): Remove
           ];
         }),
       ]);
-      const removed = versions.length + answers.flat().length;
-      return { removed, more: Math.max(page.length, versions.length) === count };
+      const removed = rules.length + sagas.length + answers.flat().length;
+      return { removed, more: Math.max(page.length, rules.length, sagas.length) === count };
     },
 
     objects: ({ tenant, beforeMs }, count) => listing.removeTenant(tenant, count, beforeMs),

@@ -59,6 +59,19 @@ export const ruleVersions = sqliteTable(
   (table) => [primaryKey({ columns: [table.tenant, table.id, table.version] })],
 );
 
+/** What each saga was, in the same way. */
+export const sagaVersions = sqliteTable(
+  "saga_versions",
+  {
+    tenant: text().notNull(),
+    id: text().notNull(),
+    version: integer().notNull(),
+    doc: text(),
+    changedAt: integer("changed_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.id, table.version] })],
+);
+
 /** One row per event: claim, lease and pointer into the archive at once. */
 const eventsIn = (slot: Slot) =>
   sqliteTable(`events_${slot}`, {
