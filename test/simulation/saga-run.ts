@@ -39,6 +39,14 @@ export interface SagaOutcome {
   readonly violation: string | null;
 }
 
+const DIED = "this process has died";
+/** Whoever asks a process that dies meanwhile hears nothing. */
+const orDied = <Heard>(asking: Promise<Heard>): Promise<Heard | null> =>
+  asking.catch((error: unknown) => {
+    if (error instanceof Error && error.message === DIED) return null;
+    throw error;
+  });
+
 /** From then on nothing fails any more. */
 const WEATHER_MS = 120_000;
 /** For an index that could not be told. */
@@ -181,7 +189,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     life = { isOver: false, isDying: false };
     const own = life;
     const alive = (): void => {
-      if (own.isOver) throw new Error("this process has died");
+      if (own.isOver) throw new Error(DIED);
     };
     return createSagaRun({
       ...{ clock, log: createMemoryLog(), random, crypto: platformCrypto, text: platformText },
@@ -293,11 +301,13 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
   }
 
   async function command(kind: Command["kind"], step?: string): Promise<void> {
-    const answer = await run.command(
-      { kind, reason: "simulated", step, output: { id: 1 }, approved: true, seconds: 60 },
-      undefined,
+    const answer = await orDied(
+      run.command(
+        { kind, reason: "simulated", step, output: { id: 1 }, approved: true, seconds: 60 },
+        undefined,
+      ),
     );
-    if (answer.kind !== "done") return;
+    if (answer?.kind !== "done") return;
     commands += 1;
     if (step === undefined) return;
     if (/override|skip|rerun|mark/.test(kind)) touched.add(step);
@@ -346,7 +356,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
   for (const ms of [70_000, 140_000, 200_000]) after(ms, () => void command("resume"));
   for (const name of names) after(upTo(90_000), () => void command("signal", name));
   for (let copies = 0; copies < 3; copies += 1) {
-    after(upTo(60_000), () => void run.receive(`evt_${upTo(2)}`, PAID));
+    after(upTo(60_000), () => void orDied(run.receive(`evt_${upTo(2)}`, PAID)));
   }
   if (chance(0.6)) for (let death = 0; death <= upTo(4); death += 1) after(upTo(60_000), die);
   // An alarm that goes off twice, or while its instance is driven.
