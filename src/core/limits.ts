@@ -352,6 +352,8 @@ export const SAGA_STARTING_MS = 60_000;
 export const SAGA_CORRELATED_MAX = 100;
 /** Instances that one sweep looks at. */
 export const SAGA_SWEEP_PAGE = 100;
+/** … and the one after a restart, which only the local engine has: no bound on subrequests holds there. */
+export const SAGA_RECOVER_PAGE = 1_000;
 /** Turns of a dry run: a saga of 200 steps with ten attempts each has fewer; what it answers, in characters. */
 export const SAGA_TEST_TURNS_MAX = 5_000;
 export const SAGA_TEST_CHARACTERS_MAX = 2_000_000;

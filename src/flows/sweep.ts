@@ -10,6 +10,8 @@ import {
   REPLAY_SWEEP_PAGE,
   SAGA_JOBS_MAX,
   SAGA_NEVER_BEGUN_MS,
+  SAGA_RECOVER_PAGE,
+  SAGA_STARTING_MS,
   SAGA_SWEEP_PAGE,
   SWEEP_GRACE_MS,
 } from "../core/limits.ts";
@@ -151,8 +153,10 @@ async function wakeSagas(
   ports: DeliverPorts,
 ): Promise<void> {
   const nowMs = ports.clock.nowMs();
-  const graceMs = scope === "overdue" ? SWEEP_GRACE_MS : 0;
-  const overdue = await ports.sagaIndex.overdue(nowMs - graceMs, SAGA_SWEEP_PAGE);
+  // Whoever was about to start one, or to forget that it had been started before, is gone as well.
+  const overdue = await (scope === "overdue"
+    ? ports.sagaIndex.overdue(nowMs - SWEEP_GRACE_MS, SAGA_SWEEP_PAGE)
+    : ports.sagaIndex.overdue(nowMs + SAGA_STARTING_MS + 1, SAGA_RECOVER_PAGE));
   await wakeEach(
     overdue,
     async ({ isStarting, ...entry }) => {
