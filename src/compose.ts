@@ -96,15 +96,16 @@ function composeApp(env: Env, config: Config): App {
     random: systemRandom,
     text: platformText,
   };
+  const accept: AcceptPorts = {
+    ...common,
+    admission: createAdmission(common.limiter, systemClock, consoleLog),
+    commits: createCommits(config.outbox, common),
+  };
   return {
     callbacks: createCallbacks(vault.derive("saga callbacks"), config.publicUrl),
     config,
     guard,
-    accept: {
-      ...common,
-      admission: createAdmission(common.limiter, systemClock, consoleLog),
-      commits: createCommits(config.outbox, common),
-    },
+    accept,
     deliver: {
       ...common,
       defer,
@@ -120,6 +121,7 @@ function composeApp(env: Env, config: Config): App {
       ledger: createLedger(session),
       isolate: base32(systemRandom.bytes(5)),
       ledgerProbe: createProbe(systemClock),
+      publisher: { publish: (event) => publishEvent(event, accept) },
       replayers: createReplayers(session, env.REPLAY, meter),
       reseals: {
         running: () => runningReseal(session),

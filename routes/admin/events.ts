@@ -1,6 +1,7 @@
 /** Events: what came in, and everything that happened to it. */
 import * as z from "zod";
 import type { EventRecord } from "../../src/core/enqueue/record.ts";
+import { parseDeliveryId } from "../../src/core/ids.ts";
 import type { Json } from "../../src/core/json.ts";
 import { type ArchivedEvent, archivedEvent } from "../../src/flows/event-view.ts";
 import type { StoredEvent, EventSummary as StoredSummary } from "../../src/ports/history.ts";
@@ -65,6 +66,12 @@ const EventAnswer = EventSummary.extend({
       reason: z.string().nullable(),
     }),
   ),
+  parent: z
+    .object({ event: z.string(), delivery: z.string() })
+    .nullable()
+    .describe(
+      "What a target made it of; null for an event that came from outside, or is not archived.",
+    ),
   deliveries: z.array(Delivery),
   timeline: z.array(z.object({ at: Time, hop: z.string(), detail: z.string() })),
 });
@@ -173,14 +180,32 @@ function eventView(
         reason,
       })),
     ],
+    parent: parentOf(record),
     deliveries: stored.deliveries.map((delivery) => deliveryView(delivery)),
-    timeline: timelineOf(stored),
+    timeline: timelineOf(stored, parentOf(record)),
   };
 }
 
+function parentOf(record: EventRecord | null): z.infer<typeof EventAnswer>["parent"] {
+  const delivery = record?.parent;
+  const event = delivery === undefined ? undefined : parseDeliveryId(delivery)?.event;
+  return delivery === undefined || event === undefined ? null : { event, delivery };
+}
+
 /** The hops of an event in the order of time; each names what it concerns. */
-function timelineOf(stored: StoredEvent): z.infer<typeof EventAnswer>["timeline"] {
+function timelineOf(
+  stored: StoredEvent,
+  parent: z.infer<typeof EventAnswer>["parent"],
+): z.infer<typeof EventAnswer>["timeline"] {
   const hops = [
+    ...(parent === null
+      ? []
+      : [
+          {
+            ...{ at: iso(stored.receivedAtMs), hop: "published" },
+            detail: `of ${parent.event}, by its delivery ${parent.delivery}`,
+          },
+        ]),
     { at: iso(stored.receivedAtMs), hop: "accepted", detail: stored.receipt },
     { at: iso(stored.claimedAtMs), hop: "claimed", detail: stored.receipt },
     ...stored.duplicates.map(({ receivedAtMs, receipt, reason }) => {

@@ -24,8 +24,23 @@ export const SagaTargetBody = z.strictObject({
   paused: z.boolean().optional(),
 });
 
+export const EventTargetBody = z
+  .strictObject({
+    kind: z.literal("event"),
+    source: Slug.optional().describe("Of the new event; the target's name, if it is left out."),
+    type: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .describe("Of the new event; that of the event it gets, if it is left out."),
+    retry: Retry.optional(),
+    paused: z.boolean().optional(),
+  })
+  .describe("Makes a new event of each it gets, which meets the tenant's rules.");
+
 export const targetBody = (addresses: AddressPolicy) =>
-  z.discriminatedUnion("kind", [httpTargetBody(addresses), SagaTargetBody]);
+  z.discriminatedUnion("kind", [httpTargetBody(addresses), SagaTargetBody, EventTargetBody]);
 
 export const httpTargetBody = (addresses: AddressPolicy) =>
   z.strictObject({

@@ -23,7 +23,7 @@ import { sentMember } from "./rules.ts";
 import { Count, Slug, stored, Time } from "./schemas.ts";
 import { authFaults, ShownAuth, withKeptAuth } from "./target-auth.ts";
 import { askAgain, PermissionAnswer, shakeHands } from "./target-handshake.ts";
-import { httpTargetBody, SagaTargetBody, targetBody } from "./target-schemas.ts";
+import { EventTargetBody, httpTargetBody, SagaTargetBody, targetBody } from "./target-schemas.ts";
 import { completed, ShownSecrets, secretFaults, shownSecrets } from "./target-secrets.ts";
 
 const PATH = "/admin/tenants/{tenant}/targets/{target}";
@@ -43,6 +43,7 @@ const Target = z
       permission: PermissionAnswer.optional(),
     }),
     stored({ ...SagaTargetBody.shape, disabled }),
+    stored({ ...EventTargetBody.shape, disabled }),
   ])
   .meta({ id: "Target" });
 
@@ -86,7 +87,7 @@ const crud = resourceOperations<TargetBody>({
   async store(call) {
     const { body, stores, params } = call;
     const { doc, secrets } = storeTarget(body);
-    if (body.kind === "saga") return { doc: doc as unknown as Json, secrets };
+    if (body.kind !== "http") return { doc: doc as unknown as Json, secrets };
     const stored = await stores.config.resource(params.tenant ?? "", "target", params.target ?? "");
     // What is left out would be lost: it is there, and cannot be opened.
     if (stored?.lockedBy != null && !isWhole(body, stored)) {
@@ -113,7 +114,7 @@ const crud = resourceOperations<TargetBody>({
   },
 
   async show(doc, { secrets }, { nowMs }) {
-    if (doc.kind === "saga") return doc;
+    if (doc.kind !== "http") return doc;
     const sealed = Object.keys(secrets?.headers ?? {});
     return {
       ...doc,
@@ -128,7 +129,7 @@ function signing(
   { app, body }: Call<TargetBody, undefined>,
   stored: StoredResource | null,
 ): SealedSecrets {
-  const sent = body.kind === "saga" ? undefined : body.secrets;
+  const sent = body.kind === "http" ? body.secrets : undefined;
   if (sent !== undefined) return completed(sent, app.deliver.crypto);
   const { values = [], notAfter } = stored?.secrets ?? {};
   return { values, ...(notAfter === undefined ? {} : { notAfter }) };

@@ -328,8 +328,8 @@ export const SAGA_GATED_MS_MAX = 60_000;
 /** Of an event that a step publishes. */
 export const SAGA_SUBJECT_CHARACTERS_MAX = 1_024;
 /**
- * An event that a step publishes may start another instance, which publishes one: so often at most. A chain that is
- * meant is shorter; one that goes round in a circle ends.
+ * An event that a step or a target publishes may lead to another one that is published: so often at most. A chain
+ * that is meant is shorter; one that goes round in a circle ends.
  */
 export const SAGA_HOPS_MAX = 10;
 /** A saga may start one that starts one: so deep at most. What starts itself without an end, ends. */

@@ -49,7 +49,17 @@ export interface SourceBody {
   readonly bytesMax?: number | undefined;
 }
 
-export type TargetBody = HttpTargetBody | SagaTargetBody;
+export type TargetBody = HttpTargetBody | SagaTargetBody | EventTargetBody;
+
+export interface EventTargetBody {
+  readonly kind: "event";
+  /** The target's own name, if it is left out. */
+  readonly source?: string | undefined;
+  /** That of the event it gets, if it is left out. */
+  readonly type?: string | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  readonly paused?: boolean | undefined;
+}
 
 export interface SagaTargetBody {
   readonly kind: "saga";
@@ -113,7 +123,7 @@ export interface Stored<Doc> {
 export type SourceDoc = Omit<SourceBody, "verify"> & {
   readonly verify: Readonly<Record<string, string | number>>;
 };
-export type TargetDoc = (HttpTargetDoc | SagaTargetBody) & {
+export type TargetDoc = (HttpTargetDoc | Exclude<TargetBody, HttpTargetBody>) & {
   /** Set by the router when the receiver is gone or has not permitted deliveries; a PUT or a resume clears it. */
   readonly disabled?: { readonly reason: string; readonly at: string };
   /** What the receiver answered to its handshake. */
@@ -187,7 +197,7 @@ function verifyOf(open: SourceDoc["verify"], values: readonly string[]): VerifyC
 
 /** Takes the secrets and the credential headers out of a target. */
 export function storeTarget(body: TargetBody): Stored<TargetDoc> {
-  if (body.kind === "saga") return { doc: body, secrets: null };
+  if (body.kind !== "http") return { doc: body, secrets: null };
   const { secrets, headers, auth, ...rest } = body;
   const shown = auth === undefined || auth.scheme === "none" ? null : storeAuth(auth);
   const entries = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
@@ -218,12 +228,12 @@ export function targetOf(
     retry: doc.retry ?? STANDARD_LADDER,
     closed: doc.disabled !== undefined ? "disabled" : doc.paused === true ? "paused" : null,
   } as const;
-  if (doc.kind === "saga") {
+  if (doc.kind !== "http") {
     return {
       ...common,
       ...{ url: "", headers: {}, signingKeys: [], timeoutMs: ATTEMPT_TIMEOUT_MS_DEFAULT },
       gate: gateOf(undefined),
-      saga: { name: doc.saga, definition: definitionOf(doc.saga) },
+      ...insideOf(id, doc, definitionOf),
     };
   }
   return {
@@ -236,6 +246,23 @@ export function targetOf(
     gate: gateOf(doc.gate),
     saga: null,
   };
+}
+
+/** What a target that is not called over HTTP is instead. */
+function insideOf(
+  id: string,
+  doc: Exclude<TargetBody, HttpTargetBody>,
+  definitionOf: (saga: string) => SagaDefinition | null,
+): Pick<Target, "saga" | "other"> {
+  switch (doc.kind) {
+    case "saga":
+      return { saga: { name: doc.saga, definition: definitionOf(doc.saga) } };
+    case "event":
+      return {
+        saga: null,
+        other: { kind: "event", source: doc.source ?? id, type: doc.type ?? null },
+      };
+  }
 }
 
 /** What lost its secret sends nothing, instead of something that nobody vouches for. */

@@ -40,8 +40,10 @@ export interface Target {
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
   readonly gate: Gate;
-  /** Null for one that is called over HTTP. */
+  /** Null for one that is no saga. */
   readonly saga: SagaTarget | null;
+  /** One that is neither called over HTTP nor a saga. */
+  readonly other?: OtherTarget;
   /** Why nothing is sent to it now: an operator paused it, or it answered 410. */
   readonly closed: "paused" | "disabled" | null;
   /** The key of its secrets is not there: nothing can be signed, and so nothing sent. */
@@ -53,6 +55,17 @@ export interface SagaTarget {
   readonly name: string;
   /** Null when there is no such saga any more. */
   readonly definition: SagaDefinition | null;
+}
+
+export type OtherTarget = EventTarget;
+
+/** Each event becomes a new one, which meets the tenant's rules like any other. */
+export interface EventTarget {
+  readonly kind: "event";
+  /** Of the new event. */
+  readonly source: string;
+  /** Null: that of the event it is made of. */
+  readonly type: string | null;
 }
 
 export interface SagaDefinition {

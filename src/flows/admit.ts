@@ -41,9 +41,12 @@ export type Admitted =
       readonly retryAfterMs: number;
     };
 
+/** What of a source bounds its events. */
+export type Limited = Pick<Source, "id" | "limit">;
+
 export interface Admission {
   /** Admits `count` events of `source`, all or none. */
-  admit(tenant: Tenant, source: Source, count: number): Promise<Admitted>;
+  admit(tenant: Tenant, source: Limited, count: number): Promise<Admitted>;
   /** The newest revision of the tenant's configuration, at most one lease's life old. */
   revisionOf(tenant: Tenant): Promise<number>;
   /** Notes that a secret verified something; the limiter is told at once, then once a minute. */
@@ -132,7 +135,7 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
     });
   }
 
-  async function admit(tenant: Tenant, source: Source, count: number): Promise<Admitted> {
+  async function admit(tenant: Tenant, source: Limited, count: number): Promise<Admitted> {
     const state = stateOf(tenant);
     const limits = limitsOf(tenant, source);
     for (const { key } of limits) state.waiting.set(key, (state.waiting.get(key) ?? 0) + count);

@@ -12,6 +12,7 @@ import { errorText } from "../ports/log.ts";
 import type { OutgoingRequest } from "../ports/transport.ts";
 import { archivedBody } from "./archived-body.ts";
 import type { Duty } from "./claim.ts";
+import { deliverAsEvent } from "./deliver-as-event.ts";
 import { deliverToSaga } from "./deliver-to-saga.ts";
 import { eventIn } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";
@@ -64,10 +65,10 @@ export async function attempt(
       const result = recorded(duty, "dead", `not signed: ${unsigned}`);
       return { result, answer: null, targetGone: false };
     }
-    answer =
-      target.saga === null
-        ? await sendOnce(duty, target, keys, content, startedAtMs, ports)
-        : await deliverToSaga(duty.held, target.saga, ports);
+    if (target.saga !== null) answer = await deliverToSaga(duty.held, target.saga, ports);
+    else if (target.other !== undefined)
+      answer = await deliverAsEvent(duty, target.other, made, ports);
+    else answer = await sendOnce(duty, target, keys, content, startedAtMs, ports);
   } catch (error) {
     ports.log.warn("attempt-not-made", { delivery: duty.id, error: errorText(error) });
     return null;

@@ -99,7 +99,7 @@ export function keepShadows(state: HeldTenant, untold: readonly ShadowMatches[])
 }
 
 /** The limits that an event of this source must pass, in the order in which they are spent. */
-export function limitsOf(tenant: Tenant, source: Source): AppliedLimit[] {
+export function limitsOf(tenant: Tenant, source: Pick<Source, "id" | "limit">): AppliedLimit[] {
   const limits: AppliedLimit[] = [];
   if (source.limit !== null) {
     limits.push({ key: `source:${source.id}`, scope: "source", limit: source.limit });

@@ -12,7 +12,7 @@ import type { Meter } from "../ports/meter.ts";
 import type { Outbox } from "../ports/outbox.ts";
 import type { Queues } from "../ports/queues.ts";
 import type { Replayers } from "../ports/replays.ts";
-import type { SagaDirectory, Sagas } from "../ports/saga.ts";
+import type { Publisher, SagaDirectory, Sagas } from "../ports/saga.ts";
 import type { SagaJobs } from "../ports/saga-jobs.ts";
 import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
@@ -39,6 +39,8 @@ export interface DeliverPorts {
   readonly log: Log;
   readonly meter: Meter;
   readonly outbox: Outbox;
+  /** Of events that targets make of what they get. */
+  readonly publisher: Publisher;
   readonly queues: Queues;
   readonly random: Random;
   /** Of this isolate. */

@@ -45,7 +45,8 @@ export async function sendRequest(
     return ports.transport.send({ method, url: rendered.url, headers, body, timeoutMs, ...limits });
   }
   const target = passage.target();
-  if (target === null || target.saga !== null) return notSent(`there is no http target "${id}"`);
+  if (target === null || target.saga !== null || target.other !== undefined)
+    return notSent(`there is no http target "${id}"`);
   if (target.isLocked) return notSent(`the secrets of the target "${id}" are locked`);
   const { auth, signingKeys } = target;
   const begunAtMs = ports.clock.nowMs();

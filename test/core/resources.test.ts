@@ -215,6 +215,15 @@ describe("a stored target", () => {
     expect(targetOf("orders", stored, noSaga).saga).toEqual({ name: "order", definition: null });
   });
 
+  it("of kind event publishes under its own name unless it has a source", () => {
+    const other = (body: object) => {
+      const stored = storeTarget({ kind: "event", ...body });
+      return targetOf("again", stored, noSaga).other;
+    };
+    expect(other({})).toEqual({ kind: "event", source: "again", type: null });
+    expect(other({ source: "s", type: "t" })).toEqual({ kind: "event", source: "s", type: "t" });
+  });
+
   it("is closed while it is paused, and disabled rather than paused when it is both", () => {
     const { doc, secrets: kept } = storeTarget({
       kind: "http",

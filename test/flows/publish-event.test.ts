@@ -138,7 +138,7 @@ describe("refused is an event", () => {
     const reasons = [...world.sagas.summaries.values()].map(({ reason }) => reason);
     expect(reasons).toHaveLength(SAGA_HOPS_MAX + 1);
     expect(reasons.filter((reason) => reason !== null)).toEqual([
-      expect.stringMatching(/^tell: refused: 10 events of sagas have led to it/),
+      expect.stringMatching(/^tell: refused: 10 published events have led to it/),
     ]);
   });
 

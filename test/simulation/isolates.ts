@@ -6,6 +6,7 @@ import { createDirectory, type Directory } from "../../src/flows/directory.ts";
 import { createCommits } from "../../src/flows/enqueue.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
+import { publishEvent } from "../../src/flows/publish-event.ts";
 import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
 import { createTokens } from "../../src/flows/tokens.ts";
@@ -133,13 +134,14 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     const limiter = wiredLimiter(stores, life);
     const queues = wiredQueues(stores, life, (packs) => acceptance.offered("queues", packs));
     const outbox = wiredOutbox(stores, life, (packs) => acceptance.offered("outbox", packs));
+    const accept: Isolate["accept"] = {
+      ...{ ...common, ...pure, archive },
+      admission: createAdmission(limiter, clock, log),
+      commits: createCommits(weather.mode, { clock, log, outbox, queues, text: platformText }),
+    };
     return {
       life,
-      accept: {
-        ...{ ...common, ...pure, archive },
-        admission: createAdmission(limiter, clock, log),
-        commits: createCommits(weather.mode, { clock, log, outbox, queues, text: platformText }),
-      },
+      accept,
       deliver: (invocation, sweeps) => ({
         ...{ ...common, ...pure, clock: invocation.life.clock },
         archive: wiredArchive(stores, invocation.life, (key) =>
@@ -150,6 +152,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         ledger: wiredLedger(stores, invocation, sweeps?.putOff),
         limiter: wiredLimiter(stores, invocation.life),
         outbox: wiredOutbox(stores, invocation.life),
+        publisher: { publish: (event) => publishEvent(event, accept) },
         queues: wiredQueues(stores, invocation.life, sweeps?.offered),
         reseals: NO_RESEALS,
         replayers: { overdue: async () => [], wake: async () => {} },

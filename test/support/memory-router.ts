@@ -30,6 +30,7 @@ import { createMemoryTransport, type MemoryTransport } from "./memory-transport.
 
 /** What outlives an isolate, and what a test looks at. */
 export interface World {
+  readonly publisher: Publisher;
   readonly archive: MemoryArchive;
   readonly clock: FakeClock;
   readonly deletions: MemoryDeletions;
@@ -82,6 +83,7 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
     limiter: createMemoryLimiter(clock),
     log,
     outbox: createMemoryOutbox(clock, queues, platformText, log),
+    publisher,
     queues,
     sagas: createMemorySagas({ clock, log, transport, publisher }),
     publishers,

@@ -60,6 +60,7 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
   ],
   [`put ${TENANT}/targets/{target}`]: [
     { kind: "saga", saga: named["saga"], retry: { delaysSeconds: [1] } },
+    { kind: "event", source: "billing", type: "paid", retry: { delaysSeconds: [1] } },
     {
       ...{ kind: "http", url: `${receiver.url}/sink`, secrets, timeoutMs: 1_000, paused: true },
       handshake: "options",

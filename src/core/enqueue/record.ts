@@ -37,8 +37,10 @@ export interface EventRecord {
   readonly revision: number;
   readonly traceparent: string;
   readonly cloudevent?: Readonly<Record<string, string>>;
-  /** How many steps of sagas have published it and the events that led to it; none, if it is left out. */
+  /** How many times the router published it and the events that led to it; none, if it is left out. */
   readonly hops?: number;
+  /** The delivery, to a target of kind event, that it was made of. */
+  readonly parent?: string;
 }
 
 /** Where a frame rests in the archive; nowhere if the segment is empty. */
