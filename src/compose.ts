@@ -122,6 +122,10 @@ function composeApp(env: Env, config: Config): App {
       isolate: base32(systemRandom.bytes(5)),
       ledgerProbe: createProbe(systemClock),
       publisher: { publish: (event) => publishEvent(event, accept) },
+      async pulls() {
+        const { createPulls } = await import("./adapters/d1/pulls.ts");
+        return createPulls(session);
+      },
       replayers: createReplayers(session, env.REPLAY, meter),
       reseals: {
         running: () => runningReseal(session),

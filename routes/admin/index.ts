@@ -14,6 +14,7 @@ import { jobOperations } from "./jobs.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
 import { poisonOperations } from "./poison-messages.ts";
+import { pullOperations } from "./pulls.ts";
 import { queueOperations } from "./queues.ts";
 import { reconcileOperations } from "./reconcile.ts";
 import { replayOperations } from "./replays.ts";
@@ -36,6 +37,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...tenantOperations,
   ...sourceOperations,
   ...targetOperations,
+  ...pullOperations,
   ...ruleTestOperations,
   ...rulePreviewOperations,
   ...ruleOperations,

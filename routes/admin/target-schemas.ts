@@ -2,6 +2,12 @@
 import * as z from "zod";
 import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import { ATTEMPT_TIMEOUT_MS_MAX } from "../../src/core/limits.ts";
+import {
+  PULL_ATTEMPTS_MAX,
+  PULL_BACKLOG_MAX,
+  PULL_LEASE_SECONDS_MAX,
+  PULL_RETENTION_SECONDS_MAX,
+} from "../../src/core/pull/limits.ts";
 import { address, OwnHeaderName } from "./request-schemas.ts";
 import { HeaderValue, Slug } from "./schemas.ts";
 import { authBody } from "./target-auth.ts";
@@ -39,8 +45,42 @@ export const EventTargetBody = z
   })
   .describe("Makes a new event of each it gets, which meets the tenant's rules.");
 
+export const PullTargetBody = z
+  .strictObject({
+    kind: z.literal("pull"),
+    maxAttempts: z
+      .number()
+      .int()
+      .min(1)
+      .max(PULL_ATTEMPTS_MAX)
+      .optional()
+      .describe("How often a delivery is leased before it is a dead letter."),
+    leaseSeconds: z.number().int().min(1).max(PULL_LEASE_SECONDS_MAX).optional(),
+    retentionSeconds: z
+      .number()
+      .int()
+      .min(60)
+      .max(PULL_RETENTION_SECONDS_MAX)
+      .optional()
+      .describe("What has waited for so long is a dead letter."),
+    backlogMax: z
+      .number()
+      .int()
+      .min(1)
+      .max(PULL_BACKLOG_MAX)
+      .optional()
+      .describe("Of more that wait, the least urgent and newest are dead letters."),
+    paused: z.boolean().optional(),
+  })
+  .describe("A queue that its team reads itself.");
+
 export const targetBody = (addresses: AddressPolicy) =>
-  z.discriminatedUnion("kind", [httpTargetBody(addresses), SagaTargetBody, EventTargetBody]);
+  z.discriminatedUnion("kind", [
+    httpTargetBody(addresses),
+    SagaTargetBody,
+    EventTargetBody,
+    PullTargetBody,
+  ]);
 
 export const httpTargetBody = (addresses: AddressPolicy) =>
   z.strictObject({

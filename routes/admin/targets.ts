@@ -23,7 +23,13 @@ import { sentMember } from "./rules.ts";
 import { Count, Slug, stored, Time } from "./schemas.ts";
 import { authFaults, ShownAuth, withKeptAuth } from "./target-auth.ts";
 import { askAgain, PermissionAnswer, shakeHands } from "./target-handshake.ts";
-import { EventTargetBody, httpTargetBody, SagaTargetBody, targetBody } from "./target-schemas.ts";
+import {
+  EventTargetBody,
+  httpTargetBody,
+  PullTargetBody,
+  SagaTargetBody,
+  targetBody,
+} from "./target-schemas.ts";
 import { completed, ShownSecrets, secretFaults, shownSecrets } from "./target-secrets.ts";
 
 const PATH = "/admin/tenants/{tenant}/targets/{target}";
@@ -44,6 +50,7 @@ const Target = z
     }),
     stored({ ...SagaTargetBody.shape, disabled }),
     stored({ ...EventTargetBody.shape, disabled }),
+    stored({ ...PullTargetBody.shape, disabled }),
   ])
   .meta({ id: "Target" });
 

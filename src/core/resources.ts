@@ -22,6 +22,7 @@ import {
   GATE_CONCURRENCY_DEFAULT,
 } from "./limits.ts";
 import type { Priority } from "./priority.ts";
+import { type PullBody, pullTargetOf } from "./pull/pull.ts";
 import type { Gate, Limit, SagaDefinition, Source, Target } from "./tenant.ts";
 import type { TransformerDoc } from "./transform/transformer.ts";
 import type { VerifyConfig } from "./verify/config.ts";
@@ -49,7 +50,12 @@ export interface SourceBody {
   readonly bytesMax?: number | undefined;
 }
 
-export type TargetBody = HttpTargetBody | SagaTargetBody | EventTargetBody;
+export type TargetBody = HttpTargetBody | SagaTargetBody | EventTargetBody | PullTargetBody;
+
+export interface PullTargetBody extends PullBody {
+  readonly kind: "pull";
+  readonly paused?: boolean | undefined;
+}
 
 export interface EventTargetBody {
   readonly kind: "event";
@@ -225,7 +231,7 @@ export function targetOf(
 ): Target {
   const common = {
     id,
-    retry: doc.retry ?? STANDARD_LADDER,
+    retry: (doc.kind === "pull" ? undefined : doc.retry) ?? STANDARD_LADDER,
     closed: doc.disabled !== undefined ? "disabled" : doc.paused === true ? "paused" : null,
   } as const;
   if (doc.kind !== "http") {
@@ -262,6 +268,8 @@ function insideOf(
         saga: null,
         other: { kind: "event", source: doc.source ?? id, type: doc.type ?? null },
       };
+    case "pull":
+      return { saga: null, other: pullTargetOf(doc) };
   }
 }
 

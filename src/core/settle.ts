@@ -17,11 +17,13 @@ const MOVES: Readonly<Record<DeliveryState, readonly DeliveryState[]>> = {
   // Back to pending: its lease ended without an answer, so that attempt is not counted.
   delivering: ["delivered", "retrying", "parked", "dead", "cancelled", "pending"],
   retrying: ["delivering", "parked", "cancelled", "dead"],
-  parked: ["pending", "cancelled", "dead"],
+  // Delivered by whoever pulled it, in whose hands it stays parked.
+  parked: ["pending", "cancelled", "dead", "delivered"],
   // Redriven or given up by a person.
   dead: ["pending", "cancelled"],
-  delivered: [],
-  cancelled: ["pending"],
+  // To be pulled once more: a seek went back behind it.
+  delivered: ["parked"],
+  cancelled: ["pending", "parked"],
 };
 
 /** Whether a delivery may go from one state to the other. */

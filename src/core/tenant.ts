@@ -7,6 +7,7 @@ import type { GateConfig } from "./gate/index.ts";
 import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/events.ts";
 import type { RuleSet } from "./pattern/index.ts";
 import type { Priority } from "./priority.ts";
+import type { PullTarget } from "./pull/pull.ts";
 import type { SagaDoc } from "./saga/definition.ts";
 import type { Transformer } from "./transform/transformer.ts";
 import type { VerifyConfig } from "./verify/verify.ts";
@@ -57,7 +58,7 @@ export interface SagaTarget {
   readonly definition: SagaDefinition | null;
 }
 
-export type OtherTarget = EventTarget;
+export type OtherTarget = EventTarget | PullTarget;
 
 /** Each event becomes a new one, which meets the tenant's rules like any other. */
 export interface EventTarget {

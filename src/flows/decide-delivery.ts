@@ -1,10 +1,14 @@
 /** What comes of a delivery before any request: whether one is made, and with what. */
+import { WAITS_TO_BE_PULLED } from "../core/pull/pull.ts";
 import type { Target, Tenant } from "../core/tenant.ts";
 import type { Transformer } from "../core/transform/transformer.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import type { Duty } from "./claim.ts";
 import { type Outgoing, recorded } from "./deliver.ts";
 import type { QueueRole } from "./deliver-batch.ts";
+
+/** Of an event that its rule meant to transform. */
+export const NO_TRANSFORMER = "its rule has no transformer for this target any more";
 
 export type Decided =
   | { readonly kind: "attempt"; readonly outgoing: Outgoing }
@@ -20,10 +24,13 @@ export function decideDelivery(
     kind: "result",
     result: recorded(duty, state, why),
   });
-  const attempting = (target: Target, transformer: Transformer | null): Decided =>
-    target.saga !== null && transformer !== null
+  const attempting = (target: Target, transformer: Transformer | null): Decided => {
+    // What its reader gets is made when it is pulled, by the rule as it is then.
+    if (target.other?.kind === "pull") return { kind: "result", result: toBePulled(duty) };
+    return target.saga !== null && transformer !== null
       ? instead("dead", "a saga takes no transformed event")
       : { kind: "attempt", outgoing: { target, transformer } };
+  };
   if (role === "dead") return instead("dead", "the message that carried it crashed too often");
   const tenant = tenants.get(duty.tenant) ?? null;
   if (tenant === null) return instead("cancelled", "tenant deleted");
@@ -42,9 +49,15 @@ export function decideDelivery(
   // What a rule meant to leave out is not sent because the rule is another one by now.
   const transformer = tenant.rules.get(duty.rule)?.transformers.get(duty.target);
   return transformer === undefined
-    ? instead("dead", "its rule has no transformer for this target any more")
+    ? instead("dead", NO_TRANSFORMER)
     : attempting(target, transformer);
 }
+
+/** Parked with a time, from which on its reader may lease it. */
+const toBePulled = (duty: Duty): DeliveryResult => ({
+  ...recorded(duty, "parked", WAITS_TO_BE_PULLED),
+  dueInMs: 0,
+});
 
 export function unmatchedResult(record: Duty["held"]["record"]): DeliveryResult {
   const { tenant, receivedAtMs, id: event, source, type } = record;

@@ -66,7 +66,7 @@ export async function attempt(
       return { result, answer: null, targetGone: false };
     }
     if (target.saga !== null) answer = await deliverToSaga(duty.held, target.saga, ports);
-    else if (target.other !== undefined)
+    else if (target.other?.kind === "event")
       answer = await deliverAsEvent(duty, target.other, made, ports);
     else answer = await sendOnce(duty, target, keys, content, startedAtMs, ports);
   } catch (error) {

@@ -10,6 +10,7 @@ import type { Limiter } from "../ports/limiter.ts";
 import type { Log } from "../ports/log.ts";
 import type { Meter } from "../ports/meter.ts";
 import type { Outbox } from "../ports/outbox.ts";
+import type { Pulls } from "../ports/pulls.ts";
 import type { Queues } from "../ports/queues.ts";
 import type { Replayers } from "../ports/replays.ts";
 import type { Publisher, SagaDirectory, Sagas } from "../ports/saga.ts";
@@ -41,6 +42,8 @@ export interface DeliverPorts {
   readonly outbox: Outbox;
   /** Of events that targets make of what they get. */
   readonly publisher: Publisher;
+  /** Loaded on first use: only readers and the sweeper need it. */
+  pulls(): Promise<Pulls>;
   readonly queues: Queues;
   readonly random: Random;
   /** Of this isolate. */

@@ -16,6 +16,7 @@ import {
   SWEEP_GRACE_MS,
 } from "../core/limits.ts";
 import { errorText } from "../ports/log.ts";
+import { keepPulled } from "./keep-pulled.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { type Revived, revive } from "./revive.ts";
 import { wakeEach } from "./wake.ts";
@@ -28,7 +29,7 @@ export interface Swept extends Readonly<Revived> {
   readonly relayed: number;
   /** Parked deliveries whose target was opened or deleted, and whose release was not finished. */
   readonly released: number;
-  /** Deliveries that a gate had kept for too long: dead letters now. */
+  /** Deliveries that a gate or a reader had kept for too long: dead letters now. */
   readonly buried: number;
   /** Instances of sagas that had not woken by themselves. */
   readonly sagas: number;
@@ -91,10 +92,16 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     await wakeEach(
       gated,
       async (id) => {
-        swept.buried += await ports.ledger.buryParked(id.tenant, id.target, PARKED_MS_MAX);
-        // Its limits as they are: those that it remembers may have been lifted since.
-        const tenant = await ports.directory.refresh(id.tenant);
-        await ports.gates.wake(id, tenant?.targets.get(id.target)?.gate ?? null);
+        // Its limits as they are: those that its gate remembers may have been lifted since.
+        const target = (await ports.directory.refresh(id.tenant))?.targets.get(id.target);
+        if (target?.other?.kind === "pull") {
+          const buried = await keepPulled(id, target.other, ports);
+          swept.buried += buried;
+          return;
+        }
+        const buried = await ports.ledger.buryParked(id.tenant, id.target, PARKED_MS_MAX);
+        swept.buried += buried;
+        await ports.gates.wake(id, target?.gate ?? null);
       },
       ports.clock,
     );

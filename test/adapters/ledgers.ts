@@ -6,12 +6,14 @@ import { platformText } from "../../src/adapters/crypto.ts";
 import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
 import { runningDeletions } from "../../src/adapters/d1/deletions.ts";
 import { createLedger } from "../../src/adapters/d1/ledger.ts";
+import { createPulls } from "../../src/adapters/d1/pulls.ts";
 import { createRemover } from "../../src/adapters/d1/remover.ts";
 import { createReplays } from "../../src/adapters/d1/replays.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
 import { acrossSlots, deliveriesOf, duplicatesOf } from "../../src/adapters/d1/slots.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
 import { createMeter, systemClock } from "../../src/adapters/system.ts";
+import { pullTargetOf } from "../../src/core/pull/pull.ts";
 import type { Archive } from "../../src/ports/archive.ts";
 import type { Deletions } from "../../src/ports/deletions.ts";
 import {
@@ -23,10 +25,12 @@ import {
   firstKey,
   type Ledger,
 } from "../../src/ports/ledger.ts";
+import type { Pulls } from "../../src/ports/pulls.ts";
 import type { Replays } from "../../src/ports/replays.ts";
 import { createMemoryArchive, createMemoryListing } from "../support/memory-archive.ts";
 import { createMemoryDeletions } from "../support/memory-deletions.ts";
 import { createMemoryLedger } from "../support/memory-ledger.ts";
+import { createMemoryPulls } from "../support/memory-pulls.ts";
 import { createMemoryReplays } from "../support/memory-replays.ts";
 import { createMemoryTenants } from "../support/memory-tenants.ts";
 
@@ -38,6 +42,9 @@ export interface Subject {
   ensure(tenants: Iterable<string>): Promise<void>;
   /** Makes a tenant with a target `sink`; answers its revision. */
   prepare(tenant: string): Promise<number>;
+  readonly pulls: Pulls;
+  /** Makes the target `sink` of a tenant one that is pulled. */
+  havePulled(tenant: string): Promise<void>;
   /** Deletes the target `sink` of a tenant. */
   removeTarget(tenant: string): Promise<void>;
   /** How the only delivery of an event stands. */
@@ -76,6 +83,11 @@ const real: Subject = {
     const written = await config.putResource(tenant, "target", "sink", sink, null);
     if (written.kind !== "written") throw new Error(written.kind);
     return written.revision;
+  },
+  pulls: createPulls(session),
+  async havePulled(tenant) {
+    const sink = { doc: JSON.stringify({ kind: "pull" }), secrets: null };
+    await config.putResource(tenant, "target", "sink", sink, null);
   },
   async removeTarget(tenant) {
     await config.deleteResource(tenant, "target", "sink", null);
@@ -120,6 +132,9 @@ const simulated: Subject = {
     for (const id of ids) if (tenants.born(id) === undefined) tenants.put(id, {});
   },
   prepare: async (tenant) => tenants.put(tenant, { targets: { sink: {} } }).revision,
+  pulls: createMemoryPulls(systemClock, inMemory),
+  havePulled: async (tenant) =>
+    void tenants.put(tenant, { targets: { sink: { other: pullTargetOf({}) } } }),
   removeTarget: async (tenant) => void tenants.put(tenant, {}),
   stateOf: async ({ id }) => [...inMemory.deliveries.values()].find(({ event }) => event === id),
   deleteTenant: async (tenant, job) => void deletions.begin(tenant, job),

@@ -11,6 +11,7 @@ import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
 import { createTokens } from "../../src/flows/tokens.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
+import { createMemoryPulls } from "../support/memory-pulls.ts";
 import { NO_RESEALS } from "../support/memory-reseals.ts";
 import { createMemorySagaJobs } from "../support/memory-saga-jobs.ts";
 import type { Invocation } from "./invocation.ts";
@@ -153,6 +154,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         limiter: wiredLimiter(stores, invocation.life),
         outbox: wiredOutbox(stores, invocation.life),
         publisher: { publish: (event) => publishEvent(event, accept) },
+        pulls: async () => createMemoryPulls(invocation.life.clock, stores.ledger),
         queues: wiredQueues(stores, invocation.life, sweeps?.offered),
         reseals: NO_RESEALS,
         replayers: { overdue: async () => [], wake: async () => {} },

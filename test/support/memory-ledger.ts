@@ -239,7 +239,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
           row.target === target &&
           (row.dueAtMs === null || !isOpen),
       );
-      const hasGate = tenants.hasGate(tenant, target);
+      const hasGate = tenants.hasGate(tenant, target) || tenants.isPulled(tenant, target);
       for (const [key] of parked) {
         change(key, () => {
           if (!isOpen) return { state: "cancelled", dueAtMs: null, lastError: "target deleted" };
@@ -252,6 +252,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     },
 
     async takeParked(tenant, target, count) {
+      if (tenants.isPulled(tenant, target)) return [];
       const rank = ({ priority }: DeliveryRow) => QUEUES.indexOf(priority);
       const found = [...deliveries]
         .filter(([, row]) => isGateParked(row) && row.tenant === tenant && row.target === target)

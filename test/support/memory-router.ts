@@ -20,6 +20,7 @@ import { createMemoryGates, type MemoryGates } from "./memory-gates.ts";
 import { createMemoryLedger, type MemoryLedger } from "./memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "./memory-limiter.ts";
 import { createMemoryOutbox, type MemoryOutbox } from "./memory-outbox.ts";
+import { createMemoryPulls } from "./memory-pulls.ts";
 import { createMemoryQueues, type MemoryQueues } from "./memory-queues.ts";
 import { NO_RESEALS } from "./memory-reseals.ts";
 import { createMemorySagaJobs, type MemorySagaJobs } from "./memory-saga-jobs.ts";
@@ -113,6 +114,7 @@ export function createIsolate(
     directory: createDirectory(world.tenants, world.clock),
     ledgerProbe: createProbe(world.clock),
     meter: createMeter(),
+    pulls: async () => createMemoryPulls(world.clock, world.ledger),
     reseals: NO_RESEALS,
     replayers: { overdue: async () => [], wake: async () => {} },
     random: createSeededRandom(options.seed ?? 1),

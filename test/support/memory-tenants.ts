@@ -42,6 +42,8 @@ export interface MemoryTenants extends TenantStore {
   isOpen(id: string, target: string): boolean;
   /** Whether the target has limits of its own. */
   hasGate(id: string, target: string): boolean;
+  /** Whether a reader pulls what the target gets. */
+  isPulled(id: string, target: string): boolean;
   /** Closes a target as a 410 does; the new revision, or null if there is no such target. */
   disable(id: string, target: string): number | null;
 }
@@ -75,6 +77,7 @@ export function createMemoryTenants(
     has: (id, target) => tenants.get(id)?.targets.has(target) === true,
     isOpen: (id, target) => tenants.get(id)?.targets.get(target)?.closed === null,
     hasGate: (id, target) => tenants.get(id)?.targets.get(target)?.gate.isSet === true,
+    isPulled: (id, target) => tenants.get(id)?.targets.get(target)?.other?.kind === "pull",
     disable(id, name) {
       const tenant = tenants.get(id);
       if (tenant === undefined) return null;

@@ -60,6 +60,10 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
   ],
   [`put ${TENANT}/targets/{target}`]: [
     { kind: "saga", saga: named["saga"], retry: { delaysSeconds: [1] } },
+    {
+      ...{ kind: "pull", maxAttempts: 2, leaseSeconds: 5, retentionSeconds: 60, backlogMax: 9 },
+      paused: true,
+    },
     { kind: "event", source: "billing", type: "paid", retry: { delaysSeconds: [1] } },
     {
       ...{ kind: "http", url: `${receiver.url}/sink`, secrets, timeoutMs: 1_000, paused: true },
@@ -168,6 +172,19 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
     { pattern: { type: [{ exists: true }] } },
     { pattern: { type: ["none"] }, from: "2020-01-01T00:00:00Z", outcome: "matched" },
   ],
+  [`post ${TENANT}/targets/{target}/pull`]: [
+    undefined,
+    { max: 1, leaseSeconds: 5, waitSeconds: 0 },
+  ],
+  [`post ${TENANT}/targets/{target}/ack`]: [{ leases: ["lse_1"] }],
+  [`post ${TENANT}/targets/{target}/nack`]: [
+    { leases: ["lse_1"], delaySeconds: 5, reason: "later" },
+  ],
+  [`post ${TENANT}/targets/{target}/extend`]: [{ leases: ["lse_1"], leaseSeconds: 60 }],
+  [`post ${TENANT}/targets/{target}/seek`]: [
+    { to: "now", reason: "a look" },
+    { to: "2020-01-01T00:00:00Z", reason: "a look" },
+  ],
   [`post ${TENANT}/deliveries/{delivery}/discard`]: [{ reason: "of no use" }],
   [`post ${TENANT}/deliveries/{delivery}/resend`]: [
     { reason: "mended", data: { n: 1 }, contentType: "application/json" },
@@ -228,6 +245,10 @@ async function addGoneTarget(): Promise<void> {
     ({ body }) => body.disabled !== undefined,
   );
 }
+
+/** Only a target that is read can be pulled. */
+const namesFor = ({ path }: Documented): Named =>
+  /\/(pull|ack|nack|extend|seek|backlog)$/.test(path) ? { ...named, target: "read" } : named;
 
 const operationAt = (wanted: string): Documented => {
   const found = operations.find((each) => name(each) === wanted);
@@ -330,6 +351,7 @@ describe("what an operation answers", () => {
       ({ body }) => body.archived && body.deliveries[0].state === "dead",
     );
     await addGoneTarget();
+    await admin.put("tenants/acme/targets/read", { kind: "pull" });
     expect(inOrder().length).toBeGreaterThan(20);
     for (const operation of inOrder()) {
       const sent = bodies()[name(operation)] ?? [undefined];
@@ -338,8 +360,8 @@ describe("what an operation answers", () => {
       }
       for (const body of sent) {
         const isCancel = name(operation).endsWith("/jobs/{job}/cancel");
-        const own = isCancel ? { ...named, job: named["bulk"] ?? "" } : named;
-        const answer = await call(operation, own, body);
+        const own = isCancel ? { job: named["bulk"] ?? "" } : {};
+        const answer = await call(operation, { ...namesFor(operation), ...own }, body);
         const what = `${name(operation)} ${answer.status}`;
         expect(answer.status, what).toBeLessThan(300);
         expect(await answerFaults(document, operation, answer), what).toEqual([]);

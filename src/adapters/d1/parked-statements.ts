@@ -5,11 +5,15 @@ import { AT_KEY, NOW } from "./statements.ts";
 
 /** Both must read exactly like the partial index, or SQLite does not use it. */
 export const GATE_PARKED = "state = 'parked' AND due_at IS NOT NULL";
-const RANK =
+export const RANK =
   "CASE priority WHEN 'critical' THEN 0 WHEN 'normal' THEN 1 WHEN 'bulk' THEN 2 ELSE 3 END";
 
-const parkedOf = (slot: Slot): string =>
+export const parkedOf = (slot: Slot): string =>
   `${deliveriesOf(slot)} INDEXED BY ${deliveriesOf(slot)}_parked`;
+
+/** What is parked for the target ?2 of the tenant ?1 is its reader's, not its gate's. */
+const IS_PULLED = `EXISTS (
+  SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'target' AND id = ?2 AND doc->>'$.kind' = 'pull')`;
 
 /** ?1 = tenant, ?2 = target, ?3 = how many. */
 export const PARKED = `${acrossSlots(
@@ -18,7 +22,7 @@ SELECT d.*, e.segment, e."offset", e.length FROM (
   SELECT tenant, received_at, event, subscription, rule, target, priority, attempts, due_at, 0 AS due_in, replay,
          ${RANK} AS rank
   FROM ${parkedOf(slot)}
-  WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED}
+  WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND NOT ${IS_PULLED}
   ORDER BY ${RANK}, received_at LIMIT ?3) AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event`,
 )}
 ORDER BY rank, received_at LIMIT ?3`;

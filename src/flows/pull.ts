@@ -1,0 +1,149 @@
+/** A reader takes what waits for it: leased for a time, the most urgent and oldest first. */
+import { timeOrderedId } from "../core/ids.ts";
+import { type Json, parseJsonDocument } from "../core/json.ts";
+import { PULL_BYTES_MAX, PULL_POLL_MS } from "../core/pull/limits.ts";
+import { isSpent, leaseId, type PullTarget, spentReason } from "../core/pull/pull.ts";
+import type { Tenant } from "../core/tenant.ts";
+import { transform } from "../core/transform/transformer.ts";
+import type { GateId } from "../ports/gates.ts";
+import { keyOf } from "../ports/ledger.ts";
+import { errorText } from "../ports/log.ts";
+import type { HeldLease, Pulls, Ready } from "../ports/pulls.ts";
+import { NO_TRANSFORMER } from "./decide-delivery.ts";
+import type { ArchivedEvent } from "./event-view.ts";
+import type { DeliverPorts } from "./ports.ts";
+import { readEvents } from "./read-events.ts";
+
+export type PullPorts = Pick<
+  DeliverPorts,
+  "archive" | "clock" | "log" | "pulls" | "random" | "text"
+>;
+
+export interface PullRequest {
+  readonly id: GateId;
+  readonly target: PullTarget;
+  readonly rules: Tenant["rules"];
+  readonly max: number;
+  readonly leaseMs: number;
+  /** How long it waits for something to come. */
+  readonly waitMs: number;
+}
+
+export interface PulledItem {
+  readonly lease: string;
+  readonly leasedUntilMs: number;
+  readonly delivery: Ready;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** The event as rules saw it, or what the rule's transformer makes of it. */
+  readonly content: Json;
+}
+
+/** Rounds in which others took what was found, or it was given up. */
+const ROUNDS_MAX = 5;
+
+/** Empty when nothing came in time. Rejects when a store does not answer: what was leased is given back. */
+export async function pull(request: PullRequest, ports: PullPorts): Promise<PulledItem[]> {
+  const pulls = await ports.pulls();
+  const untilMs = ports.clock.nowMs() + request.waitMs;
+  for (;;) {
+    for (let round = 0; round < ROUNDS_MAX; round += 1) {
+      const items = await pullOnce(request, pulls, ports);
+      if (items === null) break;
+      if (items.length > 0) return items;
+    }
+    const leftMs = untilMs - ports.clock.nowMs();
+    if (leftMs <= 0) return [];
+    await ports.clock.timer(Math.min(leftMs, PULL_POLL_MS)).elapsed;
+  }
+}
+
+/** Null when nothing is to be leased now. */
+async function pullOnce(
+  request: PullRequest,
+  pulls: Pulls,
+  ports: PullPorts,
+): Promise<PulledItem[] | null> {
+  const { id, target, leaseMs } = request;
+  const found = await pulls.ready(id, request.max);
+  if (found.length === 0) return null;
+  const spent = found.filter((each) => isSpent(each, target));
+  if (spent.length > 0) await pulls.bury(spent, null, spentReason(target));
+  const wanted = withinBytes(found.filter((each) => !isSpent(each, target)));
+  if (wanted.length === 0) return [];
+  const leasedAtMs = ports.clock.nowMs();
+  const token = timeOrderedId("", leasedAtMs, ports.random.bytes(10));
+  const leased = await pulls.lease(wanted, token, leaseMs);
+  const own = wanted.filter((each) => leased.has(keyOf(each)));
+  const events = await eventsOf(id, own, { token, leasedAtMs }, pulls, ports);
+  const items: PulledItem[] = [];
+  for (const delivery of own) {
+    const made = contentOf(delivery, events.get(delivery.event) ?? null, request);
+    if (!made.ok) {
+      await pulls.bury([delivery], token, made.reason);
+      continue;
+    }
+    items.push({
+      lease: leaseId({ ...delivery, token, leasedAtMs }),
+      leasedUntilMs: leasedAtMs + leaseMs,
+      ...{ delivery, attempt: delivery.attempts + 1, content: made.content },
+    });
+  }
+  return items;
+}
+
+/** As many as fit, one at least: the others wait for the next pull. */
+function withinBytes(found: readonly Ready[]): Ready[] {
+  let bytes = 0;
+  return found.filter(({ pointer }, at) => {
+    bytes += pointer.length;
+    return at === 0 || bytes <= PULL_BYTES_MAX;
+  });
+}
+
+/** By event, each read once. */
+async function eventsOf(
+  { tenant }: GateId,
+  own: readonly Ready[],
+  lease: Pick<HeldLease, "token" | "leasedAtMs">,
+  pulls: Pulls,
+  ports: PullPorts,
+): Promise<ReadonlyMap<string, ArchivedEvent | null>> {
+  const placed = [...new Map(own.map(({ event: id, pointer }) => [id, { id, pointer }])).values()];
+  try {
+    const { events } = await readEvents(tenant, placed, ports);
+    return new Map(placed.map(({ id }, at) => [id, events[at] ?? null]));
+  } catch (error) {
+    await pulls.giveBack(own.map((each) => ({ ...each, ...lease }))).catch((failure: unknown) => {
+      // They come back when their lease ends.
+      ports.log.warn("leases-not-given-back", { tenant, error: errorText(failure) });
+    });
+    throw error;
+  }
+}
+
+type Content =
+  | { readonly ok: true; readonly content: Json }
+  | { readonly ok: false; readonly reason: string };
+
+function contentOf(
+  { rule, replay }: Ready,
+  archived: ArchivedEvent | null,
+  { id, rules }: PullRequest,
+): Content {
+  if (archived === null) return { ok: false, reason: "its event's bytes are not kept any more" };
+  const { record, event } = archived;
+  const transformer = rules.get(rule)?.transformers.get(id.target);
+  const isTransformed = record.subscriptions.some(
+    (each) => each.rule === rule && each.target === id.target && each.transformed === true,
+  );
+  if (replay === null && !isTransformed) return { ok: true, content: event };
+  if (transformer === undefined) {
+    // What a rule meant to leave out is not shown because the rule is another one by now.
+    return isTransformed ? { ok: false, reason: NO_TRANSFORMER } : { ok: true, content: event };
+  }
+  const made = transform(transformer, event);
+  if (!made.ok) return { ok: false, reason: `not transformed: ${made.reason}` };
+  const read = made.contentType === "application/json" ? parseJsonDocument(made.body) : null;
+  return { ok: true, content: read?.ok === true ? read.value : made.body };
+}
