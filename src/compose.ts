@@ -1,5 +1,6 @@
 /** The only file that names adapters: from bindings to what flows need, once per isolate. */
 import { createArchive } from "./adapters/archive.ts";
+import { createBound } from "./adapters/bound-targets.ts";
 import { createCallbacks } from "./adapters/callbacks.ts";
 import { platformCrypto, platformText } from "./adapters/crypto.ts";
 import { runningDeletions } from "./adapters/d1/deletions.ts";
@@ -108,6 +109,7 @@ function composeApp(env: Env, config: Config): App {
     accept,
     deliver: {
       ...common,
+      bound: createBound(env, systemClock),
       defer,
       deletions: {
         running: (count) => runningDeletions(session, count),

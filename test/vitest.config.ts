@@ -44,6 +44,16 @@ export default defineConfig({
                 ...randomVars(),
                 TEST_MIGRATIONS: await readD1Migrations(join(root, "migrations")),
               },
+              // What targets of kind queue and service name.
+              queueProducers: { TARGET_QUEUE_ORDERS: { queueName: "orders" } },
+              serviceBindings: { TARGET_SERVICE_BILLING: "neighbour" },
+              workers: [
+                {
+                  ...{ name: "neighbour", modules: true, compatibilityDate: "2026-10-23" },
+                  scriptPath: join(root, "test/support/neighbour.mjs"),
+                  queueConsumers: { orders: { maxBatchTimeout: 0 } },
+                },
+              ],
             },
           })),
         ],

@@ -74,12 +74,66 @@ export const PullTargetBody = z
   })
   .describe("A queue that its team reads itself.");
 
+const GateBody = z
+  .strictObject({
+    concurrency: z.number().int().min(1).max(1_000).optional(),
+    perSecond: z.number().positive().max(100_000).optional(),
+    perDay: z.number().int().min(1).max(1_000_000_000).optional().describe("By UTC day."),
+    adaptive: z
+      .boolean()
+      .optional()
+      .describe("`concurrency` is the most that is tried; what the receiver takes is found out."),
+  })
+  .describe(
+    "What the receiver can take. What is above it waits in the ledger, and goes out at its pace.",
+  );
+
+export const QueueTargetBody = z
+  .strictObject({
+    kind: z.literal("queue"),
+    queue: Slug.describe("The name of a binding: `TARGET_QUEUE_ORDERS` is `orders`."),
+    retry: Retry.optional(),
+    paused: z.boolean().optional(),
+  })
+  .describe("Another Cloudflare Queue: it gets each event as a CloudEvent in JSON.");
+
+export const ServiceTargetBody = z
+  .strictObject({
+    kind: z.literal("service"),
+    service: Slug.describe("The name of a binding: `TARGET_SERVICE_BILLING` is `billing`."),
+    path: z
+      .string()
+      .regex(/^\/[\x21-\x7e]*$/, "begins with a slash, without spaces")
+      .max(1_024)
+      .optional()
+      .describe("Of the request that it gets; /, if it is left out."),
+    method: z
+      .string()
+      .regex(
+        /^(?!(fetch|connect|then|constructor|dup)$)[a-zA-Z_]\w{0,63}$/,
+        "names no method of an entry point",
+      )
+      .optional()
+      .describe("Is called with a CloudEvent in the place of the request."),
+    timeoutMs: z.number().int().min(100).max(ATTEMPT_TIMEOUT_MS_MAX).optional(),
+    retry: Retry.optional(),
+    gate: GateBody.optional(),
+    paused: z.boolean().optional(),
+  })
+  .refine(({ path, method }) => path === undefined || method === undefined, {
+    path: ["path"],
+    error: "a method that is called has no path",
+  })
+  .describe("Another Worker: it gets each event as a request, or by a call of a method.");
+
 export const targetBody = (addresses: AddressPolicy) =>
   z.discriminatedUnion("kind", [
     httpTargetBody(addresses),
     SagaTargetBody,
     EventTargetBody,
     PullTargetBody,
+    QueueTargetBody,
+    ServiceTargetBody,
   ]);
 
 export const httpTargetBody = (addresses: AddressPolicy) =>
@@ -95,21 +149,6 @@ export const httpTargetBody = (addresses: AddressPolicy) =>
     secrets: SigningSecrets.optional(),
     timeoutMs: z.number().int().min(100).max(ATTEMPT_TIMEOUT_MS_MAX).optional(),
     retry: Retry.optional(),
-    gate: z
-      .strictObject({
-        concurrency: z.number().int().min(1).max(1_000).optional(),
-        perSecond: z.number().positive().max(100_000).optional(),
-        perDay: z.number().int().min(1).max(1_000_000_000).optional().describe("By UTC day."),
-        adaptive: z
-          .boolean()
-          .optional()
-          .describe(
-            "`concurrency` is the most that is tried; what the receiver takes is found out.",
-          ),
-      })
-      .optional()
-      .describe(
-        "What the receiver can take. What is above it waits in the ledger, and goes out at its pace.",
-      ),
+    gate: GateBody.optional(),
     paused: z.boolean().optional(),
   });

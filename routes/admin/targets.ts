@@ -27,7 +27,9 @@ import {
   EventTargetBody,
   httpTargetBody,
   PullTargetBody,
+  QueueTargetBody,
   SagaTargetBody,
+  ServiceTargetBody,
   targetBody,
 } from "./target-schemas.ts";
 import { completed, ShownSecrets, secretFaults, shownSecrets } from "./target-secrets.ts";
@@ -51,6 +53,8 @@ const Target = z
     stored({ ...SagaTargetBody.shape, disabled }),
     stored({ ...EventTargetBody.shape, disabled }),
     stored({ ...PullTargetBody.shape, disabled }),
+    stored({ ...QueueTargetBody.shape, disabled }),
+    stored({ ...ServiceTargetBody.shape, disabled }),
   ])
   .meta({ id: "Target" });
 
@@ -78,6 +82,8 @@ const crud = resourceOperations<TargetBody>({
         ...secretFaults(secrets, stored?.secrets ?? null, clock.nowMs(), crypto),
       ];
     }
+    const unbound = bindingFault(sent, app);
+    if (unbound !== null) return [unbound];
     const saga = sentMember(sent, "saga");
     if (sentMember(sent, "kind") !== "saga" || typeof saga !== "string") return [];
     if ((await stores.config.resource(params.tenant ?? "", "saga", saga)) !== null) return [];
@@ -130,6 +136,19 @@ const crud = resourceOperations<TargetBody>({
     };
   },
 });
+
+/** A binding is there when the router is deployed with it: which there are stands in no document. */
+function bindingFault(sent: Json, { deliver: { bound } }: App): Fault | null {
+  const kind = sentMember(sent, "kind");
+  if (kind !== "queue" && kind !== "service") return null;
+  const name = sentMember(sent, kind);
+  const names = kind === "queue" ? bound.queues : bound.services;
+  if (typeof name !== "string" || names.includes(name)) return null;
+  const there = names.length === 0 ? "none is" : `there are ${names.join(", ")}`;
+  const binding = `TARGET_${kind.toUpperCase()}_${name.toUpperCase().replaceAll("-", "_")}`;
+  const detail = `No ${kind} "${name}" is bound (${there}): bind it as ${binding} and deploy.`;
+  return { pointer: `/${kind}`, code: "unknown-binding", detail };
+}
 
 /** The secrets that a PUT brings, or those that stay. */
 function signing(

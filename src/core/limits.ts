@@ -119,6 +119,8 @@ export const GATE_HORIZON_MS = 2_000;
 export const GATE_ATTEMPT_MS_DEFAULT = 500;
 /** Parked deliveries released at once: one page of the ledger. */
 export const GATE_RELEASE_MAX = 200;
+/** A message to a queue or a service that is bound: 128 KB, less what the platform adds (Cloudflare Queues limits). */
+export const BOUND_MESSAGE_BYTES_MAX = 127_000;
 /** What was released has asked by then, or something else goes in its place. */
 export const GATE_RELEASE_MS = 10_000;
 /** A call to a gate that has not answered by then counts as unreachable; its deliveries are parked for so long. */

@@ -50,7 +50,31 @@ export interface SourceBody {
   readonly bytesMax?: number | undefined;
 }
 
-export type TargetBody = HttpTargetBody | SagaTargetBody | EventTargetBody | PullTargetBody;
+export type TargetBody =
+  | HttpTargetBody
+  | SagaTargetBody
+  | EventTargetBody
+  | PullTargetBody
+  | QueueTargetBody
+  | ServiceTargetBody;
+
+export interface QueueTargetBody {
+  readonly kind: "queue";
+  readonly queue: string;
+  readonly retry?: RetryPolicy | undefined;
+  readonly paused?: boolean | undefined;
+}
+
+export interface ServiceTargetBody {
+  readonly kind: "service";
+  readonly service: string;
+  readonly path?: string | undefined;
+  readonly method?: string | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  readonly gate?: HttpTargetBody["gate"];
+  readonly paused?: boolean | undefined;
+}
 
 export interface PullTargetBody extends PullBody {
   readonly kind: "pull";
@@ -259,7 +283,7 @@ function insideOf(
   id: string,
   doc: Exclude<TargetBody, HttpTargetBody>,
   definitionOf: (saga: string) => SagaDefinition | null,
-): Pick<Target, "saga" | "other"> {
+): Pick<Target, "saga" | "other"> & Partial<Target> {
   switch (doc.kind) {
     case "saga":
       return { saga: { name: doc.saga, definition: definitionOf(doc.saga) } };
@@ -270,6 +294,17 @@ function insideOf(
       };
     case "pull":
       return { saga: null, other: pullTargetOf(doc) };
+    case "queue":
+      return { saga: null, other: { kind: "queue", queue: doc.queue } };
+    case "service": {
+      const { service, path = "/", method = null } = doc;
+      return {
+        ...{ saga: null, other: { kind: "service", service, method } },
+        url: `https://${service}${path}`,
+        timeoutMs: doc.timeoutMs ?? ATTEMPT_TIMEOUT_MS_DEFAULT,
+        gate: gateOf(doc.gate),
+      };
+    }
   }
 }
 

@@ -58,7 +58,21 @@ export interface SagaTarget {
   readonly definition: SagaDefinition | null;
 }
 
-export type OtherTarget = EventTarget | PullTarget;
+export type OtherTarget = EventTarget | PullTarget | QueueTarget | ServiceTarget;
+
+/** Another queue of the account, by the name of its binding. */
+export interface QueueTarget {
+  readonly kind: "queue";
+  readonly queue: string;
+}
+
+/** Another Worker of the account, by the name of its binding. */
+export interface ServiceTarget {
+  readonly kind: "service";
+  readonly service: string;
+  /** Of its entry point; null: it gets an HTTP request. */
+  readonly method: string | null;
+}
 
 /** Each event becomes a new one, which meets the tenant's rules like any other. */
 export interface EventTarget {

@@ -13,6 +13,7 @@ import type { OutgoingRequest } from "../ports/transport.ts";
 import { archivedBody } from "./archived-body.ts";
 import type { Duty } from "./claim.ts";
 import { deliverAsEvent } from "./deliver-as-event.ts";
+import { deliverToBinding } from "./deliver-to-binding.ts";
 import { deliverToSaga } from "./deliver-to-saga.ts";
 import { eventIn } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";
@@ -65,9 +66,11 @@ export async function attempt(
       const result = recorded(duty, "dead", `not signed: ${unsigned}`);
       return { result, answer: null, targetGone: false };
     }
-    if (target.saga !== null) answer = await deliverToSaga(duty.held, target.saga, ports);
-    else if (target.other?.kind === "event")
-      answer = await deliverAsEvent(duty, target.other, made, ports);
+    const { other, saga } = target;
+    if (saga !== null) answer = await deliverToSaga(duty.held, saga, ports);
+    else if (other?.kind === "event") answer = await deliverAsEvent(duty, other, made, ports);
+    else if (other?.kind === "queue" || (other?.kind === "service" && other.method !== null))
+      answer = await deliverToBinding(duty, other, made, target.timeoutMs, ports);
     else answer = await sendOnce(duty, target, keys, content, startedAtMs, ports);
   } catch (error) {
     ports.log.warn("attempt-not-made", { delivery: duty.id, error: errorText(error) });
@@ -158,7 +161,9 @@ async function sendOnce(
   const body = content?.bytes ?? (await bodyToSend(duty.held, ports));
   // What the token took is part of the attempt's time, by which its claim is measured.
   const timeoutMs = Math.max(1, target.timeoutMs - (ports.clock.nowMs() - nowMs));
-  const answer = await ports.transport.send({ url: target.url, headers, body, timeoutMs });
+  const request = { url: target.url, headers, body, timeoutMs };
+  if (target.other?.kind === "service") return ports.bound.request(target.other.service, request);
+  const answer = await ports.transport.send(request);
   if (answer.kind === "response" && answer.status === 401 && target.auth?.scheme === "oauth2") {
     const token = proof.headers.authorization?.replace("Bearer ", "") ?? "";
     ports.tokens.refused(duty.tenant, target.auth, token, ports.clock);

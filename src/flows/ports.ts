@@ -1,6 +1,7 @@
 /** What the consumer's flows need, composed once per isolate. */
 import type { Text } from "../core/crypto.ts";
 import type { Archive } from "../ports/archive.ts";
+import type { Bound } from "../ports/bound.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { Deletions } from "../ports/deletions.ts";
 import type { Reseals } from "../ports/encryption.ts";
@@ -26,6 +27,7 @@ export interface DeliverPorts {
   /** Names this isolate: the tokens of its claims begin with it. */
   readonly isolate: string;
   readonly archive: Archive;
+  readonly bound: Bound;
   readonly clock: Clock;
   readonly crypto: StreamCrypto;
   /** Keeps the invocation alive until the work ends, which nobody waits for. */

@@ -224,6 +224,19 @@ describe("a stored target", () => {
     expect(other({ source: "s", type: "t" })).toEqual({ kind: "event", source: "s", type: "t" });
   });
 
+  it("of kind service is called at its path, or by a method", () => {
+    const target = (body: object) =>
+      targetOf("sink", storeTarget({ kind: "service", service: "billing", ...body }), noSaga);
+    expect(target({ path: "/in", timeoutMs: 500, gate: { concurrency: 2 } })).toMatchObject({
+      ...{ url: "https://billing/in", timeoutMs: 500, saga: null },
+      other: { kind: "service", service: "billing", method: null },
+      gate: { concurrency: 2, isSet: true },
+    });
+    expect(target({ method: "take" })).toMatchObject({ other: { method: "take" } });
+    const queue = targetOf("sink", storeTarget({ kind: "queue", queue: "orders" }), noSaga);
+    expect(queue.other).toEqual({ kind: "queue", queue: "orders" });
+  });
+
   it("is closed while it is paused, and disabled rather than paused when it is both", () => {
     const { doc, secrets: kept } = storeTarget({
       kind: "http",

@@ -11,6 +11,7 @@ import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
 import { createTokens } from "../../src/flows/tokens.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
+import { createMemoryBound } from "../support/memory-bound.ts";
 import { createMemoryPulls } from "../support/memory-pulls.ts";
 import { NO_RESEALS } from "../support/memory-reseals.ts";
 import { createMemorySagaJobs } from "../support/memory-saga-jobs.ts";
@@ -148,6 +149,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         archive: wiredArchive(stores, invocation.life, (key) =>
           stores.removals.storing(invocation.life, invocation.startedAtMs, key),
         ),
+        bound: createMemoryBound(),
         deletions: wiredDeletions(stores, invocation.life),
         gates: wiredGates(stores, invocation.life),
         ledger: wiredLedger(stores, invocation, sweeps?.putOff),

@@ -15,6 +15,7 @@ import { createTokens } from "../../src/flows/tokens.ts";
 import type { Publisher } from "../../src/ports/saga.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createMemoryArchive, createMemoryListing, type MemoryArchive } from "./memory-archive.ts";
+import { createMemoryBound, type MemoryBound } from "./memory-bound.ts";
 import { createMemoryDeletions, type MemoryDeletions } from "./memory-deletions.ts";
 import { createMemoryGates, type MemoryGates } from "./memory-gates.ts";
 import { createMemoryLedger, type MemoryLedger } from "./memory-ledger.ts";
@@ -31,6 +32,7 @@ import { createMemoryTransport, type MemoryTransport } from "./memory-transport.
 
 /** What outlives an isolate, and what a test looks at. */
 export interface World {
+  readonly bound: MemoryBound;
   readonly publisher: Publisher;
   readonly archive: MemoryArchive;
   readonly clock: FakeClock;
@@ -72,6 +74,7 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
   const gates = createMemoryGates(clock, log);
   return {
     archive,
+    bound: createMemoryBound(),
     gates,
     clock,
     deletions: createMemoryDeletions(

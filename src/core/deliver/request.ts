@@ -1,6 +1,7 @@
 /** The request a target receives: the sender's own bytes, signed by Standard Webhooks. */
 import type { EventRecord } from "../enqueue/record.ts";
 import { forwardedHeaders, withoutProof } from "../ingest/headers.ts";
+import { attributesOf } from "./cloudevent.ts";
 
 export interface DeliveryHeadersInput {
   readonly record: EventRecord;
@@ -51,27 +52,11 @@ export function deliveryHeaders(input: DeliveryHeadersInput): Map<string, string
   return headers;
 }
 
-/**
- * The CloudEvents attributes in binary mode. An event that came as a CloudEvent keeps its own, because
- * source and id together are its identity (CloudEvents 1.0 §3.1.1).
- */
-function cloudEventHeaders(record: EventRecord, receivedAt: string): [string, string][] {
-  const own = record.cloudevent;
-  const attributes: Record<string, string> =
-    own === undefined
-      ? {
-          specversion: "1.0",
-          id: record.id,
-          source: `/${record.tenant}/${record.source}`,
-          type: record.type,
-          time: record.time ?? receivedAt,
-          ...(record.subject === null ? {} : { subject: record.subject }),
-        }
-      : { time: receivedAt, ...own };
-  return Object.entries(attributes)
-    .filter(([name]) => name !== "datacontenttype")
-    .map(([name, value]) => [`ce-${name}`, percentEncode(value)]);
-}
+/** The CloudEvents attributes in binary mode. */
+const cloudEventHeaders = (record: EventRecord, receivedAt: string): [string, string][] =>
+  Object.entries(attributesOf(record, receivedAt)).map(([name, value]) => {
+    return [`ce-${name}`, percentEncode(value)];
+  });
 
 /**
  * CloudEvents HTTP binding §3.1.3.2: space, double quote, percent and all outside printable ASCII are
