@@ -132,7 +132,7 @@ const simulated: Subject = {
     for (const id of ids) if (tenants.born(id) === undefined) tenants.put(id, {});
   },
   prepare: async (tenant) => tenants.put(tenant, { targets: { sink: {} } }).revision,
-  pulls: createMemoryPulls(systemClock, inMemory),
+  pulls: createMemoryPulls(systemClock, inMemory, tenants),
   havePulled: async (tenant) =>
     void tenants.put(tenant, { targets: { sink: { other: pullTargetOf({}) } } }),
   removeTarget: async (tenant) => void tenants.put(tenant, {}),

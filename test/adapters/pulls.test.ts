@@ -1,5 +1,5 @@
 /** What readers pull, in both ledgers: leased once and in order, fenced, given up in the end; and what it costs. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { DeliveryResult, FirstClaim } from "../../src/ports/ledger.ts";
 import { keyOf } from "../../src/ports/ledger.ts";
 import type { HeldLease } from "../../src/ports/pulls.ts";
@@ -218,6 +218,19 @@ describe.each(SUBJECTS)("what waits for a reader in $name", (subject) => {
     expect(ready.map(({ event }) => event)).toEqual(firsts.slice(1).map((first) => first.id));
     expect(ready[0]).toMatchObject({ attempts: 1, tries: 0 });
     expect(await stateOf(strange)).toMatchObject({ state: "parked", lastError: parked.lastError });
+  });
+
+  it("is not given to a tenant that was made anew under the same name", async () => {
+    const id = await reader();
+    await park(id);
+    const before = Date.now();
+    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(before));
+    await subject.deleteTenant(id.tenant, freshToken());
+    await prepare(id.tenant);
+    await havePulled(id.tenant);
+    expect(await pulls.ready(id, 10)).toEqual([]);
+    await park(id);
+    expect(await pulls.ready(id, 10)).toHaveLength(1);
   });
 
   it("is not let go by a gate", async () => {

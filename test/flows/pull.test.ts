@@ -97,6 +97,8 @@ describe("a reader", () => {
       refused: [{ lease: first?.lease, reason: expect.stringMatching(/^the lease is over/) }],
     });
     expect(await ack(second ?? { lease: "" })).toMatchObject({ done: 1 });
+    const late = await ack(first ?? { lease: "" });
+    expect(late).toMatchObject({ done: 0, refused: [{ reason: "its delivery is acknowledged" }] });
   });
 
   it("acknowledges twice what it has acknowledged, when the answer was lost", async () => {

@@ -156,7 +156,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         limiter: wiredLimiter(stores, invocation.life),
         outbox: wiredOutbox(stores, invocation.life),
         publisher: { publish: (event) => publishEvent(event, accept) },
-        pulls: async () => createMemoryPulls(invocation.life.clock, stores.ledger),
+        pulls: async () => createMemoryPulls(invocation.life.clock, stores.ledger, stores.tenants),
         queues: wiredQueues(stores, invocation.life, sweeps?.offered),
         reseals: NO_RESEALS,
         replayers: { overdue: async () => [], wake: async () => {} },

@@ -308,7 +308,7 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     "the sweeper leaves what gates have parked alone",
     "src/flows/sweep.ts",
-    "await ports.gates.wake(id, tenant?.targets.get(id.target)?.gate ?? null);",
+    "await ports.gates.wake(id, target?.gate ?? null);",
     "",
   ),
   bug(

@@ -12,8 +12,13 @@ import {
   SKIPPED,
 } from "../../src/ports/pulls.ts";
 import type { DeliveryRow, MemoryLedger } from "./memory-ledger.ts";
+import type { MemoryTenants } from "./memory-tenants.ts";
 
-export function createMemoryPulls(clock: Clock, ledger: MemoryLedger): Pulls {
+export function createMemoryPulls(
+  clock: Clock,
+  ledger: MemoryLedger,
+  tenants: MemoryTenants,
+): Pulls {
   const { deliveries, events } = ledger;
   const rank = ({ priority }: DeliveryRow) => QUEUES.indexOf(priority);
   const isAt =
@@ -26,6 +31,13 @@ export function createMemoryPulls(clock: Clock, ledger: MemoryLedger): Pulls {
       .sort((a, b) => rank(a) - rank(b) || a.receivedAtMs - b.receivedAtMs);
   const isDue = ({ dueAtMs }: DeliveryRow) =>
     (dueAtMs ?? Number.POSITIVE_INFINITY) <= clock.nowMs();
+
+  /** Its bytes rest, and its tenant is still the one that it came to. */
+  function isOfNow({ event, tenant }: DeliveryRow): boolean {
+    const { pointer, claimedAtMs = 0 } = events.get(event) ?? {};
+    const bornAtMs = tenants.born(tenant)?.atMs ?? Number.POSITIVE_INFINITY;
+    return (pointer?.segment ?? "") !== "" && claimedAtMs >= bornAtMs;
+  }
 
   function change(row: DeliveryRow, more: Partial<DeliveryRow>): string {
     deliveries.set(keyOf(row), { ...row, ...more });
@@ -62,7 +74,7 @@ export function createMemoryPulls(clock: Clock, ledger: MemoryLedger): Pulls {
   return {
     async ready(id, count) {
       return waiting(id)
-        .filter((row) => isDue(row) && (events.get(row.event)?.pointer.segment ?? "") !== "")
+        .filter((row) => isDue(row) && isOfNow(row))
         .slice(0, count)
         .flatMap((row) => {
           const pointer = events.get(row.event)?.pointer;

@@ -117,7 +117,7 @@ export function createIsolate(
     directory: createDirectory(world.tenants, world.clock),
     ledgerProbe: createProbe(world.clock),
     meter: createMeter(),
-    pulls: async () => createMemoryPulls(world.clock, world.ledger),
+    pulls: async () => createMemoryPulls(world.clock, world.ledger, world.tenants),
     reseals: NO_RESEALS,
     replayers: { overdue: async () => [], wake: async () => {} },
     random: createSeededRandom(options.seed ?? 1),

@@ -4,7 +4,10 @@ import { GATE_PARKED, parkedOf, RANK } from "./parked-statements.ts";
 import { acrossSlots, deliveriesOf, eventsOf, perSlot } from "./slots.ts";
 import { AT_KEY, NOW } from "./statements.ts";
 
-/** ?1 = tenant, ?2 = target, ?3 = how many. Not what is leased or delayed, nor what rests nowhere yet. */
+/**
+ * ?1 = tenant, ?2 = target, ?3 = how many. Not what is leased or delayed, what rests nowhere yet, or what belongs
+ * to a life of the tenant that ended.
+ */
 export const READY = `${acrossSlots(
   (slot) => `
 SELECT d.*, e.segment, e."offset", e.length FROM (
@@ -12,7 +15,8 @@ SELECT d.*, e.segment, e."offset", e.length FROM (
          attempts - attempts_base AS tries, ${RANK} AS rank
   FROM ${parkedOf(slot)}
   WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND due_at <= ${NOW}
-  ORDER BY ${RANK}, received_at LIMIT ?3) AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event AND e.segment <> ''`,
+  ORDER BY ${RANK}, received_at LIMIT ?3) AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event
+WHERE e.segment <> '' AND e.claimed_at >= (SELECT created_at FROM tenants WHERE id = ?1)`,
 )}
 ORDER BY rank, received_at LIMIT ?3`;
 
