@@ -61,7 +61,8 @@ export async function permitOf(wish: Wish, ports: SagaPorts): Promise<Permit> {
     return { kind: "open", passage: { ...free(null, () => {}), target: fail } };
   }
   const { target } = read;
-  if (target === null || target.saga !== null) return open(free(target, () => {}));
+  if (target === null || target.saga !== null || target.other !== undefined)
+    return open(free(target, () => {}));
   if (target.closed !== null) {
     const reason = `the target "${wish.target}" is ${target.closed}`;
     return { kind: "held", reason, inMs: pause(CLOSED, 0, wish, ports) };
