@@ -1,7 +1,7 @@
 /** One command for all instances of sagas that a query finds: counted first, then a job. */
 import * as z from "zod";
-import { SAGA_BULK_MAX, SAGA_BULK_NAMED_MAX } from "../../src/core/limits.ts";
 import type { Command } from "../../src/core/saga/commands.ts";
+import { SAGA_BULK_MAX, SAGA_BULK_NAMED_MAX } from "../../src/core/saga/limits.ts";
 import { type Begun, beginSagaJob } from "../../src/flows/begin-saga-job.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { requireTenant } from "./change.ts";

@@ -2,9 +2,9 @@
 import * as z from "zod";
 import type { Text } from "../../src/core/crypto.ts";
 import { isJsonObject, type Json, stringifyJson } from "../../src/core/json.ts";
-import { SAGA_OUTPUT_BYTES_MAX } from "../../src/core/limits.ts";
 import type { Command } from "../../src/core/saga/commands.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
+import { SAGA_OUTPUT_BYTES_MAX } from "../../src/core/saga/limits.ts";
 import { unpack } from "../../src/core/saga/text.ts";
 import type { AdminStores } from "../../src/ports/admin.ts";
 import type { CommandAnswer, SagaView } from "../../src/ports/saga.ts";

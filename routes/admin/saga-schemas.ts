@@ -3,14 +3,14 @@ import * as z from "zod";
 import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import { isCredentialHeader } from "../../src/core/ingest/headers.ts";
 import { TYPE_LENGTH_MAX } from "../../src/core/ingest/limits.ts";
+import { COMMANDS, isOfStep } from "../../src/core/saga/commands.ts";
+import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
+import { isEnded, SAGA_STATUSES } from "../../src/core/saga/instance.ts";
 import {
   SAGA_COMMAND_ID_CHARACTERS_MAX,
   SAGA_ERROR_CHARACTERS_MAX,
   SAGA_SUBJECT_CHARACTERS_MAX,
-} from "../../src/core/limits.ts";
-import { COMMANDS, isOfStep } from "../../src/core/saga/commands.ts";
-import { ON_TIMEOUTS, SETTLES } from "../../src/core/saga/definition.ts";
-import { isEnded, SAGA_STATUSES } from "../../src/core/saga/instance.ts";
+} from "../../src/core/saga/limits.ts";
 import { address, OwnHeaderName } from "./request-schemas.ts";
 import { Count, HeaderValue, Reason, Slug, Time } from "./schemas.ts";
 import { Retry } from "./target-schemas.ts";

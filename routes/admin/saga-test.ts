@@ -9,10 +9,10 @@ import {
   type Json,
   stringifyJson,
 } from "../../src/core/json.ts";
-import { SAGA_OUTPUT_BYTES_MAX, SAGA_TEST_MOCKS_MAX } from "../../src/core/limits.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
 import { type DryRun, dryRun, type Mock, type Mocks } from "../../src/core/saga/dry-run.ts";
+import { SAGA_OUTPUT_BYTES_MAX, SAGA_TEST_MOCKS_MAX } from "../../src/core/saga/limits.ts";
 import { unpack } from "../../src/core/saga/text.ts";
 import { viewOf } from "../../src/flows/saga-view.ts";
 import { iso, requireTenant } from "./change.ts";

@@ -2,10 +2,10 @@
 import type { Text } from "../../src/core/crypto.ts";
 import { type AddressPolicy, PUBLIC_ONLY } from "../../src/core/deliver/target-url.ts";
 import { isJsonObject, type Json, stringifyJson } from "../../src/core/json.ts";
-import { SAGA_DOC_BYTES_MAX } from "../../src/core/limits.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import { hasSagaShape, namedIn, sagaFaults } from "../../src/core/saga/check.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
+import { SAGA_DOC_BYTES_MAX } from "../../src/core/saga/limits.ts";
 import { unpack } from "../../src/core/saga/text.ts";
 import type { ConfigStore } from "../../src/ports/config.ts";
 import type { Operation } from "./operation.ts";

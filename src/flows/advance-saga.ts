@@ -3,17 +3,17 @@
  * follows is planned anew from what is written. So a process may die anywhere, and the next one goes on.
  */
 import type { Text } from "../core/crypto.ts";
-import {
-  LEDGER_TIMEOUT_MS,
-  SAGA_INDEX_RETRY_MS,
-  SAGA_JOURNAL_ROWS_MAX,
-  SAGA_STARTING_MS,
-  SAGA_WATCHDOG_MS,
-} from "../core/limits.ts";
+import { LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import { type CallbackAddress, heardBack } from "../core/saga/callback.ts";
 import { undoWished } from "../core/saga/child.ts";
 import type { Command } from "../core/saga/commands.ts";
 import { isEnded, type Outcome } from "../core/saga/instance.ts";
+import {
+  SAGA_INDEX_RETRY_MS,
+  SAGA_JOURNAL_ROWS_MAX,
+  SAGA_STARTING_MS,
+  SAGA_WATCHDOG_MS,
+} from "../core/saga/limits.ts";
 import { migration } from "../core/saga/migrate.ts";
 import { plan } from "../core/saga/plan.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";

@@ -1,11 +1,11 @@
 /** A step that is another saga: its child is started or asked how it stands, or to undo what it did. */
 import { sagaId } from "../core/ids.ts";
 import { parseJsonDocument, stringifyJson } from "../core/json.ts";
-import { SAGA_DEPTH_MAX, SAGA_OUTPUT_BYTES_MAX } from "../core/limits.ts";
 import { keyOf } from "../core/saga/answer.ts";
 import { startOf } from "../core/saga/arrival.ts";
 import { outcomeOfChild } from "../core/saga/child.ts";
 import type { Direction, Outcome, RenderedChild } from "../core/saga/instance.ts";
+import { SAGA_DEPTH_MAX, SAGA_OUTPUT_BYTES_MAX } from "../core/saga/limits.ts";
 import type { SagaView } from "../ports/saga.ts";
 import type { SagaPorts } from "./advance-saga.ts";
 import type { SagaRequest } from "./saga-send.ts";

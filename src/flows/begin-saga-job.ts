@@ -1,8 +1,8 @@
 /** A command to all instances that a query finds: counted, and begun as a job, once for its command id. */
 import type { Crypto, Text } from "../core/crypto.ts";
 import { base32, timeOrderedId } from "../core/ids.ts";
-import { SAGA_BULK_MAX } from "../core/limits.ts";
 import type { Command } from "../core/saga/commands.ts";
+import { SAGA_BULK_MAX } from "../core/saga/limits.ts";
 import { pack } from "../core/saga/text.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { SagaDirectory, SagaQuery } from "../ports/saga.ts";

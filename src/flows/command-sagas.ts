@@ -3,14 +3,13 @@
  * page that was begun, and an instance that has had the command knows it by its id.
  */
 import { mapWithin } from "../core/deliver/schedule.ts";
+import { CONNECTIONS_MAX, LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import {
-  CONNECTIONS_MAX,
-  LEDGER_TIMEOUT_MS,
   SAGA_JOB_PAGE,
   SAGA_JOB_PAGES_MAX,
   SAGA_REFUSALS_MAX,
   SAGA_REFUSED_NAMED_MAX,
-} from "../core/limits.ts";
+} from "../core/saga/limits.ts";
 import { type Clock, within } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import type { CommandAnswer, SagaDirectory, Sagas } from "../ports/saga.ts";

@@ -1,8 +1,8 @@
 /** An event for a saga: it ends the waits of the instances that it belongs to, or starts one. */
 import type { Answer } from "../core/deliver/outcome.ts";
 import { stringifyJson } from "../core/json.ts";
-import { SAGA_CORRELATED_MAX, SAGA_INPUT_BYTES_MAX } from "../core/limits.ts";
 import { correlationsOf, startOf } from "../core/saga/arrival.ts";
+import { SAGA_CORRELATED_MAX, SAGA_INPUT_BYTES_MAX } from "../core/saga/limits.ts";
 import type { SagaTarget } from "../core/tenant.ts";
 import { eventIn } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";

@@ -3,7 +3,7 @@ import type { Answer } from "../core/deliver/outcome.ts";
 import type { EventRecord } from "../core/enqueue/record.ts";
 import { eventId, timeOrderedId } from "../core/ids.ts";
 import { readArchived } from "../core/ingest/events.ts";
-import { SAGA_HOPS_MAX } from "../core/limits.ts";
+import { SAGA_HOPS_MAX } from "../core/saga/limits.ts";
 import { traceparentOf } from "../core/trace.ts";
 import type { SagaEvent } from "../ports/saga.ts";
 import { type AcceptPorts, enqueue, matched } from "./accept-event.ts";

@@ -10,11 +10,13 @@ import {
   GATE_TIMEOUT_MS,
   LEASE_MARGIN_MS,
   LEDGER_TIMEOUT_MS,
+} from "../core/limits.ts";
+import {
   SAGA_CLOSED_MS_MAX,
   SAGA_CLOSED_MS_MIN,
   SAGA_GATED_MS_MAX,
   SAGA_GATED_MS_MIN,
-} from "../core/limits.ts";
+} from "../core/saga/limits.ts";
 import type { Target } from "../core/tenant.ts";
 import { within } from "../ports/clock.ts";
 import type { GateTold } from "../ports/gates.ts";

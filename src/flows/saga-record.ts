@@ -1,8 +1,9 @@
 /** What is known of one instance of a saga: the fold of its journal, and facts that are not written yet. */
-import { SAGA_OUTPUT_BYTES_MAX, SAGA_ROW_CHARACTERS_MAX } from "../core/limits.ts";
+
 import { compileSaga } from "../core/saga/definition.ts";
 import { fold } from "../core/saga/fold.ts";
 import { type Entry, type Instance, startInstance } from "../core/saga/instance.ts";
+import { SAGA_OUTPUT_BYTES_MAX, SAGA_ROW_CHARACTERS_MAX } from "../core/saga/limits.ts";
 import { pack } from "../core/saga/text.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Actor, JournalRow, SagaJournal, SagaStart } from "../ports/saga.ts";

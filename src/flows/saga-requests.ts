@@ -1,13 +1,13 @@
 /** Requests of one instance's steps: their intents are written down, then they are sent, then their answers noted. */
 import { type Answer, describe } from "../core/deliver/outcome.ts";
 import { parseJsonDocument } from "../core/json.ts";
+import { answerEntry, callbackMsOf, keyOf, outcomeOf } from "../core/saga/answer.ts";
+import type { Entry, Outcome, RenderedChild, RenderedRequest } from "../core/saga/instance.ts";
 import {
   SAGA_CHILD_POLL_MS,
   SAGA_OUTPUT_BYTES_MAX,
   SAGA_TIMEOUT_MS_DEFAULT,
-} from "../core/limits.ts";
-import { answerEntry, callbackMsOf, keyOf, outcomeOf } from "../core/saga/answer.ts";
-import type { Entry, Outcome, RenderedChild, RenderedRequest } from "../core/saga/instance.ts";
+} from "../core/saga/limits.ts";
 import type { Call } from "../core/saga/plan.ts";
 import { intentOf } from "../core/saga/request.ts";
 import { within } from "../ports/clock.ts";

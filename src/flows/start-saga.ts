@@ -1,7 +1,7 @@
 /** Starts an instance of a saga: first it can be found, then it begins. */
 import type { Crypto, Text } from "../core/crypto.ts";
 import { sagaId } from "../core/ids.ts";
-import { SAGA_STARTING_MS } from "../core/limits.ts";
+import { SAGA_STARTING_MS } from "../core/saga/limits.ts";
 import type { SagaDefinition } from "../core/tenant.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { SagaIndex, SagaStart, Sagas, SagaView } from "../ports/saga.ts";

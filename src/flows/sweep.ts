@@ -8,13 +8,15 @@ import {
   PARKED_MS_MAX,
   PARKED_TARGETS_MAX,
   REPLAY_SWEEP_PAGE,
+  SWEEP_GRACE_MS,
+} from "../core/limits.ts";
+import {
   SAGA_JOBS_MAX,
   SAGA_NEVER_BEGUN_MS,
   SAGA_RECOVER_PAGE,
   SAGA_STARTING_MS,
   SAGA_SWEEP_PAGE,
-  SWEEP_GRACE_MS,
-} from "../core/limits.ts";
+} from "../core/saga/limits.ts";
 import { errorText } from "../ports/log.ts";
 import { keepPulled } from "./keep-pulled.ts";
 import type { DeliverPorts } from "./ports.ts";

@@ -2,9 +2,10 @@
 import type { Text } from "../core/crypto.ts";
 import { Retryable } from "../core/errors.ts";
 import { parseJsonDocument } from "../core/json.ts";
-import { LEDGER_TIMEOUT_MS, SAGA_OUTPUT_BYTES_MAX } from "../core/limits.ts";
+import { LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import type { Problem } from "../core/problem.ts";
 import { type CallbackAddress, readCallback } from "../core/saga/callback.ts";
+import { SAGA_OUTPUT_BYTES_MAX } from "../core/saga/limits.ts";
 import { type Clock, within } from "../ports/clock.ts";
 import type { Callbacks, Sagas } from "../ports/saga.ts";
 

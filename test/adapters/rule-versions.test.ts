@@ -2,7 +2,8 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createVersions } from "../../src/adapters/d1/versions.ts";
-import { RULE_VERSIONS_MAX, SAGA_VERSIONS_MAX } from "../../src/core/limits.ts";
+import { RULE_VERSIONS_MAX } from "../../src/core/limits.ts";
+import { SAGA_VERSIONS_MAX } from "../../src/core/saga/limits.ts";
 import { config, freshTenant, meter, SUBJECTS, session } from "./ledgers.ts";
 
 const versions = createVersions(session, "rule");

@@ -1,15 +1,15 @@
 /** An instance and its driver: what is written before and after each request, and what a death leaves. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { compileSaga } from "../../src/core/saga/definition.ts";
+import { fold } from "../../src/core/saga/fold.ts";
+import { startInstance } from "../../src/core/saga/instance.ts";
 import {
   SAGA_BODY_BYTES_MAX,
   SAGA_JOURNAL_ROWS_MAX,
   SAGA_OUTPUT_BYTES_MAX,
   SAGA_ROW_CHARACTERS_MAX,
   SAGA_WATCHDOG_MS,
-} from "../../src/core/limits.ts";
-import { compileSaga } from "../../src/core/saga/definition.ts";
-import { fold } from "../../src/core/saga/fold.ts";
-import { startInstance } from "../../src/core/saga/instance.ts";
+} from "../../src/core/saga/limits.ts";
 import { pack } from "../../src/core/saga/text.ts";
 import { idle } from "../support/fake-clock.ts";
 import { response } from "../support/memory-transport.ts";

@@ -1,12 +1,12 @@
 /** A step that is another saga: it is started once, waited for to its end, and undone with its parent. */
 import { beforeEach, describe, expect, it } from "vitest";
+import type { NodeDoc, StepDoc } from "../../src/core/saga/definition.ts";
 import {
   SAGA_CHILD_POLL_MS,
   SAGA_DEPTH_MAX,
   SAGA_INDEX_RETRY_MS,
   SAGA_WATCHDOG_MS,
-} from "../../src/core/limits.ts";
-import type { NodeDoc, StepDoc } from "../../src/core/saga/definition.ts";
+} from "../../src/core/saga/limits.ts";
 import { idle } from "../support/fake-clock.ts";
 import { response } from "../support/memory-transport.ts";
 import { createSagaWorld, type SagaWorld, step } from "./saga-instance.ts";

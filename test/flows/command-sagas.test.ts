@@ -1,12 +1,12 @@
 /** One command for many instances: each once whatever dies, and who did not take it is told with the reason. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { LEDGER_TIMEOUT_MS } from "../../src/core/limits.ts";
 import {
-  LEDGER_TIMEOUT_MS,
   SAGA_JOB_PAGE,
   SAGA_JOB_PAGES_MAX,
   SAGA_REFUSALS_MAX,
   SAGA_REFUSED_NAMED_MAX,
-} from "../../src/core/limits.ts";
+} from "../../src/core/saga/limits.ts";
 import { beginSagaJob } from "../../src/flows/begin-saga-job.ts";
 import { type CommandSagasPorts, commandSagas } from "../../src/flows/command-sagas.ts";
 import { sweep } from "../../src/flows/sweep.ts";

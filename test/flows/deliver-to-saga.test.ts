@@ -1,7 +1,7 @@
 /** An event for a saga: what starts, what is heard, and what no instance takes. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { SAGA_INPUT_BYTES_MAX } from "../../src/core/limits.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
+import { SAGA_INPUT_BYTES_MAX } from "../../src/core/saga/limits.ts";
 import type { Duty } from "../../src/flows/claim.ts";
 import { decideDelivery } from "../../src/flows/decide-delivery.ts";
 import { startSaga } from "../../src/flows/start-saga.ts";

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
 import type { EventRecord } from "../../src/core/enqueue/record.ts";
-import { SAGA_HOPS_MAX } from "../../src/core/limits.ts";
+import { SAGA_HOPS_MAX } from "../../src/core/saga/limits.ts";
 import type { EventTarget } from "../../src/core/tenant.ts";
 import { acceptEvent } from "../../src/flows/accept-event.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";

@@ -1,8 +1,8 @@
 /** Events that steps of sagas publish: durable once, routed by the rules of now, and no circle goes on for ever. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
-import { SAGA_HOPS_MAX } from "../../src/core/limits.ts";
 import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
+import { SAGA_HOPS_MAX } from "../../src/core/saga/limits.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import { publishEvent } from "../../src/flows/publish-event.ts";
 import { startSaga } from "../../src/flows/start-saga.ts";

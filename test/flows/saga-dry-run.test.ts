@@ -1,12 +1,12 @@
 /** A dry run does what a real instance does, within its bounds, and sends nothing. */
 import { describe, expect, it } from "vitest";
+import type { NodeDoc } from "../../src/core/saga/definition.ts";
+import { dryRun, type Mock, type Script } from "../../src/core/saga/dry-run.ts";
 import {
   SAGA_BODY_BYTES_MAX,
   SAGA_TEST_CHARACTERS_MAX,
   SAGA_TEST_TURNS_MAX,
-} from "../../src/core/limits.ts";
-import type { NodeDoc } from "../../src/core/saga/definition.ts";
-import { dryRun, type Mock, type Script } from "../../src/core/saga/dry-run.ts";
+} from "../../src/core/saga/limits.ts";
 import { response } from "../support/memory-transport.ts";
 import { createSagaWorld, step } from "./saga-instance.ts";
 

@@ -1,12 +1,11 @@
 /** What stands behind an instance's drive: its alarm, the index it is found in, and the sweeper. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { LEDGER_TIMEOUT_MS, SWEEP_GRACE_MS } from "../../src/core/limits.ts";
 import {
-  LEDGER_TIMEOUT_MS,
   SAGA_INDEX_RETRY_MS,
   SAGA_STARTING_MS,
   SAGA_WATCHDOG_MS,
-  SWEEP_GRACE_MS,
-} from "../../src/core/limits.ts";
+} from "../../src/core/saga/limits.ts";
 import { startSaga } from "../../src/flows/start-saga.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { idle } from "../support/fake-clock.ts";

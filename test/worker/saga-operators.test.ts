@@ -1,6 +1,6 @@
 /** What operators do with sagas over HTTP: once under its id, never against each other, never unnamed. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { SAGA_OUTPUT_BYTES_MAX } from "../../src/core/limits.ts";
+import { SAGA_OUTPUT_BYTES_MAX } from "../../src/core/saga/limits.ts";
 import { type Router, startRouter } from "../support/router.ts";
 import { startOrder } from "../support/saga-shop.ts";
 import { eventually } from "../support/wait.ts";

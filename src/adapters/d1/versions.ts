@@ -2,7 +2,8 @@
  * What each rule and each saga was. A version is written in the transaction of the change that makes it, nothing on
  * the way of an event; rows of a life of the tenant that ended are stepped over until its deletion's job removes them.
  */
-import { RULE_VERSIONS_MAX, SAGA_VERSIONS_MAX } from "../../core/limits.ts";
+import { RULE_VERSIONS_MAX } from "../../core/limits.ts";
+import { SAGA_VERSIONS_MAX } from "../../core/saga/limits.ts";
 import type { KeptVersion, Versions } from "../../ports/versions.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 

@@ -5,7 +5,6 @@
 import type { Crypto, Text } from "../crypto.ts";
 import { base32 } from "../ids.ts";
 import { isJsonObject, type Json } from "../json.ts";
-import { SAGA_ERROR_CHARACTERS_MAX } from "../limits.ts";
 import type { Fault } from "../problem.ts";
 import { answerEntry } from "./answer.ts";
 import {
@@ -16,6 +15,7 @@ import {
   isOpen,
   type Outcome,
 } from "./instance.ts";
+import { SAGA_ERROR_CHARACTERS_MAX } from "./limits.ts";
 
 /** What a callback's address is signed for. */
 export interface CallbackAddress {

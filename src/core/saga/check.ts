@@ -1,9 +1,9 @@
 /** Faults of a saga that its shape does not show: names, references, patterns, and what may follow a pivot. */
 import { isJsonArray, isJsonObject, type Json, memberOf, parsePath } from "../json.ts";
-import { SAGA_BODY_BYTES_MAX, SAGA_STEPS_MAX } from "../limits.ts";
 import { parsePattern } from "../pattern/index.ts";
 import type { Fault } from "../problem.ts";
 import type { ActionDoc, HttpDoc, NodeDoc, SagaDoc, StepDoc } from "./definition.ts";
+import { SAGA_BODY_BYTES_MAX, SAGA_STEPS_MAX } from "./limits.ts";
 import { referencesIn } from "./references.ts";
 
 /** All faults at once, each with its JSON Pointer. `doc` has the shape of a saga. */

@@ -4,11 +4,6 @@
  */
 import type { Answer } from "../deliver/outcome.ts";
 import type { Json } from "../json.ts";
-import {
-  SAGA_TEST_CHARACTERS_MAX,
-  SAGA_TEST_TURNS_MAX,
-  SAGA_TIMEOUT_MS_DEFAULT,
-} from "../limits.ts";
 import { answerEntry, outcomeOf } from "./answer.ts";
 import { correlationsOf, startOf } from "./arrival.ts";
 import { type Command, commanded } from "./commands.ts";
@@ -23,6 +18,11 @@ import {
   type RenderedRequest,
   startInstance,
 } from "./instance.ts";
+import {
+  SAGA_TEST_CHARACTERS_MAX,
+  SAGA_TEST_TURNS_MAX,
+  SAGA_TIMEOUT_MS_DEFAULT,
+} from "./limits.ts";
 import { type Call, plan } from "./plan.ts";
 import { intentOf } from "./request.ts";
 import { pack } from "./text.ts";

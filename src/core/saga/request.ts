@@ -1,12 +1,12 @@
 /** A step's request with its references replaced; made once for a key. */
 import { type Json, stringifyJson } from "../json.ts";
+import type { HttpDoc, PublishDoc } from "./definition.ts";
+import type { Entry, Instance, RenderedRequest } from "./instance.ts";
 import {
   SAGA_BODY_BYTES_MAX,
   SAGA_HEAD_CHARACTERS_MAX,
   SAGA_SUBJECT_CHARACTERS_MAX,
-} from "../limits.ts";
-import type { HttpDoc, PublishDoc } from "./definition.ts";
-import type { Entry, Instance, RenderedRequest } from "./instance.ts";
+} from "./limits.ts";
 import { type Call, scopeOf } from "./plan.ts";
 import { charactersBrought, render } from "./references.ts";
 

@@ -1,9 +1,9 @@
 /** What an answer of a participant means, and what is sent to one. */
 import { describe, expect, it } from "vitest";
-import { SAGA_HEAD_CHARACTERS_MAX } from "../../../src/core/limits.ts";
 import { outcomeOf } from "../../../src/core/saga/answer.ts";
 import { compileSaga } from "../../../src/core/saga/definition.ts";
 import { startInstance } from "../../../src/core/saga/instance.ts";
+import { SAGA_HEAD_CHARACTERS_MAX } from "../../../src/core/saga/limits.ts";
 import { renderRequest } from "../../../src/core/saga/request.ts";
 import { response } from "../../support/memory-transport.ts";
 
