@@ -58,7 +58,7 @@ export function mapWithin<Item>(
       const count = running.get(key) ?? 0;
       const limit = limits?.of(key);
       if (limit !== undefined && (count >= limit.max || limit.waitMs() !== 0)) continue;
-      if (count >= places.perKey && waiting.size > 1) continue;
+      if (hasItsShare(key)) continue;
       if (best === null || count < (running.get(best) ?? 0)) best = key;
     }
     const queue = best === null ? undefined : waiting.get(best);
@@ -69,12 +69,17 @@ export function mapWithin<Item>(
     return { key: best, item };
   }
 
+  /** It may have no more places while others wait: its next item begins when one of it ends. */
+  const hasItsShare = (key: string): boolean =>
+    (running.get(key) ?? 0) >= places.perKey && waiting.size > 1;
+
   /** When a limit that has room lets its next item begin. */
   function nextTurnMs(): number | null {
     let soonestMs: number | null = null;
     for (const key of waiting.keys()) {
       const limit = limits?.of(key);
       if (limit === undefined || (running.get(key) ?? 0) >= limit.max) continue;
+      if (hasItsShare(key)) continue;
       const waitMs = limit.waitMs();
       if (waitMs !== null) soonestMs = Math.min(soonestMs ?? waitMs, waitMs);
     }

@@ -118,6 +118,27 @@ describe("tasks", () => {
     expect(slowOnes.length).toBeLessThanOrEqual(4);
   });
 
+  it("of keys that have their share wait for one of them to end, and for no timer", async () => {
+    const clock = createFakeClock(0);
+    let timers = 0;
+    const limit = { max: 6, waitMs: () => 0, take() {} };
+    const work = mapWithin(
+      [..."aaabbb"],
+      { total: 6, perKey: 1 },
+      (key) => key,
+      () => clock.timer(50).elapsed,
+      {
+        of: () => limit,
+        timer(ms) {
+          timers += 1;
+          return clock.timer(ms);
+        },
+      },
+    );
+    expect(await clock.run(work)).toEqual([]);
+    expect(timers).toBe(0);
+  });
+
   it("that are none end at once", async () => {
     expect(await run([], { total: 6, perKey: 4 })).toEqual([]);
   });
