@@ -3,27 +3,16 @@ import { DurableObject } from "cloudflare:workers";
 import { composeSlices, replayParts } from "../src/compose.ts";
 import type { Env } from "../src/env.ts";
 import { createReplayRun, type ReplayRun } from "../src/flows/replay-run.ts";
-import type { ReplayId } from "../src/ports/replays.ts";
-import { setAlarm } from "./counted.ts";
+import { runMemo } from "./run-memo.ts";
 
 export class Replay extends DurableObject<Env> {
   readonly #run: ReplayRun;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
-    const { storage } = state;
     this.#run = createReplayRun({
       ...replayParts,
-      memo: {
-        read: async () => (await storage.get<ReplayId>("replay")) ?? null,
-        write: (replay) => storage.put("replay", replay),
-        alarmMs: () => storage.getAlarm(),
-        setAlarm: (atMs) => setAlarm(storage, atMs),
-        async erase() {
-          await storage.deleteAlarm();
-          await storage.deleteAll();
-        },
-      },
+      memo: runMemo(state.storage),
       async slice(replay) {
         const { replaySlice } = await import("../src/flows/replay-slice.ts");
         return replaySlice(replay, await composeSlices(env));

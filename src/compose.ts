@@ -12,6 +12,7 @@ import { createSession } from "./adapters/d1/session.ts";
 import { createTenantStore } from "./adapters/d1/tenant-store.ts";
 import { defer } from "./adapters/defer.ts";
 import { createResolver } from "./adapters/dns-resolver.ts";
+import { createFanOutJobs } from "./adapters/fan-out-jobs.ts";
 import { createGates } from "./adapters/gates.ts";
 import { createTransport } from "./adapters/http-transport.ts";
 import { createLimiter } from "./adapters/limiter.ts";
@@ -30,6 +31,7 @@ import { createAdmission } from "./flows/admit.ts";
 import type { SagaPorts } from "./flows/advance-saga.ts";
 import { createDirectory } from "./flows/directory.ts";
 import { createCommits } from "./flows/enqueue.ts";
+import type { FanOutPorts } from "./flows/fan-out-page.ts";
 import { createAddressGuard } from "./flows/guard-address.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
 import { createProbe } from "./flows/probe.ts";
@@ -119,6 +121,7 @@ function composeApp(env: Env, config: Config): App {
           return createRemover(session, createArchiveListing(env.ARCHIVE, platformText, meter));
         },
       },
+      fanOuts: createFanOutJobs(session, env.FAN_OUT, meter),
       gates: createGates(env.TARGET_GATE, meter),
       ledger: createLedger(session),
       isolate: base32(systemRandom.bytes(5)),
@@ -201,7 +204,7 @@ export function composeOutbox(env: Env): OutboxParts {
 /** What a gate needs to decide; to let something go it needs a valid configuration. */
 export const gateParts = { clock: systemClock, log: consoleLog, random: systemRandom };
 
-/** What a replay's driver needs while the configuration is bad: nothing of it. */
+/** What the driver of a replay or a fan-out needs while the configuration is bad: nothing of it. */
 export const replayParts = { clock: systemClock, log: consoleLog };
 
 /** What a slice of a replay needs; rejects when a variable is bad. */
@@ -209,6 +212,13 @@ export async function composeSlices(env: Env): Promise<SlicePorts> {
   const app = runningApp(env);
   const { archive: listing, replays } = await app.adminStores();
   return { ...app.deliver, listing, replays };
+}
+
+/** What a page of a fan-out needs; rejects when a variable is bad. */
+export async function composeFanOuts(env: Env): Promise<FanOutPorts> {
+  const app = runningApp(env);
+  const { fanOuts } = await app.adminStores();
+  return { ...app.accept, fanOuts };
 }
 
 /** Throws when a variable is bad. */

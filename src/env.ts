@@ -1,5 +1,6 @@
 /** Bindings, as wrangler.toml names them, and variables, parsed once; a bad one is named and nothing starts. */
 import * as z from "zod/mini";
+import type { FanOutRpc } from "./adapters/fan-out-jobs.ts";
 import type { TargetGateRpc } from "./adapters/gates.ts";
 import type { TenantLimiterRpc } from "./adapters/limiter.ts";
 import type { OutboxRpc } from "./adapters/outbox.ts";
@@ -17,6 +18,7 @@ export interface Env {
   readonly QUEUE_REPLAY: Queue<Uint8Array>;
   readonly TENANT_LIMITER: DurableObjectNamespace<TenantLimiterRpc>;
   readonly OUTBOX_SHARD: DurableObjectNamespace<OutboxRpc>;
+  readonly FAN_OUT: DurableObjectNamespace<FanOutRpc>;
   readonly REPLAY: DurableObjectNamespace<ReplayRpc>;
   readonly SAGA: DurableObjectNamespace<SagaRpc>;
   readonly TARGET_GATE: DurableObjectNamespace<TargetGateRpc>;

@@ -5,6 +5,7 @@ import { compose } from "./compose.ts";
 import type { Env } from "./env.ts";
 import { RECOVER_CRON, recoverAll, sweep } from "./flows/sweep.ts";
 
+export { FanOut } from "../durable-objects/fan-out.ts";
 export { Outbox } from "../durable-objects/outbox.ts";
 export { Replay } from "../durable-objects/replay.ts";
 export { Saga } from "../durable-objects/saga.ts";

@@ -39,7 +39,7 @@ export const Delivery = z
     id: z.string(),
     eventId: z.string(),
     rule: z.string(),
-    target: z.string(),
+    target: z.string().describe("Empty for a fan-out: the elements go to the rule's targets."),
     priority: z.enum(QUEUES),
     source: z.string(),
     type: z.string(),

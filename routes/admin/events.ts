@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { EventRecord } from "../../src/core/enqueue/record.ts";
 import { parseDeliveryId } from "../../src/core/ids.ts";
 import type { Json } from "../../src/core/json.ts";
+import { FAN_OUT } from "../../src/core/priority.ts";
 import { type ArchivedEvent, archivedEvent } from "../../src/flows/event-view.ts";
 import type { StoredEvent, EventSummary as StoredSummary } from "../../src/ports/history.ts";
 import { iso, requireTenant } from "./change.ts";
@@ -192,6 +193,8 @@ function parentOf(record: EventRecord | null): z.infer<typeof EventAnswer>["pare
   return delivery === undefined || event === undefined ? null : { event, delivery };
 }
 
+const nameOf = (target: string): string => (target === FAN_OUT ? "each element" : target);
+
 /** The hops of an event in the order of time; each names what it concerns. */
 function timelineOf(
   stored: StoredEvent,
@@ -212,14 +215,14 @@ function timelineOf(
       return { at: iso(receivedAtMs), hop: "suppressed", detail: `${receipt}: ${reason}` };
     }),
     ...stored.deliveries.flatMap(({ id, rule, target, log, state, settledAtMs }) => [
-      ...log.map(({ at, number, status, error, durationMs }) => {
-        const outcome = error ?? `status ${status}`;
-        const detail = `${rule} to ${target}, attempt ${number}: ${outcome} after ${durationMs} ms`;
+      ...log.map(({ at, number, status, error, answer, durationMs }) => {
+        const outcome = error ?? (target === FAN_OUT ? answer : `status ${status}`);
+        const detail = `${rule} to ${nameOf(target)}, attempt ${number}: ${outcome} after ${durationMs} ms`;
         return { at, hop: "attempt", detail };
       }),
       ...(settledAtMs === null
         ? []
-        : [{ at: iso(settledAtMs), hop: state, detail: `${rule} to ${target} (${id})` }]),
+        : [{ at: iso(settledAtMs), hop: state, detail: `${rule} to ${nameOf(target)} (${id})` }]),
     ]),
   ];
   return hops.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));

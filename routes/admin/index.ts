@@ -10,6 +10,7 @@ import { encryptionOperations } from "./encryption.ts";
 import { eventSearchOperations } from "./event-search.ts";
 import { eventOperations } from "./events.ts";
 import { explainOperations } from "./explain.ts";
+import { fanOutOperations } from "./fan-outs.ts";
 import { jobOperations } from "./jobs.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
@@ -56,6 +57,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...jobOperations,
   ...encryptionOperations,
   ...replayOperations,
+  ...fanOutOperations,
   ...queueOperations,
   ...poisonOperations,
   ...reconcileOperations,

@@ -1,5 +1,6 @@
 /** Rules: which events go to which targets, and how urgently. */
 import * as z from "zod";
+import { forEachFaults } from "../../src/core/fan-out/for-each.ts";
 import { formatPointer, isJsonArray, isJsonObject, type Json } from "../../src/core/json.ts";
 import { RULES_PER_TENANT_MAX, TARGETS_PER_RULE_MAX } from "../../src/core/limits.ts";
 import { parsePattern } from "../../src/core/pattern/index.ts";
@@ -56,6 +57,12 @@ async function transformersFaults(
   return faults.flat();
 }
 
+/** The faults of the list's place; what has no shape of one the schema names. */
+function forEachFaultsOf(sent: Json): Fault[] {
+  const read = RuleBody.shape.forEach.safeParse(sentMember(sent, "forEach") ?? undefined);
+  return read.success && read.data !== undefined ? forEachFaults(read.data) : [];
+}
+
 async function targetFaults(sent: Json, config: ConfigStore, tenant: string): Promise<Fault[]> {
   const targets = sentMember(sent, "targets");
   if (!isJsonArray(targets) || targets.length > TARGETS_PER_RULE_MAX) return [];
@@ -94,6 +101,7 @@ export const ruleOperations: readonly Operation[] = resourceOperations<z.infer<t
       ...patternFaults(sent),
       ...(await targetFaults(sent, stores.config, tenant)),
       ...(await transformersFaults(sent, stores.config, tenant)),
+      ...forEachFaultsOf(sent),
     ];
   },
   // Pattern and templates as they were sent: their numbers keep their spelling.

@@ -1,5 +1,6 @@
 /** The bodies of the admin routes: validated here, and the OpenAPI document is made from the same schemas. */
 import * as z from "zod";
+import { FANOUT_PER_SECOND_MAX } from "../../src/core/fan-out/limits.ts";
 import { SLUG } from "../../src/core/ids.ts";
 import { BODY_BYTES_HARD_MAX, SECRETS_MAX, TARGETS_PER_RULE_MAX } from "../../src/core/limits.ts";
 import { PRIORITIES } from "../../src/core/priority.ts";
@@ -151,6 +152,17 @@ export const RuleBody = z.strictObject({
     .record(z.string(), TransformerBody)
     .optional()
     .describe("What a target gets in place of the event's own bytes, by its id."),
+  forEach: z
+    .union([
+      z.string().max(512),
+      z.strictObject({
+        path: z.string().max(512),
+        perSecond: z.number().min(0.1).max(FANOUT_PER_SECOND_MAX).optional(),
+      }),
+    ])
+    .optional()
+    .describe("A list of the body: its elements go to the targets, each as an event of its own.")
+    .meta({ examples: ["$.data.recipients"] }),
   enabled: z.boolean().optional(),
   mode: z
     .enum(RULE_MODES)

@@ -19,6 +19,7 @@ export function eventOf(
     headers: eventHeaders(record.headers, record.verification.header ?? null),
     data: read.data,
     ...(record.cloudevent === undefined ? {} : { cloudevent: record.cloudevent }),
+    ...(record.elementOf === undefined ? {} : { elementOf: { ...record.elementOf } }),
     ...(read.omitted === undefined ? {} : { dataOmitted: read.omitted }),
   };
 }

@@ -10,11 +10,15 @@ export type QueueName = (typeof QUEUES)[number];
 /** One rule bound to one target: what an event is owed to. */
 export interface Subscription {
   readonly rule: string;
+  /** Empty where the rule is fanned out: then its targets get the elements of the event's list. */
   readonly target: string;
   readonly priority: Priority;
   /** The target gets what the rule's transformer makes of the event, never the bytes themselves. */
   readonly transformed?: true;
 }
+
+/** The target of what is fanned out, which is none. */
+export const FAN_OUT = "";
 
 /** The most urgent of `priorities`; an event nobody asked for travels as bulk, only to be recorded. */
 export function mostUrgent(priorities: Iterable<Priority>): Priority {
@@ -35,3 +39,18 @@ export function prioritiesOf(subscriptions: readonly Subscription[]): Priority[]
 export function demote(subscriptions: readonly Subscription[]): Subscription[] {
   return subscriptions.map((subscription) => ({ ...subscription, priority: "bulk" }));
 }
+
+/** What an event is owed to by a rule, target by target. */
+export const subscriptionsTo = (
+  rule: {
+    readonly id: string;
+    readonly targets: readonly string[];
+    readonly transformers: ReadonlyMap<string, unknown>;
+  },
+  priority: Priority,
+): Subscription[] =>
+  rule.targets.map((target) =>
+    rule.transformers.has(target)
+      ? { rule: rule.id, target, priority, transformed: true }
+      : { rule: rule.id, target, priority },
+  );

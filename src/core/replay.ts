@@ -60,16 +60,25 @@ export const isSelected = (query: ReplayQuery, record: EventRecord): boolean =>
   (query.source === null || record.source === query.source) &&
   (query.type === null || record.type === query.type);
 
-/** The rules and targets that get an event now: of enabled rules, none of them a shadow. */
+/**
+ * The rules and targets that get an event now: of enabled rules, none of them a shadow. A list is not fanned out
+ * once more: its elements are archived, each is an event of its own and goes to the targets of its rule again.
+ */
 export function subscriptionsNow(
   tenant: Pick<Tenant, "rules" | "ruleSet">,
   query: Pick<ReplayQuery, "rule" | "target">,
+  { elementOf }: Pick<EventRecord, "elementOf">,
   event: Json,
 ): { readonly rule: string; readonly target: string }[] {
-  return tenant.ruleSet
-    .match(event)
+  const rules = elementOf === undefined ? tenant.ruleSet.match(event) : [elementOf.rule];
+  return rules
     .filter((id) => query.rule === null || id === query.rule)
-    .flatMap((rule) => (tenant.rules.get(rule)?.targets ?? []).map((target) => ({ rule, target })))
+    .flatMap((id) => {
+      const rule = tenant.rules.get(id);
+      const isMeant = (rule?.forEach !== undefined) === (elementOf !== undefined);
+      if (rule === undefined || rule.isDisabled || !isMeant) return [];
+      return rule.targets.map((target) => ({ rule: id, target }));
+    })
     .filter(({ target }) => query.target === null || target === query.target);
 }
 

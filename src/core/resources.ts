@@ -12,6 +12,7 @@ import {
   sealedSecrets,
   signingKeysOf,
 } from "./deliver/signing-keys.ts";
+import type { ForEachDoc } from "./fan-out/for-each.ts";
 import { isCredentialHeader } from "./ingest/headers.ts";
 import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/identity.ts";
 import type { Json } from "./json.ts";
@@ -129,6 +130,8 @@ export interface RuleBody {
   readonly targets: readonly string[];
   /** What a target of these gets in place of the event's own bytes, by its id. */
   readonly transformers?: Readonly<Record<string, TransformerDoc>> | undefined;
+  /** Its targets get the elements of this list, each as an event of its own. */
+  readonly forEach?: ForEachDoc | undefined;
   readonly enabled?: boolean | undefined;
   /** Live, unless it says otherwise. */
   readonly mode?: RuleMode | undefined;

@@ -3,6 +3,7 @@ import type { Rate } from "./admit/gcra.ts";
 import type { TargetAuth } from "./deliver/auth.ts";
 import type { RetryPolicy } from "./deliver/retry.ts";
 import type { SigningKey } from "./deliver/signing-keys.ts";
+import type { ForEach } from "./fan-out/for-each.ts";
 import type { GateConfig } from "./gate/index.ts";
 import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/events.ts";
 import type { RuleSet } from "./pattern/index.ts";
@@ -101,6 +102,10 @@ export interface Rule {
   readonly targets: readonly string[];
   /** By target; empty for a rule whose targets get the bytes as they came. */
   readonly transformers: ReadonlyMap<string, Transformer>;
+  /** Its targets get the elements of a list, each as an event of its own. */
+  readonly forEach?: ForEach;
+  /** It matches nothing new. */
+  readonly isDisabled?: true;
 }
 
 export interface Tenant {

@@ -15,10 +15,12 @@ import type { Json } from "../core/json.ts";
 import { ARCHIVE_PUT_TIMEOUT_MS, PACK_BYTES_MAX } from "../core/limits.ts";
 import {
   demote,
+  FAN_OUT,
   mostUrgent,
   type Priority,
   prioritiesOf,
   type Subscription,
+  subscriptionsTo,
 } from "../core/priority.ts";
 import type { Problem } from "../core/problem.ts";
 import type { Tenant } from "../core/tenant.ts";
@@ -152,12 +154,9 @@ function subscriptionsOf(tenant: Tenant, ruleIds: readonly string[]): Subscripti
   return ruleIds.flatMap((id) => {
     const rule = tenant.rules.get(id);
     if (rule === undefined) return [];
-    const { priority, transformers } = rule;
-    return rule.targets.map((target) =>
-      transformers.has(target)
-        ? { rule: id, target, priority, transformed: true }
-        : { rule: id, target, priority },
-    );
+    return rule.forEach === undefined
+      ? subscriptionsTo(rule, rule.priority)
+      : [{ rule: id, target: FAN_OUT, priority: rule.priority }];
   });
 }
 

@@ -8,6 +8,7 @@ import { deliveryId, subscriptionHash, timeOrderedId } from "../core/ids.ts";
 import { LEASE_SECONDS, LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import type { QueueName, Subscription } from "../core/priority.ts";
 import { within } from "../ports/clock.ts";
+import type { FanOutId } from "../ports/fan-outs.ts";
 import {
   type AgainClaim,
   type ClaimAnswer,
@@ -47,6 +48,8 @@ export interface Claimed {
   /** Events whose bytes do not rest yet, with their places in segments. */
   readonly unarchived: Unarchived[];
   readonly revisions: ReadonlyMap<string, number>;
+  /** Fan-outs of which no more elements are to go out. */
+  readonly cancelledFanOuts: ReadonlySet<string>;
 }
 
 /** Frames of one tenant, revision and hour that go to the archive together. */
@@ -86,10 +89,18 @@ export async function claimBatch(batch: OpenedBatch, ports: DeliverPorts): Promi
       return { ...duty, revision: duty.held.record.revision };
     }),
     tenants: [...new Set(batch.events.map((event) => event.record.tenant))],
+    fanOuts: fanOutsOf(firsts),
   });
   const late = () => new Retryable("the ledger did not answer in time");
   const answer = await within(claiming, LEDGER_TIMEOUT_MS, ports.clock, late);
   return sort(token, firsts, againDuties, places, answer, ports);
+}
+
+function fanOutsOf(firsts: readonly HeldEvent[]): FanOutId[] {
+  const ids = firsts.flatMap(({ record: { tenant, elementOf } }): [string, FanOutId][] => {
+    return elementOf === undefined ? [] : [[elementOf.fanOut, { tenant, id: elementOf.fanOut }]];
+  });
+  return [...new Map(ids).values()];
 }
 
 /** One holder per event and receipt: a copy in another message comes back when this one is done. */
@@ -207,6 +218,7 @@ function sort(
     duplicates: [],
     unarchived: [],
     revisions: answer.revisions,
+    cancelledFanOuts: answer.cancelledFanOuts,
   };
   let gone = 0;
   for (const event of firsts) {

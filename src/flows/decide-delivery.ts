@@ -1,8 +1,10 @@
 /** What comes of a delivery before any request: whether one is made, and with what. */
+import { FAN_OUT } from "../core/priority.ts";
 import { WAITS_TO_BE_PULLED } from "../core/pull/pull.ts";
-import type { Target, Tenant } from "../core/tenant.ts";
+import type { Rule, Target, Tenant } from "../core/tenant.ts";
 import type { Transformer } from "../core/transform/transformer.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
+import type { FanOutRule } from "./begin-fan-out.ts";
 import type { Duty } from "./claim.ts";
 import { type Outgoing, recorded } from "./deliver.ts";
 import type { QueueRole } from "./deliver-batch.ts";
@@ -12,6 +14,7 @@ export const NO_TRANSFORMER = "its rule has no transformer for this target any m
 
 export type Decided =
   | { readonly kind: "attempt"; readonly outgoing: Outgoing }
+  | { readonly kind: "fan-out"; readonly rule: FanOutRule }
   | { readonly kind: "result"; readonly result: DeliveryResult };
 
 /** No request if the target is gone or closed, or another queue is to send it. */
@@ -19,6 +22,7 @@ export function decideDelivery(
   duty: Duty,
   role: QueueRole,
   tenants: ReadonlyMap<string, Tenant | null>,
+  cancelledFanOuts: ReadonlySet<string> = new Set(),
 ): Decided {
   const instead = (state: DeliveryResult["state"], why: string | null): Decided => ({
     kind: "result",
@@ -34,6 +38,20 @@ export function decideDelivery(
   if (role === "dead") return instead("dead", "the message that carried it crashed too often");
   const tenant = tenants.get(duty.tenant) ?? null;
   if (tenant === null) return instead("cancelled", "tenant deleted");
+  if (
+    duty.claimedBy === "event" &&
+    cancelledFanOuts.has(duty.held.record.elementOf?.fanOut ?? "")
+  ) {
+    return instead("cancelled", "fan-out cancelled");
+  }
+  const isPassedOn = duty.claimedBy === "event" && duty.priority !== role;
+  if (duty.target === FAN_OUT) {
+    if (isPassedOn) return instead("pending", null);
+    const rule = tenant.rules.get(duty.rule);
+    return isFannedOut(rule)
+      ? { kind: "fan-out", rule }
+      : instead("dead", "its rule is fanned out over no list any more");
+  }
   const target = tenant.targets.get(duty.target);
   if (target === undefined) return instead("cancelled", "target deleted");
   if (target.closed !== null) return instead("parked", `target ${target.closed}`);
@@ -44,7 +62,7 @@ export function decideDelivery(
     }
     return attempting(target, rule.transformers.get(duty.target) ?? null);
   }
-  if (duty.claimedBy === "event" && duty.priority !== role) return instead("pending", null);
+  if (isPassedOn) return instead("pending", null);
   if (!duty.isTransformed) return attempting(target, null);
   // What a rule meant to leave out is not sent because the rule is another one by now.
   const transformer = tenant.rules.get(duty.rule)?.transformers.get(duty.target);
@@ -58,6 +76,8 @@ const toBePulled = (duty: Duty): DeliveryResult => ({
   ...recorded(duty, "parked", WAITS_TO_BE_PULLED),
   dueInMs: 0,
 });
+
+const isFannedOut = (rule: Rule | undefined): rule is FanOutRule => rule?.forEach !== undefined;
 
 export function unmatchedResult(record: Duty["held"]["record"]): DeliveryResult {
   const { tenant, receivedAtMs, id: event, source, type } = record;

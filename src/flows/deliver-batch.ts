@@ -16,6 +16,7 @@ import type { Tenant } from "../core/tenant.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import { answerMessages } from "./answer-messages.ts";
+import type { ListDuty } from "./begin-fan-out.ts";
 import { type Claimed, claimBatch, type Duty } from "./claim.ts";
 import { decideDelivery, unmatchedResult } from "./decide-delivery.ts";
 import { attempt, recorded } from "./deliver.ts";
@@ -24,12 +25,12 @@ import { giveBack, unkeptOf } from "./give-back.ts";
 import { keepSegments } from "./keep-segments.ts";
 import { endsWithin, type LateAttempt, settleLate, underWay } from "./late-attempts.ts";
 import {
-  backoffSeconds,
+  GIVEN_BACK_RETRY_SECONDS,
   type HeldEvent,
-  type OpenMessage,
   openMessages,
   type QueueMessage,
   retryLater,
+  tryAgainLater,
 } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
@@ -89,13 +90,20 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
   const delivered = new Set<Promise<void>>();
   const late: LateAttempt[] = [];
   const immediate: GatedDuty[] = [];
+  const lists: ListDuty[] = [];
   for (const duty of claimed.duties) {
-    const decided = decideDelivery(duty, role, tenants);
+    const decided = decideDelivery(duty, role, tenants, claimed.cancelledFanOuts);
     if (decided.kind === "attempt") immediate.push({ duty, outgoing: decided.outgoing });
+    else if (decided.kind === "fan-out") lists.push({ duty, rule: decided.rule });
     else settling.push(settle(duty.held, decided.result, false));
   }
   for (const event of claimed.unmatched) {
     settling.push(settle(event, unmatchedResult(event.record), false));
+  }
+
+  if (lists.length > 0) {
+    const { beginFanOuts } = await import("./begin-fan-out.ts");
+    settling.push(beginFanOuts(lists, deadlineMs, keptOf, settle, ports));
   }
 
   const gates = await openGates(immediate, ports);
@@ -189,10 +197,6 @@ function keptFrom(
 }
 
 /** What comes of a message that is given back needs no lease to end first. */
-const GIVEN_BACK_RETRY_SECONDS = 1;
-
-const tryAgainLater = (open: OpenMessage): void =>
-  retryLater(open, backoffSeconds(open.message.attempts));
 
 /** One attempt, of which its gate and the isolate hear; null when none could be made. Never rejects. */
 async function begin(

@@ -50,10 +50,17 @@ export interface OpenedBatch {
 export const backoffSeconds = (attempts: number): number =>
   Math.min(BACKOFF_SECONDS_MAX, 5 * 2 ** (attempts - 1));
 
+/** What comes of a message that is given back needs no lease to end first. */
+export const GIVEN_BACK_RETRY_SECONDS = 1;
+
 /** Says that something in the message is not finished; the longest wait wins. */
 export function retryLater(open: OpenMessage, seconds: number): void {
   open.retryAfterSeconds = Math.max(open.retryAfterSeconds ?? 0, seconds);
 }
+
+/** After a failure of ours. */
+export const tryAgainLater = (open: OpenMessage): void =>
+  retryLater(open, backoffSeconds(open.message.attempts));
 
 /**
  * In the messages' order: of copies the first one counts, so that no two messages wait for each other.

@@ -5,6 +5,7 @@ import type { Bound } from "../ports/bound.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { Deletions } from "../ports/deletions.ts";
 import type { Reseals } from "../ports/encryption.ts";
+import type { FanOutJobs } from "../ports/fan-outs.ts";
 import type { Gates } from "../ports/gates.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import type { Limiter } from "../ports/limiter.ts";
@@ -34,6 +35,7 @@ export interface DeliverPorts {
   defer(work: Promise<void>): void;
   readonly deletions: Deletions;
   readonly directory: Directory;
+  readonly fanOuts: FanOutJobs;
   readonly gates: Gates;
   readonly ledger: Ledger;
   /** Of this isolate. */

@@ -48,7 +48,8 @@ export async function previewPattern(
     const read = await Promise.all(group.map((object) => eventsOf(object, ports)));
     for (const { record, event } of read.flat()) {
       const { id, receivedAtMs } = record;
-      if (seen.has(id) || receivedAtMs < sinceMs) continue;
+      // Of elements of lists no rule is asked.
+      if (seen.has(id) || receivedAtMs < sinceMs || record.elementOf !== undefined) continue;
       seen.add(id);
       previewEvent(preview, patterns, { id, receivedAtMs, event: event() });
       if (preview.examined === count) return { preview, complete: true };

@@ -78,7 +78,7 @@ export async function readSlice(
     const event = read.event();
     seen.reachedAtMs = record.receivedAtMs;
     if (pattern !== null && !matchesPattern(pattern, event)) return;
-    for (const { rule, target } of subscriptionsNow(tenant, query, event)) {
+    for (const { rule, target } of subscriptionsNow(tenant, query, record, event)) {
       const subscription = { rule, target, replay: replay.id };
       events.set(record.receipt, read);
       const { tenant, receivedAtMs, id, receipt, source, type, revision } = record;

@@ -85,7 +85,7 @@ function editedRecord(
   edit: Edit,
   ports: ResendPorts,
 ): EventRecord {
-  const { demoted, cloudevent, verification, ...kept } = original;
+  const { demoted, cloudevent, elementOf, verification, ...kept } = original;
   const { rule, target } = delivery;
   const priority = delivery.priority === "replay" ? "bulk" : delivery.priority;
   const contentType = edit.contentType ?? original.contentType;

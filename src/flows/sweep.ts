@@ -2,6 +2,7 @@
  * The sweeper: what the ledger still owes and no message carries any more is sent again. Messages and
  * alarms are hints; this pass over the ledger is the guarantee.
  */
+import { FANOUT_SWEEP_PAGE } from "../core/fan-out/limits.ts";
 import {
   DELETIONS_MAX,
   OPENINGS_MAX,
@@ -39,6 +40,8 @@ export interface Swept extends Readonly<Revived> {
   readonly commanded: number;
   /** Replays that had not gone on by themselves. */
   readonly replays: number;
+  /** Fan-outs that had not gone on by themselves. */
+  readonly fanOuts: number;
   /** Rows of an expired generation that went, and those kept because something is still owed. */
   readonly dropped: number;
   readonly carried: number;
@@ -66,6 +69,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
       sagas: 0,
       commanded: 0,
       replays: 0,
+      fanOuts: 0,
       dropped: 0,
       carried: 0,
       removed: 0,
@@ -117,6 +121,17 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
       async (replay) => {
         await ports.replayers.wake(replay);
         swept.replays += 1;
+      },
+      ports.clock,
+    );
+  });
+  await part("fan-outs", async () => {
+    const overdue = await ports.fanOuts.overdue(FANOUT_SWEEP_PAGE);
+    await wakeEach(
+      overdue,
+      async (fanOut) => {
+        await ports.fanOuts.wake(fanOut);
+        swept.fanOuts += 1;
       },
       ports.clock,
     );

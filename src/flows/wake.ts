@@ -1,6 +1,7 @@
 /** Waking objects that go on by themselves: one that does not answer holds up nobody else. */
 import { LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import { type Clock, within } from "../ports/clock.ts";
+import type { FanOutId } from "../ports/fan-outs.ts";
 import { errorText } from "../ports/log.ts";
 import type { ReplayId } from "../ports/replays.ts";
 import type { DeliverPorts } from "./ports.ts";
@@ -28,5 +29,15 @@ export async function setOffReplay(
 ): Promise<void> {
   await wakeEach([replay], replayers.wake, clock).catch((error: unknown) => {
     log.warn("replay-not-woken", { ...replay, error: errorText(error) });
+  });
+}
+
+/** Has a fan-out go on that is written down. Never rejects: what is not woken now, the sweeper wakes. */
+export async function setOffFanOut(
+  fanOut: FanOutId,
+  { clock, log, fanOuts }: Pick<DeliverPorts, "clock" | "log" | "fanOuts">,
+): Promise<void> {
+  await wakeEach([fanOut], fanOuts.wake, clock).catch((error: unknown) => {
+    log.warn("fan-out-not-woken", { ...fanOut, error: errorText(error) });
   });
 }

@@ -3,6 +3,7 @@ import type { ArchiveListing } from "./archive.ts";
 import type { Audit } from "./audit.ts";
 import type { ConfigStore } from "./config.ts";
 import type { Encryption } from "./encryption.ts";
+import type { FanOuts } from "./fan-outs.ts";
 import type { History } from "./history.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Replays } from "./replays.ts";
@@ -13,6 +14,7 @@ export interface AdminStores {
   readonly audit: Audit;
   readonly config: ConfigStore;
   readonly encryption: Encryption;
+  readonly fanOuts: FanOuts;
   readonly history: History;
   readonly jobs: Jobs;
   readonly replays: Replays;

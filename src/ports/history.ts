@@ -85,6 +85,8 @@ export interface HistoryPage<Item> {
 export interface DeadLetterSelection extends TimeRange {
   readonly target?: string | undefined;
   readonly rule?: string | undefined;
+  /** From the first event on and before the last one. */
+  readonly events?: readonly [string, string] | undefined;
 }
 
 export interface History {

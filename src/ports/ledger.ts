@@ -9,6 +9,7 @@ import type { Again } from "../core/enqueue/pack.ts";
 import type { Pointer } from "../core/enqueue/record.ts";
 import type { QueueName } from "../core/priority.ts";
 import type { DeliveryState } from "../core/settle.ts";
+import type { FanOutId } from "./fan-outs.ts";
 
 /** An event on its first way, as it wants to be claimed. */
 export interface FirstClaim {
@@ -45,6 +46,8 @@ export interface ClaimRequest {
   readonly agains: readonly AgainClaim[];
   /** Tenants whose revision is wanted in the same round trip. */
   readonly tenants: readonly string[];
+  /** Fan-outs that have elements among the firsts. */
+  readonly fanOuts?: readonly FanOutId[];
 }
 
 /** What the ledger knows of an event that is asked for again. */
@@ -71,6 +74,8 @@ export interface ClaimAnswer {
   /** Keys (`keyOf`) of the deliveries that are ours now, with attempts before the last redrive. */
   readonly agains: ReadonlyMap<string, { readonly attemptsBase: number }>;
   readonly revisions: ReadonlyMap<string, number>;
+  /** Ids of the fan-outs asked for that were cancelled. */
+  readonly cancelledFanOuts: ReadonlySet<string>;
 }
 
 /** One attempt as kept with its delivery. */

@@ -2,20 +2,23 @@
 import { env } from "cloudflare:workers";
 import { createArchive } from "../../src/adapters/archive.ts";
 import { createArchiveListing } from "../../src/adapters/archive-listing.ts";
-import { platformText } from "../../src/adapters/crypto.ts";
+import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
 import { runningDeletions } from "../../src/adapters/d1/deletions.ts";
+import { createFanOuts } from "../../src/adapters/d1/fan-outs.ts";
 import { createLedger } from "../../src/adapters/d1/ledger.ts";
 import { createPulls } from "../../src/adapters/d1/pulls.ts";
 import { createRemover } from "../../src/adapters/d1/remover.ts";
 import { createReplays } from "../../src/adapters/d1/replays.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
 import { acrossSlots, deliveriesOf, duplicatesOf } from "../../src/adapters/d1/slots.ts";
+import { createFanOutJobs } from "../../src/adapters/fan-out-jobs.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
 import { createMeter, systemClock } from "../../src/adapters/system.ts";
 import { pullTargetOf } from "../../src/core/pull/pull.ts";
 import type { Archive } from "../../src/ports/archive.ts";
 import type { Deletions } from "../../src/ports/deletions.ts";
+import type { FanOutJobs, FanOuts } from "../../src/ports/fan-outs.ts";
 import {
   type AgainClaim,
   type ClaimRequest,
@@ -29,6 +32,7 @@ import type { Pulls } from "../../src/ports/pulls.ts";
 import type { Replays } from "../../src/ports/replays.ts";
 import { createMemoryArchive, createMemoryListing } from "../support/memory-archive.ts";
 import { createMemoryDeletions } from "../support/memory-deletions.ts";
+import { createMemoryFanOuts } from "../support/memory-fan-outs.ts";
 import { createMemoryLedger } from "../support/memory-ledger.ts";
 import { createMemoryPulls } from "../support/memory-pulls.ts";
 import { createMemoryReplays } from "../support/memory-replays.ts";
@@ -38,6 +42,7 @@ export interface Subject {
   readonly name: string;
   readonly ledger: Ledger;
   readonly replays: Replays;
+  readonly fanOuts: FanOuts & Pick<FanOutJobs, "create" | "overdue">;
   /** Makes sure that there are such tenants, and counts as no cost of the ledger's. */
   ensure(tenants: Iterable<string>): Promise<void>;
   /** Makes a tenant with a target `sink`; answers its revision. */
@@ -68,6 +73,10 @@ const real: Subject = {
   name: "D1",
   ledger: createLedger(session),
   replays: createReplays(session),
+  fanOuts: {
+    ...createFanOuts(session, { crypto: platformCrypto, text: platformText }),
+    ...createFanOutJobs(session, {} as never, meter),
+  },
   async ensure(ids) {
     await env.DB.prepare(
       `INSERT INTO tenants (id, doc, revision, version, created_at, updated_at)
@@ -128,6 +137,7 @@ const simulated: Subject = {
   name: "memory",
   ledger: inMemory,
   replays: createMemoryReplays(systemClock, tenants, inMemory),
+  fanOuts: createMemoryFanOuts(systemClock, tenants, inMemory),
   async ensure(ids) {
     for (const id of ids) if (tenants.born(id) === undefined) tenants.put(id, {});
   },

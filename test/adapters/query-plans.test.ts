@@ -7,6 +7,7 @@ import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
 import * as deletions from "../../src/adapters/d1/deletions.ts";
 import * as encryption from "../../src/adapters/d1/encryption.ts";
 import * as expiry from "../../src/adapters/d1/expire.ts";
+import * as fanOuts from "../../src/adapters/d1/fan-outs.ts";
 import { createHistory } from "../../src/adapters/d1/history.ts";
 import * as queries from "../../src/adapters/d1/history-queries.ts";
 import * as jobStatements from "../../src/adapters/d1/jobs.ts";
@@ -25,6 +26,7 @@ import { acrossSlots, deliveriesOf, duplicatesOf, eventsOf } from "../../src/ada
 import * as claims from "../../src/adapters/d1/statements.ts";
 import { createTenantStore } from "../../src/adapters/d1/tenant-store.ts";
 import * as versionStatements from "../../src/adapters/d1/versions.ts";
+import * as fanOutJobs from "../../src/adapters/fan-out-jobs.ts";
 import * as replayers from "../../src/adapters/replayers.ts";
 import { consoleLog, createMeter } from "../../src/adapters/system.ts";
 import { SLOTS } from "../../src/core/generation.ts";
@@ -38,13 +40,15 @@ const GROWING = [
     "resources",
     "rule_versions",
     "replays",
+    "fan_outs",
     "saga_instances",
     "saga_versions",
   ],
 ];
 
 /** They hold what is open, not all that was ever sent. */
-const PARTIAL_INDEX = /^(deliveries_\d_(due|open|parked|job|replay)|jobs_running|replays_running)$/;
+const PARTIAL_INDEX =
+  /^(deliveries_\d_(due|open|parked|job|replay)|(jobs|replays|fan_outs)_running)$/;
 
 /**
  * Only the local engine runs the first, once as it starts: an index on leases would cost every event a third
@@ -82,7 +86,8 @@ function scansOf(sql: string, plan: readonly string[]): string[] {
 
 const MODULES = {
   ...{ audits, claims, config, deletions, encryption, expiry, jobStatements, owed, parked },
-  ...{ pulls, queries, redrives, removals, replays, replayers, reseals, sagaJobs, sagas },
+  ...{ fanOuts, fanOutJobs, pulls },
+  ...{ queries, redrives, removals, replays, replayers, reseals, sagaJobs, sagas },
   ...{ versionStatements },
 };
 
@@ -107,7 +112,7 @@ describe("a ledger statement", () => {
       const searches = plan.filter((step) => step.startsWith("SEARCH"));
       for (const step of searches)
         expect(step).toMatch(
-          /USING (PRIMARY KEY|(COVERING )?INDEX (deliveries_\d_|jobs_command|replays_running|saga_instances_))/,
+          /USING (PRIMARY KEY|(COVERING )?INDEX (deliveries_\d_|jobs_command|(replays|fan_outs)_running|saga_instances_))/,
         );
     },
   );

@@ -19,7 +19,7 @@ import {
   createMemoryListing,
   type MemoryArchive,
 } from "../support/memory-archive.ts";
-import { frameOf, recordOf } from "../support/memory-records.ts";
+import { frameOf, type RecordSketch, recordOf } from "../support/memory-records.ts";
 
 const HOUR = 3_600_000;
 const MIDNIGHT = Date.UTC(2026, 0, 1);
@@ -61,10 +61,15 @@ function patternOf(pattern: Json): Pattern {
 const ANY = patternOf({ id: [{ exists: true }] });
 
 /** An event whose key names it, received after so many hours. */
-function frame(key: string, hours: number, body: string | Uint8Array = `{"key":"${key}"}`): Frame {
+function frame(
+  key: string,
+  hours: number,
+  body: string | Uint8Array = `{"key":"${key}"}`,
+  more: RecordSketch = {},
+): Frame {
   const receivedAtMs = MIDNIGHT + hours * HOUR;
   const receipt = timeOrderedId("rcp_", receivedAtMs, RANDOM);
-  return frameOf({ key, receivedAtMs, receipt }, body);
+  return frameOf({ key, receivedAtMs, receipt, ...more }, body);
 }
 
 /** A segment of these, of which the last was received last. */
@@ -130,6 +135,12 @@ describe("a pattern over the past", () => {
     await keep(frame("b", 2), frame("a", 2.5));
     const { preview: found } = await preview(10);
     expect(found).toMatchObject({ examined: 2, matched: idsOf("a", "b") });
+  });
+
+  it("is not tried on elements of lists, of which no rule is asked", async () => {
+    const elementOf = { fanOut: "fan_1", event: "evt_1", rule: "blast", index: 0, count: 1 };
+    await keep(frame("a", 1), frame("b", 2, "{}", { elementOf }));
+    expect((await preview(10)).preview).toMatchObject({ examined: 1, matched: idsOf("a") });
   });
 
   it("is not tried on another tenant's events, nor on those of a life that ended", async () => {

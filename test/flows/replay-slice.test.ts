@@ -199,6 +199,26 @@ describe("a replay", () => {
     expect(await replays.states(AT)).toEqual({ cancelled: EVEN.length });
   });
 
+  it("fans no list out once more, and sends its elements to the targets of their rule", async () => {
+    world.archive.objects.clear();
+    const elementOf = { fanOut: "fan_1", event: "evt_1", rule: "orders", index: 0, count: 1 };
+    await keep(frame(2), frame(4, { elementOf }), frame(6, { elementOf }));
+    configure({
+      orders: { targets: ["pager"], forEach: "$.data.list" },
+      other: { targets: ["desk"] },
+    });
+    await replays.create(AT, query());
+    await runToTheEnd();
+    const made = [...world.ledger.deliveries.values()];
+    expect(made.map(({ event, target }) => [event, target]).sort()).toEqual(
+      [
+        [frame_(2), "desk"],
+        [frame_(4), "pager"],
+        [frame_(6), "pager"],
+      ].sort(),
+    );
+  });
+
   it("makes nothing of what was accepted in a life of the tenant that ended", async () => {
     await replays.create(AT, query());
     world.archive.objects.clear();

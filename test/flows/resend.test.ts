@@ -135,6 +135,12 @@ describe("a dead letter that is resent", () => {
     expect(only().cloudevent).toEqual({ ...cloudevent, id: only().id });
   });
 
+  it("that was an element of a list is none any more: what becomes of its fan-out is no matter", async () => {
+    const elementOf = { fanOut: "fan_1", event: "evt_1", rule: "orders", index: 0, count: 1 };
+    await resending(await deadLetter({ elementOf }));
+    expect(only()).not.toHaveProperty("elementOf");
+  });
+
   it("is urgent as the delivery was, not as the event", async () => {
     const bulk = { ...(await deadLetter()), priority: "bulk" } as const;
     expect(await resending(bulk)).toMatchObject({ event: { priorities: ["bulk"] } });

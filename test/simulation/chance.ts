@@ -11,14 +11,23 @@ export interface Chance extends Random {
   pick<Item>(items: readonly Item[]): Item;
   /** A new order of the items. */
   shuffled<Item>(items: readonly Item[]): Item[];
+  /** Another chance of the same seed: what it decides moves nothing that this one does. */
+  readonly aside: Chance;
 }
+
+const ASIDE = 0x2545f491;
 
 export function createChance(seed: number): Chance {
   const random = createSeededRandom(Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995);
   const between = (low: number, high: number): number =>
     low + Math.floor(random.unit() * (high - low + 1));
+  let aside: Chance | null = null;
   return {
     ...random,
+    get aside() {
+      aside ??= createChance(seed ^ ASIDE);
+      return aside;
+    },
     happens: (p) => p > 0 && random.unit() < p,
     between,
     pick(items) {

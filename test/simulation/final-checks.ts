@@ -2,10 +2,13 @@
 import { platformText } from "../../src/adapters/crypto.ts";
 import { prefixesOf } from "../../src/core/archive-keys.ts";
 import { decodeFrame } from "../../src/core/enqueue/record.ts";
+import { elementId } from "../../src/core/fan-out/element.ts";
+import { FAN_OUT } from "../../src/core/priority.ts";
+import type { FanOut } from "../../src/ports/fan-outs.ts";
 import { type DeliveryResult, keyOf } from "../../src/ports/ledger.ts";
 import type { DeletionJob } from "../support/memory-deletions.ts";
 import type { DeliveryRow, EventRow } from "../support/memory-ledger.ts";
-import { subscriptionOf } from "./names.ts";
+import { rememberingCrypto, subscriptionOf } from "./names.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Stores } from "./stores.ts";
 import type { WatchedAttempt } from "./watch-attempts.ts";
@@ -15,7 +18,7 @@ const ENDED: readonly DeliveryResult["state"][] = [
 ];
 
 export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): void {
-  const { acceptance, ledger, archive, deletions, removals, violations } = stores;
+  const { acceptance, ledger, archive, deletions, fanOuts, removals, violations } = stores;
   for (const receipt of acceptance.promised) {
     const record = acceptance.records.get(receipt);
     if (record === undefined || isDeleted(record.tenant)) continue;
@@ -37,6 +40,9 @@ export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): 
   for (const row of ledger.deliveries.values()) {
     if (!isDeleted(row.tenant)) checkRow(stores, scenario, row);
   }
+  for (const fanOut of fanOuts.store.rows.values()) {
+    if (!isDeleted(fanOut.tenant)) checkFanOut(fanOut);
+  }
   for (const job of deletions.jobs.values()) if (job.isDone) checkRemoved(job);
   // A queue that forgets may have forgotten it.
   const mayForget = stores.weather.mode === "always";
@@ -45,6 +51,19 @@ export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): 
 
   function isDeleted(tenant: string): boolean {
     return scenario.tenants.get(tenant)?.isDeleted === true;
+  }
+
+  /** Every element of the list became an event, and no other did. */
+  function checkFanOut({ id, event, state, total, sent }: FanOut): void {
+    const list = acceptance.webhookOf(event)?.list ?? [];
+    const fail = (what: string): void => violations.add(`${id}: ${what}`, event);
+    if (state !== "done") fail(`is ${state}`);
+    if (total !== list.length || sent !== total)
+      fail(`${sent} of ${total} elements are sent, the list has ${list.length}`);
+    for (let index = 0; index < list.length; index += 1) {
+      const element = elementId(id, index, { crypto: rememberingCrypto, text: platformText });
+      if (!ledger.events.has(element)) fail(`element ${index} is nowhere`);
+    }
   }
 
   function checkRemoved(job: DeletionJob): void {
@@ -85,6 +104,26 @@ export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): 
   }
 }
 
+/** The delivery of a list: it is fanned out, or says why it is not. */
+function checkList(
+  { event, rule, state, lastError }: DeliveryRow,
+  { acceptance, fanOuts, weather }: Stores,
+  fail: (what: string) => void,
+): void {
+  const isBegun = [...fanOuts.store.rows.values()].some((each) => {
+    return each.event === event && each.rule === rule;
+  });
+  if ((state === "delivered") !== isBegun && state !== "dead")
+    fail(`is ${state}, begun: ${isBegun}`);
+  if (state === "delivered") return;
+  const isNoList = acceptance.webhookOf(event)?.list === null;
+  const isExplained =
+    (isNoList && lastError?.includes("there is nothing at $.data.list") === true) ||
+    lastError?.includes("no list any more") === true ||
+    (lastError?.includes("crashed too often") === true && weather.retriesMax < 100);
+  if (state !== "dead" || !isExplained) fail(`is ${state}: ${lastError}`);
+}
+
 function checkRow(stores: Stores, scenario: Scenario, row: DeliveryRow): void {
   const { violations, attempts, weather, tenants } = stores;
   const { event, target, state, lastError } = row;
@@ -92,6 +131,10 @@ function checkRow(stores: Stores, scenario: Scenario, row: DeliveryRow): void {
   const fail = (what: string): void => violations.add(`${event} to ${target}: ${what}`, event);
   if (!ENDED.includes(state)) fail(`is still ${state}`);
   if (state !== "delivered" && (lastError ?? "") === "") fail(`is ${state} without a reason`);
+  if (target === FAN_OUT && state !== "unmatched") {
+    checkList(row, stores, fail);
+    return;
+  }
   if (row.attempts > sent.length)
     fail(`${row.attempts} attempts are counted, ${sent.length} were made`);
   const tenant = scenario.tenants.get(row.tenant);

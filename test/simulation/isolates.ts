@@ -21,6 +21,7 @@ import { rememberingCrypto } from "./names.ts";
 import {
   wiredArchive,
   wiredDeletions,
+  wiredFanOuts,
   wiredGates,
   wiredLedger,
   wiredLimiter,
@@ -116,6 +117,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     };
     return releaseParked(id, count, isolate.deliver(invocation));
   });
+  stores.fanOuts.runBy(() => isolates.pick());
   return isolates;
 
   function createIsolate(stores: Stores, life: Life): Isolate {
@@ -151,6 +153,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         ),
         bound: createMemoryBound(),
         deletions: wiredDeletions(stores, invocation.life),
+        fanOuts: wiredFanOuts(stores, invocation.life),
         gates: wiredGates(stores, invocation.life),
         ledger: wiredLedger(stores, invocation, sweeps?.putOff),
         limiter: wiredLimiter(stores, invocation.life),

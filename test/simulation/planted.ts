@@ -22,6 +22,7 @@ const DELIVER = "src/flows/deliver.ts";
 const ENQUEUE = "src/flows/enqueue.ts";
 const LEDGER = "test/support/memory-ledger.ts";
 const OPEN = "src/flows/open-messages.ts";
+const PAGE = "src/flows/fan-out-page.ts";
 const SHARD = "src/flows/outbox-shard.ts";
 const SWEEP = "src/flows/sweep.ts";
 
@@ -316,5 +317,41 @@ export const PLANTED: readonly PlantedBug[] = [
     LEDGER,
     'change(key, () => ({ state: "pending", dueAtMs: clock.nowMs() + GATE_RELEASE_MS }));',
     'change(key, () => ({ state: "pending", dueAtMs: null }));',
+  ),
+  bug(
+    "a page of a fan-out is written down before it is sent",
+    PAGE,
+    "await Promise.all(records.map(",
+    "await fanOuts.advance(at, fanOut.rev, { sent: fanOut.sent + records.length, offset });\n  await Promise.all(records.map(",
+  ),
+  bug(
+    "a page of a fan-out is written down although a store refused it",
+    PAGE,
+    "enqueue(record, elements[index], ports)));",
+    "enqueue(record, elements[index], ports).catch(() => {})));",
+  ),
+  bug(
+    "the next page of a fan-out begins where this one did",
+    PAGE,
+    "offset = fanOut.offset + taken;",
+    "offset = fanOut.offset + taken * 0;",
+  ),
+  bug(
+    "the index is missing in the id of an element",
+    "src/core/fan-out/element.ts",
+    "return prefixOf(fanOut, tools) + indexText(index);",
+    "return prefixOf(fanOut, tools) + indexText(index * 0);",
+  ),
+  bug(
+    "the sweeper leaves fan-outs alone",
+    SWEEP,
+    "await ports.fanOuts.wake(fanOut);",
+    "void fanOut;",
+  ),
+  bug(
+    "a list counts as fanned out although nothing is begun",
+    "src/flows/begin-fan-out.ts",
+    "await ports.fanOuts.create({",
+    "void ports.fanOuts.create({",
   ),
 ];

@@ -1,6 +1,9 @@
 /** The ports of one life: the shared stores behind the wire, watched where they answer. */
+import { FAN_OUT } from "../../src/core/priority.ts";
+import type { FanOutPorts } from "../../src/flows/fan-out-page.ts";
 import type { Archive } from "../../src/ports/archive.ts";
 import type { Deletions } from "../../src/ports/deletions.ts";
+import type { FanOutJobs } from "../../src/ports/fan-outs.ts";
 import type { Gates } from "../../src/ports/gates.ts";
 import { keyOf, type Ledger } from "../../src/ports/ledger.ts";
 import type { Limiter } from "../../src/ports/limiter.ts";
@@ -69,6 +72,40 @@ export function wiredDeletions({ wire, deletions }: Stores, life: Life): Deletio
         note: (job, removed, isDone) => call("note", () => remover.note(job, removed, isDone)),
       };
     },
+  };
+}
+
+/** What is in D1 of fan-outs, and their objects. */
+export function wiredFanOuts(
+  { wire, fanOuts }: Stores,
+  life: Life,
+): FanOutPorts["fanOuts"] & FanOutJobs {
+  const { store } = fanOuts;
+  const call = <T>(method: string, effect: () => Promise<T>, detail?: () => string) =>
+    wire.call(life, "ledger", method, effect, detail);
+  return {
+    ...store,
+    create: (fanOut) =>
+      call(
+        "createFanOut",
+        () => store.create(fanOut),
+        () => fanOut.id,
+      ),
+    // Where no list is fanned out, a run is what it was before there were any.
+    async overdue(count) {
+      return store.rows.size === 0 ? [] : call("overdueFanOuts", () => store.overdue(count));
+    },
+    wake: (at) => wire.call(life, "limiter", "wakeFanOut", () => fanOuts.wake(at)),
+    fanOut: (at) => call("fanOut", () => store.fanOut(at)),
+    place: (fanOut) => call("place", () => store.place(fanOut)),
+    states: (...asked) => call("states", () => store.states(...asked)),
+    move: (...asked) => call("move", () => store.move(...asked)),
+    advance: (at, rev, end) =>
+      call(
+        "advance",
+        () => store.advance(at, rev, end),
+        () => `${at.id} to ${end.sent}`,
+      ),
   };
 }
 
@@ -157,6 +194,7 @@ export function wiredLedger(
           claims.settled(token, results, refused);
           for (const result of results) {
             if (result.state !== "delivered" || refused.has(keyOf(result))) continue;
+            if (result.target === FAN_OUT) continue; // its elements are looked for in the end
             const isTrue = attempts.of(keyOf(result)).some(isSuccess);
             if (!isTrue) {
               violations.add(

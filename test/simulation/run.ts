@@ -168,7 +168,7 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
 }
 
 function whatIsLeft(
-  { queues, outbox, ledger }: Stores,
+  { queues, outbox, ledger, fanOuts, tenants }: Stores,
   senders: number,
   operators: number,
   working: number,
@@ -183,6 +183,10 @@ function whatIsLeft(
     // What a gate has parked goes out by itself; what waits for a person does not.
     const isOwed = state === "pending" || state === "retrying" || state === "delivering";
     if (isOwed || (state === "parked" && dueAtMs !== null)) return `${event} ${state}`;
+  }
+  for (const { id, tenant, state } of fanOuts.store.rows.values()) {
+    // Of a deleted tenant nobody waits for it.
+    if (state === "running" && tenants.born(tenant) !== undefined) return `${id} running`;
   }
   return working > 0 ? `${working} batches being worked on` : null;
 }

@@ -37,6 +37,9 @@ const BIG_BODY_BYTES = 70_000;
 const PADDING = "x".repeat(BIG_BODY_BYTES);
 const encoder = new TextEncoder();
 
+const elements = (key: string, count: number): string[] =>
+  Array.from({ length: count }, (_, n) => `{"of":"${key}","n":${n}.0}`);
+
 export function drawScenario(chance: Chance): Scenario {
   const isPileUp = chance.happens(0.025);
   const names = ["acme", "globex", "initech"].slice(0, isPileUp ? 1 : chance.between(1, 3));
@@ -55,12 +58,11 @@ export function drawScenario(chance: Chance): Scenario {
     const kind = chance.happens(0.08) ? "z" : (sameKind ?? chance.pick(KINDS));
     const isBig = hasBig && index === 0;
     const pad = isBig ? `,"pad":"${PADDING}"` : "";
-    const webhook = {
-      tenant,
-      key,
-      kind,
-      body: encoder.encode(`{"kind":"${kind}","n":${index}${pad}}`),
-    };
+    const { aside } = chance;
+    const list = aside.happens(0.1) ? null : elements(key, aside.between(0, 5));
+    const text = `,"list":[${list?.join(" , ")}]`;
+    const body = `{"kind":"${kind}","n":${index}${list === null ? "" : text}${pad}}`;
+    const webhook = { tenant, key, kind, list, body: encoder.encode(body) };
     webhooks.set(`${tenant} ${key}`, webhook);
     const atMs = isCrowd ? chance.between(0, 20) : chance.between(0, spanMs);
     sendings.push({ webhook, atMs });

@@ -2,7 +2,8 @@
 import { platformText } from "../../src/adapters/crypto.ts";
 import type { QueueRole } from "../../src/flows/deliver-batch.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-// The sweeper loads it on first use, for which virtual time does not wait.
+// These are loaded on first use, for which virtual time does not wait.
+import "../../src/flows/begin-fan-out.ts";
 import "../../src/flows/delete-tenant.ts";
 import {
   createMemoryArchive,
@@ -10,6 +11,7 @@ import {
   type MemoryArchive,
 } from "../support/memory-archive.ts";
 import { createMemoryDeletions, type MemoryDeletions } from "../support/memory-deletions.ts";
+import { createMemoryFanOuts } from "../support/memory-fan-outs.ts";
 import { createMemoryGates, type MemoryGates } from "../support/memory-gates.ts";
 import { createMemoryLedger, type MemoryLedger } from "../support/memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "../support/memory-limiter.ts";
@@ -17,6 +19,7 @@ import { createMemoryQueues, type MemoryQueues } from "../support/memory-queues.
 import { createMemorySagas, type MemorySagas } from "../support/memory-sagas.ts";
 import { createMemoryTenants, type MemoryTenants } from "../support/memory-tenants.ts";
 import type { Chance } from "./chance.ts";
+import { createSimulatedFanOuts, type SimulatedFanOuts } from "./fan-outs.ts";
 import { createLife } from "./life.ts";
 import { createSimulatedOutbox, type SimulatedOutbox } from "./outbox.ts";
 import { createReceivers, type Receivers } from "./receivers.ts";
@@ -34,6 +37,7 @@ import { createWire, type Wire } from "./wire.ts";
 export interface Stores {
   readonly archive: MemoryArchive;
   readonly deletions: MemoryDeletions;
+  readonly fanOuts: SimulatedFanOuts;
   readonly gates: MemoryGates;
   readonly ledger: MemoryLedger;
   readonly limiter: MemoryLimiter;
@@ -104,8 +108,9 @@ export function createStores(options: StoresOptions): Stores {
       [...all.values()].map((target) => [target.url, { tenant, target }] as const),
     ),
   );
-  return {
+  const stores: Stores = {
     archive,
+    fanOuts: createSimulatedFanOuts(() => stores, createMemoryFanOuts(clock, tenants, ledger)),
     gates: createMemoryGates(clock, traceLog(trace, "gate")),
     outbox,
     queues,
@@ -122,4 +127,5 @@ export function createStores(options: StoresOptions): Stores {
     receivers: createReceivers(scenario, weather.endsAtMs, scheduler, chance),
     attempts: createAttemptWatch(clock.nowMs, targets, acceptance.bodyOf, claims, violations),
   };
+  return stores;
 }

@@ -2,7 +2,9 @@
  * The tenants of a run and what operators make of them. Rules only ask for kinds of events, so that
  * what each revision matches can be said without the program.
  */
-import { PRIORITIES, type Priority, type Subscription } from "../../src/core/priority.ts";
+
+import type { ForEachDoc } from "../../src/core/fan-out/for-each.ts";
+import { FAN_OUT, PRIORITIES, type Priority, type Subscription } from "../../src/core/priority.ts";
 import type { Limit } from "../../src/core/tenant.ts";
 import type { MemoryTenants, TenantSketch } from "../support/memory-tenants.ts";
 import type { Chance } from "./chance.ts";
@@ -12,7 +14,12 @@ export interface SimulatedRule {
   readonly kinds: readonly string[];
   readonly priority: Priority;
   readonly targets: readonly string[];
+  /** Fanned out over the list that most webhooks have. */
+  readonly forEach?: ForEachDoc;
 }
+
+/** Two elements a page, so that a list has several. */
+const FOR_EACH: ForEachDoc = { path: "$.data.list", perSecond: 2 };
 
 export interface SimulatedTarget {
   readonly id: string;
@@ -75,6 +82,7 @@ export function drawRules(targets: readonly string[], chance: Chance): Simulated
     kinds: chance.pick(KIND_SETS),
     priority: chance.pick(PRIORITY_LIST),
     targets: chance.shuffled(targets).slice(0, chance.between(1, 2)),
+    ...(chance.aside.happens(0.15) ? { forEach: FOR_EACH } : {}),
   }));
 }
 
@@ -101,8 +109,10 @@ export function writeDown(
     ...rule,
     targets: rule.targets.filter((name) => name in targets),
   }));
-  const sketches = rules.map(({ id, kinds, priority, targets: names }) => {
-    return [id, { pattern: { data: { kind: [...kinds] } }, priority, targets: names }] as const;
+  const sketches = rules.map(({ id, kinds, priority, targets: names, forEach }) => {
+    const pattern = { data: { kind: [...kinds] } };
+    const list = forEach === undefined ? {} : { forEach };
+    return [id, { pattern, priority, targets: names, ...list }] as const;
   });
   const { revision } = store.put(tenant.id, {
     ...(tenant.limit === null ? {} : { limit: tenant.limit }),
@@ -119,7 +129,7 @@ export function owedTo(tenant: SimulatedTenant, revision: number, kind: string):
   const at = tenant.history.findLast((entry) => entry.revision <= revision);
   return (at?.rules ?? [])
     .filter(({ kinds }) => kinds.includes(kind))
-    .flatMap(({ id: rule, priority, targets }) =>
-      targets.map((target) => ({ rule, target, priority })),
+    .flatMap(({ id: rule, priority, targets, forEach }) =>
+      (forEach === undefined ? targets : [FAN_OUT]).map((target) => ({ rule, target, priority })),
     );
 }

@@ -5,6 +5,7 @@
 import { platformText } from "../../src/adapters/crypto.ts";
 import { decodePack, isParcel } from "../../src/core/enqueue/pack.ts";
 import { decodeFrame, type EventRecord } from "../../src/core/enqueue/record.ts";
+import type { ElementOf } from "../../src/core/fan-out/element.ts";
 import type { Accepted } from "../../src/flows/accept-event.ts";
 import type { OutboxMode } from "../../src/flows/enqueue.ts";
 import type { MemoryArchive } from "../support/memory-archive.ts";
@@ -16,6 +17,8 @@ export interface Webhook {
   readonly tenant: string;
   readonly key: string;
   readonly kind: string;
+  /** What its list has, each as it stands there; null when it has none. */
+  readonly list: readonly string[] | null;
   readonly body: Uint8Array;
 }
 
@@ -25,6 +28,8 @@ export interface AcceptanceWatch {
   /** The router answers 202 to a sender. */
   answered(webhook: Webhook, accepted: readonly Accepted[]): void;
   bodyOf(event: string): Uint8Array | undefined;
+  /** The webhook that an event was, or whose list it is an element of. */
+  webhookOf(event: string): Webhook | undefined;
   /** Everything that became durable, by receipt. */
   readonly records: ReadonlyMap<string, EventRecord>;
   /** Receipts of what was answered 202. */
@@ -47,6 +52,10 @@ export function createAcceptanceWatch(
   /** Receipts of parcels whose bytes went with their tenant before anybody looked at them. */
   const unseen = new Set<string>();
 
+  const elements = new Map<string, ElementOf>();
+  const webhookOf = (event: string): Webhook | undefined =>
+    webhooks.get(identityOf.get(elements.get(event)?.event ?? event) ?? "");
+
   const nameOf = ({ tenant, key }: { tenant: string; key: string }): string => `${tenant} ${key}`;
 
   function learn(record: EventRecord): void {
@@ -59,10 +68,30 @@ export function createAcceptanceWatch(
     if (sameId !== name) violations.add(`two keys became one event, ${id}`, id);
     idOf.set(name, id);
     identityOf.set(id, name);
+    if (record.elementOf !== undefined) elements.set(id, record.elementOf);
     checkSubscriptions(record);
   }
 
+  /** An element goes where its rule sent at some time since its event was accepted. */
+  function checkElement(record: EventRecord, rule: string): void {
+    const found = record.subscriptions.map(({ target }) => target).toSorted();
+    const isKnown = (tenants.get(record.tenant)?.history ?? []).some(({ rules }) =>
+      rules.some(
+        ({ id, forEach, targets }) =>
+          id === rule && forEach !== undefined && targets.toSorted().join(" ") === found.join(" "),
+      ),
+    );
+    const isOfRule = record.subscriptions.every((each) => each.rule === rule);
+    if (!isKnown || !isOfRule) {
+      violations.add(`${record.id} is an element and owed to "${found.join(" ")}"`, record.id);
+    }
+  }
+
   function checkSubscriptions(record: EventRecord): void {
+    if (record.elementOf !== undefined) {
+      checkElement(record, record.elementOf.rule);
+      return;
+    }
     const tenant = tenants.get(record.tenant);
     const kind = webhooks.get(nameOf(record))?.kind ?? "";
     const owed = tenant === undefined ? [] : owedTo(tenant, record.revision, kind);
@@ -118,7 +147,14 @@ export function createAcceptanceWatch(
       }
     },
 
-    bodyOf: (event) => webhooks.get(identityOf.get(event) ?? "")?.body,
+    webhookOf,
+    bodyOf(event) {
+      const webhook = webhookOf(event);
+      const index = elements.get(event)?.index;
+      if (index === undefined) return webhook?.body;
+      const element = webhook?.list?.[index];
+      return element === undefined ? undefined : platformText.encode(element);
+    },
   };
 
   function restingAt(segment: string): EventRecord | null {

@@ -40,6 +40,7 @@ export interface MemoryLedger extends Ledger {
   /** By `keyOf`. */
   readonly deliveries: Map<string, DeliveryRow>;
   readonly duplicates: Map<string, Duplicate>;
+  readonly cancelledFanOuts: Set<string>;
   /** Makes a dead letter due now, its retry ladder anew. */
   redrive(key: string): void;
 }
@@ -50,6 +51,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
   const events: MemoryLedger["events"] = new Map();
   const deliveries: MemoryLedger["deliveries"] = new Map();
   const duplicates: MemoryLedger["duplicates"] = new Map();
+  const cancelledFanOuts: MemoryLedger["cancelledFanOuts"] = new Set();
   const emptiedFor = new Map<Slot, number>();
 
   function claimFirst(first: FirstClaim, token: string, leaseMs: number): FirstVerdict {
@@ -144,8 +146,9 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     events,
     deliveries,
     duplicates,
+    cancelledFanOuts,
 
-    async claim({ token, leaseSeconds, firsts, agains, tenants: wanted }) {
+    async claim({ token, leaseSeconds, firsts, agains, tenants: wanted, fanOuts = [] }) {
       const leaseMs = leaseSeconds * 1_000;
       const revisions = wanted.flatMap((id): [string, number][] => {
         const revision = tenants.revision(id);
@@ -162,6 +165,9 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
           }),
         ),
         revisions: new Map(revisions),
+        cancelledFanOuts: new Set(
+          fanOuts.map(({ id }) => id).filter((id) => cancelledFanOuts.has(id)),
+        ),
       };
     },
 

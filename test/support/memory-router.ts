@@ -17,6 +17,7 @@ import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createMemoryArchive, createMemoryListing, type MemoryArchive } from "./memory-archive.ts";
 import { createMemoryBound, type MemoryBound } from "./memory-bound.ts";
 import { createMemoryDeletions, type MemoryDeletions } from "./memory-deletions.ts";
+import { createMemoryFanOuts, type MemoryFanOuts } from "./memory-fan-outs.ts";
 import { createMemoryGates, type MemoryGates } from "./memory-gates.ts";
 import { createMemoryLedger, type MemoryLedger } from "./memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "./memory-limiter.ts";
@@ -37,6 +38,7 @@ export interface World {
   readonly archive: MemoryArchive;
   readonly clock: FakeClock;
   readonly deletions: MemoryDeletions;
+  readonly fanOuts: MemoryFanOuts;
   readonly gates: MemoryGates;
   readonly ledger: MemoryLedger;
   readonly limiter: MemoryLimiter;
@@ -75,6 +77,7 @@ export function createWorld(clock: FakeClock = createFakeClock()): World {
   return {
     archive,
     bound: createMemoryBound(),
+    fanOuts: createMemoryFanOuts(clock, tenants, ledger),
     gates,
     clock,
     deletions: createMemoryDeletions(

@@ -1,6 +1,7 @@
 /** Tenants in memory: what the directory reads, and short ways to write them down. */
 
 import { keyOfSecret } from "../../src/core/deliver/signing-keys.ts";
+import { compileForEach, type ForEachDoc } from "../../src/core/fan-out/for-each.ts";
 import type { Json } from "../../src/core/json.ts";
 import { compileRules, parsePattern, type RuleSet } from "../../src/core/pattern/index.ts";
 import type { Priority } from "../../src/core/priority.ts";
@@ -24,6 +25,7 @@ export interface RuleSketch {
   readonly priority?: Priority;
   readonly targets: readonly string[];
   readonly transformers?: Readonly<Record<string, TransformerDoc>>;
+  readonly forEach?: ForEachDoc;
   /** Its revision is its version. */
   readonly mode?: RuleMode;
 }
@@ -119,11 +121,12 @@ export function tenantOf(id: string, revision: number, sketch: TenantSketch): Te
     })),
     targets: mapOf(sketch.targets, targetOf),
     shadows: shadows.size === 0 ? null : shadows,
-    rules: mapOf(live, (name, { priority = "normal", targets, transformers = {} }) => ({
+    rules: mapOf(live, (name, { priority = "normal", targets, transformers = {}, forEach }) => ({
       id: name,
       priority,
       targets,
       transformers: mapOf(transformers, (_, doc) => compileTransformer(doc)),
+      ...(forEach === undefined ? {} : { forEach: compileForEach(forEach) }),
     })),
     ruleSet: ruleSetOf(rules),
   };

@@ -37,6 +37,17 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
     () => router.admin.get("poison-messages"),
     ({ body }) => body.items.length > 0,
   );
+  await router.admin.put(`${tenant.path}/rules/${id}-list`, {
+    ...{ pattern: { data: { kind: ["list"] } }, priority: "bulk", targets: [`${id}-sink`] },
+    // At this pace the third element is not looked at before it is paused.
+    forEach: { path: "$.data.list", perSecond: 0.1 },
+  });
+  await router.send(`${id}/open`, { body: '{"kind":"list","list":[1,2,3]}' });
+  const { body: fanOuts } = await eventually(
+    () => router.admin.get(`${tenant.path}/fan-outs`),
+    ({ body }) => body.items.length > 0,
+  );
+  await router.admin.post(`${tenant.path}/fan-outs/${fanOuts.items[0].id}/pause`);
   const steps = [{ name: "wait", approve: { timeoutSeconds: 3_600 } }];
   await router.admin.put(`${tenant.path}/sagas/${id}-saga`, { steps });
   const { body: saga } = await router.admin.get(`${tenant.path}/sagas/${id}-saga`);
@@ -57,6 +68,7 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
     delivery,
     job: job.id,
     replay: replay.id,
+    fanOut: fanOuts.items[0].id,
     message: poison.items[0].id,
     saga: `${id}-saga`,
     instance: instance.id,

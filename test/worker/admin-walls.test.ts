@@ -129,6 +129,7 @@ function bodyFor({ path }: Documented): unknown {
     preview: { pattern: { source: ["open"] } },
     search: { pattern: { source: ["open"] } },
     replays: { from: "2020-01-01T00:00:00Z", to: "2020-01-02T00:00:00Z", reason: "a look" },
+    cap: { perSecond: 5 },
     discard: { reason: "of no use" },
     resend: { reason: "sent too early" },
     saga: { steps: [{ name: "a", delay: { seconds: 60 } }] },

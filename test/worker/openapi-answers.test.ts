@@ -138,6 +138,10 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
       },
     },
     { pattern: { type: ["order"] }, priority: "bulk", targets: [named.target], mode: "shadow" },
+    {
+      ...{ pattern: { type: ["list"] }, priority: "bulk", targets: [named.target] },
+      forEach: { path: "$.data.list", perSecond: 5 },
+    },
   ],
   [`post ${TENANT}/rules/test`]: [
     {
@@ -168,6 +172,8 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
     },
     { from: "2020-01-01T00:00:00Z", to: "2020-01-02T00:00:00Z", reason: "a look", dryRun: true },
   ],
+  [`post ${TENANT}/fan-outs/{fanOut}/cap`]: [{ perSecond: 5 }, { perSecond: null }],
+  [`post ${TENANT}/fan-outs/{fanOut}/retry-failed`]: [{ perSecond: 5 }, {}],
   [`post ${TENANT}/events/search`]: [
     { pattern: { type: [{ exists: true }] } },
     { pattern: { type: ["none"] }, from: "2020-01-01T00:00:00Z", outcome: "matched" },

@@ -57,6 +57,11 @@ const CONTRACT = [
   `get ${TENANT}/replays`,
   `get ${TENANT}/replays/{replay}`,
   ...["pause", "resume", "cancel"].map((each) => `post ${TENANT}/replays/{replay}/${each}`),
+  `get ${TENANT}/fan-outs`,
+  `get ${TENANT}/fan-outs/{fanOut}`,
+  ...["pause", "resume", "cancel", "cap", "retry-failed"].map(
+    (each) => `post ${TENANT}/fan-outs/{fanOut}/${each}`,
+  ),
   "get /admin/queues",
   "get /admin/jobs",
   `get ${TENANT}/jobs/{job}`,

@@ -4,9 +4,11 @@ import type { AdminStores } from "../../ports/admin.ts";
 import type { Meter } from "../../ports/meter.ts";
 import type { Vault } from "../../ports/vault.ts";
 import { createArchiveListing } from "../archive-listing.ts";
+import { platformCrypto } from "../crypto.ts";
 import { createAudit } from "./audit.ts";
 import { createConfigStore } from "./config-store.ts";
 import { createEncryption } from "./encryption.ts";
+import { createFanOuts } from "./fan-outs.ts";
 import { createHistory } from "./history.ts";
 import { createJobs } from "./jobs.ts";
 import { createReplays } from "./replays.ts";
@@ -24,6 +26,7 @@ export const createAdminStores = (
   audit: createAudit(session),
   config: createConfigStore(session, vault),
   encryption: createEncryption(session, vault),
+  fanOuts: createFanOuts(session, { crypto: platformCrypto, text }),
   history: createHistory(session),
   jobs: createJobs(session),
   replays: createReplays(session),

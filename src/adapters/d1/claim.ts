@@ -13,12 +13,12 @@ import { bySlot } from "./slots.ts";
 import * as sql from "./statements.ts";
 
 export interface ClaimPart extends Statement {
-  readonly part: "claim" | "others" | "done" | "agains" | "revisions";
+  readonly part: "claim" | "others" | "done" | "agains" | "revisions" | "fan-outs";
 }
 
 /** One statement a slot and question, in the order in which one transaction must ask them. */
 export function claimParts(request: ClaimRequest): ClaimPart[] {
-  const { token, firsts, agains, tenants } = request;
+  const { token, firsts, agains, tenants, fanOuts = [] } = request;
   const leaseMs = request.leaseSeconds * 1_000;
   const parts: ClaimPart[] = [];
   for (const [slot, own] of bySlot(firsts)) {
@@ -41,6 +41,10 @@ export function claimParts(request: ClaimRequest): ClaimPart[] {
   // Also those of the firsts: which of them are gone is told by the same rows.
   const wanted = [...new Set([...tenants, ...firsts.map(({ tenant }) => tenant)])];
   parts.push({ part: "revisions", sql: sql.REVISIONS, params: [JSON.stringify(wanted)] });
+  if (fanOuts.length > 0) {
+    const ids = JSON.stringify(fanOuts.map(({ tenant, id }) => [tenant, id]));
+    parts.push({ part: "fan-outs", sql: sql.CANCELLED_FAN_OUTS, params: [ids] });
+  }
   return parts;
 }
 
@@ -95,6 +99,7 @@ export function readClaim(
         { attemptsBase: number(row.attempts_base) },
       ]),
     ),
+    cancelledFanOuts: new Set(of("fan-outs").map((row) => text(row.id))),
     revisions: new Map(of("revisions").map((row) => [text(row.id), number(row.revision)])),
   };
 }

@@ -20,16 +20,21 @@ WHERE tenant = ?1 AND received_at = ?2 AND event = ?3 AND subscription = ?4
 RETURNING event`,
 );
 
+const NO_EVENTS = [null, null] as const;
+
 /** Dead letters one statement touches. */
 const DEAD_LETTERS_PAGE = 500;
 
-/** ?1 = tenant, ?2 = target or null, ?3 = rule or null, ?4 = from, ?5 = to, ?6 = how many; the oldest first. */
+/**
+ * ?1 = tenant, ?2 = target or null, ?3 = rule or null, ?4 = from, ?5 = to, ?6 = how many, ?7 = from this event on
+ * and ?8 = before this one, or null; the oldest first.
+ */
 export const DEAD_LETTERS = `${acrossSlots(
   (slot) => `
 SELECT received_at, event, subscription FROM ${openDeliveriesOf(slot)}
 WHERE ${OPEN} AND state = 'dead' AND tenant = ?1
   AND (?2 IS NULL OR target = ?2) AND (?3 IS NULL OR rule = ?3)
-  AND received_at >= ?4 AND received_at < ?5`,
+  AND received_at >= ?4 AND received_at < ?5 AND (?7 IS NULL OR (event >= ?7 AND event < ?8))`,
 )}
 ORDER BY received_at LIMIT ?6`;
 
@@ -106,8 +111,8 @@ export function createRedrive(
     extraOf: (position: number) => number[],
     then: readonly Statement[] = [],
   ): Promise<number> {
-    const { target = null, rule = null, fromMs, toMs } = filter;
-    const params = [tenant, target, rule, fromMs, toMs, DEAD_LETTERS_PAGE];
+    const { target = null, rule = null, fromMs, toMs, events: [from, until] = NO_EVENTS } = filter;
+    const params = [tenant, target, rule, fromMs, toMs, DEAD_LETTERS_PAGE, from, until];
     for (let total = 0; ; ) {
       const page = await session.rows(operation, DEAD_LETTERS, params);
       const keys = page.map((row, at) => ({

@@ -50,6 +50,9 @@ WHERE event IN (SELECT value->>1 FROM json_each(?1)) AND received_at < ?2`,
 /** ?1 = tenant, ?2 = created before. */
 export const REMOVE_REPLAYS = "DELETE FROM replays WHERE tenant = ?1 AND created_at < ?2";
 
+/** ?1, ?2 as above. */
+export const REMOVE_FAN_OUTS = "DELETE FROM fan_outs WHERE tenant = ?1 AND created_at < ?2";
+
 /** ?1 = job, ?2 = how many more were removed, ?3 = whether that was all. */
 export const NOTE = `
 UPDATE jobs SET removed = removed + ?2, updated_at = ${NOW},
@@ -70,6 +73,7 @@ export function createRemover(session: Session, listing: ArchiveListing): Remove
         { sql: REMOVE_VERSIONS.rule, params: [tenant, beforeMs, count] },
         { sql: REMOVE_VERSIONS.saga, params: [tenant, beforeMs, count] },
         { sql: REMOVE_REPLAYS, params: [tenant, beforeMs] },
+        { sql: REMOVE_FAN_OUTS, params: [tenant, beforeMs] },
         // A copy stands in the slot of its own time.
         ...Object.values(REMOVE_DUPLICATES).map((sql) => ({ sql, params: [all, beforeMs] })),
         ...bySlot(page).flatMap(([slot, own]) => {

@@ -8,6 +8,7 @@ import {
   index,
   integer,
   primaryKey,
+  real,
   sqliteTable,
   text,
   uniqueIndex,
@@ -252,6 +253,37 @@ export const replays = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.tenant, table.id] }),
     index("replays_running").on(table.updatedAt).where(sql`state = 'running'`),
+  ],
+);
+
+/** Lists whose elements become events: what was found, and how far it is sent. */
+export const fanOuts = sqliteTable(
+  "fan_outs",
+  {
+    tenant: text().notNull(),
+    /** Sorts by the time of its event. */
+    id: text().notNull(),
+    event: text().notNull(),
+    rule: text().notNull(),
+    priority: text({ enum: ["critical", "normal", "bulk"] }).notNull(),
+    /** Of every element, a JSON array. */
+    subscriptions: text().notNull(),
+    state: text({ enum: ["running", "paused", "done", "cancelled", "failed"] }).notNull(),
+    reason: text(),
+    /** Rises with every page: of two that send the same one is written down. */
+    rev: integer().notNull().default(0),
+    total: integer().notNull(),
+    sent: integer().notNull().default(0),
+    /** Within the body: where the next element begins. */
+    offset: integer("offset").notNull(),
+    perSecond: real("per_second"),
+    /** The time at which its elements were received. */
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenant, table.id] }),
+    index("fan_outs_running").on(table.updatedAt).where(sql`state = 'running'`),
   ],
 );
 

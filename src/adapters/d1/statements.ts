@@ -92,6 +92,11 @@ WHERE ${AT_KEY}
 RETURNING event, subscription, attempts_base`,
 );
 
+/** ?1 = [[tenant, fan-out]]. */
+export const CANCELLED_FAN_OUTS = `
+SELECT f.id FROM json_each(?1) AS j CROSS JOIN fan_outs AS f ON f.tenant = j.value->>0 AND f.id = j.value->>1
+WHERE f.state = 'cancelled'`;
+
 export const REVISIONS = `
 SELECT t.id, t.revision, t.created_at FROM json_each(?1) AS j CROSS JOIN tenants AS t ON t.id = j.value`;
 

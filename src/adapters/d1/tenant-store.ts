@@ -1,5 +1,6 @@
 /** Reads a tenant whole, in one round trip, and makes of it what the hot path uses. */
 
+import { compileForEach } from "../../core/fan-out/for-each.ts";
 import { parseJsonDocument } from "../../core/json.ts";
 import { compileRules, parsePattern } from "../../core/pattern/index.ts";
 import {
@@ -113,7 +114,7 @@ function assemble(
     const { body, pattern } = parsed;
     const { priority, targets } = body;
     if (body.mode === "shadow") shadows.set(rule, version);
-    else rules.set(rule, { id: rule, priority, targets, transformers: transformersOf(body) });
+    else rules.set(rule, { ...common(body), id: rule, priority, targets });
     if (body.enabled !== false) patterns.push({ id: rule, pattern });
   }
   return {
@@ -122,6 +123,12 @@ function assemble(
     ruleSet: compileRules(patterns),
   };
 }
+
+const common = (body: RuleBody) => ({
+  transformers: transformersOf(body),
+  ...(body.forEach === undefined ? {} : { forEach: compileForEach(body.forEach) }),
+  ...(body.enabled === false ? { isDisabled: true as const } : {}),
+});
 
 const NONE: Rule["transformers"] = new Map();
 

@@ -47,6 +47,13 @@ export function deliveryHeaders(input: DeliveryHeadersInput): Map<string, string
   headers.delete("signalbox-replay");
   if (input.replay !== undefined) headers.set("signalbox-replay", input.replay);
   headers.set("signalbox-attempt", String(input.attempt));
+  if (record.elementOf !== undefined) {
+    const { fanOut, event, index, count } = record.elementOf;
+    headers.set("signalbox-fan-out", fanOut);
+    headers.set("signalbox-list-event", event);
+    headers.set("signalbox-index", String(index));
+    headers.set("signalbox-count", String(count));
+  }
   headers.set("traceparent", record.traceparent);
   headers.set("user-agent", "Signalbox/0.1");
   return headers;

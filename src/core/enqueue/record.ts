@@ -5,6 +5,7 @@
  *     u32 length of the metadata | u32 length of the body | metadata (JSON, UTF-8) | body
  */
 import type { Text } from "../crypto.ts";
+import type { ElementOf } from "../fan-out/element.ts";
 import type { Priority, Subscription } from "../priority.ts";
 
 export interface EventRecord {
@@ -41,6 +42,8 @@ export interface EventRecord {
   readonly hops?: number;
   /** The delivery, to a target of kind event, that it was made of. */
   readonly parent?: string;
+  /** It is an element of another event's list: no rule is asked what becomes of it. */
+  readonly elementOf?: ElementOf;
 }
 
 /** Where a frame rests in the archive; nowhere if the segment is empty. */

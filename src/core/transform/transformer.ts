@@ -45,9 +45,11 @@ export type Transformed =
   /** Nothing is sent; for a person to read. */
   | { readonly ok: false; readonly reason: string };
 
-/** Members of an event; `cloudevent` and `dataOmitted` of some. */
+/** Members of an event; the last three of some. */
 const MEMBERS = new Set(
-  "id tenant source type subject time receivedAt headers data cloudevent dataOmitted".split(" "),
+  "id tenant source type subject time receivedAt headers data cloudevent dataOmitted elementOf".split(
+    " ",
+  ),
 );
 
 /** Known without a path; also under the names that EventBridge has for them. */

@@ -1,0 +1,158 @@
+/** Fan-outs: lists whose elements are events of their own, watched, paused, capped, cancelled and redriven. */
+import * as z from "zod";
+import { elementRange } from "../../src/core/fan-out/element.ts";
+import { FANOUT_PER_SECOND_MAX } from "../../src/core/fan-out/limits.ts";
+import { timeOrderedId } from "../../src/core/ids.ts";
+import type { Json } from "../../src/core/json.ts";
+import { sweep } from "../../src/flows/sweep.ts";
+import { setOffFanOut } from "../../src/flows/wake.ts";
+import { FAN_OUT_STATES, type FanOut, type FanOutState } from "../../src/ports/fan-outs.ts";
+import { requireTenant } from "./change.ts";
+import { Detail, detailView, Summary, summaryView } from "./fan-out-view.ts";
+import { JobAnswer, jobView } from "./jobs.ts";
+import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
+import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
+
+const PATH = "/admin/tenants/{tenant}/fan-outs";
+
+const PerSecond = z.number().min(0.1).max(FANOUT_PER_SECOND_MAX);
+const CapBody = z.strictObject({
+  perSecond: PerSecond.nullable().describe("Elements; null lifts the cap."),
+});
+const RetryBody = z.strictObject({ perSecond: PerSecond.optional() });
+
+type Asked = Pick<Call<unknown, unknown>, "stores" | "params">;
+
+async function fanOutOf({ stores, params }: Asked): Promise<FanOut> {
+  const at = { tenant: params.tenant ?? "", id: params.fanOut ?? "" };
+  const fanOut = await stores.fanOuts.fanOut(at);
+  if (fanOut === null) throw notFound("fan-out");
+  return fanOut;
+}
+
+async function detailOf(call: Asked): Promise<Json> {
+  const fanOut = await fanOutOf(call);
+  return detailView(fanOut, await call.stores.fanOuts.states(fanOut)) as Json;
+}
+
+/** Moves a fan-out to another state; refused when its own does not allow that. */
+async function move(
+  call: Asked,
+  from: readonly FanOutState[],
+  to: FanOutState,
+  reason: string | null = null,
+): Promise<FanOut> {
+  const fanOut = await fanOutOf(call);
+  if (await call.stores.fanOuts.move(fanOut, from, to, reason)) return fanOut;
+  const { state } = await fanOutOf(call);
+  throw new Refusal({ slug: "conflict", detail: `It is ${state}.` });
+}
+
+const FOUND = { 200: "The fan-out as it is now.", 404: "No such fan-out." };
+const STOPPING = { ...FOUND, 409: "Its state does not allow it." };
+
+export const fanOutOperations: readonly Operation[] = [
+  operation({
+    method: "get",
+    path: PATH,
+    summary: "Lists a tenant's fan-outs, those of the newest events first.",
+    query: PageQuery,
+    responses: { 200: "A page of fan-outs.", 404: "No such tenant." },
+    answer: pageOf(Summary),
+    async handle({ stores, params, query }) {
+      const tenant = params.tenant ?? "";
+      await requireTenant(stores.config, tenant);
+      const from = decodeCursor(query.cursor, ["string"])?.[0];
+      const after = from === undefined ? null : String(from);
+      const page = await stores.fanOuts.fanOuts(tenant, after, query.limit);
+      const cursor = encodeCursor(page.after === null ? null : [page.after]);
+      return {
+        status: 200,
+        body: pageBody(
+          page.items.map((each) => summaryView(each) as Json),
+          cursor,
+        ),
+      };
+    },
+  }),
+  operation({
+    method: "get",
+    path: `${PATH}/{fanOut}`,
+    summary: "Reads a fan-out: how many elements are on their way, and what became of them.",
+    responses: FOUND,
+    answer: Detail,
+    handle: async (call) => ({ status: 200, body: await detailOf(call) }),
+  }),
+  operation({
+    method: "post",
+    path: `${PATH}/{fanOut}/pause`,
+    summary: "Stops a running fan-out after the elements that are on their way; it can be resumed.",
+    responses: STOPPING,
+    answer: Detail,
+    async handle(call) {
+      await move(call, ["running", "paused"], "paused");
+      return { status: 200, body: await detailOf(call) };
+    },
+  }),
+  operation({
+    method: "post",
+    path: `${PATH}/{fanOut}/resume`,
+    summary: "Has a paused fan-out go on where it stopped.",
+    responses: STOPPING,
+    answer: Detail,
+    async handle(call) {
+      const fanOut = await move(call, ["paused", "running"], "running");
+      await setOffFanOut({ tenant: fanOut.tenant, id: fanOut.id }, call.app.deliver);
+      return { status: 200, body: await detailOf(call) };
+    },
+  }),
+  operation({
+    method: "post",
+    path: `${PATH}/{fanOut}/cancel`,
+    summary:
+      "Ends a fan-out and gives up those of its deliveries that are still owed, in queues as well.",
+    responses: STOPPING,
+    answer: Detail,
+    async handle(call) {
+      // Also a done one, and one that was cancelled by a call that did not come to its end.
+      await move(call, FAN_OUT_STATES, "cancelled", "cancelled by an operator");
+      await call.stores.fanOuts.giveUp(await fanOutOf(call), "fan-out cancelled");
+      return { status: 200, body: await detailOf(call) };
+    },
+  }),
+  operation({
+    method: "post",
+    path: `${PATH}/{fanOut}/cap`,
+    summary: "Sets how many elements a second a fan-out sends from its next page on.",
+    body: CapBody,
+    responses: FOUND,
+    answer: Detail,
+    async handle(call) {
+      const fanOut = await fanOutOf(call);
+      await call.stores.fanOuts.cap(fanOut, call.body.perSecond);
+      return { status: 200, body: await detailOf(call) };
+    },
+  }),
+  operation({
+    method: "post",
+    path: `${PATH}/{fanOut}/retry-failed`,
+    summary: "Sends the dead letters of a fan-out again and nothing else, at a pace if wished.",
+    body: RetryBody,
+    bodyOptional: true,
+    responses: { 202: "A job with its progress.", 404: "No such fan-out." },
+    answer: JobAnswer,
+    async handle(call) {
+      const { app, stores, body, defer } = call;
+      const { clock, random } = app.deliver;
+      const { tenant, id, createdAtMs, total } = await fanOutOf(call);
+      const job = timeOrderedId("job_", clock.nowMs(), random.bytes(10));
+      const selection = {
+        ...{ fromMs: createdAtMs, toMs: createdAtMs + 1 },
+        events: elementRange(id, 0, total, app.deliver),
+      };
+      const begun = await stores.history.redriveAll(tenant, job, selection, body.perSecond ?? null);
+      defer(sweep("overdue", app.deliver));
+      return { status: 202, body: jobView(begun) };
+    },
+  }),
+];
