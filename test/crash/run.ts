@@ -1,6 +1,7 @@
 /**
- * `npm run crash`: the router killed again and again under load, with an account of every event, or with `--sagas`
- * of every saga. Ends with status 1 when anything was lost, damaged, repeated too often or late.
+ * `npm run crash`: the router killed again and again under load, with an account of every event; with `--sagas` of
+ * every saga, with `--fan-out` of every element of a list. Ends with status 1 when anything was lost, damaged,
+ * repeated too often or late.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,6 +9,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildWorker } from "../../src/local/build.ts";
 import { crash } from "./crash.ts";
+import { crashFanOut } from "./fan-outs/crash.ts";
+import type { FanOutCrashOptions } from "./fan-outs/plan.ts";
+import { fanOutReport } from "./fan-outs/report.ts";
 import type { CrashOptions } from "./plan.ts";
 import { report } from "./report.ts";
 import { crashSagas } from "./sagas/crash.ts";
@@ -16,6 +20,7 @@ import { sagaReport } from "./sagas/report.ts";
 
 const DEFAULTS: CrashOptions = { seed: 1, events: 20_000, seconds: 720, kills: 100, pauses: 30 };
 const SAGA_DEFAULTS: SagaCrashOptions = { seed: 1, instances: 600, kills: 120 };
+const FAN_OUT_DEFAULTS: FanOutCrashOptions = { seed: 1, elements: 10_000, kills: 3 };
 const LIMITS = { repeatsPerKillMax: 2 };
 
 const buildDirectory = mkdtempSync(join(tmpdir(), "signalbox-build-"));
@@ -25,7 +30,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 process.on("exit", () => rmSync(buildDirectory, { recursive: true, force: true }));
 const say = (line: string): void => console.error(line);
-const failures = await (process.argv.includes("--sagas") ? runSagas() : runEvents());
+const has = (flag: string): boolean => process.argv.includes(flag);
+const failures = await (has("--sagas") ? runSagas() : has("--fan-out") ? runFanOut() : runEvents());
 process.exit(failures.length === 0 ? 0 : 1);
 
 async function runEvents(): Promise<readonly string[]> {
@@ -44,12 +50,21 @@ async function runSagas(): Promise<readonly string[]> {
   return outcome.failures;
 }
 
+async function runFanOut(): Promise<readonly string[]> {
+  const options = optionsOf(FAN_OUT_DEFAULTS);
+  buildWorker(buildDirectory);
+  const outcome = await crashFanOut(options, buildDirectory, say);
+  console.log(`\n${fanOutReport(outcome, new Date())}`);
+  return outcome.failures;
+}
+
 function optionsOf<Options extends object>(defaults: Options): Options {
   const entries = Object.entries(defaults) as [string, number][];
   const given = parseArgs({
     options: {
       ...Object.fromEntries(entries.map(([name]) => [name, { type: "string" as const }])),
       sagas: { type: "boolean" },
+      "fan-out": { type: "boolean" },
     },
   });
   const values: Readonly<Record<string, string | boolean | undefined>> = given.values;
