@@ -15,7 +15,7 @@ export interface Chance extends Random {
   readonly aside: Chance;
 }
 
-const ASIDE = 0x2545f491;
+const ASIDE = 0x27d4eb2f;
 
 export function createChance(seed: number): Chance {
   const random = createSeededRandom(Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995);
