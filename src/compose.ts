@@ -24,6 +24,7 @@ import { createSagas } from "./adapters/sagas.ts";
 import { createVault } from "./adapters/secrets.ts";
 import { consoleLog, createMeter, systemClock, systemRandom } from "./adapters/system.ts";
 import type { Text } from "./core/crypto.ts";
+import type { DeedStart } from "./core/deed.ts";
 import { base32 } from "./core/ids.ts";
 import { type Config, type Env, type GuardConfig, parseConfig, parseGuardConfig } from "./env.ts";
 import type { AcceptPorts } from "./flows/accept-event.ts";
@@ -54,7 +55,7 @@ export interface App {
   readonly guard: AddressGuard;
   readonly deliver: DeliverPorts;
   /** Loaded on first use: ingest never pays for it. */
-  adminStores(): Promise<AdminStores>;
+  adminStores(deed?: DeedStart): Promise<AdminStores>;
 }
 
 export type Composed =
@@ -145,9 +146,9 @@ function composeApp(env: Env, config: Config): App {
       ...{ receivers, tokens },
       transport: createTransport(guard, systemClock),
     },
-    async adminStores() {
+    async adminStores(deed) {
       const { createAdminStores } = await import("./adapters/d1/admin-stores.ts");
-      return createAdminStores(session, vault, env.ARCHIVE, platformText, meter);
+      return createAdminStores(session, vault, env.ARCHIVE, platformText, meter, deed ?? null);
     },
   };
 }

@@ -40,6 +40,7 @@ export const deadLetterOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${TENANT}/deliveries/{delivery}/discard`,
+    recorded: "with-change",
     summary: "Gives up a dead, parked or retrying delivery, with a reason.",
     body: DiscardBody,
     responses: {
@@ -90,6 +91,7 @@ export const deadLetterOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${TENANT}/dead-letters/discard`,
+    recorded: "with-change",
     summary: "Gives up dead letters, all or those of a target, a rule or a time, with a reason.",
     body: DiscardAllBody,
     responses: { 200: "How many were given up.", 404: "No such tenant." },

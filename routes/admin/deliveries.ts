@@ -123,6 +123,7 @@ export const deliveryOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${TENANT}/deliveries/{delivery}/redrive`,
+    recorded: "with-change",
     summary: "Sends a dead, cancelled or waiting delivery again at once; its retries start anew.",
     responses: {
       202: "On its way.",
@@ -149,6 +150,7 @@ export const deliveryOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${TENANT}/dead-letters/redrive`,
+    recorded: "with-change",
     summary:
       "Sends dead letters again, all or those of a target, a rule or a time, at a pace if wished.",
     body: RedriveAllBody,

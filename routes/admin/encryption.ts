@@ -42,6 +42,7 @@ export const encryptionOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: "/admin/encryption/reseal",
+    recorded: "with-change",
     summary: "Seals all secrets anew with ENCRYPTION_KEY, as a job that goes on by itself.",
     responses: { 202: "The job, or the one that is under way; `location` names it." },
     answer: JobAnswer,

@@ -27,6 +27,7 @@ export const eventSearchOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: "/admin/tenants/{tenant}/events/search",
+    changes: false,
     summary:
       "Looks for events that a pattern matches, newest first. A call does a bounded part and says how far it looked.",
     query: PageQuery,

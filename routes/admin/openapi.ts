@@ -3,7 +3,8 @@ import * as z from "zod";
 import { PUBLIC_ONLY } from "../../src/core/deliver/target-url.ts";
 import { PROBLEMS, type ProblemSlug } from "../../src/core/problem.ts";
 import { VERSION } from "../../src/core/version.ts";
-import type { Operation } from "./operation.ts";
+import { deedHeaders } from "./deed.ts";
+import { isDeed, type Operation, operationId } from "./operation.ts";
 import { CallbackBody } from "./saga-schemas.ts";
 import { Accepted, Count, Time } from "./schemas.ts";
 
@@ -67,6 +68,7 @@ function describe(operation: Operation, named: Record<string, object>): object {
       ...inPath(path),
       ...(operation.query === undefined ? [] : queryParameters(operation.query, named)),
       ...(written ? [{ name: "If-Match", in: "header", schema: { type: "string" } }] : []),
+      ...(isDeed(operation) ? deedHeaders : []),
     ],
     ...(body === undefined
       ? {}
@@ -105,15 +107,6 @@ function queryParameters(schema: z.ZodType, named: Record<string, object>): obje
     schema: property,
   }));
 }
-
-/** `put /admin/tenants/{tenant}/rules/{rule}` is `putTenantsTenantRulesRule`: stable and unique. */
-const operationId = ({ method, path }: Operation): string =>
-  method +
-  path
-    .split(/[^A-Za-z]+/)
-    .slice(2)
-    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-    .join("");
 
 const problem = (description: string, named: Record<string, object>): object => ({
   description,

@@ -4,6 +4,7 @@
  */
 import type * as z from "zod";
 import type { App } from "../../src/compose.ts";
+import type { DeedTold } from "../../src/core/deed.ts";
 import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import type { Json } from "../../src/core/json.ts";
 import type { Fault, Problem } from "../../src/core/problem.ts";
@@ -18,6 +19,8 @@ export interface Call<Body, Query> extends Deployment {
   /** The body as it was sent: its numbers keep their spelling, which a schema's output may not. */
   readonly sent: Json;
   readonly query: Query;
+  /** Who and why, as the headers say. */
+  readonly told: DeedTold;
   /** What `If-Match` asks for. */
   readonly ifVersion: IfVersion;
   /** Runs on after the answer. */
@@ -62,6 +65,10 @@ export interface OperationSpec<Body, Query> {
     sent: Json,
     call: Omit<Call<never, never>, "body" | "query">,
   ) => Promise<Fault[]>;
+  /** Whether it changes anything, and is written into the audit log: all but a get do that do not say otherwise. */
+  readonly changes?: false | ((body: Body) => boolean);
+  /** Left out: before it begins. Otherwise with what the store changes: all else that it does comes after that. */
+  readonly recorded?: "with-change";
   /** Whether it takes If-Match: a put and a delete do, unless what they change has no version. */
   readonly versioned?: boolean;
   /** What it may answer, beside the problems that every operation of its kind has. */
@@ -79,6 +86,19 @@ export function operation<Body = undefined, Query = undefined>(
 ): Operation {
   return spec as unknown as Operation;
 }
+
+/** `put /admin/tenants/{tenant}/rules/{rule}` is `putTenantsTenantRulesRule`: stable and unique. */
+export const operationId = ({ method, path }: Operation): string =>
+  method +
+  path
+    .split(/[^A-Za-z]+/)
+    .slice(2)
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join("");
+
+/** Whether it may change something. */
+export const isDeed = ({ method, changes }: Operation): boolean =>
+  method !== "get" && changes !== false;
 
 /** Ends an operation with a problem; caught where operations are run, nowhere else. */
 export class Refusal extends Error {

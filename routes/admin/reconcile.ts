@@ -70,6 +70,7 @@ export const reconcileOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: "/admin/reconcile",
+    changes: ({ mend = true }) => mend,
     summary:
       "Compares the archive with the ledger for a slice of time, sends again what the ledger does not know, and names what cannot be mended.",
     body: ReconcileBody,

@@ -71,6 +71,8 @@ export const replayOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: PATH,
+    changes: ({ dryRun }) => dryRun !== true,
+    recorded: "with-change",
     summary:
       "Sends archived events of a slice of time once more, by the present rules and below live traffic; or only counts them.",
     body: ReplayBody,
@@ -165,6 +167,7 @@ export const replayOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${PATH}/{replay}/pause`,
+    recorded: "with-change",
     summary: "Stops a running replay after what it has put on its way; it can be resumed.",
     responses: STOPPING,
     answer: Detail,
@@ -176,6 +179,7 @@ export const replayOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${PATH}/{replay}/resume`,
+    recorded: "with-change",
     summary: "Has a paused replay go on where it stopped.",
     responses: STOPPING,
     answer: Detail,
@@ -188,6 +192,7 @@ export const replayOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${PATH}/{replay}/cancel`,
+    recorded: "with-change",
     summary: "Ends a replay and gives up those of its deliveries that are still owed.",
     responses: STOPPING,
     answer: Detail,

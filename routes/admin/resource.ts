@@ -119,6 +119,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
     operation({
       method: "put",
       path,
+      recorded: "with-change",
       summary: `Creates or replaces a ${kind}.`,
       body: spec.body,
       ...(spec.faults === undefined ? {} : { faults: spec.faults }),
@@ -159,6 +160,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
     operation({
       method: "delete",
       path,
+      recorded: "with-change",
       summary: `Deletes a ${kind}.`,
       responses: { 204: "Deleted.", 404: `No such ${kind}.` },
       async handle({ app, stores, params, ifVersion }) {

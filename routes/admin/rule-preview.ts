@@ -75,6 +75,7 @@ export const rulePreviewOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: "/admin/tenants/{tenant}/rules/preview",
+    changes: false,
     summary:
       "Tries a pattern on the newest archived events, and tells what it matches that a rule does not.",
     body: PreviewBody,

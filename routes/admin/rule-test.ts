@@ -94,6 +94,7 @@ export const ruleTestOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: "/admin/tenants/{tenant}/rules/test",
+    changes: false,
     summary:
       "Tries a pattern on an event, or on several that must or must not match, and explains each verdict field by field.",
     body: RuleTestBody,

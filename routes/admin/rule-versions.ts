@@ -128,6 +128,7 @@ export const ruleVersionOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${ONE}/restore`,
+    recorded: "with-change",
     summary: "Makes a version of a rule the present one again, also after the rule was deleted.",
     versioned: true,
     responses: {

@@ -10,11 +10,12 @@ import {
   stringifyJson,
 } from "../../src/core/json.ts";
 import { ADMIN_BODY_BYTES_MAX } from "../../src/core/limits.ts";
-import type { Fault } from "../../src/core/problem.ts";
-import type { AdminStores } from "../../src/ports/admin.ts";
+import { type Fault, PROBLEMS } from "../../src/core/problem.ts";
 import type { IfVersion } from "../../src/ports/config.ts";
+import type { OpenDeed } from "../../src/ports/deeds.ts";
 import { readBody } from "../ingest.ts";
 import { problemResponse } from "../problems.ts";
+import { beginDeed, deedOf, endDeed, toldBy } from "./deed.ts";
 import {
   type Call,
   type Deployment,
@@ -29,23 +30,33 @@ export async function run(
   params: Readonly<Record<string, string>>,
   context: Context,
   app: App,
-  stores: AdminStores,
+  key: string,
 ): Promise<Response> {
+  let deed: OpenDeed | null = null;
   try {
+    const told = toldBy(context);
+    const start = deedOf(operation, params, key, context, app);
+    const stores = await app.adminStores(start ?? undefined);
+    deed = stores.deed;
     const common = {
       app,
       stores,
       params,
+      told,
       ...deploymentOf(context, app),
       ifVersion: ifVersionOf(context),
       defer: (work: Promise<unknown>) => context.executionCtx.waitUntil(work),
     };
     const query = readQuery(operation, context);
     const document = await readDocument(operation, context, app);
-    return respond(await perform(operation, document, { ...common, query }));
+    const reply = await perform(operation, document, { ...common, query });
+    await endDeed(deed, reply.status, app.deliver.log);
+    return respond(reply);
   } catch (error) {
-    if (error instanceof Refusal) return problemResponse(context, error.problem);
-    throw error;
+    const problem = error instanceof Refusal ? error.problem : null;
+    await endDeed(deed, problem === null ? 500 : PROBLEMS[problem.slug].status, app.deliver.log);
+    if (problem === null) throw error;
+    return problemResponse(context, problem);
   }
 }
 
@@ -64,6 +75,7 @@ export async function perform(
     ...((await operation.faults?.(sent, base)) ?? []),
   ];
   if (faults.length > 0) throw invalid(faults);
+  await beginDeed(operation, validated.body, call);
   return operation.handle({ ...base, sent, body: validated.body });
 }
 

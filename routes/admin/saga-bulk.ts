@@ -15,6 +15,7 @@ export const sagaBulkOperations: readonly Operation[] = [
   operation<z.infer<typeof BulkBody>>({
     method: "post",
     path: "/admin/tenants/{tenant}/saga-instances/bulk",
+    changes: ({ dryRun }) => dryRun !== true,
     summary:
       "Commands all instances that a query finds and that have not ended; or only counts them.",
     body: BulkBody,

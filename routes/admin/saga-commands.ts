@@ -50,6 +50,7 @@ export const sagaCommandOperations: readonly Operation[] = [
   operation<z.infer<typeof MigrateBody>>({
     method: "post",
     path: `${PATH}/{instance}/migrate`,
+    changes: ({ dryRun }) => dryRun !== true,
     summary:
       "Has an instance go on by another version of its saga, if what it has reached is the same there; or only compares.",
     body: MigrateBody,

@@ -110,6 +110,7 @@ export const sagaTestOperations: readonly Operation[] = [
   operation<TestBody>({
     method: "post",
     path: "/admin/tenants/{tenant}/sagas/test",
+    changes: false,
     summary:
       "Runs a saga through with mocked answers over a clock that jumps: nothing is sent or kept.",
     body: ({ addresses }) => testBody(addresses),

@@ -256,6 +256,7 @@ export const targetOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${PATH}/pause`,
+    recorded: "with-change",
     summary: "Pauses a target: its deliveries are parked until it is resumed.",
     responses: { 200: "Paused.", 404: "No such target." },
     answer: Paused,
@@ -267,6 +268,7 @@ export const targetOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${PATH}/resume`,
+    recorded: "with-change",
     summary: "Opens a paused or disabled target: parked deliveries go out.",
     responses: {
       200: "Resumed; `released` says how many deliveries go out.",
@@ -283,6 +285,7 @@ export const targetOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${PATH}/handshake`,
+    recorded: "with-change",
     summary: "Asks a target's receiver once more whether it wants to be sent to.",
     responses: {
       200: "Asked. Permitted: parked deliveries go out. Refused: the target is closed and says why.",

@@ -51,6 +51,7 @@ export const tenantOperations: readonly Operation[] = [
   operation({
     method: "put",
     path: PATH,
+    recorded: "with-change",
     summary: "Creates or replaces a tenant.",
     body: TenantBody,
     bodyOptional: true,
@@ -70,6 +71,7 @@ export const tenantOperations: readonly Operation[] = [
   operation({
     method: "delete",
     path: PATH,
+    recorded: "with-change",
     summary: "Deletes a tenant: its configuration at once, all else of it by a job.",
     responses: {
       204: "Deleted; `location` is the job that removes the rest.",

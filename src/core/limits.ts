@@ -246,6 +246,18 @@ export const TARGETS_PER_RULE_MAX = 20;
  * stored for as long as the tenant is.
  */
 export const RULE_VERSIONS_MAX = 100;
+/** An operator's deed is kept as long as the oldest row of the ledger may be: three generations. */
+export const DEED_MS_MAX = 3 * 14 * 86_400_000;
+/** Deeds that are forgotten with each new one: more than come, so that what is too old has an end. */
+export const DEEDS_FORGOTTEN_MAX = 10;
+/** Changed members that a deed names: a person reads them, and a rule may have thousands. */
+export const DEED_MEMBERS_MAX = 50;
+/** Of the path that it asked for: six names with all that stands between them have fewer. */
+export const DEED_PATH_CHARACTERS_MAX = 500;
+/** Of what a client says of itself and of its reason, in headers: as in the bodies that have a reason. */
+export const REASON_CHARACTERS_MAX = 1_000;
+export const ACTOR_CHARACTERS_MAX = 200;
+
 /** Secrets accepted at once, so that a rotation has room and a request a bounded price. */
 export const SECRETS_MAX = 10;
 /**

@@ -2,6 +2,7 @@
 import type { ArchiveListing } from "./archive.ts";
 import type { Audit } from "./audit.ts";
 import type { ConfigStore } from "./config.ts";
+import type { Deeds, OpenDeed } from "./deeds.ts";
 import type { Encryption } from "./encryption.ts";
 import type { FanOuts } from "./fan-outs.ts";
 import type { History } from "./history.ts";
@@ -13,6 +14,9 @@ export interface AdminStores {
   readonly archive: ArchiveListing;
   readonly audit: Audit;
   readonly config: ConfigStore;
+  /** What the request that they were made for does; null for one that changes nothing. */
+  readonly deed: OpenDeed | null;
+  readonly deeds: Deeds;
   readonly encryption: Encryption;
   readonly fanOuts: FanOuts;
   readonly history: History;

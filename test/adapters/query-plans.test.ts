@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import * as audits from "../../src/adapters/d1/audit.ts";
 import * as config from "../../src/adapters/d1/config-statements.ts";
 import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
+import * as deedStatements from "../../src/adapters/d1/deeds.ts";
 import * as deletions from "../../src/adapters/d1/deletions.ts";
 import * as encryption from "../../src/adapters/d1/encryption.ts";
 import * as expiry from "../../src/adapters/d1/expire.ts";
@@ -43,6 +44,7 @@ const GROWING = [
     "fan_outs",
     "saga_instances",
     "saga_versions",
+    "deeds",
   ],
 ];
 
@@ -85,7 +87,18 @@ function scansOf(sql: string, plan: readonly string[]): string[] {
 }
 
 const MODULES = {
-  ...{ audits, claims, config, deletions, encryption, expiry, jobStatements, owed, parked },
+  ...{
+    audits,
+    claims,
+    config,
+    deedStatements,
+    deletions,
+    encryption,
+    expiry,
+    jobStatements,
+    owed,
+    parked,
+  },
   ...{ fanOuts, fanOutJobs, pulls },
   ...{ queries, redrives, removals, replays, replayers, reseals, sagaJobs, sagas },
   ...{ versionStatements },
@@ -112,7 +125,7 @@ describe("a ledger statement", () => {
       const searches = plan.filter((step) => step.startsWith("SEARCH"));
       for (const step of searches)
         expect(step).toMatch(
-          /USING (PRIMARY KEY|(COVERING )?INDEX (deliveries_\d_|jobs_command|(replays|fan_outs)_running|saga_instances_))/,
+          /USING (PRIMARY KEY|(COVERING )?INDEX (deliveries_\d_|deeds_tenant|jobs_command|(replays|fan_outs)_running|saga_instances_))/,
         );
     },
   );
@@ -210,6 +223,8 @@ describe("an admin query", () => {
     for (const from of [null, "job_1"]) await jobs.jobs(undefined, from, 10);
     await jobs.jobs("running", null, 10);
     await deletions.runningDeletions(session, 10);
+    const deeds = deedStatements.createDeeds(session);
+    for (const tenant of ["acme", undefined]) await deeds.list({ ...range, tenant }, null, 10);
     await writeAndReadConfiguration(db);
     await createLedger(session).due(0, 1);
     expect(sql.size).toBeGreaterThan(25);

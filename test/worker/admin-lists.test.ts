@@ -85,6 +85,11 @@ beforeAll(async () => {
   const jobs = (await admin.get("jobs")).body.items.map(({ id }: { id: string }) => id);
   expect(jobs).toHaveLength(names.length);
   expected["/admin/jobs"] = jobs;
+  for (const path of ["/admin/audit", "/admin/tenants/{tenant}/audit"]) {
+    const { body: log } = await admin.get(`${addressOf(path)}?limit=1000`);
+    expect(log.items.length, path).toBeGreaterThan(5 * names.length);
+    expected[path] = log.items.map(({ id }: { id: string }) => id);
+  }
   lists = (await adminOperations(router.url))
     .filter(({ parameters }) => parameters.some(({ name }) => name === "cursor"))
     .map(({ path }) => path);

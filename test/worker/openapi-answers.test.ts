@@ -373,5 +373,15 @@ describe("what an operation answers", () => {
         expect(await answerFaults(document, operation, answer), what).toEqual([]);
       }
     }
+    const deeds = inOrder().filter(({ parameters }) =>
+      parameters.some((parameter) => parameter.name === "signalbox-reason"),
+    );
+    expect(deeds.length).toBeGreaterThan(25);
+    const { body: log } = await router.admin.get("audit?limit=1000");
+    const done = log.items.filter(({ outcome }: { outcome: string }) => outcome === "done");
+    const actions = new Set(done.map(({ action }: { action: string }) => action));
+    const missing = deeds.filter(({ operationId }) => !actions.has(operationId));
+    // Which this test only has compared.
+    expect(missing.map(name)).toEqual([`post ${TENANT}/saga-instances/{instance}/migrate`]);
   });
 });

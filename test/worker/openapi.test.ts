@@ -63,6 +63,8 @@ const CONTRACT = [
     (each) => `post ${TENANT}/fan-outs/{fanOut}/${each}`,
   ),
   "get /admin/queues",
+  "get /admin/audit",
+  `get ${TENANT}/audit`,
   "get /admin/jobs",
   `get ${TENANT}/jobs/{job}`,
 ];

@@ -1,5 +1,6 @@
 /** Configuration in D1, for the admin routes. A write and the tenant's new revision are one transaction. */
 
+import { type Change, changeOf, type Version } from "../../core/deed.ts";
 import { RULES_PER_TENANT_MAX } from "../../core/limits.ts";
 import type { ResourceKind, Secrets } from "../../core/resources.ts";
 import type {
@@ -31,11 +32,12 @@ import { BUMP_REVISION } from "./owed-statements.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { keepVersion } from "./versions.ts";
 
-/** `rulesMax`: of one tenant. */
+/** `rulesMax`: of one tenant. `note` hears what each change has changed. */
 export function createConfigStore(
   session: Session,
   vault: Vault,
   rulesMax = RULES_PER_TENANT_MAX,
+  note: (change: Change) => void = () => {},
 ): ConfigStore {
   async function readResource(row: Row): Promise<StoredResource> {
     const [tenant, id] = [text(row.tenant), text(row.id)];
@@ -57,6 +59,20 @@ export function createConfigStore(
       createdAtMs: number(row.created_at),
       updatedAtMs: number(row.updated_at),
     };
+  }
+
+  /** Whether its secrets are others than before, by what is sealed; what cannot be opened is replaced. */
+  async function isSealedAnew(
+    before: Row | undefined,
+    name: string,
+    secrets: Secrets | null | undefined,
+  ): Promise<boolean> {
+    const sealed = before?.sealed ?? null;
+    if (secrets === undefined) return false;
+    if (sealed === null) return !isNothing(secrets);
+    if (secrets === null) return true;
+    const opened = await vault.open(name, text(sealed));
+    return !opened.ok || opened.plain !== JSON.stringify(secrets);
   }
 
   const tenantRow = async (id: string): Promise<Row | undefined> =>
@@ -88,6 +104,7 @@ export function createConfigStore(
       const present = before?.[0];
       const revision = rows?.[0]?.revision;
       if (revision === undefined) return differs(present?.version);
+      note(changeOf(versionOf(present), { version: number(revision), doc }, false));
       return { kind: "written", created: present === undefined, revision: number(revision) };
     },
 
@@ -102,6 +119,7 @@ export function createConfigStore(
       const present = before?.[0];
       if (present === undefined) return { kind: "tenant-unknown" };
       if (begun?.[0] === undefined) return differs(present.version);
+      note(changeOf(versionOf(present), null, false));
       return { kind: "written", created: false, revision: number(present.revision) + 1 };
     },
 
@@ -141,6 +159,9 @@ export function createConfigStore(
       const present = before?.[0];
       const version = rows?.[0]?.version;
       if (version !== undefined) {
+        const after = { version: number(version), doc };
+        const isSealed = await isSealedAnew(present, `${tenant}/${kind}/${id}`, secrets);
+        note(changeOf(versionOf(present), after, isSealed));
         return { kind: "written", created: present === undefined, revision: number(version) };
       }
       return isCounted ? { kind: "too-many-rules", rulesMax } : differs(present?.version);
@@ -160,6 +181,7 @@ export function createConfigStore(
       const revision = bumped?.[0]?.revision;
       if (revision === undefined) return { kind: "tenant-unknown" };
       if (deleted?.[0] !== undefined) {
+        note(changeOf(versionOf(before?.[0]), null, false));
         return { kind: "written", created: false, revision: number(revision) };
       }
       const present = before?.[0];
@@ -173,6 +195,15 @@ function noteChange(tenant: string, kind: ResourceKind, id: string): Statement[]
   if (kind === "rule" || kind === "saga") return keepVersion(kind, tenant, id);
   return kind === "target" ? [{ sql: NOTE_OPENING, params: [tenant, id] }] : [];
 }
+
+const versionOf = (row: Row | undefined): Version | null =>
+  row === undefined ? null : { version: number(row.version), doc: text(row.doc) };
+
+const isNothing = (secrets: Secrets | null): boolean =>
+  secrets === null ||
+  (secrets.values.length === 0 &&
+    Object.keys(secrets.headers ?? {}).length === 0 &&
+    secrets.auth === undefined);
 
 const differs = (version: Row[string] | undefined): Written => ({
   kind: "version-differs",

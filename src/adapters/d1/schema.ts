@@ -228,6 +228,30 @@ export const jobs = sqliteTable(
   ],
 );
 
+/** What operators did. */
+export const deeds = sqliteTable(
+  "deeds",
+  {
+    at: integer().notNull(),
+    id: text().notNull(),
+    /** Empty for what belongs to none. */
+    tenant: text().notNull(),
+    key: text().notNull(),
+    name: text(),
+    action: text().notNull(),
+    resource: text().notNull(),
+    reason: text(),
+    outcome: text({ enum: ["begun", "done", "refused", "failed"] }).notNull(),
+    status: integer(),
+    /** What was different after, a JSON object. */
+    change: text(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.at, table.id] }),
+    index("deeds_tenant").on(table.tenant, table.at, table.id),
+  ],
+);
+
 /** Slices of the past that are sent once more: what a person asked for, and how far it came. */
 export const replays = sqliteTable(
   "replays",
