@@ -26,6 +26,7 @@ import { consoleLog, createMeter, systemClock, systemRandom } from "./adapters/s
 import type { Text } from "./core/crypto.ts";
 import type { DeedStart } from "./core/deed.ts";
 import { base32 } from "./core/ids.ts";
+import type { QueueName } from "./core/priority.ts";
 import { type Config, type Env, type GuardConfig, parseConfig, parseGuardConfig } from "./env.ts";
 import type { AcceptPorts } from "./flows/accept-event.ts";
 import { createAdmission } from "./flows/admit.ts";
@@ -37,6 +38,7 @@ import { createAddressGuard } from "./flows/guard-address.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
 import { createProbe } from "./flows/probe.ts";
 import { publishEvent } from "./flows/publish-event.ts";
+import { createQueueValves } from "./flows/queue-valves.ts";
 import { createReceivers } from "./flows/receivers.ts";
 import type { SlicePorts } from "./flows/replay-slice.ts";
 import { createTokens } from "./flows/tokens.ts";
@@ -143,6 +145,7 @@ function composeApp(env: Env, config: Config): App {
       sagaIndex: createSagaDirectory(session),
       sagaJobs: createSagaJobs(session),
       sagas: createSagas(env.SAGA, meter),
+      queueValves: createQueueValves(),
       ...{ receivers, tokens },
       transport: createTransport(guard, systemClock),
     },
@@ -190,6 +193,7 @@ export interface OutboxParts {
   readonly queues: Queues;
   readonly text: Text;
   readonly log: Log;
+  pausedQueues(): Promise<ReadonlySet<QueueName>>;
 }
 
 /** What an outbox shard needs; it starts even when a variable is bad, because rows wait in it. */
@@ -199,6 +203,10 @@ export function composeOutbox(env: Env): OutboxParts {
     queues: createQueues(queuesOf(env), meter),
     text: platformText,
     log: consoleLog,
+    async pausedQueues() {
+      const controls = await createLedger(createSession(env.DB, meter)).queueControls();
+      return new Set(controls.filter(({ isPaused }) => isPaused).map(({ queue }) => queue));
+    },
   };
 }
 

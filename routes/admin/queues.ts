@@ -1,12 +1,36 @@
 /** The queues as they are now, and the program's own counters. */
 import * as z from "zod";
-import { QUEUES } from "../../src/core/priority.ts";
+import { isJsonObject } from "../../src/core/json.ts";
+import { CONNECTIONS_MAX, QUEUE_DELAY_CONTROL_SECONDS_MAX } from "../../src/core/limits.ts";
+import { QUEUES, type QueueName } from "../../src/core/priority.ts";
+import {
+  connectionsOf,
+  controlsOf,
+  limitationsOf,
+  type QueueControl,
+  uncontrolled,
+} from "../../src/core/queue-control.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
 import { COUNTERS } from "../../src/ports/meter.ts";
-import { isoOrNull } from "./change.ts";
-import { type Operation, operation } from "./operation.ts";
+import { iso, isoOrNull } from "./change.ts";
+import { notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { pageOf } from "./page.ts";
 import { Count, Time } from "./schemas.ts";
+
+const DELIVERIES_AT_ONCE =
+  "Deliveries of one batch at once. How many batches run at once is the platform's `max_concurrency`.";
+
+const Control = z
+  .object({
+    id: z.enum(QUEUES),
+    paused: z.boolean(),
+    pausedAt: Time.nullable(),
+    concurrency: Count.describe(DELIVERIES_AT_ONCE),
+    delaySeconds: Count,
+    updatedAt: Time.nullable(),
+    version: Count,
+  })
+  .meta({ id: "QueueControl" });
 
 const Queue = z.object({
   priority: z.enum(QUEUES),
@@ -17,13 +41,76 @@ const Queue = z.object({
   inPerSecond: z.number(),
   outPerSecond: z.number(),
   paused: z.boolean(),
-  consumer: z.object({
-    maxBatchSize: Count,
-    maxBatchTimeout: Count,
-    maxRetries: Count,
-    maxConcurrency: Count,
-  }),
+  control: Control,
+  limits: z
+    .array(z.object({ by: z.enum(["operator", "platform"]), since: Time, detail: z.string() }))
+    .describe("What limits it right now; empty: nothing does."),
+  consumer: z
+    .object({
+      maxBatchSize: Count,
+      maxBatchTimeout: Count,
+      maxRetries: Count,
+      maxConcurrency: Count,
+    })
+    .describe("Of the platform's consumer, as it was deployed."),
 });
+
+/** What only a deployment can change, and where that is written. */
+const DEPLOYED: Readonly<Record<string, string>> = {
+  batchSize: "max_batch_size",
+  maxConcurrency: "max_concurrency",
+};
+
+const REFUSED = "Refused: it is the platform's, and only a deployment changes it.";
+
+const ControlBody = z.strictObject({
+  paused: z.boolean(),
+  concurrency: z.int().min(1).max(CONNECTIONS_MAX).optional().describe(DELIVERIES_AT_ONCE),
+  delaySeconds: z
+    .int()
+    .min(0)
+    .max(QUEUE_DELAY_CONTROL_SECONDS_MAX)
+    .optional()
+    .describe("So long each batch waits before it is worked on."),
+  batchSize: z.unknown().optional().describe(REFUSED),
+  maxConcurrency: z.unknown().optional().describe(REFUSED),
+});
+
+const PATH = "/admin/queues/{priority}";
+
+function queueOf(params: Readonly<Record<string, string>>): QueueName {
+  const queue = QUEUES.find((each) => each === params.priority);
+  if (queue === undefined) throw notFound("queue");
+  return queue;
+}
+
+const controlView = (control: QueueControl): z.infer<typeof Control> => ({
+  id: control.queue,
+  paused: control.isPaused,
+  pausedAt: isoOrNull(control.pausedAtMs),
+  concurrency: connectionsOf(control),
+  delaySeconds: control.delaySeconds,
+  updatedAt: isoOrNull(control.changedAtMs),
+  version: control.version,
+});
+
+const controlReply = (control: QueueControl) => ({
+  status: 200,
+  body: controlView(control),
+  version: control.version,
+});
+
+const pausing = (command: "pause" | "resume", summary: string): Operation =>
+  operation({
+    method: "post",
+    path: `${PATH}/${command}`,
+    recorded: "with-change",
+    summary,
+    responses: { 200: "It holds within a second.", 404: "No such queue." },
+    answer: Control,
+    handle: async ({ stores, params }) =>
+      controlReply(await stores.queueControls.pause(queueOf(params), command === "pause")),
+  });
 
 export const queueOperations: readonly Operation[] = [
   operation({
@@ -41,12 +128,16 @@ export const queueOperations: readonly Operation[] = [
       }),
     }),
     async handle({ app }) {
-      const { queues, outbox, meter, clock } = app.deliver;
+      const { ledger, queues, outbox, meter, clock } = app.deliver;
       const nowMs = clock.nowMs();
+      const controls = controlsOf(await ledger.queueControls());
       const items = await Promise.all(
         QUEUES.map(async (priority): Promise<z.infer<typeof Queue>> => {
           const metrics = await queues.metrics(priority);
           const { oldestMessageMs } = metrics;
+          const control = controls.get(priority) ?? uncontrolled(priority);
+          const consumer = CONSUMER_SETTINGS[priority];
+          const waitingSinceMs = metrics.backlog === 0 ? null : (oldestMessageMs ?? nowMs);
           return {
             priority,
             backlog: metrics.backlog,
@@ -58,8 +149,12 @@ export const queueOperations: readonly Operation[] = [
                 : Math.max(0, nowMs - oldestMessageMs),
             inPerSecond: meter.rate(`in_${priority}`, nowMs),
             outPerSecond: meter.rate(`out_${priority}`, nowMs),
-            paused: false,
-            consumer: CONSUMER_SETTINGS[priority],
+            paused: control.isPaused,
+            control: controlView(control),
+            limits: limitationsOf(control, consumer, waitingSinceMs).map(
+              ({ by, sinceMs, detail }) => ({ by, since: iso(sinceMs), detail }),
+            ),
+            consumer,
           };
         }),
       );
@@ -69,6 +164,45 @@ export const queueOperations: readonly Operation[] = [
       return { status: 200, body: { items, cursor: null, outbox: kept } };
     },
   }),
+  operation({
+    method: "get",
+    path: PATH,
+    summary: "What operators say of a queue.",
+    responses: { 200: "Its control.", 404: "No such queue." },
+    answer: Control,
+    async handle({ app, params }) {
+      const queue = queueOf(params);
+      const controls = controlsOf(await app.deliver.ledger.queueControls());
+      return controlReply(controls.get(queue) ?? uncontrolled(queue));
+    },
+  }),
+  operation<z.infer<typeof ControlBody>>({
+    method: "put",
+    path: PATH,
+    recorded: "with-change",
+    summary: "Says how a queue is worked on: whether at all, how wide and after what delay.",
+    body: ControlBody,
+    responses: { 200: "It holds within a second.", 404: "No such queue." },
+    answer: Control,
+    faults: async (sent) =>
+      Object.entries(DEPLOYED)
+        .filter(([name]) => isJsonObject(sent) && Object.hasOwn(sent, name))
+        .map(([name, setting]) => {
+          const detail = `It is the platform's, and holds from a deployment on: ${setting} in wrangler.toml.`;
+          return { pointer: `/${name}`, code: "needs-deployment", detail };
+        }),
+    async handle({ stores, params, body, ifVersion }) {
+      const queue = queueOf(params);
+      const { paused: isPaused, concurrency = null, delaySeconds = 0 } = body;
+      const control = { isPaused, concurrency, delaySeconds };
+      const written = await stores.queueControls.put(queue, control, ifVersion);
+      if (written !== null) return controlReply(written);
+      const detail = "If-Match does not name the present version.";
+      throw new Refusal({ slug: "precondition-failed", detail });
+    },
+  }),
+  pausing("pause", "Pauses a queue: what is in it stays there until it is resumed."),
+  pausing("resume", "Has a paused queue go on."),
   operation({
     method: "get",
     path: "/admin/counters",

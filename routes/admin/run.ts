@@ -147,6 +147,7 @@ const READ_ONLY = new Set([
     "version",
     "createdAt",
     "updatedAt",
+    "pausedAt",
     "disabled",
     "permission",
     "shadow",

@@ -186,6 +186,15 @@ export const SETTLE_LINGER_MS = 50;
 
 /** Longest honoured `Retry-After`. */
 export const RETRY_AFTER_SECONDS_MAX = 86_400;
+/**
+ * So long a batch of a paused queue waits where it is, and is then given back; a consumer's invocation has 15 minutes
+ * (Cloudflare Queues limits). Each time counts as an attempt of its messages, of which only those in hand have any.
+ */
+export const QUEUE_HOLD_MS_MAX = 600_000;
+/** How often it is asked meanwhile whether the queue is open again: a change holds within a second. */
+export const QUEUE_ASK_MS = 500;
+/** Most that a batch is put off: with all that it does then, within those 15 minutes. */
+export const QUEUE_DELAY_CONTROL_SECONDS_MAX = 60;
 /** An overdue delivery is sent again by the sweeper only after the queue had this long to do so. */
 export const SWEEP_GRACE_MS = 30_000;
 /** Deliveries one sweep looks at: bounded by the parameters and bytes of one D1 statement. */

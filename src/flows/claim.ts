@@ -50,6 +50,7 @@ export interface Claimed {
   readonly revisions: ReadonlyMap<string, number>;
   /** Fan-outs of which no more elements are to go out. */
   readonly cancelledFanOuts: ReadonlySet<string>;
+  readonly controls: ClaimAnswer["controls"];
 }
 
 /** Frames of one tenant, revision and hour that go to the archive together. */
@@ -219,6 +220,7 @@ function sort(
     unarchived: [],
     revisions: answer.revisions,
     cancelledFanOuts: answer.cancelledFanOuts,
+    controls: answer.controls,
   };
   let gone = 0;
   for (const event of firsts) {

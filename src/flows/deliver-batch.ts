@@ -2,7 +2,7 @@
  * One queue batch: claim, deliver, settle, then ack. Every delivery is settled on its own; a message is
  * acknowledged only when everything in it is written down, and a failing part is retried alone.
  */
-import { mapWithin } from "../core/deliver/schedule.ts";
+import { mapWithin, type Places } from "../core/deliver/schedule.ts";
 import { Retryable } from "../core/errors.ts";
 import {
   CONNECTIONS_MAX,
@@ -11,6 +11,7 @@ import {
   LEASE_SECONDS,
 } from "../core/limits.ts";
 import type { QueueName } from "../core/priority.ts";
+import { connectionsOf, type QueueControl } from "../core/queue-control.ts";
 import { settleGroupMax } from "../core/settle.ts";
 import type { Tenant } from "../core/tenant.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
@@ -46,6 +47,12 @@ export async function deliverBatch(
   messages: readonly QueueMessage[],
   ports: DeliverPorts,
 ): Promise<void> {
+  if (role !== "dead" && !(await ports.queueValves.opened(role, ports))) {
+    const held = messages.map((message): OpenMessage => {
+      return { message, origin: null, retryAfterSeconds: GIVEN_BACK_RETRY_SECONDS };
+    });
+    return answerMessages(role, held, ports);
+  }
   const opened = await openMessages(messages, ports);
   try {
     if (opened.events.length > 0) await work(role, opened, ports);
@@ -66,6 +73,9 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     throw error;
   });
   ports.ledgerProbe.answered();
+  ports.queueValves.learn(claimed.controls);
+  const control = role === "dead" ? null : ports.queueValves.of(role);
+  if (control?.isPaused === true) return putBack(opened, claimed, ports);
   ports.meter.add("events_duplicate", claimed.duplicates.length);
   const tenants = await tenantsOf(opened, claimed, ports);
   const keptOf = keepSegments(claimed, ports);
@@ -114,7 +124,7 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
   };
   const unbegun = await mapWithin(
     immediate,
-    { total: CONNECTIONS_MAX, perKey: CONNECTIONS_PER_TARGET_MAX },
+    placesOf(control),
     ({ duty }) => gates.keyOf(duty),
     async (gated, letGo) => {
       await settler.room(delivered);
@@ -173,6 +183,20 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     ports.defer(settleLate(each, isWritten, claimed.token, ports));
   }
   await sendAgain(written, ports);
+}
+
+/** Its queue was paused since: whoever takes it again waits until it is open. */
+async function putBack(opened: Opened, claimed: Claimed, ports: DeliverPorts): Promise<void> {
+  const unkept = claimed.unarchived.map(({ held }) => held);
+  const isGivenBack = await giveBack(claimed, new Set(), unkept, ports);
+  const seconds = isGivenBack ? GIVEN_BACK_RETRY_SECONDS : LEASE_SECONDS + 1;
+  for (const open of opened.messages) retryLater(open, seconds);
+}
+
+/** What crashed messages carry is nobody's queue. */
+function placesOf(control: QueueControl | null): Places {
+  const total = control === null ? CONNECTIONS_MAX : connectionsOf(control);
+  return { total, perKey: Math.min(total, CONNECTIONS_PER_TARGET_MAX) };
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Text } from "../core/crypto.ts";
 import { withOrigin } from "../core/enqueue/pack.ts";
 import { Retryable } from "../core/errors.ts";
 import { OUTBOX_RESEND_MS, OUTBOX_ROWS_MAX, QUEUE_SEND_TIMEOUT_MS } from "../core/limits.ts";
-import type { Priority } from "../core/priority.ts";
+import type { Priority, QueueName } from "../core/priority.ts";
 import { type Clock, within } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import type { OutboxState } from "../ports/outbox.ts";
@@ -27,6 +27,8 @@ export interface OutboxShardPorts {
   readonly queues: Pick<Queues, "send">;
   readonly rows: OutboxRows;
   readonly text: Text;
+  /** Which nobody works on, as operators wish. */
+  pausedQueues(): Promise<ReadonlySet<QueueName>>;
   /** Lets work go on after the answer. */
   defer(work: Promise<void>): void;
 }
@@ -105,14 +107,25 @@ export function createOutboxShard(ports: OutboxShardPorts): OutboxShard {
     }
   }
 
+  /** None when that cannot be found out: a copy too many is recognised. */
+  async function pausedQueues(): Promise<ReadonlySet<QueueName>> {
+    const late = () => new Retryable("the ledger did not answer in time");
+    const asking = within(ports.pausedQueues(), QUEUE_SEND_TIMEOUT_MS, clock, late);
+    return asking.catch(() => new Set());
+  }
+
   async function relay(): Promise<number> {
     alarmAtMs = null;
     let sent = 0;
     try {
+      const isDue = (rows.nextDueMs() ?? Number.POSITIVE_INFINITY) <= clock.nowMs();
+      const paused = isDue ? await pausedQueues() : new Set();
       const due = rows.due(clock.nowMs(), RESEND_PAGE);
       for (const [priority, kept] of Map.groupBy(due, (row) => row.priority)) {
         const ids = kept.map(({ origin }) => origin.row);
         rows.setDue(ids, clock.nowMs() + OUTBOX_RESEND_MS);
+        // They wait in the queue, which has not lost them: it is not worked on.
+        if (paused.has(priority)) continue;
         if (await send(priority, kept)) sent += kept.length;
       }
       const next = rows.nextDueMs();

@@ -21,6 +21,7 @@ import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Directory } from "./directory.ts";
 import type { Probe } from "./probe.ts";
+import type { QueueValves } from "./queue-valves.ts";
 import type { Receivers } from "./receivers.ts";
 import type { Tokens } from "./tokens.ts";
 
@@ -50,6 +51,8 @@ export interface DeliverPorts {
   pulls(): Promise<Pulls>;
   readonly queues: Queues;
   readonly random: Random;
+  /** Of this isolate. */
+  readonly queueValves: QueueValves;
   /** Of this isolate. */
   readonly receivers: Receivers;
   readonly replayers: Replayers;

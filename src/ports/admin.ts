@@ -7,6 +7,7 @@ import type { Encryption } from "./encryption.ts";
 import type { FanOuts } from "./fan-outs.ts";
 import type { History } from "./history.ts";
 import type { Jobs } from "./jobs.ts";
+import type { QueueControls } from "./queue-controls.ts";
 import type { Replays } from "./replays.ts";
 import type { Versions } from "./versions.ts";
 
@@ -21,6 +22,7 @@ export interface AdminStores {
   readonly fanOuts: FanOuts;
   readonly history: History;
   readonly jobs: Jobs;
+  readonly queueControls: QueueControls;
   readonly replays: Replays;
   /** Of sagas. */
   readonly sagaVersions: Versions;

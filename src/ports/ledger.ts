@@ -8,6 +8,7 @@
 import type { Again } from "../core/enqueue/pack.ts";
 import type { Pointer } from "../core/enqueue/record.ts";
 import type { QueueName } from "../core/priority.ts";
+import type { QueueControl } from "../core/queue-control.ts";
 import type { DeliveryState } from "../core/settle.ts";
 import type { FanOutId } from "./fan-outs.ts";
 
@@ -76,6 +77,8 @@ export interface ClaimAnswer {
   readonly revisions: ReadonlyMap<string, number>;
   /** Ids of the fan-outs asked for that were cancelled. */
   readonly cancelledFanOuts: ReadonlySet<string>;
+  /** Of the queues that operators have touched. */
+  readonly controls: readonly QueueControl[];
 }
 
 /** One attempt as kept with its delivery. */
@@ -155,6 +158,8 @@ export interface Ledger {
    * its row names where the bytes rest, or nothing: what a claim brings may never reach the archive.
    */
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
+  /** What operators say of the queues that they have touched; each claim answers it as well. */
+  queueControls(): Promise<readonly QueueControl[]>;
   /** Writes down where the bytes of events rest that are unplaced and that the token holds. */
   place(token: string, placements: readonly Placement[]): Promise<void>;
   /** Writes results; answers the keys that were refused because the claim is no longer held. */

@@ -16,6 +16,7 @@ import { createLedger } from "../../src/adapters/d1/ledger.ts";
 import * as owed from "../../src/adapters/d1/owed-statements.ts";
 import * as parked from "../../src/adapters/d1/parked-statements.ts";
 import * as pulls from "../../src/adapters/d1/pull-statements.ts";
+import * as queueControls from "../../src/adapters/d1/queue-controls.ts";
 import * as redrives from "../../src/adapters/d1/redrive.ts";
 import * as removals from "../../src/adapters/d1/remover.ts";
 import * as replays from "../../src/adapters/d1/replays.ts";
@@ -100,7 +101,7 @@ const MODULES = {
     parked,
   },
   ...{ fanOuts, fanOutJobs, pulls },
-  ...{ queries, redrives, removals, replays, replayers, reseals, sagaJobs, sagas },
+  ...{ queries, queueControls, redrives, removals, replays, replayers, reseals, sagaJobs, sagas },
   ...{ versionStatements },
 };
 

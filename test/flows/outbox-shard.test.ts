@@ -22,6 +22,7 @@ let rows: MemoryOutboxRows;
 let sends: Send[];
 let queue: (send: Send) => Promise<void>;
 let shard: OutboxShard;
+let paused: () => Promise<ReadonlySet<QueueName>>;
 
 function start(): void {
   shard = createOutboxShard({
@@ -29,6 +30,7 @@ function start(): void {
     log,
     rows,
     text: platformText,
+    pausedQueues: () => paused(),
     defer: (work) => void work.catch(() => {}),
     queues: {
       send(priority, packs) {
@@ -49,6 +51,7 @@ beforeEach(() => {
   rows = createMemoryOutboxRows();
   sends = [];
   queue = async () => {};
+  paused = async () => new Set();
   start();
 });
 
@@ -164,5 +167,36 @@ describe("an alarm", () => {
     start();
     await put();
     expect(rows.armedMs).toBe(OUTBOX_RESEND_MS);
+  });
+});
+
+describe("packs of a paused queue", () => {
+  it("are sent once, no copies follow, and those of others go on as ever", async () => {
+    paused = async () => new Set<QueueName>(["normal"]);
+    await put("normal");
+    await put("critical");
+    await ring(10 * OUTBOX_RESEND_MS);
+    expect(sends.filter(({ priority }) => priority === "normal")).toHaveLength(1);
+    expect(sends.filter(({ priority }) => priority === "critical").length).toBeGreaterThan(5);
+  });
+
+  it("are sent again once it is resumed, should the queue have lost them", async () => {
+    paused = async () => new Set<QueueName>(["normal"]);
+    await put("normal");
+    await ring(3 * OUTBOX_RESEND_MS);
+    paused = async () => new Set();
+    await ring(5 * OUTBOX_RESEND_MS);
+    expect(sends.length).toBeGreaterThan(1);
+  });
+
+  it.each([
+    ["refuses", () => Promise.reject(new Error("down"))],
+    ["hangs", () => new Promise<never>(() => {})],
+  ])("are sent again, copies too, while the ledger %s that knows of it", async (_, asked) => {
+    paused = asked;
+    await put("normal");
+    await ring(3 * OUTBOX_RESEND_MS);
+    await clock.advance(OUTBOX_RESEND_MS);
+    expect(sends.length).toBeGreaterThan(1);
   });
 });

@@ -7,6 +7,7 @@ import { createCommits } from "../../src/flows/enqueue.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { publishEvent } from "../../src/flows/publish-event.ts";
+import { createQueueValves } from "../../src/flows/queue-valves.ts";
 import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
 import { createTokens } from "../../src/flows/tokens.ts";
@@ -132,7 +133,9 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     const named = { isolate: `${life.name}-`, log, meter: NO_METER, random: chance };
     const receivers = createReceivers();
     const tokens = createTokens();
-    const common = { ...named, clock, directory, ledgerProbe, receivers, tokens, defer: silence };
+    const queueValves = createQueueValves();
+    const mine = { directory, ledgerProbe, queueValves, receivers, tokens };
+    const common = { ...named, ...mine, clock, defer: silence };
     const pure = { crypto: rememberingCrypto, text: platformText };
     const archive = wiredArchive(stores, life, (key) => stores.removals.storing(life, null, key));
     const limiter = wiredLimiter(stores, life);

@@ -47,6 +47,7 @@ export function createSimulatedOutbox(
     life = createLife("outbox", scheduler);
     shard = createOutboxShard({
       ...{ clock: life.clock, log, rows: storage, text: platformText, queues: queuesOf(life) },
+      pausedQueues: async () => new Set(),
       defer: (work) => void work.catch(() => {}),
     });
   }

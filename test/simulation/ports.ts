@@ -214,6 +214,7 @@ export function wiredLedger(
         await ledger.giveBack(token, unfinished);
         claims.gaveBack(token, unfinished);
       }),
+    queueControls: () => call("queueControls", () => ledger.queueControls()),
     due: (horizonMs, count) => call("due", () => ledger.due(horizonMs, count)),
     putOff(keys, byMs) {
       onPutOff(keys.map(keyOf));

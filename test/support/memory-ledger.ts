@@ -1,7 +1,8 @@
 /** The ledger in memory: the same claims, fences and leases as in D1, by its own clock. */
 import { expiryAt, type Slot, slotOf } from "../../src/core/generation.ts";
 import { GATE_RELEASE_MS } from "../../src/core/limits.ts";
-import { QUEUES } from "../../src/core/priority.ts";
+import { QUEUES, type QueueName } from "../../src/core/priority.ts";
+import type { QueueControl } from "../../src/core/queue-control.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import {
   type AgainClaim,
@@ -41,6 +42,8 @@ export interface MemoryLedger extends Ledger {
   readonly deliveries: Map<string, DeliveryRow>;
   readonly duplicates: Map<string, Duplicate>;
   readonly cancelledFanOuts: Set<string>;
+  /** What operators say of the queues, by their names. */
+  readonly controls: Map<QueueName, QueueControl>;
   /** Makes a dead letter due now, its retry ladder anew. */
   redrive(key: string): void;
 }
@@ -52,6 +55,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
   const deliveries: MemoryLedger["deliveries"] = new Map();
   const duplicates: MemoryLedger["duplicates"] = new Map();
   const cancelledFanOuts: MemoryLedger["cancelledFanOuts"] = new Set();
+  const controls: MemoryLedger["controls"] = new Map();
   const emptiedFor = new Map<Slot, number>();
 
   function claimFirst(first: FirstClaim, token: string, leaseMs: number): FirstVerdict {
@@ -143,6 +147,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
   }
 
   return {
+    controls,
     events,
     deliveries,
     duplicates,
@@ -168,8 +173,11 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
         cancelledFanOuts: new Set(
           fanOuts.map(({ id }) => id).filter((id) => cancelledFanOuts.has(id)),
         ),
+        controls: [...controls.values()],
       };
     },
+
+    queueControls: async () => [...controls.values()],
 
     async settle(token, results, copies) {
       const refused = results.filter((result) => !write(result, token)).map(keyOf);

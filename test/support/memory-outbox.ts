@@ -2,7 +2,11 @@
 import type { Text } from "../../src/core/crypto.ts";
 import { shardOf } from "../../src/core/enqueue/shard.ts";
 import { PRIORITIES, type Priority } from "../../src/core/priority.ts";
-import { createOutboxShard, type OutboxShard } from "../../src/flows/outbox-shard.ts";
+import {
+  createOutboxShard,
+  type OutboxShard,
+  type OutboxShardPorts,
+} from "../../src/flows/outbox-shard.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Log } from "../../src/ports/log.ts";
 import type { Outbox } from "../../src/ports/outbox.ts";
@@ -77,10 +81,13 @@ export function createMemoryOutbox(
   queues: Queues,
   text: Text,
   log: Log,
+  pausedQueues: OutboxShardPorts["pausedQueues"] = async () => new Set(),
 ): MemoryOutbox {
   const rows = createMemoryOutboxRows();
   const defer = (work: Promise<void>): void => void work.catch(() => {});
-  const shard: OutboxShard = createOutboxShard({ clock, log, queues, rows, text, defer });
+  const shard: OutboxShard = createOutboxShard({
+    ...{ clock, log, queues, rows, text, defer, pausedQueues },
+  });
   return {
     rows: rows.rows,
     shardOf: (tenant) => shardOf(tenant, 0, 1),

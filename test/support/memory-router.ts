@@ -9,6 +9,7 @@ import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { publishEvent } from "../../src/flows/publish-event.ts";
+import { createQueueValves } from "../../src/flows/queue-valves.ts";
 import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
 import { createTokens } from "../../src/flows/tokens.ts";
@@ -125,6 +126,7 @@ export function createIsolate(
     replayers: { overdue: async () => [], wake: async () => {} },
     random: createSeededRandom(options.seed ?? 1),
     sagaIndex: world.sagas.index,
+    queueValves: createQueueValves(),
     receivers: createReceivers(),
     tokens: createTokens(),
     text: platformText,

@@ -73,6 +73,7 @@ export async function oneOfEach(router: Router, id: string, failingUrl: string):
     saga: `${id}-saga`,
     instance: instance.id,
     command: "pause",
+    priority: "replay",
     // Of the saga; the rule stood then as it does now.
     version: String(saga.version),
   };

@@ -198,6 +198,10 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
     { reason: "sent too early" },
   ],
   [`post ${TENANT}/dead-letters/discard`]: [{ reason: "of no use", rule: named["rule"] }],
+  "put /admin/queues/{priority}": [
+    { paused: false, concurrency: 3, delaySeconds: 1 },
+    { paused: false },
+  ],
   "post /admin/reconcile": [
     { from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z", mend: false },
     { tenant: "acme", from: "2020-01-01T00:00:00Z", to: "2020-01-02T00:00:00Z" },

@@ -63,6 +63,8 @@ const CONTRACT = [
     (each) => `post ${TENANT}/fan-outs/{fanOut}/${each}`,
   ),
   "get /admin/queues",
+  ...["get", "put"].map((method) => `${method} /admin/queues/{priority}`),
+  ...["pause", "resume"].map((each) => `post /admin/queues/{priority}/${each}`),
   "get /admin/audit",
   `get ${TENANT}/audit`,
   "get /admin/jobs",

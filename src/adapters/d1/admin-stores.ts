@@ -13,6 +13,7 @@ import { createEncryption } from "./encryption.ts";
 import { createFanOuts } from "./fan-outs.ts";
 import { createHistory } from "./history.ts";
 import { createJobs } from "./jobs.ts";
+import { createQueueControls } from "./queue-controls.ts";
 import { createReplays } from "./replays.ts";
 import type { Session } from "./session.ts";
 import { createVersions } from "./versions.ts";
@@ -38,6 +39,7 @@ export function createAdminStores(
     fanOuts: createFanOuts(session, { crypto: platformCrypto, text }),
     history: createHistory(session),
     jobs: createJobs(session),
+    queueControls: createQueueControls(session, note),
     replays: createReplays(session),
     sagaVersions: createVersions(session, "saga"),
     versions: createVersions(session, "rule"),

@@ -8,12 +8,13 @@ import {
   type FirstVerdict,
   firstKey,
 } from "../../ports/ledger.ts";
+import { QUEUE_CONTROLS, readQueueControl } from "./queue-controls.ts";
 import { number, type Row, type Statement, text } from "./session.ts";
 import { bySlot } from "./slots.ts";
 import * as sql from "./statements.ts";
 
 export interface ClaimPart extends Statement {
-  readonly part: "claim" | "others" | "done" | "agains" | "revisions" | "fan-outs";
+  readonly part: "claim" | "others" | "done" | "agains" | "revisions" | "fan-outs" | "controls";
 }
 
 /** One statement a slot and question, in the order in which one transaction must ask them. */
@@ -45,6 +46,7 @@ export function claimParts(request: ClaimRequest): ClaimPart[] {
     const ids = JSON.stringify(fanOuts.map(({ tenant, id }) => [tenant, id]));
     parts.push({ part: "fan-outs", sql: sql.CANCELLED_FAN_OUTS, params: [ids] });
   }
+  parts.push({ part: "controls", sql: QUEUE_CONTROLS, params: [] });
   return parts;
 }
 
@@ -101,6 +103,7 @@ export function readClaim(
     ),
     cancelledFanOuts: new Set(of("fan-outs").map((row) => text(row.id))),
     revisions: new Map(of("revisions").map((row) => [text(row.id), number(row.revision)])),
+    controls: of("controls").map(readQueueControl),
   };
 }
 

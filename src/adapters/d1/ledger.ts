@@ -13,6 +13,7 @@ import { type ClaimPart, claimParts, compactKey, readClaim } from "./claim.ts";
 import { expire } from "./expire.ts";
 import * as owed from "./owed-statements.ts";
 import * as parked from "./parked-statements.ts";
+import { createQueueControls } from "./queue-controls.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { bySlot } from "./slots.ts";
 import * as sql from "./statements.ts";
@@ -29,6 +30,8 @@ export function createLedger(session: Session): Ledger {
         parts.flatMap((each, at) => (each.part === part ? (rows[at] ?? []) : []));
       return readClaim(request, of);
     },
+
+    queueControls: () => createQueueControls(session).read(),
 
     async settle(token, results, duplicates) {
       const ofKind = (kind: DeliveryResult["claimedBy"]) =>

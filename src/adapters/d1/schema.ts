@@ -252,6 +252,17 @@ export const deeds = sqliteTable(
   ],
 );
 
+/** What operators say of the queues. */
+export const queueControls = sqliteTable("queue_controls", {
+  queue: text({ enum: ["critical", "normal", "bulk", "replay"] }).primaryKey(),
+  paused: integer().notNull(),
+  concurrency: integer(),
+  delaySeconds: integer("delay_seconds").notNull(),
+  pausedAt: integer("paused_at"),
+  changedAt: integer("changed_at").notNull(),
+  version: integer().notNull(),
+});
+
 /** Slices of the past that are sent once more: what a person asked for, and how far it came. */
 export const replays = sqliteTable(
   "replays",

@@ -1,0 +1,203 @@
+/** A queue that is paused, slowed down or narrowed: what becomes of its batches, and of what waits behind them. */
+import { beforeEach, describe, expect, it } from "vitest";
+import {
+  CONNECTIONS_MAX,
+  LEASE_SECONDS,
+  MESSAGE_ATTEMPTS_MAX,
+  QUEUE_ASK_MS,
+  QUEUE_HOLD_MS_MAX,
+} from "../../src/core/limits.ts";
+import type { QueueName } from "../../src/core/priority.ts";
+import { type QueueControl, uncontrolled } from "../../src/core/queue-control.ts";
+import { deliverBatch } from "../../src/flows/deliver-batch.ts";
+import { sweep } from "../../src/flows/sweep.ts";
+import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
+import { response } from "../support/memory-transport.ts";
+import { consume, down, messageWith, rowOf, statesOf } from "./consumer.ts";
+
+let world: World;
+
+beforeEach(() => {
+  world = createWorld();
+  world.tenants.put("acme", { targets: { pager: {}, mail: {} } });
+});
+
+const say = (said: Partial<QueueControl>, queue: QueueName = "normal") =>
+  void world.ledger.controls.set(queue, { ...uncontrolled(queue), ...said });
+
+const paused = { isPaused: true };
+
+/** An isolate that has heard what is said of the queues, by a batch that was put back. */
+async function toldIsolate() {
+  const { deliver } = createIsolate(world);
+  deliver.queueValves.learn([...world.ledger.controls.values()]);
+  return deliver;
+}
+
+/** Works on `messages` behind the test's back; `isOver` says whether that has ended. */
+function begun(work: Promise<void>): { isOver: boolean } {
+  const state = { isOver: false };
+  void work.then(() => {
+    state.isOver = true;
+  });
+  return state;
+}
+
+describe("a batch of a paused queue", () => {
+  it("is claimed by nobody for long, sent nowhere and put back by whoever did not know", async () => {
+    say(paused);
+    const message = messageWith({ to: ["pager"] });
+    expect(await consume(world, "normal", [message])).toEqual([1]);
+    expect(world.transport.sent).toEqual([]);
+    expect(statesOf(world)).toEqual({});
+    for (const { leaseUntilMs } of world.ledger.events.values()) expect(leaseUntilMs).toBe(0);
+  });
+
+  it("waits where it is, and goes on within half a second of its resumption", async () => {
+    say(paused);
+    const deliver = await toldIsolate();
+    const message = messageWith({ to: ["pager"] });
+    const state = begun(deliverBatch("normal", [message], deliver));
+    await world.clock.advance(QUEUE_HOLD_MS_MAX / 2);
+    expect(state.isOver).toBe(false);
+    expect(world.ledger.events.size).toBe(0);
+    say({});
+    await world.clock.advance(QUEUE_ASK_MS);
+    expect(state.isOver).toBe(true);
+    expect(message.answers).toEqual(["ack"]);
+    expect(statesOf(world)).toEqual({ pager: "delivered" });
+  });
+
+  it("goes back before its invocation would be ended, and is delivered when it comes again", async () => {
+    say(paused);
+    const deliver = await toldIsolate();
+    const message = messageWith({ to: ["pager"] });
+    await world.clock.run(deliverBatch("normal", [message], deliver));
+    expect(message.answers).toEqual([1]);
+    say({});
+    expect(await consume(world, "normal", [messageWith({ to: ["pager"] })])).toEqual(["ack"]);
+    expect(statesOf(world)).toEqual({ pager: "delivered" });
+  });
+
+  it("that went back as often as the platform allows gives its place to a new message", async () => {
+    say(paused);
+    const deliver = await toldIsolate();
+    const message = { ...messageWith({ to: ["pager"] }), attempts: MESSAGE_ATTEMPTS_MAX };
+    await world.clock.run(deliverBatch("normal", [message], deliver));
+    expect(message.answers).toEqual(["ack"]);
+    expect(world.queues.kept.normal.size).toBe(1);
+  });
+
+  it("is not put back twice as fast when its claim cannot be given back", async () => {
+    say(paused);
+    const ledger = { ...world.ledger, giveBack: down };
+    const answers = await consume(world, "normal", [messageWith({ to: ["pager"] })], { ledger });
+    expect(answers).toEqual([LEASE_SECONDS + 1]);
+  });
+
+  it.each([
+    ["refuses", down],
+    ["hangs", () => new Promise<never>(() => {})],
+  ])("stays paused while the ledger %s, and says so", async (_, queueControls) => {
+    say(paused);
+    const { deliver } = createIsolate(world, {
+      broken: { ledger: { ...world.ledger, queueControls } },
+    });
+    deliver.queueValves.learn([...world.ledger.controls.values()]);
+    const message = messageWith({ to: ["pager"] });
+    await world.clock.run(deliverBatch("normal", [message], deliver));
+    expect(message.answers).toEqual([1]);
+    expect(world.log.lines.map(({ event }) => event)).toContain("queue-control-unknown");
+  });
+
+  it("holds up no batch of another queue, nor messages that crashed", async () => {
+    say(paused);
+    const deliver = await toldIsolate();
+    const urgent = messageWith({
+      key: "urgent",
+      to: [{ rule: "orders", target: "pager", priority: "critical" }],
+    });
+    await world.clock.run(deliverBatch("critical", [urgent], deliver));
+    expect(urgent.answers).toEqual(["ack"]);
+    const crashed = messageWith({ key: "crashed", to: ["mail"] });
+    await world.clock.run(deliverBatch("dead", [crashed], deliver));
+    expect(statesOf(world)).toEqual({ pager: "delivered", mail: "dead" });
+  });
+});
+
+describe("what is overdue in a paused queue", () => {
+  it("is sent no copy of, and goes out when it is resumed", async () => {
+    world.transport.answer = () => response(500);
+    await consume(world, "normal", [messageWith({ to: ["pager"] })]);
+    world.queues.kept.normal.clear();
+    world.transport.answer = () => response(200);
+    say(paused);
+    const { deliver } = createIsolate(world);
+    await world.clock.advance(3_600_000);
+    for (let pass = 0; pass < 3; pass += 1) {
+      await world.clock.run(sweep("overdue", deliver));
+      await world.clock.advance(60_000);
+    }
+    expect(world.queues.kept.normal.size).toBe(0);
+    expect(rowOf(world, {}, "pager")?.state).toBe("retrying");
+    say({});
+    await world.clock.advance(300_000);
+    await world.clock.run(sweep("overdue", deliver));
+    expect(world.queues.kept.normal.size).toBe(1);
+  });
+
+  it("holds back nothing that is overdue in another", async () => {
+    world.transport.answer = () => response(500);
+    const urgent = { rule: "orders", target: "pager", priority: "critical" } as const;
+    await consume(world, "critical", [messageWith({ key: "urgent", to: [urgent] })]);
+    await consume(world, "normal", [messageWith({ to: ["mail"] })]);
+    for (const queue of ["critical", "normal"] as const) world.queues.kept[queue].clear();
+    say(paused);
+    await world.clock.advance(3_600_000);
+    await world.clock.run(sweep("overdue", createIsolate(world).deliver));
+    expect(world.queues.kept.critical.size).toBe(1);
+    expect(world.queues.kept.normal.size).toBe(0);
+  });
+});
+
+describe("a queue that is slowed down", () => {
+  it("has each batch wait for its delay, and none when that was taken back", async () => {
+    say({ delaySeconds: 20 });
+    const deliver = await toldIsolate();
+    const first = messageWith({ key: "first", to: ["pager"] });
+    const state = begun(deliverBatch("normal", [first], deliver));
+    await world.clock.advance(19_999);
+    expect(state.isOver).toBe(false);
+    await world.clock.advance(1);
+    expect(first.answers).toEqual(["ack"]);
+    say({});
+    const second = messageWith({ key: "second", to: ["pager"] });
+    const other = begun(deliverBatch("normal", [second], deliver));
+    await world.clock.advance(0);
+    expect(other.isOver).toBe(true);
+  });
+});
+
+describe("a queue that is narrowed", () => {
+  it.each([
+    [null, CONNECTIONS_MAX],
+    [2, 2],
+    [1, 1],
+  ])("to %s sends at most so many deliveries of a batch at once: %i", async (concurrency, most) => {
+    const targets = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    world.tenants.put("acme", { targets: Object.fromEntries(targets.map((name) => [name, {}])) });
+    say({ concurrency });
+    let underWay = 0;
+    let seen = 0;
+    world.transport.answer = async () => {
+      underWay += 1;
+      seen = Math.max(seen, underWay);
+      await world.clock.timer(10).elapsed;
+      underWay -= 1;
+      return response(200);
+    };
+    expect(await consume(world, "normal", [messageWith({ to: targets })])).toEqual(["ack"]);
+    expect(seen).toBe(most);
+    expect(world.transport.sent).toHaveLength(targets.length);
+  });
+});
