@@ -39,6 +39,10 @@ export class TargetGate extends DurableObject<Env> {
     return [...(await this.#run.limits(id, config))];
   }
 
+  reset(id: GateId, config: GateConfig): Promise<void> {
+    return this.#run.reset(id, config);
+  }
+
   wake(id: GateId, config: GateConfig | null): Promise<void> {
     return this.#run.wake(id, config);
   }

@@ -7,7 +7,7 @@ import {
   ACTOR_CHARACTERS_MAX,
   DEED_PATH_CHARACTERS_MAX,
   REASON_CHARACTERS_MAX,
-} from "../../src/core/limits.ts";
+} from "../../src/core/operator-limits.ts";
 import type { OpenDeed } from "../../src/ports/deeds.ts";
 import { errorText, type Log } from "../../src/ports/log.ts";
 import { type Call, isDeed, type Operation, operationId, Refusal } from "./operation.ts";

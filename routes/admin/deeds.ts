@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { DEED_OUTCOMES } from "../../src/core/deed.ts";
 import type { Json } from "../../src/core/json.ts";
-import { ACTOR_CHARACTERS_MAX } from "../../src/core/limits.ts";
+import { ACTOR_CHARACTERS_MAX } from "../../src/core/operator-limits.ts";
 import type { AdminStores } from "../../src/ports/admin.ts";
 import type { Deed, DeedQuery } from "../../src/ports/deeds.ts";
 import { iso } from "./change.ts";

@@ -33,6 +33,7 @@ import { sagaTestOperations } from "./saga-test.ts";
 import { sagaVersionOperations } from "./saga-versions.ts";
 import { sagaOperations } from "./sagas.ts";
 import { sourceOperations } from "./sources.ts";
+import { targetGateOperations } from "./target-gate.ts";
 import { targetOperations } from "./targets.ts";
 import { tenantOperations } from "./tenants.ts";
 
@@ -41,6 +42,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...sourceOperations,
   ...targetOperations,
   ...pullOperations,
+  ...targetGateOperations,
   ...ruleTestOperations,
   ...rulePreviewOperations,
   ...ruleOperations,

@@ -1,7 +1,8 @@
 /** The queues as they are now, and the program's own counters. */
 import * as z from "zod";
 import { isJsonObject } from "../../src/core/json.ts";
-import { CONNECTIONS_MAX, QUEUE_DELAY_CONTROL_SECONDS_MAX } from "../../src/core/limits.ts";
+import { CONNECTIONS_MAX } from "../../src/core/limits.ts";
+import { QUEUE_DELAY_CONTROL_SECONDS_MAX } from "../../src/core/operator-limits.ts";
 import { QUEUES, type QueueName } from "../../src/core/priority.ts";
 import {
   connectionsOf,

@@ -26,8 +26,8 @@ export interface ResourceSpec<Body> {
   readonly store: (
     call: Call<Body, undefined>,
   ) => Promise<{ doc: Json; secrets: Secrets | null | undefined }>;
-  /** What a PUT sets going, once every isolate is told of it. */
-  readonly afterPut?: (call: Call<Body, undefined>) => Promise<void>;
+  /** What a PUT sets going, once every isolate is told of it; `before` is null for what is new. */
+  readonly afterPut?: (call: Call<Body, undefined>, before: StoredResource | null) => Promise<void>;
   /** What a read shows beyond the stored document. */
   readonly show?: (
     doc: Record<string, Json>,
@@ -142,6 +142,8 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
         const tenant = params.tenant ?? "";
         const id = requireSlug(Slug, params, kind);
         await requireTenant(stores.config, tenant);
+        const before =
+          spec.afterPut === undefined ? null : await stores.config.resource(tenant, kind, id);
         const { doc, secrets } = await spec.store(call);
         const value = { doc: stringifyJson(doc), secrets };
         const result = written(
@@ -149,7 +151,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
           kind,
         );
         await announce(app, tenant, result.revision);
-        await spec.afterPut?.(call);
+        await spec.afterPut?.(call, before);
         const stored = await stores.config.resource(tenant, kind, id);
         if (stored === null) throw notFound(kind);
         const status = result.created ? 201 : 200;

@@ -8,15 +8,14 @@ import {
   PUBLIC_ONLY,
   refusedAddress,
 } from "../../src/core/deliver/target-url.ts";
-import { GATE_REASONS } from "../../src/core/gate/index.ts";
 import { isJsonObject, type Json, parseJsonDocument } from "../../src/core/json.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import type { HttpTargetBody, TargetBody } from "../../src/core/resources.ts";
 import { storeTarget } from "../../src/core/resources.ts";
-import { configureGate } from "../../src/flows/configure-gate.ts";
+import { configureGate, resetGate } from "../../src/flows/configure-gate.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import type { StoredResource } from "../../src/ports/config.ts";
-import { announce, iso, written } from "./change.ts";
+import { announce, written } from "./change.ts";
 import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { resourceOperations } from "./resource.ts";
 import { sentMember } from "./rules.ts";
@@ -119,10 +118,13 @@ const crud = resourceOperations<TargetBody>({
   },
 
   /** Replacing a closed target by an open one frees its deliveries as resuming it does. */
-  async afterPut(call) {
-    const { app, params, defer } = call;
+  async afterPut(call, before) {
+    const { app, body, params, defer } = call;
     const id = { tenant: params.tenant ?? "", target: params.target ?? "" };
-    defer(configureGate(id, app.deliver));
+    const isMoved = before !== null && body.kind === "http" && urlOf(before) !== body.url;
+    // A gate that does not answer goes on with what it knows; POST …/gate/reset tries again.
+    if (isMoved) defer(resetGate(id, app.deliver).catch(() => {}));
+    else defer(configureGate(id, app.deliver));
     if (call.body.paused !== true) await release(call);
   },
 
@@ -160,6 +162,8 @@ function signing(
   const { values = [], notAfter } = stored?.secrets ?? {};
   return { values, ...(notAfter === undefined ? {} : { notAfter }) };
 }
+
+const urlOf = ({ doc }: StoredResource): unknown => JSON.parse(doc).url;
 
 /** Whether `body` brings every secret that `stored` has. */
 const isWhole = (body: HttpTargetBody, stored: StoredResource): boolean =>
@@ -220,39 +224,8 @@ async function setPaused(call: Call<undefined, undefined>, paused: boolean) {
 
 const Paused = z.object({ id: Slug, paused: z.boolean() });
 
-const Limitation = z.object({
-  by: z.enum(GATE_REASONS),
-  since: Time,
-  until: Time.nullable().describe("Null: until something is reported."),
-  detail: z.string(),
-});
-
 export const targetOperations: readonly Operation[] = [
   ...crud,
-  operation({
-    method: "get",
-    path: `${PATH}/gate`,
-    summary:
-      "What limits a target right now: its own limits, its receiver, its breaker, or a person.",
-    responses: { 200: "Empty `limits`: nothing does.", 404: "No such target." },
-    answer: z.object({ limits: z.array(Limitation) }).meta({ id: "Gate" }),
-    async handle({ app: { deliver }, params }) {
-      const [id, name] = [params.tenant ?? "", params.target ?? ""];
-      const target = (await deliver.directory.refresh(id))?.targets.get(name);
-      if (target === undefined) throw notFound("target");
-      const config = { ...target.gate, isPaused: target.closed !== null };
-      const limits = await deliver.gates.limits({ tenant: id, target: name }, config);
-      return {
-        status: 200,
-        body: {
-          limits: limits.map(({ by, sinceMs, untilMs, detail }) => ({
-            by,
-            ...{ since: iso(sinceMs), until: untilMs === null ? null : iso(untilMs), detail },
-          })),
-        },
-      };
-    },
-  }),
   operation({
     method: "post",
     path: `${PATH}/pause`,
@@ -300,6 +273,8 @@ export const targetOperations: readonly Operation[] = [
     }),
     async handle(call) {
       const asked = await askAgain(call);
+      const id = { tenant: call.params.tenant ?? "", target: call.params.target ?? "" };
+      call.defer(configureGate(id, call.app.deliver));
       const released = asked.isOpen ? await release(call) : 0;
       return { status: 200, body: { ...asked.body, released }, version: asked.version };
     },

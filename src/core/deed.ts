@@ -9,7 +9,7 @@ import {
   parseJsonDocument,
   stringifyJson,
 } from "./json.ts";
-import { DEED_MEMBERS_MAX } from "./limits.ts";
+import { DEED_MEMBERS_MAX } from "./operator-limits.ts";
 
 export interface DeedStart {
   readonly id: string;

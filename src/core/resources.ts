@@ -276,7 +276,7 @@ export function targetOf(
     ...authMember(doc.auth, secrets?.auth),
     signingKeys: secrets === null ? [] : signingKeysOf(secrets),
     timeoutMs: doc.timeoutMs ?? ATTEMPT_TIMEOUT_MS_DEFAULT,
-    gate: gateOf(doc.gate),
+    gate: gateOf(doc.gate, doc.permission?.ratePerMinute),
     saga: null,
   };
 }
@@ -317,15 +317,20 @@ const authMember = (open: OpenAuth | undefined, secret: string | undefined): Par
   return secret === undefined ? { isLocked: true } : { auth: authOf(open, secret) };
 };
 
-const gateOf = (gate: HttpTargetBody["gate"]): Gate => ({
-  concurrency:
-    gate?.concurrency ??
-    (gate?.adaptive === true ? ADAPTIVE_MAX_DEFAULT : GATE_CONCURRENCY_DEFAULT),
-  perSecond: gate?.perSecond ?? null,
-  perDay: gate?.perDay ?? null,
-  isAdaptive: gate?.adaptive === true,
-  isSet: gate !== undefined,
-});
+/** `allowedPerMinute`: what the receiver said that it takes, when it was asked for its permission. */
+function gateOf(gate: HttpTargetBody["gate"], allowedPerMinute: number | null = null): Gate {
+  const rates = [gate?.perSecond ?? null, allowedPerMinute === null ? null : allowedPerMinute / 60];
+  const perSecond = Math.min(...rates.map((rate) => rate ?? Number.POSITIVE_INFINITY));
+  return {
+    concurrency:
+      gate?.concurrency ??
+      (gate?.adaptive === true ? ADAPTIVE_MAX_DEFAULT : GATE_CONCURRENCY_DEFAULT),
+    perSecond: perSecond === Number.POSITIVE_INFINITY ? null : perSecond,
+    perDay: gate?.perDay ?? null,
+    isAdaptive: gate?.adaptive === true,
+    isSet: gate !== undefined || allowedPerMinute !== null,
+  };
+}
 
 function definedOnly(
   value: Readonly<Record<string, unknown>>,

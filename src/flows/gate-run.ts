@@ -1,6 +1,7 @@
 /** What a gate's object does: it keeps the gate's state, and lets parked deliveries go when there is room for them. */
 import {
   acquire,
+  forgiven,
   type GateConfig,
   type GateState,
   isForgettable,
@@ -157,6 +158,13 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
         known.state,
       );
       await keep({ ...known, state });
+    },
+
+    async reset(id, config) {
+      await load();
+      if (kept === null) return; // it holds nothing against anybody
+      const known = open(id, config);
+      await keep({ ...known, state: forgiven(known.state, clock.nowMs()) });
     },
 
     async alarm() {

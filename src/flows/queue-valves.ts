@@ -4,7 +4,8 @@
  */
 
 import { Retryable } from "../core/errors.ts";
-import { LEDGER_TIMEOUT_MS, QUEUE_ASK_MS, QUEUE_HOLD_MS_MAX } from "../core/limits.ts";
+import { LEDGER_TIMEOUT_MS } from "../core/limits.ts";
+import { QUEUE_ASK_MS, QUEUE_HOLD_MS_MAX } from "../core/operator-limits.ts";
 import type { QueueName } from "../core/priority.ts";
 import { controlsOf, isHeld, type QueueControl, uncontrolled } from "../core/queue-control.ts";
 import { type Clock, within } from "../ports/clock.ts";

@@ -42,6 +42,8 @@ export interface Gates {
   tell(id: GateId, told: GateTold): Promise<GateAnswered | null>;
   /** What limits the target now. */
   limits(id: GateId, config: GateConfig): Promise<readonly Limitation[]>;
+  /** Forgets what it holds against the receiver: an open breaker, `Retry-After`, the pace that it found out. */
+  reset(id: GateId, config: GateConfig): Promise<void>;
   /** Has it look after what is parked, of which it may not have been told. Null: its limits are not known here. */
   wake(id: GateId, config: GateConfig | null): Promise<void>;
 }

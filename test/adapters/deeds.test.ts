@@ -5,7 +5,7 @@ import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
 import { createDeeds, record } from "../../src/adapters/d1/deeds.ts";
 import type { Session } from "../../src/adapters/d1/session.ts";
 import type { DeedStart } from "../../src/core/deed.ts";
-import { DEED_MS_MAX } from "../../src/core/limits.ts";
+import { DEED_MS_MAX } from "../../src/core/operator-limits.ts";
 import type { Deed } from "../../src/ports/deeds.ts";
 import { freshTenant, session, vault } from "./ledgers.ts";
 

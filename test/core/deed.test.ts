@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { changeOf } from "../../src/core/deed.ts";
 import { stringifyJson } from "../../src/core/json.ts";
-import { DEED_MEMBERS_MAX } from "../../src/core/limits.ts";
+import { DEED_MEMBERS_MAX } from "../../src/core/operator-limits.ts";
 
 const version = (number: number, value: unknown) => ({
   version: number,

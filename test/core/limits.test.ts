@@ -1,11 +1,12 @@
 /** Relations between limits that other code relies on. */
 import { describe, expect, it } from "vitest";
 import * as limits from "../../src/core/limits.ts";
+import * as operatorLimits from "../../src/core/operator-limits.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
 
 describe("limits", () => {
   it("are positive whole numbers", () => {
-    const entries = Object.entries(limits);
+    const entries = Object.entries({ ...limits, ...operatorLimits });
     expect(entries.length).toBeGreaterThan(30);
     for (const [name, value] of entries) {
       expect([name, Number.isSafeInteger(value) && value > 0]).toEqual([name, true]);
@@ -13,7 +14,7 @@ describe("limits", () => {
   });
 
   it("end in their unit or in what they bound", () => {
-    for (const name of Object.keys(limits)) {
+    for (const name of Object.keys({ ...limits, ...operatorLimits })) {
       expect(name).toMatch(/_(MAX|MIN|DEFAULT|MS|SECONDS|PAGE)$/);
     }
   });

@@ -205,6 +205,19 @@ describe("a stored target", () => {
     });
   });
 
+  it("that was permitted at a rate keeps it, and the stricter one where it has one of its own", () => {
+    const body: HttpTargetBody = { kind: "http", url: "https://receiver.example.com/" };
+    const gateOf = (ratePerMinute: number | null, gate: HttpTargetBody["gate"] = undefined) => {
+      const { doc, secrets } = storeTarget(gate === undefined ? body : { ...body, gate });
+      const permission = { origin: "*", ratePerMinute, at: "2026-01-01T00:00:00.000Z" };
+      return targetOf("pager", { doc: { ...doc, permission } as typeof doc, secrets }, noSaga).gate;
+    };
+    expect(gateOf(120)).toMatchObject({ perSecond: 2, isSet: true });
+    expect(gateOf(120, { perSecond: 1 }).perSecond).toBe(1);
+    expect(gateOf(120, { perSecond: 5, perDay: 10 })).toMatchObject({ perSecond: 2, perDay: 10 });
+    expect(gateOf(null)).toMatchObject({ perSecond: null, isSet: false });
+  });
+
   it("of a saga knows its definition, and that there is none any more", () => {
     const definition = { version: 3, createdAtMs: 1, doc: { steps: [] } };
     const stored = storeTarget({ kind: "saga", saga: "order", paused: true });

@@ -180,7 +180,7 @@ describe("packs of a paused queue", () => {
     expect(sends.filter(({ priority }) => priority === "critical").length).toBeGreaterThan(5);
   });
 
-  it("are sent again once it is resumed, should the queue have lost them", async () => {
+  it("are sent again once it is resumed: the queue may have lost them", async () => {
     paused = async () => new Set<QueueName>(["normal"]);
     await put("normal");
     await ring(3 * OUTBOX_RESEND_MS);

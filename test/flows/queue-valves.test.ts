@@ -1,12 +1,7 @@
 /** A queue that is paused, slowed down or narrowed: what becomes of its batches, and of what waits behind them. */
 import { beforeEach, describe, expect, it } from "vitest";
-import {
-  CONNECTIONS_MAX,
-  LEASE_SECONDS,
-  MESSAGE_ATTEMPTS_MAX,
-  QUEUE_ASK_MS,
-  QUEUE_HOLD_MS_MAX,
-} from "../../src/core/limits.ts";
+import { CONNECTIONS_MAX, LEASE_SECONDS, MESSAGE_ATTEMPTS_MAX } from "../../src/core/limits.ts";
+import { QUEUE_ASK_MS, QUEUE_HOLD_MS_MAX } from "../../src/core/operator-limits.ts";
 import type { QueueName } from "../../src/core/priority.ts";
 import { type QueueControl, uncontrolled } from "../../src/core/queue-control.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";

@@ -66,6 +66,7 @@ export function createMemoryGates(clock: Clock, log: Log): MemoryGates {
     },
     tell: (id, told) => runOf(id).tell(id, told),
     limits: (id, config) => runOf(id).limits(id, config),
+    reset: (id, config) => runOf(id).reset(id, config),
     wake: (id, config) => runOf(id).wake(id, config),
   };
 }

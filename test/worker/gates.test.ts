@@ -65,6 +65,57 @@ describe("a receiver that asks to wait", () => {
   });
 });
 
+describe("a gate that holds something against its receiver", () => {
+  const askingToWait = () =>
+    receiverHere(inTurn(status(429, { "retry-after": "3600" }), status(200)));
+  const limitsOf = async (path: string) =>
+    (await router.admin.get(`${path}/targets/sink/gate`)).body.limits.map(
+      ({ by }: { by: string }) => by,
+    );
+
+  it("is set back by an operator, and what waited goes out", async () => {
+    const receiver = await askingToWait();
+    const tenant = await prepareTenant(router, "forgiven", { sink: { url: receiver.url } });
+    await tenant.send("sink");
+    await receiver.waitFor(1);
+    await eventually(
+      () => limitsOf(tenant.path),
+      (found) => found.includes("retry-after"),
+    );
+    const { id } = await tenant.send("sink");
+    await tenant.delivery(id, "sink", "parked");
+    const reset = await router.admin.post(`${tenant.path}/targets/sink/gate/reset`);
+    expect(reset).toMatchObject({ status: 200, body: { limits: expect.any(Array) } });
+    expect(await limitsOf(tenant.path)).not.toContain("retry-after");
+    await tenant.delivery(id, "sink", "delivered");
+  });
+
+  it("holds it against no other receiver: a PUT with another URL sets it back, one with the same does not", async () => {
+    const [ill, well] = [await askingToWait(), await receiverHere()];
+    const tenant = await prepareTenant(router, "moved", { sink: { url: ill.url } });
+    await tenant.send("sink");
+    await ill.waitFor(1);
+    await eventually(
+      () => limitsOf(tenant.path),
+      (found) => found.includes("retry-after"),
+    );
+    const { id } = await tenant.send("sink");
+    await tenant.delivery(id, "sink", "parked");
+    await router.admin.put(`${tenant.path}/targets/sink`, { kind: "http", url: ill.url });
+    expect(await limitsOf(tenant.path)).toContain("retry-after");
+    await router.admin.put(`${tenant.path}/targets/sink`, { kind: "http", url: well.url });
+    await tenant.delivery(id, "sink", "delivered");
+    expect(well.received).toHaveLength(1);
+  });
+
+  it("is set back for no target that is unknown, or another tenant's", async () => {
+    await router.admin.put("tenants/stranger", {});
+    for (const path of ["tenants/forgiven/targets/none", "tenants/stranger/targets/sink"]) {
+      expect((await router.admin.post(`${path}/gate/reset`)).status).toBe(404);
+    }
+  });
+});
+
 describe("the gate of a target", () => {
   it("that nothing limits says so", async () => {
     const receiver = await receiverHere();

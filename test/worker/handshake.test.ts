@@ -4,6 +4,7 @@ import { never, receiverHere, status } from "../support/answers.ts";
 import type { Answer, Receiver } from "../support/receiver.ts";
 import { type Router, startRouter } from "../support/router.ts";
 import { prepareTenant } from "../support/tenant.ts";
+import { eventually } from "../support/wait.ts";
 
 let router: Router;
 
@@ -45,6 +46,19 @@ describe("a receiver that permits deliveries", () => {
     await tenant.delivery(id, "hook", "delivered");
     expect(methods(receiver)).toEqual(["OPTIONS", "POST"]);
     expect(receiver.received[0]?.headers["webhook-request-origin"]).toBe("router.example.com");
+  });
+
+  it("at a rate is called at no higher one, and gets all that waited", async () => {
+    const { receiver } = await askedReceiver(permits("120"));
+    const tenant = await prepareTenant(router, "paced", { hook: asked(receiver.url) });
+    const sent = await Promise.all(Array.from({ length: 6 }, () => tenant.send("hook")));
+    const limited = await eventually(
+      () => router.admin.get(`${tenant.path}/targets/hook/gate`),
+      ({ body }) => body.limits.some(({ by }: { by: string }) => by === "rate"),
+    );
+    expect(limited.body.limits[0].detail).toContain("500 ms");
+    for (const { id } of sent) await tenant.delivery(id, "hook", "delivered");
+    expect(methods(receiver)).toEqual(["OPTIONS", ...sent.map(() => "POST")]);
   });
 
   it("and does not answer when its target is saved again keeps getting them", async () => {

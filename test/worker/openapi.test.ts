@@ -65,6 +65,8 @@ const CONTRACT = [
   "get /admin/queues",
   ...["get", "put"].map((method) => `${method} /admin/queues/{priority}`),
   ...["pause", "resume"].map((each) => `post /admin/queues/{priority}/${each}`),
+  `get ${TENANT}/targets/{target}/gate`,
+  `post ${TENANT}/targets/{target}/gate/reset`,
   "get /admin/audit",
   `get ${TENANT}/audit`,
   "get /admin/jobs",

@@ -5,7 +5,7 @@
  */
 import type { Change, DeedOutcome, DeedStart, DeedTold } from "../../core/deed.ts";
 import { type Json, parseJsonDocument, stringifyJson } from "../../core/json.ts";
-import { DEED_MS_MAX, DEEDS_FORGOTTEN_MAX } from "../../core/limits.ts";
+import { DEED_MS_MAX, DEEDS_FORGOTTEN_MAX } from "../../core/operator-limits.ts";
 import type { Deed, Deeds, OpenDeed } from "../../ports/deeds.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { NOW } from "./statements.ts";

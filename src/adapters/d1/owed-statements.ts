@@ -70,7 +70,10 @@ const IS_THERE = target("true");
 const IS_CLOSED = target("(doc->>'$.paused' IS 1 OR doc->'$.disabled' IS NOT NULL)");
 
 /** Where what was parked waits on: for its gate, or for whoever pulls it. */
-const HAS_GATE = target("(doc->'$.gate' IS NOT NULL OR doc->>'$.kind' = 'pull')");
+const HAS_GATE = target(
+  `(doc->'$.gate' IS NOT NULL OR doc->>'$.permission.ratePerMinute' IS NOT NULL
+    OR doc->>'$.kind' = 'pull')`,
+);
 
 /**
  * ?1 = tenant, ?2 = target, ?3 = how many. Of a closed target nothing; of a deleted one all is cancelled. What

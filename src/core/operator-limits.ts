@@ -1,0 +1,23 @@
+/** Limits of what operators do, and of what is kept of it. */
+
+/** An operator's deed is kept as long as the oldest row of the ledger may be: three generations. */
+export const DEED_MS_MAX = 3 * 14 * 86_400_000;
+/** Deeds that are forgotten with each new one: more than come, so that what is too old has an end. */
+export const DEEDS_FORGOTTEN_MAX = 10;
+/** Changed members that a deed names: a person reads them, and a rule may have thousands. */
+export const DEED_MEMBERS_MAX = 50;
+/** Of the path that it asked for: six names with all that stands between them have fewer. */
+export const DEED_PATH_CHARACTERS_MAX = 500;
+/** Of what a client says of itself and of its reason, in headers: as in the bodies that have a reason. */
+export const REASON_CHARACTERS_MAX = 1_000;
+export const ACTOR_CHARACTERS_MAX = 200;
+
+/**
+ * So long a batch of a paused queue waits where it is, and is then given back; a consumer's invocation has 15 minutes
+ * (Cloudflare Queues limits). Each time counts as an attempt of its messages, of which only those in hand have any.
+ */
+export const QUEUE_HOLD_MS_MAX = 600_000;
+/** How often it is asked meanwhile whether the queue is open again: a change holds within a second. */
+export const QUEUE_ASK_MS = 500;
+/** Most that a batch is put off: with all that it does then, within those 15 minutes. */
+export const QUEUE_DELAY_CONTROL_SECONDS_MAX = 60;
