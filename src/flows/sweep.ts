@@ -3,6 +3,8 @@
  * alarms are hints; this pass over the ledger is the guarantee.
  */
 import { FANOUT_SWEEP_PAGE } from "../core/fan-out/limits.ts";
+import { inTurn } from "../core/gate/index.ts";
+import { PARKED_CLOSED_MS_MAX, PARKED_TARGETS_SEEN_MAX } from "../core/gate/limits.ts";
 import {
   DELETIONS_MAX,
   OPENINGS_MAX,
@@ -32,7 +34,7 @@ export interface Swept extends Readonly<Revived> {
   readonly relayed: number;
   /** Parked deliveries whose target was opened or deleted, and whose release was not finished. */
   readonly released: number;
-  /** Deliveries that a gate or a reader had kept for too long: dead letters now. */
+  /** Deliveries that were parked for too long, for a gate, a reader or a closed target: dead letters now. */
   readonly buried: number;
   /** Instances of sagas that had not woken by themselves. */
   readonly sagas: number;
@@ -94,7 +96,9 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     }
   });
   await part("gates", async () => {
-    const gated = await ports.ledger.parkedTargets(PARKED_TARGETS_MAX);
+    const found = await ports.ledger.parkedTargets(PARKED_TARGETS_SEEN_MAX);
+    // A pass a minute: each goes on where the one before stopped.
+    const gated = inTurn(found, PARKED_TARGETS_MAX, Math.floor(ports.clock.nowMs() / 60_000));
     await wakeEach(
       gated,
       async (id) => {
@@ -111,6 +115,9 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
       },
       ports.clock,
     );
+  });
+  await part("closed", async () => {
+    swept.buried += await ports.ledger.buryClosed(PARKED_CLOSED_MS_MAX);
   });
   await part("due", () => revive(scope, swept, ports));
   await part("sagas", () => wakeSagas(scope, swept, ports));

@@ -7,6 +7,7 @@
  */
 import type { Again } from "../core/enqueue/pack.ts";
 import type { Pointer } from "../core/enqueue/record.ts";
+import type { ParkedTarget } from "../core/gate/index.ts";
 import type { QueueName } from "../core/priority.ts";
 import type { QueueControl } from "../core/queue-control.ts";
 import type { DeliveryState } from "../core/settle.ts";
@@ -193,7 +194,9 @@ export interface Ledger {
    */
   takeParked(tenant: string, target: string, count: number): Promise<readonly DueDelivery[]>;
   /** Targets whose gates have parked something. */
-  parkedTargets(count: number): Promise<readonly { tenant: string; target: string }[]>;
+  parkedTargets(count: number): Promise<readonly ParkedTarget[]>;
+  /** Gives up what has waited for closed targets for longer than `ageMs`, a page at most; answers how many. */
+  buryClosed(ageMs: number): Promise<number>;
   /** Gives up what the gate has kept parked for longer than `ageMs`; answers how many. */
   buryParked(tenant: string, target: string, ageMs: number): Promise<number>;
   /** Targets that were opened or deleted, and whose parked deliveries are not known to be released. */

@@ -104,6 +104,33 @@ describe.each(SUBJECTS)(
       expect(await ledger.buryParked(tenant, "sink", ENDED)).toBe(0);
     });
 
+    it("tells of its target what is most urgent of it, and how old that is", async () => {
+      const tenant = await tenantWithSink();
+      const nowMs = Date.now();
+      await park(tenant, { priority: "bulk" }, { receivedAtMs: nowMs - 90_000 });
+      await park(tenant, { priority: "critical" }, { receivedAtMs: nowMs - 10_000 });
+      await park(tenant, { priority: "critical" }, { receivedAtMs: nowMs - 20_000 });
+      const [found] = (await ledger.parkedTargets(10_000)).filter((each) => each.tenant === tenant);
+      expect(found).toMatchObject({ target: "sink", rank: 0, oldestAtMs: nowMs - 20_000 });
+    });
+
+    it("for a closed target is given up with its reason when it is old, and not what a gate has", async () => {
+      const tenant = await tenantWithSink();
+      const closed = { dueInMs: null, lastError: "target disabled" };
+      await ledger.disableTarget(tenant, "sink", "410");
+      const old = await park(tenant, closed, { receivedAtMs: Date.now() - 100_000 });
+      const young = await park(tenant, closed, { receivedAtMs: Date.now() + 60_000 });
+      const gated = await park(tenant, {}, { receivedAtMs: Date.now() - 100_000 });
+      await ledger.buryClosed(50_000);
+      expect(await stateOf(old)).toMatchObject({ state: "parked" });
+      expect(await ledger.buryClosed(ENDED)).toBeGreaterThanOrEqual(1);
+      expect(await stateOf(old)).toMatchObject({
+        ...{ state: "dead", lastError: "parked for too long: target disabled" },
+      });
+      expect(await stateOf(young)).toMatchObject({ state: "parked" });
+      expect(await stateOf(gated)).toMatchObject({ state: "parked" });
+    });
+
     it("is cancelled when its target is deleted", async () => {
       const tenant = await tenantWithSink();
       const first = await park(tenant);

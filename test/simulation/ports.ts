@@ -226,6 +226,7 @@ export function wiredLedger(
     openings: (count) => call("openings", () => ledger.openings(count)),
     takeParked: (tenant, target, count) =>
       call("takeParked", () => ledger.takeParked(tenant, target, count)),
+    buryClosed: (ageMs) => call("buryClosed", () => ledger.buryClosed(ageMs)),
     parkedTargets: (count) => call("parkedTargets", () => ledger.parkedTargets(count)),
     buryParked: (tenant, target, ageMs) =>
       call("buryParked", () => ledger.buryParked(tenant, target, ageMs)),

@@ -281,10 +281,29 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     },
 
     async parkedTargets(count) {
-      const found = [...deliveries.values()].filter(isGateParked);
-      return [...new Map(found.map((row) => [`${row.tenant}/${row.target}`, row])).values()]
-        .slice(0, count)
-        .map(({ tenant, target }) => ({ tenant, target }));
+      const found = [...deliveries.values()].filter(isGateParked).map((row) => ({
+        ...{ tenant: row.tenant, target: row.target },
+        ...{ rank: QUEUES.indexOf(row.priority), oldestAtMs: row.receivedAtMs },
+      }));
+      const least = found.toSorted((a, b) => b.rank - a.rank || b.oldestAtMs - a.oldestAtMs);
+      const byName = new Map(least.map((each) => [`${each.tenant}/${each.target}`, each]));
+      return [...byName.values()].slice(0, count);
+    },
+
+    async buryClosed(ageMs) {
+      const old = [...deliveries].filter(
+        ([, row]) =>
+          row.state === "parked" &&
+          row.dueAtMs === null &&
+          Math.max(row.receivedAtMs, row.settledAtMs ?? 0) < clock.nowMs() - ageMs,
+      );
+      for (const [key] of old) {
+        change(key, ({ lastError }) => ({
+          state: "dead",
+          lastError: `parked for too long: ${lastError ?? "its target is closed"}`,
+        }));
+      }
+      return old.length;
     },
 
     async buryParked(tenant, target, ageMs) {

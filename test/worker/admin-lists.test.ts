@@ -37,6 +37,8 @@ beforeAll(async () => {
     instances.unshift(started.body.id);
   }
   expected["/admin/tenants/{tenant}/saga-instances"] = instances;
+  const { body: saga } = await admin.get("tenants/item-0/sagas/item-0");
+  expected["/admin/tenants/{tenant}/sagas/{saga}/versions"] = [`${saga.version}`];
   const versions = [];
   for (const description of ["first", "second", "third"]) {
     const rule = { pattern: { source: ["item-0"] }, priority: "critical", targets: ["item-0"] };
@@ -126,7 +128,7 @@ async function fanOutLists(): Promise<string[]> {
 const nameOf = ({ id, version }: { id?: string; version?: number }): string => id ?? `${version}`;
 
 const addressOf = (path: string) =>
-  filled(path, { tenant: "item-0", rule: "item-0" }).replace("/admin/", "");
+  filled(path, { tenant: "item-0", rule: "item-0", saga: "item-0" }).replace("/admin/", "");
 
 /** A page of a list; one that is asked for with a body gets one that leaves nothing out. */
 const ask = (path: string, query: string) => {

@@ -1,4 +1,5 @@
 /** The ledger in D1: one statement per question, whole batches through `json_each`. */
+import type { ParkedTarget } from "../../core/gate/index.ts";
 import { SLOTS, type Slot } from "../../core/generation.ts";
 import { GATE_RELEASE_MS } from "../../core/limits.ts";
 import {
@@ -20,6 +21,9 @@ import * as sql from "./statements.ts";
 
 /** Paced redrives go out this long ahead: the time between two sweeps and a little more. */
 const PACED_HORIZON_MS = 75_000;
+
+/** Tenants with something open whose closed targets one pass looks at, each a seek in an index. */
+const TENANTS_MAX = 10_000;
 
 export function createLedger(session: Session): Ledger {
   return {
@@ -114,10 +118,26 @@ export function createLedger(session: Session): Ledger {
         "parked-targets",
         inEachSlot(parked.PARKED_TARGETS, [count]),
       );
-      const found = rows.flat().map((row) => [text(row.tenant), text(row.target)] as const);
-      return [...new Map(found.map((pair) => [pair.join("/"), pair])).values()]
-        .slice(0, count)
-        .map(([tenant, target]) => ({ tenant, target }));
+      const found = new Map<string, ParkedTarget>();
+      for (const row of rows.flat().map(readParkedTarget)) {
+        // Of one target in several slots the more urgent counts, of equals the older.
+        const name = `${row.tenant}/${row.target}`;
+        const known = found.get(name) ?? row;
+        const isBefore = row.rank - known.rank || row.oldestAtMs - known.oldestAtMs;
+        found.set(name, isBefore < 0 ? row : known);
+      }
+      return [...found.values()].slice(0, count);
+    },
+
+    async buryClosed(ageMs) {
+      const open = await session.batch(
+        "open-tenants",
+        inEachSlot(parked.OPEN_TENANTS, [TENANTS_MAX]),
+      );
+      const tenants = JSON.stringify([...new Set(open.flat().map(({ tenant }) => text(tenant)))]);
+      const params = [tenants, ageMs, parked.BURY_PARKED_PAGE];
+      const buried = await session.batch("bury-closed", inEachSlot(parked.BURY_CLOSED, params));
+      return buried.flat().length;
     },
 
     async buryParked(tenant, target, ageMs) {
@@ -197,6 +217,13 @@ function duplicatesStatement([slot, duplicates]: [Slot, Duplicate[]]): Statement
   const rows = duplicates.map((copy) => [copy.event, copy.receipt, copy.receivedAtMs, copy.reason]);
   return { sql: sql.RECORD_DUPLICATES[slot], params: [JSON.stringify(rows)] };
 }
+
+const readParkedTarget = (row: Row): ParkedTarget => ({
+  tenant: text(row.tenant),
+  target: text(row.target),
+  rank: number(row.rank),
+  oldestAtMs: number(row.oldest_at),
+});
 
 function readDue(row: Row): DueDelivery {
   return {

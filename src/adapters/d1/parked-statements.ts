@@ -1,6 +1,7 @@
 /** The ledger's SQL for what gates have parked. */
 import type { Slot } from "../../core/generation.ts";
-import { acrossSlots, deliveriesOf, eventsOf, perSlot } from "./slots.ts";
+import { OPEN } from "./owed-statements.ts";
+import { acrossSlots, deliveriesOf, eventsOf, openDeliveriesOf, perSlot } from "./slots.ts";
 import { AT_KEY, NOW } from "./statements.ts";
 
 /** Both must read exactly like the partial index, or SQLite does not use it. */
@@ -42,14 +43,47 @@ export const PARKED_TARGETS = perSlot((slot) => {
     SELECT ${column} FROM ${parkedOf(slot)} WHERE ${GATE_PARKED} AND ${after}
     ORDER BY tenant, target LIMIT 1)`;
   const behind = "(tenant, target) > (t.at_tenant, t.at_target)";
+  const urgent = (column: string): string => `(
+    SELECT ${column} FROM ${parkedOf(slot)}
+    WHERE ${GATE_PARKED} AND tenant = t.at_tenant AND target = t.at_target
+    ORDER BY ${RANK}, received_at LIMIT 1)`;
   return `
 WITH RECURSIVE t (at_tenant, at_target) AS (
   SELECT ${first("tenant", "true")}, ${first("target", "true")}
   UNION ALL
   SELECT ${first("tenant", behind)}, ${first("target", behind)} FROM t WHERE t.at_tenant IS NOT NULL
   LIMIT ?1)
-SELECT at_tenant AS tenant, at_target AS target FROM t WHERE at_tenant IS NOT NULL`;
+SELECT at_tenant AS tenant, at_target AS target, ${urgent(RANK)} AS rank, ${urgent("received_at")} AS oldest_at
+FROM t WHERE at_tenant IS NOT NULL`;
 });
+
+/** Tenants of which something is open. */
+export const OPEN_TENANTS = perSlot((slot) => {
+  const first = (after: string): string => `(
+    SELECT tenant FROM ${openDeliveriesOf(slot)} WHERE ${OPEN} AND ${after} ORDER BY tenant LIMIT 1)`;
+  return `
+WITH RECURSIVE t (at_tenant) AS (
+  SELECT ${first("true")}
+  UNION ALL
+  SELECT ${first("tenant > t.at_tenant")} FROM t WHERE t.at_tenant IS NOT NULL
+  LIMIT ?1)
+SELECT at_tenant AS tenant FROM t WHERE at_tenant IS NOT NULL`;
+});
+
+/** ?1 = [tenant], ?2 = age in ms, ?3 = how many. As BURY_PARKED, of what no gate has. */
+export const BURY_CLOSED = perSlot(
+  (slot) => `
+UPDATE ${deliveriesOf(slot)} SET
+  state = 'dead', settled_at = ${NOW},
+  last_error = 'parked for too long: ' || COALESCE(last_error, 'its target is closed')
+WHERE (tenant, received_at, event, subscription) IN (
+  SELECT tenant, received_at, event, subscription
+  FROM json_each(?1) AS j CROSS JOIN ${openDeliveriesOf(slot)} ON tenant = j.value
+  WHERE ${OPEN} AND state = 'parked' AND received_at < ${NOW} - ?2
+    AND due_at IS NULL AND settled_at < ${NOW} - ?2
+  LIMIT ?3)
+RETURNING event`,
+);
 
 /** Rows that one statement gives up. */
 export const BURY_PARKED_PAGE = 500;

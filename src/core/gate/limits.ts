@@ -1,0 +1,6 @@
+/** Limits of what is parked, beside those in `src/core/limits.ts`. */
+
+/** Targets with something parked that a pass of the sweeper looks at, each some seeks in an index. */
+export const PARKED_TARGETS_SEEN_MAX = 1_000;
+/** What waits so long for a paused or disabled target is a dead letter: people need longer than receivers. */
+export const PARKED_CLOSED_MS_MAX = 14 * 86_400_000;
