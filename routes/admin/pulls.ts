@@ -57,6 +57,8 @@ function answering<Body extends { leases: string[] }>(
   return operation({
     method: "post",
     path: `${PATH}/${name}`,
+    // A reader at its work, whose doings the ledger has.
+    changes: false,
     summary,
     body,
     responses: { 200: "How many of them, and which are over and why.", ...refusals },
@@ -75,6 +77,7 @@ export const pullOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${PATH}/pull`,
+    changes: false,
     summary: "Leases what waits for a target's reader, the most urgent and oldest first.",
     body: z.strictObject({
       max: z.number().int().min(1).max(PULL_COUNT_MAX).optional(),

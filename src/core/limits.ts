@@ -126,10 +126,6 @@ export const GATE_RELEASE_MS = 10_000;
 /** A call to a gate that has not answered by then counts as unreachable; its deliveries are parked for so long. */
 export const GATE_TIMEOUT_MS = 1_000;
 export const GATE_UNREACHABLE_MS = 5_000;
-/** Targets with parked deliveries whose gates the sweeper wakes in a pass. */
-export const PARKED_TARGETS_MAX = 100;
-/** What a gate has kept for so long is a dead letter: a person decides. */
-export const PARKED_MS_MAX = 7 * 86_400_000;
 /** The gate looks after what is parked this often while it can move, and no more often than … */
 export const GATE_TICK_MS = 1_000;
 /** … this; an alarm is never set to now. */

@@ -4,12 +4,15 @@
  */
 import { FANOUT_SWEEP_PAGE } from "../core/fan-out/limits.ts";
 import { inTurn } from "../core/gate/index.ts";
-import { PARKED_CLOSED_MS_MAX, PARKED_TARGETS_SEEN_MAX } from "../core/gate/limits.ts";
+import {
+  PARKED_CLOSED_MS_MAX,
+  PARKED_MS_MAX,
+  PARKED_TARGETS_MAX,
+  PARKED_TARGETS_SEEN_MAX,
+} from "../core/gate/limits.ts";
 import {
   DELETIONS_MAX,
   OPENINGS_MAX,
-  PARKED_MS_MAX,
-  PARKED_TARGETS_MAX,
   REPLAY_SWEEP_PAGE,
   SWEEP_GRACE_MS,
 } from "../core/limits.ts";

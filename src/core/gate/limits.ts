@@ -1,5 +1,9 @@
 /** Limits of what is parked, beside those in `src/core/limits.ts`. */
 
+/** Targets with parked deliveries whose gates the sweeper wakes in a pass. */
+export const PARKED_TARGETS_MAX = 100;
+/** What a gate has kept for so long is a dead letter: a person decides. */
+export const PARKED_MS_MAX = 7 * 86_400_000;
 /** Targets with something parked that a pass of the sweeper looks at, each some seeks in an index. */
 export const PARKED_TARGETS_SEEN_MAX = 1_000;
 /** What waits so long for a paused or disabled target is a dead letter: people need longer than receivers. */
