@@ -28,6 +28,7 @@ import { endsWithin, type LateAttempt, settleLate, underWay } from "./late-attem
 import {
   GIVEN_BACK_RETRY_SECONDS,
   type HeldEvent,
+  type OpenMessage,
   openMessages,
   type QueueMessage,
   retryLater,

@@ -10,12 +10,7 @@ import {
   PARKED_TARGETS_MAX,
   PARKED_TARGETS_SEEN_MAX,
 } from "../core/gate/limits.ts";
-import {
-  DELETIONS_MAX,
-  OPENINGS_MAX,
-  REPLAY_SWEEP_PAGE,
-  SWEEP_GRACE_MS,
-} from "../core/limits.ts";
+import { DELETIONS_MAX, OPENINGS_MAX, REPLAY_SWEEP_PAGE, SWEEP_GRACE_MS } from "../core/limits.ts";
 import {
   SAGA_JOBS_MAX,
   SAGA_NEVER_BEGUN_MS,
