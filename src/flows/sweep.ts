@@ -6,7 +6,6 @@ import { FANOUT_SWEEP_PAGE } from "../core/fan-out/limits.ts";
 import { inTurn } from "../core/gate/index.ts";
 import {
   PARKED_CLOSED_MS_MAX,
-  PARKED_MS_MAX,
   PARKED_TARGETS_MAX,
   PARKED_TARGETS_SEEN_MAX,
 } from "../core/gate/limits.ts";
@@ -19,7 +18,7 @@ import {
   SAGA_SWEEP_PAGE,
 } from "../core/saga/limits.ts";
 import { errorText } from "../ports/log.ts";
-import { keepPulled } from "./keep-pulled.ts";
+import { keepGated, keepPulled } from "./keep-parked.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { type Revived, revive } from "./revive.ts";
 import { wakeEach } from "./wake.ts";
@@ -107,7 +106,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
           swept.buried += buried;
           return;
         }
-        const buried = await ports.ledger.buryParked(id.tenant, id.target, PARKED_MS_MAX);
+        const buried = await keepGated(id, ports);
         swept.buried += buried;
         await ports.gates.wake(id, target?.gate ?? null);
       },

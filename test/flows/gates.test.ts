@@ -5,6 +5,7 @@ import { QUEUES } from "../../src/core/priority.ts";
 import type { Gate } from "../../src/core/tenant.ts";
 import { configureGate } from "../../src/flows/configure-gate.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
+import { keepGated } from "../../src/flows/keep-parked.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { boundTo } from "../support/memory-records.ts";
@@ -78,6 +79,25 @@ describe("a target with a rate", () => {
     expect(states()).toEqual({ delivered: 30 });
     expect(world.transport.sent).toHaveLength(30);
     expect(mostWithin(1_000)).toBeLessThanOrEqual(5);
+  });
+
+  it("keeps no more parked than may be: the least urgent and newest are given up and say so", async () => {
+    pagerWith({ perSecond: 1 });
+    await batch(batchOf(8));
+    await world.clock.advance(1);
+    const urgent = messageWith({ key: "urgent", to: [boundTo("pager", "critical")] });
+    await world.clock.run(deliverBatch("critical", [urgent], ports));
+    const rows = () => [...world.ledger.deliveries.values()];
+    const parked = () => rows().filter(({ state }) => state === "parked");
+    const before = parked().length;
+    const buried = await world.clock.run(keepGated({ tenant: "acme", target: "pager" }, ports, 3));
+    expect(buried).toBe(before - 3);
+    expect(parked().map(({ priority }) => priority)).toContain("critical");
+    expect(parked()).toHaveLength(3);
+    const dead = rows().filter(({ state }) => state === "dead");
+    expect(new Set(dead.map(({ lastError }) => lastError))).toEqual(
+      new Set(["3 deliveries wait for their target already, as many as may"]),
+    );
   });
 
   it("gets what is urgent first of what waited", async () => {

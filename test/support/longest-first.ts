@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const LONGEST = [
   "worker/delayed-retries.test.ts",
   "crash/crash.test.ts",
+  "crash/fan-outs/crash.test.ts",
   "worker/restart.test.ts",
   "crash/sagas/crash.test.ts",
   "worker/counters.test.ts",

@@ -28,9 +28,11 @@ const BODIES: Readonly<Record<string, readonly [object, object]>> = {
   ],
 };
 
-/** Every resource that can be put, as the document names them. */
+/** Every resource that a PUT creates, as the document names them: queues are there already. */
 async function resources() {
-  const puts = (await adminOperations(router.url)).filter(({ method }) => method === "put");
+  const puts = (await adminOperations(router.url)).filter(
+    ({ method, responses }) => method === "put" && responses["201"] !== undefined,
+  );
   return puts.map(({ path }) => {
     const kind = namesIn(path).at(-1) ?? "";
     const [first, second] = BODIES[kind] ?? [];

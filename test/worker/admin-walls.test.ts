@@ -17,14 +17,21 @@ beforeAll(async () => {
   theirs = await oneOfEach(router, "theirs", receiver.url);
   ours = await oneOfEach(router, "ours", receiver.url);
   operations = (await adminOperations(router.url)).filter(({ path }) => path.includes("{tenant}"));
+  await router.admin.put("tenants/theirs/targets/theirs-queue", { kind: "pull" });
+  await router.admin.put("tenants/ours/targets/ours-queue", { kind: "pull" });
 });
 afterAll(async () => {
   await router?.stop();
   await receiver?.stop();
 });
 
-const call = ({ method, path }: Documented, ids: Named, body?: unknown) =>
-  router.admin.request(method.toUpperCase(), filled(path, ids).replace("/admin/", ""), body);
+function call({ method, path }: Documented, ids: Named, body?: unknown) {
+  // Of a target that is pulled; the other one is sent to.
+  const own = path.endsWith("/backlog") ? { ...ids, target: queueOf(ids) } : ids;
+  return router.admin.request(method.toUpperCase(), filled(path, own).replace("/admin/", ""), body);
+}
+
+const queueOf = ({ target }: Named): string => `${target?.split("-")[0]}-queue`;
 
 /** Routes below a tenant that name one of its things; the others have only the tenant in them. */
 const naming = () => operations.filter(({ path }) => namesIn(path).length > 1);
@@ -133,6 +140,11 @@ function bodyFor({ path }: Documented): unknown {
     search: { pattern: { source: ["open"] } },
     replays: { from: "2020-01-01T00:00:00Z", to: "2020-01-02T00:00:00Z", reason: "a look" },
     cap: { perSecond: 5 },
+    pull: {},
+    ack: { leases: ["lse_none"] },
+    nack: { leases: ["lse_none"] },
+    extend: { leases: ["lse_none"], leaseSeconds: 5 },
+    seek: { to: "now", reason: "a look" },
     discard: { reason: "of no use" },
     resend: { reason: "sent too early" },
     saga: { steps: [{ name: "a", delay: { seconds: 60 } }] },

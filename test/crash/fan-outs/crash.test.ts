@@ -7,7 +7,7 @@ import { fanOutClosingLine, fanOutReport } from "./report.ts";
 /** A start and a drain, on a machine with much else to do. */
 const TIMEOUT_MS = 240_000;
 
-it("killed half way and while it retries, a fan-out misses no element and retries the failed ones alone", {
+it("killed half way, a fan-out misses no element and retries the failed ones alone", {
   timeout: TIMEOUT_MS,
 }, async ({ annotate }) => {
   const options = { seed: 5, elements: 800, kills: 1 };
@@ -17,5 +17,5 @@ it("killed half way and while it retries, a fan-out misses no element and retrie
   expect(outcome.verdict.arrived).toBe(800);
   expect(outcome.verdict.retried).toBe(refusedOf(options).length);
   expect(outcome.verdict.retried).toBeGreaterThan(10);
-  expect(outcome.backMs).toHaveLength(2);
+  expect(outcome.backMs).toHaveLength(1);
 });
