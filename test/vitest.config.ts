@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { randomVars } from "../src/local/vars.ts";
 import { LongestFirst } from "./support/longest-first.ts";
 
@@ -10,6 +10,43 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 // wrangler reads .dev.vars too and says so for every file; the variables of these tests are their own.
 process.env.WRANGLER_LOG ??= "error";
+
+const ADAPTERS = "test/adapters/**/*.test.ts";
+/** These move the time of the whole ledger on. */
+const ALONE = ["test/adapters/expire.test.ts", "test/adapters/ledger-generations.test.ts"];
+
+/** In workerd, with the bindings of wrangler.toml: what our own code sees of D1, R2 and Durable Objects. */
+const adapters = (name: string, files: TestFiles): TestProjectConfiguration => ({
+  root,
+  plugins: [
+    cloudflareTest(async () => ({
+      wrangler: { configPath: join(root, "wrangler.toml") },
+      miniflare: {
+        bindings: {
+          ...randomVars(),
+          TEST_MIGRATIONS: await readD1Migrations(join(root, "migrations")),
+        },
+        // What targets of kind queue and service name.
+        queueProducers: { TARGET_QUEUE_ORDERS: { queueName: "orders" } },
+        serviceBindings: { TARGET_SERVICE_BILLING: "neighbour" },
+        workers: [
+          {
+            ...{ name: "neighbour", modules: true, compatibilityDate: "2026-10-23" },
+            scriptPath: join(root, "test/support/neighbour.mjs"),
+            queueConsumers: { orders: { maxBatchTimeout: 0 } },
+          },
+        ],
+      },
+    })),
+  ],
+  test: { name, testTimeout: 60_000, setupFiles: ["test/adapters/setup.ts"], ...files },
+});
+
+interface TestFiles {
+  readonly isolate: boolean;
+  readonly include: string[];
+  readonly exclude?: string[];
+}
 
 export default defineConfig({
   root,
@@ -33,37 +70,9 @@ export default defineConfig({
           ],
         },
       },
-      {
-        root,
-        // In workerd, with the bindings of wrangler.toml: what our own code sees of D1, R2 and Durable Objects.
-        plugins: [
-          cloudflareTest(async () => ({
-            wrangler: { configPath: join(root, "wrangler.toml") },
-            miniflare: {
-              bindings: {
-                ...randomVars(),
-                TEST_MIGRATIONS: await readD1Migrations(join(root, "migrations")),
-              },
-              // What targets of kind queue and service name.
-              queueProducers: { TARGET_QUEUE_ORDERS: { queueName: "orders" } },
-              serviceBindings: { TARGET_SERVICE_BILLING: "neighbour" },
-              workers: [
-                {
-                  ...{ name: "neighbour", modules: true, compatibilityDate: "2026-10-23" },
-                  scriptPath: join(root, "test/support/neighbour.mjs"),
-                  queueConsumers: { orders: { maxBatchTimeout: 0 } },
-                },
-              ],
-            },
-          })),
-        ],
-        test: {
-          name: "adapters",
-          testTimeout: 60_000,
-          include: ["test/adapters/**/*.test.ts"],
-          setupFiles: ["test/adapters/setup.ts"],
-        },
-      },
+      // Each test has a tenant of its own; a runtime for each file would take longer than its tests.
+      adapters("adapters", { isolate: false, include: [ADAPTERS], exclude: ALONE }),
+      adapters("generations", { isolate: true, include: ALONE }),
       {
         root,
         test: {
