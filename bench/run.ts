@@ -10,7 +10,9 @@ import type { Options, Report } from "./part.ts";
 import { measureCost } from "./parts/cost.ts";
 import { measureDelivery } from "./parts/delivery.ts";
 import { measureIngest } from "./parts/ingest.ts";
-import { measureIsolation } from "./parts/isolation/isolation.ts";
+import { measureBadTargets } from "./parts/isolation/bad-targets.ts";
+import { measureNoisyTenant } from "./parts/isolation/noisy-tenant.ts";
+import { measurePriority } from "./parts/isolation/priority.ts";
 import { measureMatch } from "./parts/match.ts";
 import { measureSagas } from "./parts/sagas.ts";
 import { measureSize } from "./parts/size.ts";
@@ -22,7 +24,9 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
   stages: measureStages,
   ingest: measureIngest,
   delivery: measureDelivery,
-  isolation: measureIsolation,
+  priority: measurePriority,
+  "bad-targets": measureBadTargets,
+  "noisy-tenant": measureNoisyTenant,
   cost: measureCost,
   sagas: measureSagas,
 };

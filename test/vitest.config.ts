@@ -39,7 +39,10 @@ const adapters = (name: string, files: TestFiles): TestProjectConfiguration => (
       },
     })),
   ],
-  test: { name, testTimeout: 60_000, setupFiles: ["test/adapters/setup.ts"], ...files },
+  test: {
+    ...{ name, testTimeout: 60_000, setupFiles: ["test/adapters/setup.ts"], ...files },
+    sequence: { groupOrder: files.isolate ? 1 : 2 },
+  },
 });
 
 interface TestFiles {

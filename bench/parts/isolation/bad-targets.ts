@@ -1,5 +1,4 @@
 /** Sixteen healthy targets beside one that hangs, one that asks to wait, one that fails and one that drips. */
-import type { Ground } from "../../ground.ts";
 import type { Outcome } from "../../load/job.ts";
 import { quantile } from "../../measure/statistics.ts";
 import { figure, table } from "../../measure/table.ts";
@@ -27,12 +26,9 @@ const LATE_SECONDS_MAX = 2;
 const PROBE_SECONDS_MIN = 30;
 const RETRY = { delaysSeconds: Array.from({ length: 30 }, () => 5) };
 
-export async function measureBadTargets(
-  ground: Ground,
-  { quick, rounds }: Options,
-): Promise<Omit<Report, "title">> {
-  progress("isolation: healthy targets beside bad ones");
-  const scene = await startScene("bad targets", ground);
+export async function measureBadTargets({ quick, rounds, ground }: Options): Promise<Report> {
+  progress("healthy targets beside bad ones");
+  const scene = await startScene("bad targets", await ground());
   const [measuring, disturbing] = scene.generators;
   const path = (target: string): string => `/in/mixed/${target}`;
   try {
@@ -60,6 +56,7 @@ export async function measureBadTargets(
     const lost = (owed?.accepted.length ?? 0) - kept;
     const waits = await waitsOf(scene, quick);
     return {
+      title: "Bad targets",
       text: [
         table(
           [`${HEALTHY.length} healthy of 20 targets`, ...VERDICT_HEAD],
@@ -71,7 +68,7 @@ export async function measureBadTargets(
           `The one that fails, once left alone: tried ${waits.probes} times, at least ${figure(waits.probeSeconds, 1)} s apart.`,
         ].join("\n"),
       ],
-      data: { badTargets: { ...verdict, lost, ...waits } },
+      data: { ...verdict, lost, ...waits },
       failures: failuresOf(lost, waits, quick),
     };
   } finally {

@@ -1,5 +1,4 @@
 /** Ninety-nine tenants that send a little beside one that sends fifty times what it may. */
-import type { Ground } from "../../ground.ts";
 import type { Outcome, Sent } from "../../load/job.ts";
 import { figure, table } from "../../measure/table.ts";
 import { type Options, progress, type Report } from "../../part.ts";
@@ -15,12 +14,9 @@ const JAIN_MIN = 0.99;
 const LEASED_SECONDS = 1;
 const WINDOWS_SECONDS = [1, 2, 5, 10, 30];
 
-export async function measureNoisyTenant(
-  ground: Ground,
-  { quick, rounds }: Options,
-): Promise<Omit<Report, "title">> {
-  progress("isolation: quiet tenants beside a noisy one");
-  const scene = await startScene("noisy tenant", ground);
+export async function measureNoisyTenant({ quick, rounds, ground }: Options): Promise<Report> {
+  progress("quiet tenants beside a noisy one");
+  const scene = await startScene("noisy tenant", await ground());
   const [measuring, disturbing] = scene.generators;
   const quiet = Array.from({ length: quick ? 20 : 99 }, (_, at) => `quiet-${at}`);
   try {
@@ -54,6 +50,7 @@ export async function measureNoisyTenant(
     }));
     const above = windows.filter(({ most, may }) => most > may);
     return {
+      title: "Noisy tenant",
       text: [
         table(
           [`${quiet.length} quiet tenants`, ...VERDICT_HEAD],
@@ -65,7 +62,7 @@ export async function measureNoisyTenant(
             `${windows.map(({ window, most, may }) => `${window} s ${most} of ${may}`).join(", ")}.`,
         ].join("\n"),
       ],
-      data: { noisyTenant: { ...verdict, fairness, turnedAway, windows } },
+      data: { ...verdict, fairness, turnedAway, windows },
       failures: [
         ...(turnedAway > 0 ? [`${turnedAway} webhooks of quiet tenants were refused.`] : []),
         ...(fairness < JAIN_MIN ? [`Jain's index is ${figure(fairness, 4)}.`] : []),

@@ -1,5 +1,4 @@
 /** Urgent events while a hundred thousand others wait. */
-import type { Ground } from "../../ground.ts";
 import type { Sent } from "../../load/job.ts";
 import { figure, table } from "../../measure/table.ts";
 import { type Options, progress, type Report } from "../../part.ts";
@@ -15,11 +14,8 @@ const GOALS = [
 const BATCH = 100;
 const SENDERS = 4;
 
-export async function measurePriority(
-  ground: Ground,
-  { quick, rounds }: Options,
-): Promise<Omit<Report, "title">> {
-  const scene = await startScene("priority", ground);
+export async function measurePriority({ quick, rounds, ground }: Options): Promise<Report> {
+  const scene = await startScene("priority", await ground());
   try {
     await prepare(scene);
     const seconds = quick ? 2 : 10;
@@ -43,7 +39,7 @@ export async function measurePriority(
       ["bulk", { bulk: quick ? 5_000 : 100_000 }],
       ["normal and bulk", { normal: quick ? 1_000 : 20_000, bulk: quick ? 5_000 : 100_000 }],
     ] as const) {
-      progress(`isolation: critical beside ${name}`);
+      progress(`critical beside ${name}`);
       let left = { before: 0, after: 0 };
       const measured = await inRounds(rounds, round, async (measure) => {
         for (const [priority, count] of Object.entries(queued)) await fill(scene, priority, count);
@@ -67,8 +63,9 @@ export async function measurePriority(
       ]);
     }
     return {
+      title: "Priority",
       text: [table([`critical, ${PER_SECOND}/s: accepted to delivered`, ...VERDICT_HEAD], rows)],
-      data: { priority: data },
+      data: { measured: data },
       failures,
     };
   } finally {
