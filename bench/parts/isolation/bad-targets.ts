@@ -1,6 +1,5 @@
 /** Sixteen healthy targets beside one that hangs, one that asks to wait, one that fails and one that drips. */
 import type { Outcome } from "../../load/job.ts";
-import { quantile } from "../../measure/statistics.ts";
 import { figure, table } from "../../measure/table.ts";
 import { type Options, progress, type Report } from "../../part.ts";
 import { inRounds, judge, VERDICT_HEAD, verdictCells } from "./rounds.ts";
@@ -119,37 +118,35 @@ interface Waits {
 
 /** Waits until the busy one was asked again, so that there is something to see. */
 async function waitsOf({ receivers }: Scene, quick: boolean): Promise<Waits> {
-  const busy = (): readonly Came[] => receivers.attempts.get("busy") ?? [];
-  const again = (): readonly number[] => secondsBetween(busy());
+  const pauses = (): readonly number[] => {
+    return gapsOf(receivers.attempts.get("busy") ?? []).filter((gap) => gap > AT_ONCE_SECONDS);
+  };
   const endMs = Date.now() + (quick ? 0 : (BUSY_SECONDS + 10) * 1_000);
-  while (again().length === 0 && Date.now() < endMs) {
+  while (pauses().length === 0 && Date.now() < endMs) {
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  const waited = again();
   const probes = probeGaps(receivers.attempts.get("broken") ?? []);
   return {
-    early: waited.filter((seconds) => seconds < BUSY_SECONDS).length,
-    lateSeconds: waited.length === 0 ? Number.NaN : quantile(waited, 0) - BUSY_SECONDS,
+    early: pauses().filter((seconds) => seconds < BUSY_SECONDS).length,
+    lateSeconds: Math.max(...pauses()) - BUSY_SECONDS,
     probes: probes.length,
     probeSeconds: Math.min(...probes),
   };
 }
 
-/** Of each delivery that came again, from one attempt to the next. */
-function secondsBetween(attempts: readonly Came[]): number[] {
-  const last = new Map<string, number>();
-  return attempts.flatMap(({ id, atMs }) => {
-    const before = last.get(id);
-    last.set(id, atMs);
-    return before === undefined ? [] : [(atMs - before) / 1_000];
-  });
+/** What was under way when the first answer came, or goes out with a probe, is not asked anew. */
+const AT_ONCE_SECONDS = 5;
+
+/** From one attempt to the next, whatever the delivery. */
+function gapsOf(attempts: readonly Came[]): number[] {
+  return attempts.slice(1).map(({ atMs }, at) => (atMs - (attempts[at]?.atMs ?? 0)) / 1_000);
 }
 
 /** A pause this long says that it is left alone now; what comes after are probes. */
 const LEFT_ALONE_SECONDS = 15;
 
 function probeGaps(attempts: readonly Came[]): number[] {
-  const gaps = attempts.slice(1).map(({ atMs }, at) => (atMs - (attempts[at]?.atMs ?? 0)) / 1_000);
+  const gaps = gapsOf(attempts);
   const first = gaps.findIndex((seconds) => seconds > LEFT_ALONE_SECONDS);
   return first === -1 ? [] : gaps.slice(first);
 }
