@@ -1,30 +1,11 @@
-/** A replay that runs: which one, and its alarm. What a slice does is `flows/replay-slice.ts`. */
-import { DurableObject } from "cloudflare:workers";
-import { composeSlices, replayParts } from "../src/compose.ts";
-import type { Env } from "../src/env.ts";
-import { createReplayRun, type ReplayRun } from "../src/flows/replay-run.ts";
-import { runMemo } from "./run-memo.ts";
+/** A replay that runs. What a slice does is `flows/replay-slice.ts`. */
+import { composeSlices } from "../src/compose.ts";
+import type { ReplayId } from "../src/ports/replays.ts";
+import { RunObject } from "./run-object.ts";
 
-export class Replay extends DurableObject<Env> {
-  readonly #run: ReplayRun;
-
-  constructor(state: DurableObjectState, env: Env) {
-    super(state, env);
-    this.#run = createReplayRun({
-      ...replayParts,
-      memo: runMemo(state.storage),
-      async slice(replay) {
-        const { replaySlice } = await import("../src/flows/replay-slice.ts");
-        return replaySlice(replay, await composeSlices(env));
-      },
-    });
-  }
-
-  wake(tenant: string, id: string): Promise<void> {
-    return this.#run.wake({ tenant, id });
-  }
-
-  override alarm(): Promise<void> {
-    return this.#run.alarm();
+export class Replay extends RunObject {
+  protected override async slice(replay: ReplayId): Promise<number | null> {
+    const { replaySlice } = await import("../src/flows/replay-slice.ts");
+    return replaySlice(replay, await composeSlices(this.env));
   }
 }

@@ -10,8 +10,9 @@ import { FAN_OUT_STATES, type FanOut, type FanOutState } from "../../src/ports/f
 import { requireTenant } from "./change.ts";
 import { Detail, detailView, Summary, summaryView } from "./fan-out-view.ts";
 import { JobAnswer, jobView } from "./jobs.ts";
-import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
+import { notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
+import { type Asked, pausing, stopping } from "./pausing.ts";
 
 const PATH = "/admin/tenants/{tenant}/fan-outs";
 
@@ -20,8 +21,6 @@ const CapBody = z.strictObject({
   perSecond: PerSecond.nullable().describe("Elements; null lifts the cap."),
 });
 const RetryBody = z.strictObject({ perSecond: PerSecond.optional() });
-
-type Asked = Pick<Call<unknown, unknown>, "stores" | "params">;
 
 async function fanOutOf({ stores, params }: Asked): Promise<FanOut> {
   const at = { tenant: params.tenant ?? "", id: params.fanOut ?? "" };
@@ -49,7 +48,6 @@ async function move(
 }
 
 const FOUND = { 200: "The fan-out as it is now.", 404: "No such fan-out." };
-const STOPPING = { ...FOUND, 409: "Its state does not allow it." };
 
 export const fanOutOperations: readonly Operation[] = [
   operation({
@@ -83,35 +81,24 @@ export const fanOutOperations: readonly Operation[] = [
     answer: Detail,
     handle: async (call) => ({ status: 200, body: await detailOf(call) }),
   }),
-  operation({
-    method: "post",
-    path: `${PATH}/{fanOut}/pause`,
-    summary: "Stops a running fan-out after the elements that are on their way; it can be resumed.",
-    responses: STOPPING,
-    answer: Detail,
-    async handle(call) {
-      await move(call, ["running", "paused"], "paused");
-      return { status: 200, body: await detailOf(call) };
+  ...pausing({
+    ...{
+      name: "fan-out",
+      path: `${PATH}/{fanOut}`,
+      answer: Detail,
+      detailOf,
+      move,
+      setOff: setOffFanOut,
     },
-  }),
-  operation({
-    method: "post",
-    path: `${PATH}/{fanOut}/resume`,
-    summary: "Has a paused fan-out go on where it stopped.",
-    responses: STOPPING,
-    answer: Detail,
-    async handle(call) {
-      const fanOut = await move(call, ["paused", "running"], "running");
-      await setOffFanOut({ tenant: fanOut.tenant, id: fanOut.id }, call.app.deliver);
-      return { status: 200, body: await detailOf(call) };
-    },
+    pauses: "Stops a running fan-out after the elements that are on their way; it can be resumed.",
   }),
   operation({
     method: "post",
     path: `${PATH}/{fanOut}/cancel`,
+    recorded: "with-change",
     summary:
       "Ends a fan-out and gives up those of its deliveries that are still owed, in queues as well.",
-    responses: STOPPING,
+    responses: stopping("fan-out"),
     answer: Detail,
     async handle(call) {
       // Also a done one, and one that was cancelled by a call that did not come to its end.
@@ -123,6 +110,7 @@ export const fanOutOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${PATH}/{fanOut}/cap`,
+    recorded: "with-change",
     summary: "Sets how many elements a second a fan-out sends from its next page on.",
     body: CapBody,
     responses: FOUND,
@@ -136,6 +124,7 @@ export const fanOutOperations: readonly Operation[] = [
   operation({
     method: "post",
     path: `${PATH}/{fanOut}/retry-failed`,
+    recorded: "with-change",
     summary: "Sends the dead letters of a fan-out again and nothing else, at a pace if wished.",
     body: RetryBody,
     bodyOptional: true,

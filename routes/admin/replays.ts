@@ -9,15 +9,14 @@ import { countReplay } from "../../src/flows/replay-slice.ts";
 import { setOffReplay } from "../../src/flows/wake.ts";
 import { REPLAY_STATES, type Replay, type ReplayState } from "../../src/ports/replays.ts";
 import { isoOrNull, requireTenant } from "./change.ts";
-import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
+import { notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
 import { ReplayBody } from "./past-schemas.ts";
+import { type Asked, pausing, stopping } from "./pausing.ts";
 import { Counted, Detail, Summary, summaryOf } from "./replay-view.ts";
 import { patternFaults, sentMember } from "./rules.ts";
 
 const PATH = "/admin/tenants/{tenant}/replays";
-
-type Asked = Pick<Call<unknown, unknown>, "stores" | "params">;
 
 async function replayOf({ stores, params }: Asked): Promise<Replay> {
   const at = { tenant: params.tenant ?? "", id: params.replay ?? "" };
@@ -60,12 +59,6 @@ async function move(call: Asked, from: readonly ReplayState[], to: ReplayState):
   const { state } = await replayOf(call);
   throw new Refusal({ slug: "conflict", detail: `It is ${state}.` });
 }
-
-const STOPPING = {
-  200: "The replay as it is now.",
-  404: "No such replay.",
-  409: "Its state does not allow it.",
-};
 
 export const replayOperations: readonly Operation[] = [
   operation({
@@ -164,37 +157,23 @@ export const replayOperations: readonly Operation[] = [
     answer: Detail,
     handle: async (call) => ({ status: 200, body: await detailOf(call) }),
   }),
-  operation({
-    method: "post",
-    path: `${PATH}/{replay}/pause`,
-    recorded: "with-change",
-    summary: "Stops a running replay after what it has put on its way; it can be resumed.",
-    responses: STOPPING,
-    answer: Detail,
-    async handle(call) {
-      await move(call, ["running", "paused"], "paused");
-      return { status: 200, body: await detailOf(call) };
+  ...pausing({
+    ...{
+      name: "replay",
+      path: `${PATH}/{replay}`,
+      answer: Detail,
+      detailOf,
+      move,
+      setOff: setOffReplay,
     },
-  }),
-  operation({
-    method: "post",
-    path: `${PATH}/{replay}/resume`,
-    recorded: "with-change",
-    summary: "Has a paused replay go on where it stopped.",
-    responses: STOPPING,
-    answer: Detail,
-    async handle(call) {
-      const replay = await move(call, ["paused", "running"], "running");
-      await setOffReplay({ tenant: replay.tenant, id: replay.id }, call.app.deliver);
-      return { status: 200, body: await detailOf(call) };
-    },
+    pauses: "Stops a running replay after what it has put on its way; it can be resumed.",
   }),
   operation({
     method: "post",
     path: `${PATH}/{replay}/cancel`,
     recorded: "with-change",
     summary: "Ends a replay and gives up those of its deliveries that are still owed.",
-    responses: STOPPING,
+    responses: stopping("replay"),
     answer: Detail,
     async handle(call) {
       // Also a done one, and one that was cancelled by a call that did not come to its end.
