@@ -67,9 +67,18 @@ export function compare(
   return { ratio: median(ratios), interval, verdict, rounds: ratios.length };
 }
 
+export type Reached = "met" | "missed" | "open";
+
 /** Against a goal the interval decides too: only when it excludes the goal is it met or missed for sure. */
-export function reaches(goal: number, { interval, rounds }: Compared): "met" | "missed" | "open" {
+export function reaches(goal: number, { interval, rounds }: Compared): Reached {
   if (rounds < ROUNDS_MIN) return "open";
   if (interval.low >= goal) return "met";
   return interval.high < goal ? "missed" : "open";
+}
+
+/** The same of a goal that must not be passed. */
+export function keepsTo(goal: number, { interval, rounds }: Compared): Reached {
+  if (rounds < ROUNDS_MIN) return "open";
+  if (interval.high <= goal) return "met";
+  return interval.low > goal ? "missed" : "open";
 }

@@ -1,7 +1,7 @@
 /** Builds the Worker for this machine, as a deployment would. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT, WRANGLER } from "./paths.ts";
 
@@ -12,8 +12,10 @@ const INPUT_FILES = ["package-lock.json", "tsconfig.json", "wrangler.toml"];
 /** In a second or more, or at once where nothing has changed since. Throws with wrangler's own words. */
 export function buildWorker(directory: string): void {
   const stamp = join(directory, "built-of");
-  const inputs = digestOfInputs();
+  const inputs = digestOf(ROOT);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === inputs) return;
+  // A build that is cut off may leave parts of what it made, under a stamp of what was there before.
+  rmSync(stamp, { force: true });
   const parameters = [WRANGLER, "deploy", "--dry-run", "--outdir", directory];
   const built = spawnSync(process.execPath, parameters, { cwd: ROOT, encoding: "utf8" });
   if (built.status !== 0)
@@ -21,15 +23,16 @@ export function buildWorker(directory: string): void {
   writeFileSync(stamp, inputs);
 }
 
-function digestOfInputs(): string {
+/** Of all that goes into a build of the project at `root`: another one for other names, or other content. */
+export function digestOf(root: string): string {
   const digest = createHash("sha256");
   const sources = INPUTS.flatMap((folder) =>
-    readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts"))
       .map((file) => join(folder, file)),
   );
   for (const file of [...INPUT_FILES, ...sources.sort()]) {
-    const content = readFileSync(join(ROOT, file));
+    const content = readFileSync(join(root, file));
     digest.update(`${file}\n${content.length}\n`).update(content);
   }
   return digest.digest("hex");

@@ -1,5 +1,11 @@
 /** The same load, alone and beside what may disturb it, round by round. */
-import { type Compared, compare, type Interval, quantile } from "../../measure/statistics.ts";
+import {
+  type Compared,
+  compare,
+  keepsTo,
+  quantile,
+  type Reached,
+} from "../../measure/statistics.ts";
 import { figure } from "../../measure/table.ts";
 
 export interface Rounds {
@@ -37,7 +43,7 @@ export interface Verdict extends Compared {
   readonly goal: Goal;
   readonly aloneMs: number;
   readonly besideMs: number;
-  readonly reached: "reached" | "missed" | "open";
+  readonly reached: Reached;
 }
 
 export function judge({ alone, beside }: Rounds, goal: Goal): Verdict {
@@ -48,14 +54,8 @@ export function judge({ alone, beside }: Rounds, goal: Goal): Verdict {
     goal,
     aloneMs: quantile(alone.flat(), goal.share),
     besideMs: quantile(beside.flat(), goal.share),
-    reached: reachedOf(compared.interval, goal.ratioMax),
+    reached: keepsTo(goal.ratioMax, compared),
   };
-}
-
-/** Only an interval that lies on one side of the goal decides. */
-function reachedOf({ low, high }: Interval, ratioMax: number): Verdict["reached"] {
-  if (high <= ratioMax) return "reached";
-  return low > ratioMax ? "missed" : "open";
 }
 
 export const VERDICT_HEAD = ["alone ms", "beside ms", "ratio", "95 %", "goal", ""];

@@ -12,7 +12,7 @@ import { describe, inside, type PatternIssue, refuse, type Spot, show, warn } fr
 import { PATTERN_DEPTH_MAX } from "./limits.ts";
 import { type CandidateReading, readCandidate, readPlain } from "./parse-candidate.ts";
 import type { AllOf, Candidate, Field } from "./pattern.ts";
-import { knownField, type Place, rememberField } from "./place.ts";
+import { KNOWN_CHARACTERS_MAX, knownField, type Place, rememberField } from "./place.ts";
 
 const OR = "$or";
 const ALL_OF = "all-of";
@@ -133,9 +133,6 @@ function isAllOf(object: JsonObject): boolean {
   return keys.length === 1 && keys[0] === ALL_OF;
 }
 
-/** Of a field with its place, to be looked for among others. */
-const SHARED_CHARACTERS_MAX = 200;
-
 /** Rules that say the same share what was read, and with it what a match finds out about it. */
 function readField(elements: JsonArray, place: Place, reading: Reading): Field {
   const key = `${place.id}${textOf(elements)}`;
@@ -143,9 +140,9 @@ function readField(elements: JsonArray, place: Place, reading: Reading): Field {
   if (known !== undefined) return known;
   const said = reading.issues.length + reading.warnings.length;
   const field = readCandidates(elements, place, spotAt(place, reading));
-  // What there is to say of it has to be said each time; and a long one stands in few rules.
+  // What there is to say of it has to be said each time.
   const isSilent = said === reading.issues.length + reading.warnings.length;
-  if (isSilent && key.length <= SHARED_CHARACTERS_MAX) rememberField(key, field);
+  if (isSilent && key.length <= KNOWN_CHARACTERS_MAX) rememberField(key, field);
   return field;
 }
 

@@ -4,6 +4,8 @@ import type { Field } from "./pattern.ts";
 
 /** Of places, and of each generation of fields. What comes again among as many others is still known. */
 const KNOWN_MAX = 16_384;
+/** Of a place, or of a field with its place. What is longer stands in few rules, and would be kept after them. */
+export const KNOWN_CHARACTERS_MAX = 200;
 
 export class Place {
   /** Keys joined with dots; undefined at the top, where none has been named yet. */
@@ -29,7 +31,7 @@ export class Place {
     if (known !== undefined) return known;
     const path = this.path === undefined ? key : `${this.path}.${key}`;
     const place = new Place(path, this.pointer + formatPointer([key]), this.depth + 1);
-    this.#below.set(key, place);
+    if (place.pointer.length <= KNOWN_CHARACTERS_MAX) this.#below.set(key, place);
     return place;
   }
 

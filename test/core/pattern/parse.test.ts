@@ -8,6 +8,7 @@ import {
   WILDCARD_STARS_MAX,
 } from "../../../src/core/pattern/limits.ts";
 import { fieldsOf } from "../../../src/core/pattern/pattern.ts";
+import { KNOWN_CHARACTERS_MAX } from "../../../src/core/pattern/place.ts";
 import { matches, parse } from "./support.ts";
 
 function faults(text: string): readonly string[] {
@@ -234,6 +235,10 @@ describe("what is kept of patterns", () => {
     expect(places('"a.a"')).toEqual(["a.a /a.a", ...inBranches]);
     expect(places('"a/a"')).toEqual(["a/a /a~1a", ...inBranches]);
     expect(places('"0"')).toEqual(["0 /0", ...inBranches]);
+    const long = "k".repeat(KNOWN_CHARACTERS_MAX + 1);
+    for (const _ of ["read", "read again"]) {
+      expect(places(`"${long}"`)).toEqual([`${long} /${long}`, ...inBranches]);
+    }
   });
 
   test("is no fault or warning: those are told each time", () => {
