@@ -8,6 +8,7 @@ import {
   PULL_LEASE_SECONDS_MAX,
   PULL_RETENTION_SECONDS_MAX,
 } from "../../src/core/pull/limits.ts";
+import { isMethodName } from "../../src/core/resources.ts";
 import { address, OwnHeaderName } from "./request-schemas.ts";
 import { HeaderValue, Slug } from "./schemas.ts";
 import { authBody } from "./target-auth.ts";
@@ -109,10 +110,7 @@ export const ServiceTargetBody = z
       .describe("Of the request that it gets; /, if it is left out."),
     method: z
       .string()
-      .regex(
-        /^(?!(fetch|connect|then|constructor|dup)$)[a-zA-Z_]\w{0,63}$/,
-        "names no method of an entry point",
-      )
+      .refine(isMethodName, "names no method of an entry point")
       .optional()
       .describe("Is called with a CloudEvent in the place of the request."),
     timeoutMs: z.number().int().min(100).max(ATTEMPT_TIMEOUT_MS_MAX).optional(),

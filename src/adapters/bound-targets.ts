@@ -1,8 +1,9 @@
 /** Queues and services by the names of their bindings: `TARGET_QUEUE_ORDERS` is the queue `orders`. */
 import type { Answer } from "../core/deliver/outcome.ts";
+import { isMethodName } from "../core/resources.ts";
 import type { Bound } from "../ports/bound.ts";
 import type { Clock } from "../ports/clock.ts";
-import { inTime, networkDetail, sendRequest } from "./send-request.ts";
+import { dropBody, inTime, networkDetail, sendRequest } from "./send-request.ts";
 
 export const QUEUE_PREFIX = "TARGET_QUEUE_";
 export const SERVICE_PREFIX = "TARGET_SERVICE_";
@@ -50,7 +51,10 @@ export function createBound(env: object, clock: Clock): Bound {
 
     async request(name, request) {
       const service = services.get(name);
-      if (service === undefined) return missing("service", name);
+      if (service === undefined) {
+        await dropBody(request);
+        return missing("service", name);
+      }
       const call = (url: string, init: RequestInit) => service.fetch(url, init);
       return inTime(request.timeoutMs, (signal) => sendRequest(call, request, signal, clock));
     },
@@ -58,6 +62,7 @@ export function createBound(env: object, clock: Clock): Bound {
     async call(name, method, event, timeoutMs) {
       const service = services.get(name);
       if (service === undefined) return missing("service", name);
+      if (!isMethodName(method)) return { kind: "network", detail: `${method} names no method` };
       const methods = service as unknown as Readonly<Record<string, Method>>;
       // By its name at the call: what is taken from a stub is bound to nothing.
       return answered(timeoutMs, async () => methods[method]?.(JSON.parse(event)));

@@ -38,6 +38,11 @@ export async function sendRequest(
   }
 }
 
+/** Of a request that is not sent: what streams from the archive would stay open. */
+export async function dropBody({ body }: OutgoingRequest): Promise<void> {
+  if (!(body instanceof Uint8Array)) await body.stream.cancel().catch(() => {});
+}
+
 /** The timer of AbortSignal.timeout outlives the answer, and keeps a Durable Object in memory, which is billed. */
 export async function inTime(
   timeoutMs: number,

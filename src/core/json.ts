@@ -11,7 +11,7 @@ export { type PatchOperation, patchBetween } from "./json/patch.ts";
 export { type Path, parsePath, valueAt } from "./json/path.ts";
 export { formatPointer, parsePointer, resolvePointer } from "./json/pointer.ts";
 export { sliceArrayElements } from "./json/scan.ts";
-export { stringifyJson } from "./json/stringify.ts";
+export { holdsExactNumber, stringifyJson } from "./json/stringify.ts";
 export type { Json, JsonArray, JsonObject, JsonScalar } from "./json/value.ts";
 export { isJsonArray, isJsonNumber, isJsonObject, memberOf } from "./json/value.ts";
 

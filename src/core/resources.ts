@@ -339,3 +339,10 @@ function definedOnly(
     Object.entries(value).filter(([, member]) => member !== undefined),
   ) as Record<string, string | number>;
 }
+
+/** What a stub has of its own is no call to the other Worker: it would be answered here. */
+const OWN_OF_STUBS: ReadonlySet<string> = new Set(["fetch", "connect", "then", "dup"]);
+
+/** Whether a method of another Worker may have that name. */
+export const isMethodName = (name: string): boolean =>
+  /^[a-zA-Z_]\w{0,63}$/.test(name) && !OWN_OF_STUBS.has(name) && !(name in Object.prototype);

@@ -1,7 +1,7 @@
 /** An event for a queue or a service that is bound: as one CloudEvent in JSON. */
 import { type CloudEventData, cloudEventOf } from "../core/deliver/cloudevent.ts";
 import type { Answer } from "../core/deliver/outcome.ts";
-import { isJsonObject, parseJsonDocument, stringifyJson } from "../core/json.ts";
+import { holdsExactNumber, isJsonObject, parseJsonDocument, stringifyJson } from "../core/json.ts";
 import { BOUND_MESSAGE_BYTES_MAX } from "../core/limits.ts";
 import type { QueueTarget, ServiceTarget } from "../core/tenant.ts";
 import type { Duty } from "./claim.ts";
@@ -15,8 +15,8 @@ interface Made {
 }
 
 /**
- * Data that are too many for one message stay here, and the message says where (a claim check). What a transformer
- * made rests nowhere: then it is refused.
+ * Data that are too many for one message, or have a number that the platform's own values cannot hold, stay here,
+ * and the message says where (a claim check). What a transformer made rests nowhere: then it is refused.
  */
 export async function deliverToBinding(
   duty: Duty,
@@ -25,18 +25,23 @@ export async function deliverToBinding(
   timeoutMs: number,
   { bound, text }: Pick<DeliverPorts, "bound" | "text">,
 ): Promise<Answer> {
-  const bytesOf = (message: string): number => text.encode(message).length;
-  const whole = messageOf(duty, contentOf(duty, made, { text }));
-  const bytes = bytesOf(whole);
-  const isTooLarge = bytes > BOUND_MESSAGE_BYTES_MAX;
-  if (isTooLarge && made !== null) {
-    const detail = `a message of ${bytes} bytes is none for a ${target.kind}: ${BOUND_MESSAGE_BYTES_MAX} at most`;
-    return { kind: "refused", detail };
-  }
-  const message = isTooLarge ? messageOf(duty, { dataref: bodyPath(duty) }) : whole;
+  const content = contentOf(duty, made, { text });
+  const whole = messageOf(duty, content);
+  const fault = faultOf(content, text.encode(whole).length, target.kind);
+  if (fault !== null && made !== null) return { kind: "refused", detail: fault };
+  const message = fault === null ? whole : messageOf(duty, { dataref: bodyPath(duty) });
   return target.kind === "queue"
     ? bound.enqueue(target.queue, message, timeoutMs)
     : bound.call(target.service, target.method ?? "", message, timeoutMs);
+}
+
+/** Why it cannot be sent whole; null when it can. */
+function faultOf(content: CloudEventData, bytes: number, kind: string): string | null {
+  if (bytes > BOUND_MESSAGE_BYTES_MAX) {
+    return `a message of ${bytes} bytes is none for a ${kind}: ${BOUND_MESSAGE_BYTES_MAX} at most`;
+  }
+  const isExact = !("data" in content) || !holdsExactNumber(content.data);
+  return isExact ? null : `a ${kind} gets doubles, and a number here is none`;
 }
 
 const bodyPath = ({ tenant, event }: Duty): string =>

@@ -60,6 +60,28 @@ describe("a failure of what is bound is an answer", () => {
     });
   });
 
+  it.each(["toString", "valueOf", "hasOwnProperty", "__lookupGetter__", "constructor", "fetch"])(
+    "when the stub itself has %s, which would call nobody",
+    async (method) => {
+      const before = (await got()).length;
+      expect(await bound.call("billing", method, "{}", 5_000)).toEqual({
+        ...{ kind: "network", detail: `${method} names no method` },
+      });
+      expect(await got()).toHaveLength(before);
+    },
+  );
+
+  it("when it is not bound, and what streams is let go", async () => {
+    let isLetGo = false;
+    const stream = new ReadableStream<Uint8Array>({
+      cancel() {
+        isLetGo = true;
+      },
+    });
+    await bound.request("x", { ...request("/"), body: { stream, bytes: 10 } });
+    expect(isLetGo).toBe(true);
+  });
+
   it("when it never ends", async () => {
     expect(await bound.call("billing", "take", '{"type":"slow"}', 50)).toEqual({ kind: "timeout" });
     expect(await bound.request("billing", request("/never", 50))).toEqual({ kind: "timeout" });

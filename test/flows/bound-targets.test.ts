@@ -48,10 +48,25 @@ describe.each([
     expect(world.transport.sent).toEqual([]);
   });
 
-  it("gets every number exact", async () => {
+  it("gets no number that is not exact, but where it is", async () => {
     tenantWith(other);
     await send('{"id":12345678901234567890}');
-    expect(world.bound.messages[0]?.message).toContain('"id":12345678901234567890');
+    const [, event] = got()[0] ?? [];
+    expect(event).toMatchObject({ dataref: expect.stringMatching(/^\/admin\/.*\/body$/) });
+    expect(event).not.toHaveProperty("data");
+  });
+
+  it("gets nothing of what a transformer made with such a number", async () => {
+    tenantWith(other, {
+      transformers: {
+        sink: { paths: { id: "$.data.id" }, template: { id: "<id>" }, missing: "refuse" as const },
+      },
+    });
+    await send('{"id":12345678901234567891}', true);
+    expect(row()).toMatchObject({
+      state: "dead",
+      lastError: expect.stringMatching(/gets doubles/),
+    });
   });
 
   it("gets what the rule's transformer makes", async () => {

@@ -26,11 +26,13 @@ afterAll(async () => {
 });
 
 function call({ method, path }: Documented, ids: Named, body?: unknown) {
-  // Of a target that is pulled; the other one is sent to.
-  const own = path.endsWith("/backlog") ? { ...ids, target: queueOf(ids) } : ids;
+  const isReader = READERS.test(path);
+  const own = isReader ? { ...ids, target: queueOf(ids) } : ids;
   return router.admin.request(method.toUpperCase(), filled(path, own).replace("/admin/", ""), body);
 }
 
+/** What is asked of a target that is pulled; the other one is sent to. */
+const READERS = /\/(backlog|pull|ack|nack|extend|seek)$/;
 const queueOf = ({ target }: Named): string => `${target?.split("-")[0]}-queue`;
 
 /** Routes below a tenant that name one of its things; the others have only the tenant in them. */

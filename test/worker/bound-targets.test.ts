@@ -34,6 +34,11 @@ describe("refused is a target", () => {
     ["a path without a slash", { kind: "service", service: "a", path: "in" }, "/path"],
     ["a path and a method", { kind: "service", service: "a", path: "/", method: "take" }, "/path"],
     [
+      "a method that every object has",
+      { kind: "service", service: "a", method: "toString" },
+      "/method",
+    ],
+    [
       "the method that every service has",
       { kind: "service", service: "a", method: "fetch" },
       "/method",

@@ -7,7 +7,8 @@ export function stringifyJson(value: Json): string {
   return holdsExactNumber(value) ? write(value) : JSON.stringify(value);
 }
 
-function holdsExactNumber(value: Json): boolean {
+/** Whether it says more than doubles can hold. */
+export function holdsExactNumber(value: Json): boolean {
   if (value instanceof ExactNumber) return true;
   if (isJsonArray(value)) return value.some(holdsExactNumber);
   return isJsonObject(value) && Object.values(value).some(holdsExactNumber);
