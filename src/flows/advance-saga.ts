@@ -39,7 +39,7 @@ import type { Transport } from "../ports/transport.ts";
 import { type Judged, judge, judgeMigration } from "./judge-command.ts";
 import type { Receivers } from "./receivers.ts";
 import { type Known, SagaRecord } from "./saga-record.ts";
-import { createSagaRequests } from "./saga-requests.ts";
+import { type AskedCalls, createSagaRequests } from "./saga-requests.ts";
 import { summaryOf, viewOf } from "./saga-view.ts";
 import type { Tokens } from "./tokens.ts";
 
@@ -135,13 +135,23 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
         const isWatched = !(await watch());
         const calls = isWatched ? await requests.ask(next.calls) : null;
         // A person may have paused or migrated it meanwhile: what was planned is planned anew.
-        if (record.facts === facts) calls?.make();
-        else calls?.giveBack();
+        if (record.facts !== facts) calls?.giveBack();
+        else makeOrGiveBack(calls);
       } else if (requests.live.size > 0) {
         record.commit();
         await watch();
         await Promise.race([...requests.live.values(), record.written]);
       } else if (await rest(known, next.untilMs)) return;
+    }
+  }
+
+  /** What cannot be written down is not sent: its slots at the gates are for others. */
+  function makeOrGiveBack(calls: AskedCalls | null): void {
+    try {
+      calls?.make();
+    } catch (error) {
+      calls?.giveBack();
+      throw error;
     }
   }
 

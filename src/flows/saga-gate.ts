@@ -6,17 +6,13 @@ import type { Answer } from "../core/deliver/outcome.ts";
 import { isTrouble, outcomeKind } from "../core/gate/index.ts";
 import { timeOrderedId } from "../core/ids.ts";
 import {
+  GATE_BACKLOG_MS,
   GATE_HORIZON_MS,
   GATE_TIMEOUT_MS,
   LEASE_MARGIN_MS,
   LEDGER_TIMEOUT_MS,
 } from "../core/limits.ts";
-import {
-  SAGA_CLOSED_MS_MAX,
-  SAGA_CLOSED_MS_MIN,
-  SAGA_GATED_MS_MAX,
-  SAGA_GATED_MS_MIN,
-} from "../core/saga/limits.ts";
+import { SAGA_CLOSED_MS_MIN, SAGA_GATED_MS_MIN, SAGA_HELD_MS_MAX } from "../core/saga/limits.ts";
 import type { Target } from "../core/tenant.ts";
 import { within } from "../ports/clock.ts";
 import type { GateTold } from "../ports/gates.ts";
@@ -28,6 +24,8 @@ import { targetKey } from "./receivers.ts";
 export interface Passage {
   /** Null when there is none; throws when it could not be read. */
   target(): Target | null;
+  /** Whether the turn that the gate gave has passed by now. */
+  isPast(): boolean;
   /** Waits for the turn that the gate gave, and takes it; false when it has passed. */
   turn(): Promise<boolean>;
   /** What the receiver answered; null, also after an answer, when all is over. */
@@ -67,7 +65,7 @@ export async function permitOf(wish: Wish, ports: SagaPorts): Promise<Permit> {
     return open(free(target, () => {}));
   if (target.closed !== null) {
     const reason = `the target "${wish.target}" is ${target.closed}`;
-    return { kind: "held", reason, inMs: pause(CLOSED, 0, wish, ports) };
+    return { kind: "held", reason, inMs: pause(SAGA_CLOSED_MS_MIN, 0, wish, ports) };
   }
   return throughGate(wish, target, ports);
 }
@@ -76,20 +74,12 @@ const open = (passage: Passage): Permit => ({ kind: "open", passage });
 
 /** Nothing to wait for. */
 const free = (found: Target | null, ended: Passage["ended"]): Passage => {
-  return { target: () => found, turn: async () => true, ended };
+  return { target: () => found, isPast: () => false, turn: async () => true, ended };
 };
 
-const CLOSED = { min: SAGA_CLOSED_MS_MIN, max: SAGA_CLOSED_MS_MAX };
-const GATED = { min: SAGA_GATED_MS_MIN, max: SAGA_GATED_MS_MAX };
-
 /** Later and later, and not all that wait at the same moment. */
-function pause(
-  { min, max }: typeof CLOSED,
-  wantedMs: number,
-  { heldMs }: Wish,
-  { random }: SagaPorts,
-): number {
-  const ms = Math.max(wantedMs, Math.min(Math.max(heldMs / 4, min), max));
+function pause(minMs: number, wantedMs: number, { heldMs }: Wish, { random }: SagaPorts): number {
+  const ms = Math.max(wantedMs, Math.min(Math.max(heldMs / 4, minMs), SAGA_HELD_MS_MAX));
   return Math.ceil(ms * (1 + random.unit() / 4));
 }
 
@@ -107,7 +97,8 @@ async function throughGate(wish: Wish, target: Target, ports: SagaPorts): Promis
       ...{ report: null, parked: null },
       ask: {
         ...{ lease: leaseId, want: { fresh: isRetry ? 0 : 1, retries: isRetry ? 1 : 0 } },
-        ...{ priority: "normal", isReleased: false },
+        // Nothing of a step is parked: after a while it no longer stands behind all that is.
+        ...{ priority: "normal", isReleased: wish.heldMs >= GATE_BACKLOG_MS },
         ttlMs: GATE_HORIZON_MS + (wish.timeoutMs ?? target.timeoutMs) + LEASE_MARGIN_MS,
       },
     });
@@ -123,12 +114,13 @@ async function throughGate(wish: Wish, target: Target, ports: SagaPorts): Promis
     report(lease);
     const { reason, dueInMs } = lease.refusal();
     const why = `the target "${wish.target}": ${reason}`;
-    return { kind: "held", reason: why, inMs: pause(GATED, dueInMs, wish, ports) };
+    return { kind: "held", reason: why, inMs: pause(SAGA_GATED_MS_MIN, dueInMs, wish, ports) };
   }
   let begun: ReturnType<HeldLease["begin"]> | null = null;
   let isOver = false;
   return open({
     target: () => target,
+    isPast: () => limit.waitMs() === null,
     async turn() {
       for (let waitMs = limit.waitMs(); waitMs !== 0; waitMs = limit.waitMs()) {
         if (waitMs === null) return false;

@@ -154,5 +154,6 @@ function asRows(entries: readonly Entry[]): Entry[][] {
 function charactersOf(entry: Entry): number {
   if (entry.kind === "migrate") return pack(entry.doc).length;
   if (entry.kind === "request") return entry.rendered?.body?.length ?? 0;
+  if (entry.kind === "held") return entry.reason.length;
   return entry.kind === "answer" ? SAGA_OUTPUT_BYTES_MAX : 0;
 }

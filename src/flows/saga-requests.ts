@@ -5,6 +5,7 @@ import { answerEntry, callbackMsOf, keyOf, outcomeOf } from "../core/saga/answer
 import type { Entry, Outcome, RenderedChild, RenderedRequest } from "../core/saga/instance.ts";
 import {
   SAGA_CHILD_POLL_MS,
+  SAGA_GATED_MS_MIN,
   SAGA_OUTPUT_BYTES_MAX,
   SAGA_TIMEOUT_MS_DEFAULT,
 } from "../core/saga/limits.ts";
@@ -21,11 +22,13 @@ import { type SagaRequest, sendRequest } from "./saga-send.ts";
 export interface SagaRequests {
   /** Steps whose requests are under way in this process, with what ends when their answers are noted. */
   readonly live: ReadonlyMap<number, Promise<void>>;
-  /** Asks the targets of these calls whether they may be called. Never rejects. */
+  /** Asks the targets of these calls whether they may be called. */
   ask(calls: readonly Call[]): Promise<AskedCalls>;
   /** If a request of the step is under way, its child is asked once more after it. */
   lookAgain(step: number): void;
 }
+
+const PAST = { reason: "its turn at the gate has passed", inMs: SAGA_GATED_MS_MIN };
 
 export interface AskedCalls {
   /** Writes down the intents of what may go, and sends it. */
@@ -191,14 +194,20 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     const { known } = record;
     if (known === null) return;
     const nowMs = ports.clock.nowMs();
-    const held = asked.flatMap(({ call: { step }, permit }): Entry[] =>
-      permit?.kind === "held"
-        ? [{ kind: "held", step, untilMs: nowMs + permit.inMs, reason: permit.reason }]
-        : [],
-    );
-    const going = asked.flatMap(({ call, permit }) =>
-      permit?.kind === "held" ? [] : [{ call, passage: permit?.passage ?? null }],
-    );
+    const held: Entry[] = [];
+    const going: { readonly call: Call; readonly passage: Passage | null }[] = [];
+    for (const { call, permit } of asked) {
+      // Its turn may have passed while the targets of others were asked.
+      const isPast = permit?.kind === "open" && permit.passage.isPast();
+      if (isPast) permit.passage.ended(null);
+      const wait = isPast ? PAST : permit?.kind === "held" ? permit : null;
+      if (wait === null) {
+        going.push({ call, passage: permit?.kind === "open" ? permit.passage : null });
+      } else {
+        const untilMs = nowMs + wait.inMs;
+        held.push({ kind: "held", step: call.step, untilMs, reason: wait.reason });
+      }
+    }
     const intents = going.map(({ call }) => intentOf(known.instance, call));
     record.note([...held, ...intents]);
     if (going.length > 0) record.commit();

@@ -190,10 +190,10 @@ async function wakeSagas(
     async ({ isStarting, ...entry }) => {
       const begunAtMs = await ports.sagas.wake(entry.id);
       if (begunAtMs === entry.startedAtMs) swept.sagas += 1;
-      // It had begun already when it was started once more; or it never has.
+      // It had begun already when it was started once more; or it never has. Objects of before say less: it stays.
       else if (
-        begunAtMs !== null ||
-        (isStarting && entry.startedAtMs < nowMs - SAGA_NEVER_BEGUN_MS)
+        typeof begunAtMs === "number" ||
+        (begunAtMs === null && isStarting && entry.startedAtMs < nowMs - SAGA_NEVER_BEGUN_MS)
       )
         await ports.sagaIndex.forget(entry);
     },

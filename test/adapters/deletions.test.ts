@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { createHistory } from "../../src/adapters/d1/history.ts";
 import { createJobs } from "../../src/adapters/d1/jobs.ts";
+import { createSagaJobs } from "../../src/adapters/d1/saga-jobs.ts";
 import { segmentKey } from "../../src/core/archive-keys.ts";
 import type { Deletion } from "../../src/ports/deletions.ts";
 import { type FirstClaim, firstKey, keyOf, type Ledger } from "../../src/ports/ledger.ts";
@@ -266,6 +267,22 @@ describe("jobs in D1", () => {
       kind: "tenant-unknown",
     });
     expect(await jobs.job(tenant, "job_refused")).toBeNull();
+  });
+
+  it("of a life that is over have no command id that the next one could ask for", async () => {
+    const tenant = freshTenant();
+    await config.putTenant(tenant, "{}", null);
+    const sagaJobs = createSagaJobs(session);
+    const command = { kind: "pause", reason: "a test" } as const;
+    const job = { tenant, id: "job_of_before", command, query: {} };
+    const as = { commandId: "c-1", hash: "h" };
+    expect(await sagaJobs.create(job, 1, as)).toBe(true);
+    await config.deleteTenant(tenant, 99, "job_not_begun");
+    expect(await sagaJobs.asked(tenant, "c-1")).toMatchObject({ id: "job_of_before" });
+    await config.deleteTenant(tenant, null, "job_begun");
+    await config.putTenant(tenant, "{}", null);
+    expect(await sagaJobs.asked(tenant, "c-1")).toBeNull();
+    expect(await sagaJobs.create({ ...job, id: "job_of_now" }, 1, as)).toBe(true);
   });
 
   it("are listed newest first, of all tenants, in pages, by state", async () => {

@@ -1,6 +1,7 @@
 /** Steps before the gates of their targets: what may not go waits without an attempt, and says why. */
 import { describe, expect, it } from "vitest";
-import { SAGA_CLOSED_MS_MAX } from "../../src/core/saga/limits.ts";
+import { GATE_BACKLOG_MS } from "../../src/core/limits.ts";
+import { SAGA_HELD_MS_MAX } from "../../src/core/saga/limits.ts";
 import { pack } from "../../src/core/saga/text.ts";
 import type { Gate, Target } from "../../src/core/tenant.ts";
 import { idle } from "../support/fake-clock.ts";
@@ -44,7 +45,7 @@ describe.each(LIVES)("a step whose target is closed$life", ({ dies }) => {
     await world.pass(3_600);
     expect(world.transport.sent).toEqual([]);
     state.erp = {};
-    await world.pass(SAGA_CLOSED_MS_MAX / 600);
+    await world.pass(SAGA_HELD_MS_MAX / 600);
     expect(await world.view()).toMatchObject({
       ...{ status: "COMPLETED", steps: [{ attempts: life.dies ? 2 : 1, held: null }, {}] },
     });
@@ -102,7 +103,33 @@ describe.each(LIVES)("a step whose target is closed$life", ({ dies }) => {
       },
     });
     state.erp = {};
-    await world.pass(SAGA_CLOSED_MS_MAX / 600);
+    await world.pass(SAGA_HELD_MS_MAX / 600);
+    expect((await world.view()).status).toBe("COMPENSATED");
+  });
+});
+
+describe.each(LIVES)("an undo that ends a wait, while its target is closed$life", ({ dies }) => {
+  liveSo(dies);
+
+  it("waits as well, and asks less and less often", async () => {
+    const { world, state } = worldWith({ closed: "paused" });
+    world.transport.answer = ({ headers, url }) =>
+      response(headers.has("signalbox-callback") ? 202 : url.endsWith("/b") ? 422 : 200);
+    const later = { http: { url: "https://x.example/a" }, async: { timeoutSeconds: 86_400 } };
+    await world.start([
+      {
+        parallel: [
+          [step("a", { action: later, compensate: toErp, settle: "tombstone" })],
+          [{ name: "pause", delay: { seconds: 5 } }, step("b", { compensate: toErp })],
+        ],
+      },
+    ]);
+    await world.pass(7_200);
+    const [a] = (await world.view()).steps;
+    expect(a).toMatchObject({ compensation: "none", held: expect.stringMatching(/is paused/) });
+    expect(world.journal().rows.length).toBeLessThan(60);
+    state.erp = {};
+    await world.pass(SAGA_HELD_MS_MAX / 600);
     expect((await world.view()).status).toBe("COMPENSATED");
   });
 });
@@ -190,6 +217,39 @@ describe("a target with limits", () => {
     world.gates.tell = tell;
     await world.pass(60);
     expect((await world.view()).status).toBe("COMPLETED");
+  });
+
+  it("has its slot back from a step whose intent could not be written down", async () => {
+    const { world } = worldWith(limited({ concurrency: 1 }));
+    await world.start([{ name: "wait", delay: { seconds: 1 } }, step("a", { action: toErp })]);
+    const { append } = world.journal();
+    world.journal().append = () => {
+      throw new Error("no room");
+    };
+    await world.pass(5);
+    expect(world.transport.sent).toEqual([]);
+    // Asked, and given back.
+    expect(world.gates.calls).toBe(2);
+    world.journal().append = append;
+    await world.pass(8);
+    expect((await world.view()).status).toBe("COMPLETED");
+  });
+
+  it("gives its turn also to a step that stands behind parked deliveries for long", async () => {
+    const { world } = worldWith(limited({ concurrency: 1 }));
+    const { tell } = world.gates;
+    const asked: boolean[] = [];
+    world.gates.tell = (...told) => {
+      const [, { ask }] = told;
+      if (ask !== null) asked.push(ask.isReleased);
+      return ask === null || ask.isReleased ? tell(...told) : new Promise(() => {});
+    };
+    await world.start([step("a", { action: toErp })]);
+    await world.pass(GATE_BACKLOG_MS / 1_000 - 1);
+    expect(new Set(asked)).toEqual(new Set([false]));
+    await world.pass(120);
+    expect((await world.view()).status).toBe("COMPLETED");
+    expect(asked.at(-1)).toBe(true);
   });
 
   it("has its slot back from a step whose saga is paused while its gate is asked", async () => {

@@ -81,6 +81,10 @@ DELETE FROM resources WHERE tenant = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id 
 /** ?1 = tenant, ?2 = job: only if it has begun. */
 export const DELETE_OPENINGS = `
 DELETE FROM openings WHERE tenant = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2)`;
+/** ?1 = tenant, ?2 = job: only if it has begun. Jobs stay to be read; their commands are those of this life. */
+export const FORGET_COMMANDS = `
+UPDATE jobs SET command_id = NULL
+WHERE tenant = ?1 AND command_id IS NOT NULL AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2)`;
 /** ?1 = tenant, ?2 = job: only if it has begun. */
 export const DELETE_TENANT = `
 DELETE FROM tenants WHERE id = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2)`;

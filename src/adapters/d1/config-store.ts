@@ -19,6 +19,7 @@ import {
   DELETE_RESOURCE,
   DELETE_RESOURCES,
   DELETE_TENANT,
+  FORGET_COMMANDS,
   NOTE_OPENING,
   PUT_RESOURCE,
   PUT_TENANT,
@@ -114,6 +115,7 @@ export function createConfigStore(
         { sql: BEGIN_DELETION, params: [id, job, ifVersion] },
         { sql: DELETE_RESOURCES, params: [id, job] },
         { sql: DELETE_OPENINGS, params: [id, job] },
+        { sql: FORGET_COMMANDS, params: [id, job] },
         { sql: DELETE_TENANT, params: [id, job] },
       ]);
       const present = before?.[0];

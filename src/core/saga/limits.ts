@@ -23,9 +23,8 @@ export const SAGA_TIMEOUT_MS_DEFAULT = 10_000;
  * waited by now, within these bounds: soon at first, and not for ever every minute.
  */
 export const SAGA_CLOSED_MS_MIN = 10_000;
-export const SAGA_CLOSED_MS_MAX = 900_000;
 export const SAGA_GATED_MS_MIN = 1_000;
-export const SAGA_GATED_MS_MAX = 60_000;
+export const SAGA_HELD_MS_MAX = 900_000;
 /** Of an event that a step publishes. */
 export const SAGA_SUBJECT_CHARACTERS_MAX = 1_024;
 /**

@@ -189,7 +189,8 @@ function planUndo(instance: Instance, nowMs: number, live: ReadonlySet<number>):
     case "waiting":
       // A child that runs is asked to undo itself, and whoever refuses what is undone is asked at once.
       if (isTombstone(step) || step.compensate?.kind === "undo-saga") {
-        return state.undo === "none"
+        // What it was to wait for counts no more; what its target has no room for does.
+        return state.undo === "none" && state.held === null
           ? { kind: "call", calls: [{ step: at, direction: "undo" }] }
           : request(instance, step, at, "undo", nowMs);
       }
