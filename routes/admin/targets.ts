@@ -12,7 +12,7 @@ import { isJsonObject, type Json, parseJsonDocument } from "../../src/core/json.
 import type { Fault } from "../../src/core/problem.ts";
 import type { HttpTargetBody, TargetBody } from "../../src/core/resources.ts";
 import { storeTarget } from "../../src/core/resources.ts";
-import { configureGate, resetGate } from "../../src/flows/configure-gate.ts";
+import { configureGate, moveGate } from "../../src/flows/configure-gate.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import type { StoredResource } from "../../src/ports/config.ts";
 import { announce, written } from "./change.ts";
@@ -121,10 +121,8 @@ const crud = resourceOperations<TargetBody>({
   async afterPut(call, before) {
     const { app, body, params, defer } = call;
     const id = { tenant: params.tenant ?? "", target: params.target ?? "" };
-    const isMoved = before !== null && body.kind === "http" && urlOf(before) !== body.url;
-    // A gate that does not answer goes on with what it knows; POST …/gate/reset tries again.
-    if (isMoved) defer(resetGate(id, app.deliver).catch(() => {}));
-    else defer(configureGate(id, app.deliver));
+    const isMoved = before !== null && receiverOf(JSON.parse(before.doc)) !== receiverOf(body);
+    defer(isMoved ? moveGate(id, app.deliver) : configureGate(id, app.deliver));
     if (call.body.paused !== true) await release(call);
   },
 
@@ -163,7 +161,11 @@ function signing(
   return { values, ...(notAfter === undefined ? {} : { notAfter }) };
 }
 
-const urlOf = ({ doc }: StoredResource): unknown => JSON.parse(doc).url;
+/** Who is sent to: what was learnt of another one does not hold of it. */
+const receiverOf = (doc: object): string => {
+  const { kind, url, service, path, method } = doc as Readonly<Record<string, unknown>>;
+  return JSON.stringify([kind, url, service, path, method]);
+};
 
 /** Whether `body` brings every secret that `stored` has. */
 const isWhole = (body: HttpTargetBody, stored: StoredResource): boolean =>

@@ -13,6 +13,14 @@ export async function resetGate(id: GateId, ports: DeliverPorts): Promise<void> 
   await within(ports.gates.reset(id, gate), GATE_TIMEOUT_MS, ports.clock, late);
 }
 
+/** The same of a target that a PUT has moved. Never rejects: the gate goes on with what it knows, until it is reset. */
+export async function moveGate(id: GateId, ports: DeliverPorts): Promise<void> {
+  await resetGate(id, ports).catch((error: unknown) => {
+    const gate = `${id.tenant}/${id.target}`;
+    ports.log.warn("gate-unreachable", { gate, error: errorText(error) });
+  });
+}
+
 const late = () => new Retryable("the gate did not answer in time");
 
 /** Never rejects: who asks the gate next tells it as well, and so does the sweeper where something is parked. */

@@ -221,8 +221,6 @@ function keptFrom(
   return new Set([...written, ...held.map(keyOf)]);
 }
 
-/** What comes of a message that is given back needs no lease to end first. */
-
 /** One attempt, of which its gate and the isolate hear; null when none could be made. Never rejects. */
 async function begin(
   gated: GatedDuty,

@@ -3,6 +3,7 @@ import { PARKED_COUNT_MAX, PARKED_EXCESS_PAGES_MAX, PARKED_MS_MAX } from "../cor
 import { PULL_SWEEP_PAGE } from "../core/pull/limits.ts";
 import { isSpent, type PullTarget, spentReason } from "../core/pull/pull.ts";
 import type { GateId } from "../ports/gates.ts";
+import { GATE, NO_LEASE } from "../ports/pulls.ts";
 import type { DeliverPorts } from "./ports.ts";
 
 type KeepPorts = Pick<DeliverPorts, "ledger" | "pulls">;
@@ -14,7 +15,7 @@ export async function keepGated(
   countMax = PARKED_COUNT_MAX,
 ): Promise<number> {
   const old = await ports.ledger.buryParked(id.tenant, id.target, PARKED_MS_MAX);
-  return old + (await buryExcess(id, countMax, "their target", ports));
+  return old + (await buryExcess(id, countMax, GATE, ports));
 }
 
 /** The same of what waits for one reader. */
@@ -24,26 +25,29 @@ export async function keepPulled(
   ports: KeepPorts,
 ): Promise<number> {
   const pulls = await ports.pulls();
-  const old = await ports.ledger.buryParked(id.tenant, id.target, target.retentionMs);
+  const old = await ports.ledger.buryParked(id.tenant, id.target, target.retentionMs, "leased");
   const spent = (await pulls.ready(id, PULL_SWEEP_PAGE)).filter((each) => isSpent(each, target));
-  const unread = await pulls.bury(spent, null, spentReason(target));
-  return old + unread + (await buryExcess(id, target.backlogMax, "their reader", ports));
+  const unread = await pulls.bury(spent, NO_LEASE, spentReason(target));
+  return old + unread + (await buryExcess(id, target.backlogMax, NO_LEASE, ports));
 }
 
 /** The least urgent and newest go. */
 async function buryExcess(
   id: GateId,
   countMax: number,
-  whom: string,
+  by: typeof GATE | typeof NO_LEASE,
   ports: KeepPorts,
 ): Promise<number> {
   const pulls = await ports.pulls();
-  const reason = `${countMax} deliveries wait for ${whom} already, as many as may`;
+  const whom = by === GATE ? "target" : "reader";
+  const reason = `${countMax} deliveries wait for their ${whom} already, as many as may`;
   let buried = 0;
   for (let page = 0; page < PARKED_EXCESS_PAGES_MAX; page += 1) {
     const excess = await pulls.excess(id, countMax, PULL_SWEEP_PAGE);
-    buried += await pulls.bury(excess, null, reason);
-    if (excess.length < PULL_SWEEP_PAGE) break;
+    const gone = excess.length === 0 ? 0 : await pulls.bury(excess, by, reason);
+    buried += gone;
+    // The rest of a page is leased: the same would be found again.
+    if (gone < PULL_SWEEP_PAGE) break;
   }
   return buried;
 }

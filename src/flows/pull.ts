@@ -8,7 +8,7 @@ import { transform } from "../core/transform/transformer.ts";
 import type { GateId } from "../ports/gates.ts";
 import { keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
-import type { HeldLease, Pulls, Ready } from "../ports/pulls.ts";
+import { NO_LEASE, type Pulls, type Ready } from "../ports/pulls.ts";
 import { NO_TRANSFORMER } from "./decide-delivery.ts";
 import type { ArchivedEvent } from "./event-view.ts";
 import type { DeliverPorts } from "./ports.ts";
@@ -68,28 +68,39 @@ async function pullOnce(
   const found = await pulls.ready(id, request.max);
   if (found.length === 0) return null;
   const spent = found.filter((each) => isSpent(each, target));
-  if (spent.length > 0) await pulls.bury(spent, null, spentReason(target));
+  if (spent.length > 0) await pulls.bury(spent, NO_LEASE, spentReason(target));
   const wanted = withinBytes(found.filter((each) => !isSpent(each, target)));
   if (wanted.length === 0) return [];
   const leasedAtMs = ports.clock.nowMs();
   const token = timeOrderedId("", leasedAtMs, ports.random.bytes(10));
-  const leased = await pulls.lease(wanted, token, leaseMs);
-  const own = wanted.filter((each) => leased.has(keyOf(each)));
-  const events = await eventsOf(id, own, { token, leasedAtMs }, pulls, ports);
-  const items: PulledItem[] = [];
-  for (const delivery of own) {
-    const made = contentOf(delivery, events.get(delivery.event) ?? null, request);
-    if (!made.ok) {
-      await pulls.bury([delivery], token, made.reason);
-      continue;
+  try {
+    const leased = await pulls.lease(wanted, token, leaseMs);
+    const own = wanted.filter((each) => leased.has(keyOf(each)));
+    const events = await eventsOf(id.tenant, own, ports);
+    const items: PulledItem[] = [];
+    const unmade = new Map<string, Ready[]>();
+    for (const delivery of own) {
+      const made = contentOf(delivery, events.get(delivery.event) ?? null, request);
+      if (!made.ok) unmade.set(made.reason, [...(unmade.get(made.reason) ?? []), delivery]);
+      else {
+        items.push({
+          lease: leaseId({ ...delivery, token, leasedAtMs }),
+          leasedUntilMs: leasedAtMs + leaseMs,
+          ...{ delivery, attempt: delivery.attempts + 1, content: made.content },
+        });
+      }
     }
-    items.push({
-      lease: leaseId({ ...delivery, token, leasedAtMs }),
-      leasedUntilMs: leasedAtMs + leaseMs,
-      ...{ delivery, attempt: delivery.attempts + 1, content: made.content },
+    for (const [reason, some] of unmade) await pulls.bury(some, token, reason);
+    return items;
+  } catch (error) {
+    // Also what may have been leased by a call that said nothing of it.
+    const all = wanted.map((each) => ({ ...each, token, leasedAtMs }));
+    await pulls.giveBack(all).catch((failure: unknown) => {
+      // They come back when their lease ends.
+      ports.log.warn("leases-not-given-back", { tenant: id.tenant, error: errorText(failure) });
     });
+    throw error;
   }
-  return items;
 }
 
 /** As many as fit, one at least: the others wait for the next pull. */
@@ -103,23 +114,13 @@ function withinBytes(found: readonly Ready[]): Ready[] {
 
 /** By event, each read once. */
 async function eventsOf(
-  { tenant }: GateId,
+  tenant: string,
   own: readonly Ready[],
-  lease: Pick<HeldLease, "token" | "leasedAtMs">,
-  pulls: Pulls,
   ports: PullPorts,
 ): Promise<ReadonlyMap<string, ArchivedEvent | null>> {
   const placed = [...new Map(own.map(({ event: id, pointer }) => [id, { id, pointer }])).values()];
-  try {
-    const { events } = await readEvents(tenant, placed, ports);
-    return new Map(placed.map(({ id }, at) => [id, events[at] ?? null]));
-  } catch (error) {
-    await pulls.giveBack(own.map((each) => ({ ...each, ...lease }))).catch((failure: unknown) => {
-      // They come back when their lease ends.
-      ports.log.warn("leases-not-given-back", { tenant, error: errorText(failure) });
-    });
-    throw error;
-  }
+  const { events } = await readEvents(tenant, placed, ports);
+  return new Map(placed.map(({ id }, at) => [id, events[at] ?? null]));
 }
 
 type Content =

@@ -197,8 +197,11 @@ export interface Ledger {
   parkedTargets(count: number): Promise<readonly ParkedTarget[]>;
   /** Gives up what has waited for closed targets for longer than `ageMs`, a page at most; answers how many. */
   buryClosed(ageMs: number): Promise<number>;
-  /** Gives up what the gate has kept parked for longer than `ageMs`; answers how many. */
-  buryParked(tenant: string, target: string, ageMs: number): Promise<number>;
+  /**
+   * Gives up what has been parked for longer than `ageMs`, a page at most; answers how many. Of a target that is
+   * pulled, not what a reader has leased.
+   */
+  buryParked(tenant: string, target: string, ageMs: number, spared?: "leased"): Promise<number>;
   /** Targets that were opened or deleted, and whose parked deliveries are not known to be released. */
   openings(count: number): Promise<readonly { tenant: string; target: string }[]>;
   /**

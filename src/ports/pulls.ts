@@ -57,8 +57,12 @@ export interface Pulls {
     id: GateId,
     leases: readonly HeldLease[],
   ): Promise<ReadonlyMap<string, { readonly state: DeliveryState; readonly isLast: boolean }>>;
-  /** Gives up what is parked under `token`, or by no lease that lasts where it is null. */
-  bury(keys: readonly DeliveryKey[], token: string | null, reason: string): Promise<number>;
+  /** Gives up what is parked under the lease of that token, or under none that lasts; of a gate, whenever it is due. */
+  bury(
+    keys: readonly DeliveryKey[],
+    by: string | typeof NO_LEASE | typeof GATE,
+    reason: string,
+  ): Promise<number>;
   /** By priority, the most urgent first. */
   backlog(id: GateId): Promise<readonly Backlog[]>;
   /** Up to `count` that are too many: behind `backlogMax` others that are more urgent, or older. */
@@ -77,6 +81,10 @@ export interface Pulls {
     count: number,
   ): Promise<{ readonly owed: number; readonly next: SeekPosition | null }>;
 }
+
+export const NO_LEASE = null;
+/** A gate leases nothing; no token is called so. */
+export const GATE = "gate";
 
 /** What `last_error` begins with after a seek, before its reason: what one has skipped another finds by that. */
 export const SKIPPED = "skipped by a seek";

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { DeliveryResult, FirstClaim } from "../../src/ports/ledger.ts";
 import { keyOf } from "../../src/ports/ledger.ts";
-import type { HeldLease } from "../../src/ports/pulls.ts";
+import { GATE, type HeldLease, NO_LEASE } from "../../src/ports/pulls.ts";
 import { costOf, firstOf, freshTenant, freshToken, SUBJECTS, settledOnce } from "./ledgers.ts";
 
 const parked: Partial<DeliveryResult> = {
@@ -163,6 +163,35 @@ describe.each(SUBJECTS)("what waits for a reader in $name", (subject) => {
     expect(states.sort()).toEqual(["not transformed", "too many"]);
   });
 
+  it("is given up also while a reader has put it off, and of a gate whenever it is due", async () => {
+    const id = await reader();
+    const putOff = await park(id);
+    const [lease] = await leaseAll(id);
+    if (lease === undefined) throw new Error("nothing was leased");
+    await pulls.refuse(id, [lease], { reason: "later", delayMs: 60_000, attemptsMax: 10 });
+    expect(await pulls.bury([lease], NO_LEASE, "too many")).toBe(1);
+    expect(await stateOf(putOff)).toMatchObject({ state: "dead", lastError: "too many" });
+    const gated = await park(id, { dueInMs: 3_600_000, lastError: "gate: retry-after" });
+    const { tenant } = id;
+    const { receivedAtMs, id: event } = gated;
+    const keys = [{ tenant, receivedAtMs, event, subscription: lease.subscription }];
+    expect(await pulls.bury(keys, NO_LEASE, "too many")).toBe(0);
+    expect(await pulls.bury(keys, GATE, "too many")).toBe(1);
+    expect(await pulls.bury(keys, GATE, "again")).toBe(0);
+    expect(await stateOf(gated)).toMatchObject({ state: "dead", lastError: "too many" });
+  });
+
+  it("is not given up for its age while a reader has it", async () => {
+    const id = await reader();
+    const first = await park(id, {}, { receivedAtMs: Date.now() - 100_000 });
+    const leases = await leaseAll(id, 60_000);
+    expect(await ledger.buryParked(id.tenant, TARGET, -60_000, "leased")).toBe(0);
+    expect((await pulls.acknowledge(id, leases)).size).toBe(1);
+    expect(await stateOf(first)).toMatchObject({ state: "delivered" });
+    await park(id, {}, { receivedAtMs: Date.now() - 100_000 });
+    expect(await ledger.buryParked(id.tenant, TARGET, -60_000, "leased")).toBe(1);
+  });
+
   it("is too much behind as many as may wait: the least urgent and newest", async () => {
     const id = await reader();
     const base = Date.now() - 60_000;
@@ -229,8 +258,9 @@ describe.each(SUBJECTS)("what waits for a reader in $name", (subject) => {
     await prepare(id.tenant);
     await havePulled(id.tenant);
     expect(await pulls.ready(id, 10)).toEqual([]);
-    await park(id);
-    expect(await pulls.ready(id, 10)).toHaveLength(1);
+    const own = await park(id);
+    // Nor does it stand before what is.
+    expect(await pulls.ready(id, 1)).toMatchObject([{ event: own.id }]);
   });
 
   it("is not let go by a gate", async () => {

@@ -104,6 +104,26 @@ describe("a target with a rate", () => {
     );
   });
 
+  it("keeps no more parked also while nothing of it may go for an hour, in few looks", async () => {
+    pagerWith({});
+    world.transport.answer = () => response(429, 3_600_000);
+    await batch(batchOf(1));
+    await batch(batchOf(6, ["pager"], "later"));
+    const pulls = await ports.pulls();
+    let looks = 0;
+    const excess: typeof pulls.excess = (...asked) => {
+      looks += 1;
+      return pulls.excess(...asked);
+    };
+    const counted = { ...ports, pulls: async () => ({ ...pulls, excess }) };
+    const id = { tenant: "acme", target: "pager" };
+    expect(states()).toEqual({ retrying: 1, parked: 6 });
+    expect(await world.clock.run(keepGated(id, counted, 2))).toBe(4);
+    expect(states()).toEqual({ retrying: 1, parked: 2, dead: 4 });
+    expect(await world.clock.run(keepGated(id, counted, 2))).toBe(0);
+    expect(looks).toBe(2);
+  });
+
   it("gets what is urgent first of what waited", async () => {
     pagerWith({ perSecond: 2 });
     await batch(batchOf(10, ["pager"], "first"));

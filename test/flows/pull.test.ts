@@ -241,6 +241,27 @@ describe("a pull", () => {
     expect(await take()).toMatchObject([{ attempt: 1 }]);
   });
 
+  it("whose ledger fails after it has leased gives all of it back", async () => {
+    await bring("a", "b");
+    const pulls = await ports.pulls();
+    const lease: typeof pulls.lease = async (...asked) => {
+      await pulls.lease(...asked);
+      throw new Error("no answer");
+    };
+    const late = { pulls: async () => ({ ...pulls, lease }) };
+    await expect(take({ broken: late })).rejects.toThrow("no answer");
+    expect(await take({ leaseMs: 1 })).toMatchObject([{ attempt: 1 }, { attempt: 1 }]);
+    await world.clock.advance(2);
+    world.archive.objects.clear();
+    const bury = () => Promise.reject(new Error("down"));
+    const unburied = { pulls: async () => ({ ...pulls, bury }) };
+    await expect(take({ broken: unburied })).rejects.toThrow("down");
+    expect(states()).toEqual(["parked", "parked"]);
+    expect([...world.ledger.deliveries.values()].map(({ attempts }) => attempts)).toEqual([1, 1]);
+    expect(await take()).toEqual([]);
+    expect(states()).toEqual(["dead", "dead"]);
+  });
+
   it("that dies with its leases delays what it had until they end, and loses nothing", async () => {
     await bring("a");
     const archive = { ...world.archive, stream: () => Promise.reject(new Error("down")) };
@@ -254,26 +275,21 @@ describe("a pull", () => {
   });
 
   it("gives no more than a bounded number of bytes, and one event whatever it has", async () => {
-    await bring("a", "b", "c");
-    const pulls = await ports.pulls();
-    const large = {
-      ...pulls,
-      async ready(...asked: Parameters<typeof pulls.ready>) {
-        const ready = await pulls.ready(...asked);
-        const lease = pulls.lease;
-        pulls.lease = (taken, ...more) =>
-          lease(
-            taken.map((each) => ({ ...each })),
-            ...more,
-          );
-        return ready.map((each) => {
-          return { ...each, pointer: { ...each.pointer, length: PULL_BYTES_MAX } };
-        });
-      },
-    };
-    const items = await take({ broken: { pulls: async () => large } }).catch(() => []);
-    const leased = [...world.ledger.deliveries.values()].filter(({ attempts }) => attempts > 0);
-    expect([items.length <= 1, leased.length]).toEqual([true, 1]);
+    const text = "x".repeat(PULL_BYTES_MAX / 2);
+    for (const key of ["a", "b", "c"]) {
+      await consume(world, "bulk", [
+        messageWith({ key, to: [boundTo("audit", "bulk")] }, JSON.stringify({ key, text })),
+      ]);
+      await world.clock.advance(1);
+    }
+    const pulled: number[] = [];
+    for (let turn = 0; turn < 3; turn += 1) {
+      const items = await take();
+      pulled.push(items.length);
+      await ack(...items);
+    }
+    expect(pulled).toEqual([1, 1, 1]);
+    expect(states()).toEqual(["delivered", "delivered", "delivered"]);
   });
 });
 

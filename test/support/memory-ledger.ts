@@ -306,12 +306,13 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       return old.length;
     },
 
-    async buryParked(tenant, target, ageMs) {
+    async buryParked(tenant, target, ageMs, spared) {
       const old = [...deliveries].filter(
         ([, row]) =>
           isGateParked(row) &&
           row.tenant === tenant &&
           row.target === target &&
+          (spared === undefined || row.token === "" || (row.dueAtMs ?? 0) <= clock.nowMs()) &&
           Math.max(row.receivedAtMs, row.settledAtMs ?? 0) < clock.nowMs() - ageMs,
       );
       for (const [key] of old) {

@@ -5,7 +5,9 @@ import type { GateId } from "../../src/ports/gates.ts";
 import { type DeliveryKey, keyOf } from "../../src/ports/ledger.ts";
 import {
   type Backlog,
+  GATE,
   type HeldLease,
+  NO_LEASE,
   OWED_ANEW,
   type Pulls,
   type SeekPosition,
@@ -144,10 +146,14 @@ export function createMemoryPulls(
       );
     },
 
-    async bury(keys, token, reason) {
+    async bury(keys, by, reason) {
+      const isFree = (row: DeliveryRow): boolean => isDue(row) || row.token === "";
       const meant = rowsAt(
         keys,
-        (row) => row.state === "parked" && (token === null ? isDue(row) : row.token === token),
+        (row) =>
+          row.state === "parked" &&
+          row.dueAtMs !== null &&
+          (by === GATE || (by === NO_LEASE ? isFree(row) : row.token === by)),
       );
       for (const [row] of meant) {
         const settled = { dueAtMs: null, settledAtMs: clock.nowMs(), token: "" };

@@ -140,8 +140,9 @@ export function createLedger(session: Session): Ledger {
       return buried.flat().length;
     },
 
-    async buryParked(tenant, target, ageMs) {
-      const params = [tenant, target, ageMs, parked.BURY_PARKED_PAGE];
+    async buryParked(tenant, target, ageMs, spared) {
+      const sparesLeased = spared === "leased" ? 1 : 0;
+      const params = [tenant, target, ageMs, parked.BURY_PARKED_PAGE, sparesLeased];
       return (await session.batch("bury-parked", inEachSlot(parked.BURY_PARKED, params))).flat()
         .length;
     },

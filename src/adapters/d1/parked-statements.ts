@@ -89,7 +89,8 @@ RETURNING event`,
 export const BURY_PARKED_PAGE = 500;
 
 /**
- * ?1 = tenant, ?2 = target, ?3 = age in ms, ?4 = how many. By when it was parked: a replay or a redrive brings
+ * ?1 = tenant, ?2 = target, ?3 = age in ms, ?4 = how many, ?5 = whether what is due later stays: it may be leased,
+ * to a reader at work. By when it was parked: a replay or a redrive brings
  * events that are older. Nothing is parked before it was received, and that is in the index.
  */
 export const BURY_PARKED = perSlot(
@@ -100,7 +101,7 @@ UPDATE ${deliveriesOf(slot)} SET
 WHERE (tenant, received_at, event, subscription) IN (
   SELECT tenant, received_at, event, subscription FROM ${parkedOf(slot)}
   WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND ${RANK} IN (0, 1, 2, 3) AND received_at < ${NOW} - ?3
-    AND settled_at < ${NOW} - ?3
+    AND settled_at < ${NOW} - ?3 AND (NOT ?5 OR due_at <= ${NOW} OR token IS NULL)
   LIMIT ?4)
 RETURNING event`,
 );

@@ -1,8 +1,14 @@
 /** The SQL of what readers pull: parked rows with a time, in the order of the index that gates have. */
-import { OWED_ANEW, SKIPPED } from "../../ports/pulls.ts";
+import type { Slot } from "../../core/generation.ts";
+import { GATE, OWED_ANEW, SKIPPED } from "../../ports/pulls.ts";
 import { GATE_PARKED, parkedOf, RANK } from "./parked-statements.ts";
 import { acrossSlots, deliveriesOf, eventsOf, perSlot } from "./slots.ts";
 import { AT_KEY, NOW } from "./statements.ts";
+
+/** Whether its bytes rest, and it belongs to this life of the tenant: of another one there may be many still. */
+const isWhole = (slot: Slot): string => `EXISTS (
+  SELECT 1 FROM ${eventsOf(slot)} AS own WHERE own.id = event AND own.segment <> ''
+    AND own.claimed_at >= (SELECT created_at FROM tenants WHERE id = ?1))`;
 
 /**
  * ?1 = tenant, ?2 = target, ?3 = how many. Not what is leased or delayed, what rests nowhere yet, or what belongs
@@ -14,9 +20,8 @@ SELECT d.*, e.segment, e."offset", e.length FROM (
   SELECT tenant, received_at, event, subscription, rule, priority, attempts, replay,
          attempts - attempts_base AS tries, ${RANK} AS rank
   FROM ${parkedOf(slot)}
-  WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND due_at <= ${NOW}
-  ORDER BY ${RANK}, received_at LIMIT ?3) AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event
-WHERE e.segment <> '' AND e.claimed_at >= (SELECT created_at FROM tenants WHERE id = ?1)`,
+  WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND due_at <= ${NOW} AND ${isWhole(slot)}
+  ORDER BY ${RANK}, received_at LIMIT ?3) AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event`,
 )}
 ORDER BY rank, received_at LIMIT ?3`;
 
@@ -91,14 +96,15 @@ FROM json_each(?1) AS j CROSS JOIN ${deliveriesOf(slot)} AS deliveries
 WHERE ${AT_KEY} AND deliveries.target = ?2`,
 );
 
-/** ?1 = [[tenant, receivedAt, event, subscription]], ?2 = reason, ?3 = token or null. */
+/** ?1 = [[tenant, receivedAt, event, subscription]], ?2 = reason, ?3 = token, NO_LEASE or GATE. */
 export const BURY_PULLED = perSlot(
   (slot) => `
 UPDATE ${deliveriesOf(slot)} AS deliveries SET
   state = 'dead', due_at = NULL, last_error = ?2, settled_at = ${NOW}, token = NULL
 FROM json_each(?1) AS j
 WHERE ${AT_KEY} AND deliveries.state = 'parked' AND deliveries.due_at IS NOT NULL
-  AND CASE WHEN ?3 IS NULL THEN deliveries.due_at <= ${NOW} ELSE deliveries.token = ?3 END
+  AND CASE WHEN ?3 IS NULL THEN deliveries.due_at <= ${NOW} OR deliveries.token IS NULL
+           WHEN ?3 = '${GATE}' THEN true ELSE deliveries.token = ?3 END
 RETURNING event, subscription`,
 );
 
