@@ -8,11 +8,13 @@ import { elementRecord } from "../core/fan-out/element.ts";
 import {
   FANOUT_AGE_MS_MAX,
   FANOUT_AHEAD_MAX,
+  FANOUT_CANCELLED_MS,
   FANOUT_ELEMENT_BYTES_MAX,
   FANOUT_PAGE,
   FANOUT_PAGE_BYTES_MAX,
   FANOUT_RETRY_MS,
   FANOUT_WAIT_MS,
+  FANOUT_WAIT_MS_MAX,
 } from "../core/fan-out/limits.ts";
 import { createSplitter } from "../core/fan-out/split.ts";
 import { pauseMs } from "../core/replay.ts";
@@ -39,9 +41,13 @@ export async function fanOutPage(at: FanOutId, ports: FanOutPorts): Promise<numb
   }
 }
 
+/** Why its deliveries are given up. */
+export const CANCELLED = "fan-out cancelled";
+
 async function nextPage(at: FanOutId, ports: FanOutPorts): Promise<number | null> {
   const { fanOuts, log } = ports;
   const fanOut = await fanOuts.fanOut(at);
+  if (fanOut?.state === "cancelled") return giveUpMore(fanOut, ports);
   if (fanOut?.state !== "running") return null;
   if (ports.clock.nowMs() - fanOut.createdAtMs > FANOUT_AGE_MS_MAX) {
     const reason = "it has not ended in the time for which the ledger keeps its deliveries";
@@ -51,7 +57,7 @@ async function nextPage(at: FanOutId, ports: FanOutPorts): Promise<number | null
   }
   const room = FANOUT_AHEAD_MAX - (await aheadOf(fanOut, ports));
   const most = Math.min(FANOUT_PAGE, fanOut.total - fanOut.sent, paceOf(fanOut));
-  if (room < most) return FANOUT_WAIT_MS;
+  if (room < most) return waitMs(ports.clock.nowMs() - fanOut.updatedAtMs);
   const { parent, elements, offset } = await readPage(fanOut, most, ports);
   const records = elements.map((_, index) =>
     elementRecord(parent, fanOut, fanOut.sent + index, ports),
@@ -64,6 +70,16 @@ async function nextPage(at: FanOutId, ports: FanOutPorts): Promise<number | null
   if (sent === fanOut.total) return null;
   return fanOut.perSecond === null ? 0 : pauseMs(records.length, fanOut.perSecond);
 }
+
+/** What a batch had claimed before it was cancelled may be parked or retrying only now. */
+async function giveUpMore(fanOut: FanOut, { fanOuts, clock }: FanOutPorts): Promise<number | null> {
+  await fanOuts.giveUp(fanOut, CANCELLED);
+  return clock.nowMs() - fanOut.updatedAtMs < FANOUT_CANCELLED_MS ? FANOUT_RETRY_MS : null;
+}
+
+/** Later and later: a queue may be paused for days. */
+const waitMs = (waitedMs: number): number =>
+  Math.min(FANOUT_WAIT_MS_MAX, Math.max(FANOUT_WAIT_MS, Math.ceil(waitedMs / 10)));
 
 /** About a second of its pace. */
 const paceOf = ({ perSecond }: FanOut): number =>

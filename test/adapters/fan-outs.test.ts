@@ -18,12 +18,13 @@ import {
   session,
   settledOnce,
 } from "./ledgers.ts";
+import { QUERY, replayedOf, sliceOf } from "./replayed.ts";
 
 const TOOLS = { crypto: platformCrypto, text: platformText };
 
 describe.each(SUBJECTS)(
   "fan-outs in $name",
-  ({ name, ledger, fanOuts, ensure, deletions, deleteTenant, prepare }) => {
+  ({ name, ledger, fanOuts, replays, ensure, deletions, deleteTenant, prepare }) => {
     const newOne = (tenant: string, more: Partial<NewFanOut> = {}): NewFanOut => ({
       ...{ tenant, id: `fan_${tenant}`, event: "evt_list", rule: "blast", priority: "bulk" },
       subscriptions: [{ rule: "blast", target: "sink", priority: "bulk" }],
@@ -118,6 +119,18 @@ describe.each(SUBJECTS)(
       expect(await fanOuts.giveUp(fanOut, "enough")).toBe(0);
       expect(await fanOuts.states(fanOut)).toEqual({ delivered: 1, cancelled: 1 });
       expect(await dueOf(ledger, fanOut.tenant, 600_000)).toEqual([]);
+    });
+
+    it("leave alone what a replay has made of their elements", async () => {
+      const fanOut = await begun();
+      const element = elementOf(fanOut, 0);
+      await settledOnce(ledger, {}, element);
+      const at = { tenant: fanOut.tenant, id: `rpl_${fanOut.tenant}` };
+      await replays.create(at, QUERY);
+      expect(await replays.advance(at, 0, sliceOf([replayedOf(element)]))).toHaveLength(1);
+      expect(await fanOuts.states(fanOut)).toEqual({ delivered: 1 });
+      expect(await fanOuts.giveUp(fanOut, "enough")).toBe(0);
+      expect(await replays.states(at)).toEqual({ pending: 1 });
     });
 
     it("that are cancelled are told with a claim, and no others", async () => {

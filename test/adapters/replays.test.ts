@@ -2,8 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { createReplayers } from "../../src/adapters/replayers.ts";
 import { START } from "../../src/core/replay.ts";
-import type { FirstClaim } from "../../src/ports/ledger.ts";
-import type { ReplayedDelivery, ReplayId, Slice } from "../../src/ports/replays.ts";
+import type { ReplayId } from "../../src/ports/replays.ts";
 import {
   claim,
   costOf,
@@ -17,26 +16,7 @@ import {
   session,
   settledOnce,
 } from "./ledgers.ts";
-
-const QUERY = {
-  ...{ fromMs: 5, untilMs: 10, pattern: { data: { n: [1] } }, source: null, type: "t" },
-  ...{ rule: null, target: "sink", perSecond: 2.5, reason: "a test" },
-};
-
-const deliveryOf = (first: FirstClaim, more: Partial<ReplayedDelivery> = {}): ReplayedDelivery => {
-  const { id: event, tenant, receipt, source, type, receivedAtMs, revision, pointer } = first;
-  return {
-    ...{ event, tenant, receipt, source, type, receivedAtMs, revision, pointer },
-    ...{ subscription: "replayed", rule: "all", target: "sink" },
-    ...more,
-  };
-};
-
-const sliceOf = (deliveries: readonly ReplayedDelivery[], more: Partial<Slice> = {}): Slice => ({
-  ...{ deliveries, reachedAtMs: 7, examined: 3, unreadableBytes: 2, isLast: false },
-  checkpoint: { ...START, segments: "segments/acme/x" },
-  ...more,
-});
+import { QUERY, replayedOf, sliceOf } from "./replayed.ts";
 
 describe.each(SUBJECTS)(
   "replays in $name",
@@ -63,7 +43,7 @@ describe.each(SUBJECTS)(
     it("write a slice's deliveries with its checkpoint, and each delivery once", async () => {
       const at = await begun();
       const first = await settledOnce(ledger, {}, firstOf({ tenant: at.tenant }));
-      const deliveries = [deliveryOf(first), deliveryOf(first, { subscription: "another" })];
+      const deliveries = [replayedOf(first), replayedOf(first, { subscription: "another" })];
       const made = await replays.advance(at, 0, sliceOf(deliveries));
       expect(made).toEqual(deliveries);
       expect(await replays.replay(at)).toMatchObject({
@@ -85,14 +65,14 @@ describe.each(SUBJECTS)(
       const at = await begun();
       const first = await settledOnce(ledger, {}, firstOf({ tenant: at.tenant }));
       await replays.advance(at, 0, sliceOf([]));
-      expect(await replays.advance(at, 0, sliceOf([deliveryOf(first)]))).toBeNull();
+      expect(await replays.advance(at, 0, sliceOf([replayedOf(first)]))).toBeNull();
       expect(await replays.move(at, ["running"], "paused")).toBe(true);
       expect(await replays.move(at, ["running"], "paused")).toBe(false);
-      expect(await replays.advance(at, 1, sliceOf([deliveryOf(first)]))).toBeNull();
+      expect(await replays.advance(at, 1, sliceOf([replayedOf(first)]))).toBeNull();
       expect(await replays.replay(at)).toMatchObject({ rev: 1, deliveries: 0, examined: 3 });
       expect(await replays.states(at)).toEqual({});
       await replays.move(at, ["paused"], "running");
-      await replays.advance(at, 1, sliceOf([deliveryOf(first)], { isLast: true }));
+      await replays.advance(at, 1, sliceOf([replayedOf(first)], { isLast: true }));
       expect(await replays.replay(at)).toMatchObject({ state: "done", deliveries: 1 });
     });
 
@@ -100,14 +80,14 @@ describe.each(SUBJECTS)(
       const at = await begun();
       const old = firstOf({ tenant: at.tenant });
       const owned = await settledOnce(ledger, {}, firstOf({ tenant: at.tenant }));
-      const copy = deliveryOf(owned, { receipt: "rcp_copy" });
-      const ended = deliveryOf(firstOf({ tenant: at.tenant, revision: 0 }));
+      const copy = replayedOf(owned, { receipt: "rcp_copy" });
+      const ended = replayedOf(firstOf({ tenant: at.tenant, revision: 0 }));
       const made = await replays.advance(
         at,
         0,
-        sliceOf([deliveryOf(old), copy, deliveryOf(owned), ended]),
+        sliceOf([replayedOf(old), copy, replayedOf(owned), ended]),
       );
-      expect(made).toEqual([deliveryOf(old), deliveryOf(owned)]);
+      expect(made).toEqual([replayedOf(old), replayedOf(owned)]);
       const [due] = await dueOf(ledger, at.tenant, 600_000);
       expect(due?.pointer).toEqual(old.pointer);
     });
@@ -115,7 +95,7 @@ describe.each(SUBJECTS)(
     it("leave an event's own way as it is: its receipt goes on where it stopped", async () => {
       const at = await begun();
       const first = firstOf({ tenant: at.tenant });
-      await replays.advance(at, 0, sliceOf([deliveryOf(first)]));
+      await replays.advance(at, 0, sliceOf([replayedOf(first)]));
       const token = freshToken();
       const answer = await claim(ledger, token, { firsts: [first] });
       expect([...answer.firsts.values()]).toMatchObject([{ kind: "claimed" }]);
@@ -126,11 +106,11 @@ describe.each(SUBJECTS)(
     it("give up what is owed, and leave what is delivered", async () => {
       const at = await begun();
       const first = await settledOnce(ledger, {}, firstOf({ tenant: at.tenant }));
-      const deliveries = [deliveryOf(first), deliveryOf(first, { subscription: "another" })];
+      const deliveries = [replayedOf(first), replayedOf(first, { subscription: "another" })];
       await replays.advance(at, 0, sliceOf(deliveries));
       const token = freshToken();
       const { revision } = first;
-      const agains = [{ ...deliveryOf(first), attempts: 0, revision }];
+      const agains = [{ ...replayedOf(first), attempts: 0, revision }];
       await claim(ledger, token, { agains });
       const delivered = { subscription: "replayed", claimedBy: "row" as const };
       await ledger.settle(token, [resultOf(first, delivered)], []);
@@ -169,7 +149,7 @@ describe.each(SUBJECTS)(
         const firsts = await Promise.all(
           Array.from({ length: 20 }, () => settledOnce(ledger, {}, firstOf({ tenant: at.tenant }))),
         );
-        const slice = sliceOf(firsts.map((first) => deliveryOf(first)));
+        const slice = sliceOf(firsts.map((first) => replayedOf(first)));
         const cost = await costOf(() => replays.advance(at, 0, slice));
         expect(cost).toEqual({ rows: 3 * firsts.length + 3, trips: 1 });
       });

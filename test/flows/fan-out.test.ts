@@ -9,8 +9,9 @@ import {
   FANOUT_PAGE,
   FANOUT_RETRY_MS,
   FANOUT_WAIT_MS,
+  FANOUT_WAIT_MS_MAX,
 } from "../../src/core/fan-out/limits.ts";
-import type { FanOutPorts } from "../../src/flows/fan-out-page.ts";
+import { CANCELLED, type FanOutPorts } from "../../src/flows/fan-out-page.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import type { DeliveryRow } from "../support/memory-ledger.ts";
 import { response } from "../support/memory-transport.ts";
@@ -248,6 +249,10 @@ describe("a page", () => {
     }
     expect(await mailing.page()).toBe(FANOUT_WAIT_MS);
     expect(mailing.fanOut()?.sent).toBe(FANOUT_AHEAD_MAX);
+    await mailing.world.clock.advance(60_000);
+    expect(await mailing.page()).toBe(6_000);
+    await mailing.world.clock.advance(86_400_000);
+    expect(await mailing.page()).toBe(FANOUT_WAIT_MS_MAX);
     await mailing.finish();
     expect(mailing.received()).toHaveLength(count);
   });
@@ -266,7 +271,7 @@ describe("a page", () => {
     expect(await mailing.page()).toBeNull();
   });
 
-  it("goes by the queue of its rule's priority, and as bulk where its event was demoted", async () => {
+  it("goes by the queue of its rule's priority", async () => {
     mailing = createMailing({ priority: "critical" });
     await mailing.send(listOf(1));
     await mailing.consume();
@@ -312,6 +317,27 @@ describe("a page", () => {
 });
 
 describe("a fan-out that is cancelled", () => {
+  it("tries nothing again that was in a consumer's hands, whatever becomes of it there", async () => {
+    await mailing.send(listOf(6));
+    await mailing.consume();
+    await mailing.page();
+    const fanOut = mailing.fanOut();
+    if (fanOut === undefined) throw new Error("there is none");
+    const { fanOuts, transport } = mailing.world;
+    transport.answer = async () => {
+      if (mailing.fanOut()?.state !== "cancelled") {
+        await fanOuts.move(fanOut, ["running", "done"], "cancelled", "enough");
+        expect(await fanOuts.giveUp(fanOut, CANCELLED)).toBe(0);
+      }
+      return response(500);
+    };
+    await mailing.consume();
+    expect(await states(mailing)).toEqual({ retrying: 6 });
+    await mailing.finish();
+    expect(await states(mailing)).toEqual({ cancelled: 6 });
+    expect(mailing.received()).toHaveLength(6);
+  });
+
   it("sends no element more, not even those in a queue, and says of each why", async () => {
     mailing = createMailing({ forEach: { path: "$.data.recipients", perSecond: 4 } });
     await mailing.send(listOf(12));

@@ -35,6 +35,7 @@ export function createMemoryFanOuts(
       ([, row]) =>
         row.tenant === tenant &&
         row.receivedAtMs === createdAtMs &&
+        (row.replay ?? null) === null &&
         row.event >= first &&
         row.event < end,
     );

@@ -27,11 +27,11 @@ SELECT segment, "offset", length FROM ${eventsOf(slot)}
 WHERE id = ?2 AND tenant = ?1 AND segment <> ''`,
 );
 
-/** ?1 = tenant, ?2 = received at, ?3 = from this event on, ?4 = before this one. */
+/** ?1 = tenant, ?2 = received at, ?3 = from this event on, ?4 = before this one. What a replay has made is its own. */
 export const STATES_OF_ELEMENTS = perSlot(
   (slot) => `
 SELECT state, COUNT(*) AS count FROM ${deliveriesOf(slot)}
-WHERE tenant = ?1 AND received_at = ?2 AND event >= ?3 AND event < ?4 GROUP BY state`,
+WHERE tenant = ?1 AND received_at = ?2 AND event >= ?3 AND event < ?4 AND replay IS NULL GROUP BY state`,
 );
 
 /** ?1 = tenant, ?2 = fan-out, ?3 = the states it may be in, ?4 = the next, ?5 = why. */
@@ -54,7 +54,7 @@ UPDATE ${deliveriesOf(slot)} SET
 WHERE (tenant, received_at, event, subscription) IN (
   SELECT tenant, received_at, event, subscription FROM ${deliveriesOf(slot)}
   WHERE tenant = ?1 AND received_at = ?2 AND event >= ?3 AND event < ?4
-    AND state IN ('pending', 'retrying', 'parked') LIMIT ?6)
+    AND replay IS NULL AND state IN ('pending', 'retrying', 'parked') LIMIT ?6)
 RETURNING event`,
 );
 

@@ -27,14 +27,14 @@ const DEAD_LETTERS_PAGE = 500;
 
 /**
  * ?1 = tenant, ?2 = target or null, ?3 = rule or null, ?4 = from, ?5 = to, ?6 = how many, ?7 = from this event on
- * and ?8 = before this one, or null; the oldest first.
+ * and ?8 = before this one, and none of a replay, or null; the oldest first.
  */
 export const DEAD_LETTERS = `${acrossSlots(
   (slot) => `
 SELECT received_at, event, subscription FROM ${openDeliveriesOf(slot)}
 WHERE ${OPEN} AND state = 'dead' AND tenant = ?1
   AND (?2 IS NULL OR target = ?2) AND (?3 IS NULL OR rule = ?3)
-  AND received_at >= ?4 AND received_at < ?5 AND (?7 IS NULL OR (event >= ?7 AND event < ?8))`,
+  AND received_at >= ?4 AND received_at < ?5 AND (?7 IS NULL OR (event >= ?7 AND event < ?8 AND replay IS NULL))`,
 )}
 ORDER BY received_at LIMIT ?6`;
 
