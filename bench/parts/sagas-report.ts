@@ -184,6 +184,6 @@ const ASSUMED = [
   "started by an event costs the event on top, a correlation id one D1 row. Assumed: participants answer within",
   `${PARTICIPANT_SECONDS * 1_000} ms each, while the object waits in memory and is billed by duration; no allowances; no retries. The Worker's`,
   "CPU is what the whole local runtime takes for a start that finds its saga. Of the others only what their own price lists",
-  "name by step or start is counted: a step is one billed step and one state transition; their CPU and storage, and ours, are",
-  "left out. Express runs at least once, for five minutes at most, and can wait for nothing longer.",
+  "name by step or start is counted: a step is one billed step and one state transition; their CPU and storage are left out, ours",
+  "counts with the start's CPU. Express runs at least once, for five minutes at most, and can wait for nothing longer.",
 ].join("\n");

@@ -101,13 +101,16 @@ const controlReply = (control: QueueControl) => ({
   version: control.version,
 });
 
+const HOLDS =
+  "It holds within a second; what was being sent then ends. A new delay or width holds from each consumer's next batch on.";
+
 const pausing = (command: "pause" | "resume", summary: string): Operation =>
   operation({
     method: "post",
     path: `${PATH}/${command}`,
     recorded: "with-change",
     summary,
-    responses: { 200: "It holds within a second.", 404: "No such queue." },
+    responses: { 200: HOLDS, 404: "No such queue." },
     answer: Control,
     handle: async ({ stores, params }) =>
       controlReply(await stores.queueControls.pause(queueOf(params), command === "pause")),
@@ -183,7 +186,7 @@ export const queueOperations: readonly Operation[] = [
     recorded: "with-change",
     summary: "Says how a queue is worked on: whether at all, how wide and after what delay.",
     body: ControlBody,
-    responses: { 200: "It holds within a second.", 404: "No such queue." },
+    responses: { 200: HOLDS, 404: "No such queue." },
     answer: Control,
     faults: async (sent) =>
       Object.entries(DEPLOYED)

@@ -74,7 +74,7 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     throw error;
   });
   ports.ledgerProbe.answered();
-  ports.queueValves.learn(claimed.controls);
+  ports.queueValves.learn(claimed.controls, ports.clock.nowMs());
   const control = role === "dead" ? null : ports.queueValves.of(role);
   if (control?.isPaused === true) return putBack(opened, claimed, ports);
   ports.meter.add("events_duplicate", claimed.duplicates.length);
@@ -131,7 +131,8 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
       await settler.room(delivered);
       const { duty, outgoing } = gated;
       const { timeoutMs } = outgoing.target;
-      if (ports.clock.nowMs() + timeoutMs > deadlineMs) {
+      const isTooLate = ports.clock.nowMs() + timeoutMs > deadlineMs;
+      if (isTooLate || (control !== null && !ports.queueValves.mayGoOn(control.queue, ports))) {
         open -= 1;
         retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
         return;

@@ -2,23 +2,13 @@
 import type { Answer } from "../core/deliver/outcome.ts";
 import type { KeyLimit } from "../core/deliver/schedule.ts";
 import { type Ask, type GateReport, isTrouble, outcomeKind } from "../core/gate/index.ts";
-import { timeOrderedId } from "../core/ids.ts";
-import {
-  GATE_HORIZON_MS,
-  GATE_TICK_MS,
-  GATE_TIMEOUT_MS,
-  LEASE_MARGIN_MS,
-  SLOW_TARGET_PAUSE_MS,
-} from "../core/limits.ts";
-import type { Priority } from "../core/priority.ts";
+import { GATE_TICK_MS, SLOW_TARGET_PAUSE_MS } from "../core/limits.ts";
 import type { Gate } from "../core/tenant.ts";
-import { within } from "../ports/clock.ts";
-import type { GateId, GateTold } from "../ports/gates.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
-import { errorText } from "../ports/log.ts";
 import type { Duty } from "./claim.ts";
 import { type Outgoing, recorded } from "./deliver.ts";
-import { type HeldLease, holdLease } from "./gate-lease.ts";
+import { askGate, tellGate, wishOf } from "./gate-call.ts";
+import type { HeldLease } from "./gate-lease.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
 import { gatePriority } from "./release-parked.ts";
@@ -61,8 +51,6 @@ function wantOf(duties: readonly GatedDuty[]): Ask["want"] {
   return { fresh: duties.length - retries, retries };
 }
 
-const idOf = ({ tenant, target }: Duty): GateId => ({ tenant, target });
-
 /** What its gate has let go has a lease of its own: nothing that is parked stands before it. */
 const keyOf = (duty: Duty): string =>
   duty.isReleased ? `${targetKey(duty)} released` : targetKey(duty);
@@ -72,7 +60,7 @@ export async function openGates(
   duties: readonly GatedDuty[],
   ports: DeliverPorts,
 ): Promise<GateSession> {
-  const { clock, gates, log, receivers } = ports;
+  const { clock, receivers } = ports;
   const opened = new Map<string, Open>();
 
   const nothing = { parked: 0, pauseMs: 0, askedToWaitUntilMs: 0 };
@@ -89,65 +77,23 @@ export async function openGates(
   async function ask(key: string, own: readonly GatedDuty[], first: GatedDuty): Promise<void> {
     const { duty, outgoing } = first;
     const { gate, timeoutMs } = outgoing.target;
-    const lease = timeOrderedId("", clock.nowMs(), ports.random.bytes(10));
-    const asking = gates.tell(idOf(duty), {
-      ...{ config: gate, report: null, parked: null },
-      ask: {
-        ...{ lease, want: wantOf(own), priority: gatePriority(duty), isReleased: duty.isReleased },
-        ttlMs: GATE_HORIZON_MS + timeoutMs + LEASE_MARGIN_MS,
-      },
-    });
-    try {
-      const late = () => new Error("the gate did not answer in time");
-      const answer = await within(asking, GATE_TIMEOUT_MS, clock, late);
-      opened.set(key, { duty, gate, lease: holdLease(lease, answer, clock), ...nothing });
-    } catch (error) {
-      log.warn("gate-unreachable", { gate: key, error: errorText(error) });
-      // A limit that was set holds; without one the gate would only have helped.
-      if (gate.isSet)
-        opened.set(key, { duty, gate, lease: holdLease(lease, null, clock), ...nothing });
-    }
+    const { isReleased } = duty;
+    const wish = { want: wantOf(own), priority: gatePriority(duty), isReleased, timeoutMs };
+    const lease = await askGate(duty, gate, wish, ports);
+    if (lease !== null) opened.set(key, { duty, gate, lease, ...nothing });
   }
 
-  async function tell(
-    key: string,
-    { duty, gate }: Open,
-    told: Pick<GateTold, "report" | "parked">,
-  ) {
-    if (told.report === null && told.parked === null) return;
-    try {
-      const late = () => new Error("the gate did not answer in time");
-      await within(
-        gates.tell(idOf(duty), { config: gate, ask: null, ...told }),
-        GATE_TIMEOUT_MS,
-        clock,
-        late,
-      );
-    } catch (error) {
-      // Its slots come back with their time, and the sweeper brings it what is parked.
-      log.warn("gate-unreachable", { gate: key, error: errorText(error) });
-    }
-  }
-
-  async function closeOne(key: string, open: Open): Promise<void> {
-    const { duty, lease, parked: count, pauseMs } = open;
-    const priority: Priority = gatePriority(duty);
-    const parked = count === 0 ? null : { priority, count, pauseMs };
-    await tell(key, open, { report: lease?.report() ?? wishOf(open), parked });
+  async function closeOne(open: Open): Promise<void> {
+    const { duty, gate, lease, parked: count, pauseMs } = open;
+    const parked = count === 0 ? null : { priority: gatePriority(duty), count, pauseMs };
+    await tellGate(duty, gate, { report: lease?.report() ?? askedOf(open), parked }, ports);
     if (lease?.isBusy !== true) return;
     await lease.ended();
-    await tell(key, open, { report: lease.report(), parked: null });
+    await tellGate(duty, gate, { report: lease.report(), parked: null }, ports);
   }
 
-  /** Nothing of a lease, only what the receiver asked of everybody. */
-  const wishOf = ({ askedToWaitUntilMs }: Open): GateReport | null =>
-    askedToWaitUntilMs <= clock.nowMs()
-      ? null
-      : {
-          ...{ lease: "", sent: { fresh: 0, retries: 0 }, isDone: true, allowedPerMinute: null },
-          outcomes: { ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0, durationMs: null },
-          retryAfterMs: askedToWaitUntilMs - clock.nowMs(),
-        };
+  const askedOf = ({ askedToWaitUntilMs }: Open): GateReport | null =>
+    askedToWaitUntilMs <= clock.nowMs() ? null : wishOf(askedToWaitUntilMs - clock.nowMs());
 
   function refusalOf(duty: Duty, lease: HeldLease | null): ReturnType<HeldLease["refusal"]> {
     const key = targetKey(duty);
@@ -195,7 +141,7 @@ export async function openGates(
     },
 
     async close() {
-      await Promise.all([...opened].map(([key, open]) => closeOne(key, open)));
+      await Promise.all([...opened.values()].map(closeOne));
     },
   };
 }

@@ -18,8 +18,13 @@ export interface QueueValves {
    * and comes again, while all that is behind it rests in the queue. Never rejects.
    */
   opened(queue: QueueName, ports: ValvePorts): Promise<boolean>;
-  /** What a claim said of the queues. */
-  learn(controls: readonly QueueControl[]): void;
+  /**
+   * Whether a batch at work may begin one more delivery. A long one asks again each half second, and waits for
+   * no answer.
+   */
+  mayGoOn(queue: QueueName, ports: ValvePorts): boolean;
+  /** What a claim said of the queues, at `nowMs`. */
+  learn(controls: readonly QueueControl[], nowMs: number): void;
   of(queue: QueueName): QueueControl;
 }
 
@@ -31,11 +36,13 @@ export interface ValvePorts {
 
 export function createQueueValves(): QueueValves {
   let known = controlsOf([]);
+  let toldAtMs = Number.NEGATIVE_INFINITY;
 
   const of = (queue: QueueName): QueueControl => known.get(queue) ?? uncontrolled(queue);
 
   /** A ledger that does not answer changes nothing: it holds up what was held, and only that. */
   async function ask({ clock, ledger, log }: ValvePorts): Promise<void> {
+    toldAtMs = clock.nowMs();
     try {
       const late = () => new Retryable("the ledger did not answer in time");
       known = controlsOf(await within(ledger.queueControls(), LEDGER_TIMEOUT_MS, clock, late));
@@ -46,8 +53,13 @@ export function createQueueValves(): QueueValves {
 
   return {
     of,
-    learn(controls) {
+    learn(controls, nowMs) {
       known = controlsOf(controls);
+      toldAtMs = nowMs;
+    },
+    mayGoOn(queue, ports) {
+      if (ports.clock.nowMs() >= toldAtMs + QUEUE_ASK_MS) void ask(ports);
+      return !of(queue).isPaused;
     },
     async opened(queue, ports) {
       if (!isHeld(of(queue))) return true;

@@ -3,22 +3,14 @@
  * before the intent is written down, so that what may not go is no attempt.
  */
 import type { Answer } from "../core/deliver/outcome.ts";
-import { isTrouble, outcomeKind } from "../core/gate/index.ts";
-import { timeOrderedId } from "../core/ids.ts";
-import {
-  GATE_BACKLOG_MS,
-  GATE_HORIZON_MS,
-  GATE_TIMEOUT_MS,
-  LEASE_MARGIN_MS,
-  LEDGER_TIMEOUT_MS,
-} from "../core/limits.ts";
+import { type GateReport, isTrouble, outcomeKind } from "../core/gate/index.ts";
+import { GATE_BACKLOG_MS, LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import { SAGA_CLOSED_MS_MIN, SAGA_GATED_MS_MIN, SAGA_HELD_MS_MAX } from "../core/saga/limits.ts";
 import type { Target } from "../core/tenant.ts";
 import { within } from "../ports/clock.ts";
-import type { GateTold } from "../ports/gates.ts";
-import { errorText } from "../ports/log.ts";
 import type { SagaPorts } from "./advance-saga.ts";
-import { type HeldLease, holdLease } from "./gate-lease.ts";
+import { askGate, tellGate, wishOf } from "./gate-call.ts";
+import type { HeldLease } from "./gate-lease.ts";
 import { targetKey } from "./receivers.ts";
 
 export interface Passage {
@@ -84,31 +76,24 @@ function pause(minMs: number, wantedMs: number, { heldMs }: Wish, { random }: Sa
 }
 
 async function throughGate(wish: Wish, target: Target, ports: SagaPorts): Promise<Permit> {
-  const { clock, log, receivers } = ports;
+  const { clock, receivers } = ports;
   const key = targetKey(wish);
   const unasked = free(target, (answer) => heard(answer, null));
   if (!target.gate.isSet && !receivers.isInTrouble(key, clock.nowMs())) return open(unasked);
 
-  const leaseId = timeOrderedId("", clock.nowMs(), ports.random.bytes(10));
   const { isRetry } = wish;
-  let lease: HeldLease;
-  try {
-    const told = await tell({
-      ...{ report: null, parked: null },
-      ask: {
-        ...{ lease: leaseId, want: { fresh: isRetry ? 0 : 1, retries: isRetry ? 1 : 0 } },
-        // Nothing of a step is parked: after a while it no longer stands behind all that is.
-        ...{ priority: "normal", isReleased: wish.heldMs >= GATE_BACKLOG_MS },
-        ttlMs: GATE_HORIZON_MS + (wish.timeoutMs ?? target.timeoutMs) + LEASE_MARGIN_MS,
-      },
-    });
-    lease = holdLease(leaseId, told, clock);
-  } catch (error) {
-    log.warn("gate-unreachable", { gate: key, error: errorText(error) });
-    // A limit that was set holds; without one the gate would only have helped.
-    if (!target.gate.isSet) return open(unasked);
-    lease = holdLease(leaseId, null, clock);
-  }
+  const lease = await askGate(
+    wish,
+    target.gate,
+    {
+      ...{ want: { fresh: isRetry ? 0 : 1, retries: isRetry ? 1 : 0 }, priority: "normal" },
+      // Nothing of a step is parked: after a while it no longer stands behind all that is.
+      isReleased: wish.heldMs >= GATE_BACKLOG_MS,
+      timeoutMs: wish.timeoutMs ?? target.timeoutMs,
+    },
+    ports,
+  );
+  if (lease === null) return open(unasked);
   const { limit } = lease;
   if (limit.max === 0 || !lease.mayBegin(isRetry) || limit.waitMs() === null) {
     report(lease);
@@ -144,33 +129,15 @@ async function throughGate(wish: Wish, target: Target, ports: SagaPorts): Promis
     if (lease !== null) report(lease);
     // Its gate was not asked, and must know from when on it may be.
     else if (isSick && answer.kind === "response" && (answer.retryAfterMs ?? 0) > 0) {
-      const { retryAfterMs } = answer;
-      ports.defer(told({ ask: null, parked: null, report: { ...NO_REPORT, retryAfterMs } }));
+      told(wishOf(answer.retryAfterMs ?? 0));
     }
   }
 
   function report(lease: HeldLease): void {
-    const said = lease.report();
-    if (said !== null) ports.defer(told({ ask: null, parked: null, report: said }));
+    told(lease.report());
   }
 
-  async function told(what: Omit<GateTold, "config">): Promise<void> {
-    try {
-      await tell(what);
-    } catch (error) {
-      log.warn("gate-unreachable", { gate: key, error: errorText(error) });
-    }
-  }
-
-  function tell(what: Omit<GateTold, "config">) {
-    const late = () => new Error("the gate did not answer in time");
-    const asking = ports.gates.tell(wish, { config: target.gate, ...what });
-    return within(asking, GATE_TIMEOUT_MS, clock, late);
+  function told(report: GateReport | null): void {
+    if (report !== null) ports.defer(tellGate(wish, target.gate, { report, parked: null }, ports));
   }
 }
-
-/** Nothing of a lease, only what the receiver asked of everybody. */
-const NO_REPORT = {
-  ...{ lease: "", sent: { fresh: 0, retries: 0 }, isDone: true, allowedPerMinute: null },
-  outcomes: { ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0, durationMs: null },
-};

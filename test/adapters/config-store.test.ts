@@ -50,6 +50,20 @@ describe("a write of configuration", () => {
     }
   });
 
+  it("is not called a failure when what was sealed there before is damaged", async () => {
+    const tenant = freshTenant();
+    await config.putTenant(tenant, "{}", null);
+    const sealed = { doc: "{}", secrets: { values: ["whsec_1"] } };
+    await config.putResource(tenant, "target", "sink", sealed, null);
+    await session.rows(
+      "damage",
+      "UPDATE resources SET sealed = 'v0.damaged' WHERE tenant = ?1 RETURNING id",
+      [tenant],
+    );
+    const again = await config.putResource(tenant, "target", "sink", sealed, null);
+    expect(again).toMatchObject({ kind: "written", created: false });
+  });
+
   it("is refused where another version is there, or none, and says which", async () => {
     const tenant = freshTenant();
     const at = (ifVersion: number | null) =>

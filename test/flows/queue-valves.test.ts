@@ -8,7 +8,7 @@ import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
-import { consume, down, messageWith, rowOf, statesOf } from "./consumer.ts";
+import { consume, down, messageOf, messageWith, rowOf, statesOf } from "./consumer.ts";
 
 let world: World;
 
@@ -25,7 +25,7 @@ const paused = { isPaused: true };
 /** An isolate that has heard what is said of the queues, by a batch that was put back. */
 async function toldIsolate() {
   const { deliver } = createIsolate(world);
-  deliver.queueValves.learn([...world.ledger.controls.values()]);
+  deliver.queueValves.learn([...world.ledger.controls.values()], world.clock.nowMs());
   return deliver;
 }
 
@@ -74,6 +74,36 @@ describe("a batch of a paused queue", () => {
     expect(statesOf(world)).toEqual({ pager: "delivered" });
   });
 
+  it("begins nothing more within a second when it was at work already, and repeats nothing then", async () => {
+    const slowly = async () => {
+      await world.clock.timer(200).elapsed;
+      return response(200);
+    };
+    world.transport.answer = slowly;
+    const targets = Array.from({ length: 60 }, (_, at) => `to-${at}`);
+    world.tenants.put("acme", { targets: Object.fromEntries(targets.map((each) => [each, {}])) });
+    const { deliver } = createIsolate(world);
+    const messages = targets.map((target) => messageWith({ key: target, to: [target] }));
+    const working = deliverBatch("normal", messages, deliver);
+    await world.clock.advance(300);
+    say(paused);
+    await world.clock.run(working);
+    const begun = world.transport.sent.length;
+    expect(begun).toBeLessThanOrEqual(CONNECTIONS_MAX * 6);
+    expect(
+      messages.flatMap(({ answers }) => answers).filter((each) => each === "ack"),
+    ).toHaveLength(begun);
+    say({});
+    const rest = messages.filter(({ answers }) => answers[0] !== "ack");
+    await consume(
+      world,
+      "normal",
+      rest.map(({ body }) => messageOf(body)),
+    );
+    expect(world.transport.sent).toHaveLength(targets.length);
+    expect(new Set(Object.values(statesOf(world)))).toEqual(new Set(["delivered"]));
+  });
+
   it("that went back as often as the platform allows gives its place to a new message", async () => {
     say(paused);
     const deliver = await toldIsolate();
@@ -98,7 +128,7 @@ describe("a batch of a paused queue", () => {
     const { deliver } = createIsolate(world, {
       broken: { ledger: { ...world.ledger, queueControls } },
     });
-    deliver.queueValves.learn([...world.ledger.controls.values()]);
+    deliver.queueValves.learn([...world.ledger.controls.values()], world.clock.nowMs());
     const message = messageWith({ to: ["pager"] });
     await world.clock.run(deliverBatch("normal", [message], deliver));
     expect(message.answers).toEqual([1]);

@@ -141,8 +141,8 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     "work goes on when the lease is about to end",
     BATCH,
-    "if (ports.clock.nowMs() + timeoutMs > deadlineMs) {",
-    "if (deadlineMs < 0) {",
+    "const isTooLate = ports.clock.nowMs() + timeoutMs > deadlineMs;",
+    "const isTooLate = deadlineMs < 0;",
   ),
   bug(
     "an attempt that its batch does not wait for leaves no row",

@@ -1,0 +1,70 @@
+/** One call of a target's gate, within its time. */
+import type { Ask, GateReport } from "../core/gate/index.ts";
+import { timeOrderedId } from "../core/ids.ts";
+import { GATE_HORIZON_MS, GATE_TIMEOUT_MS, LEASE_MARGIN_MS } from "../core/limits.ts";
+import type { Gate } from "../core/tenant.ts";
+import { type Clock, type Random, within } from "../ports/clock.ts";
+import type { GateId, Gates, GateTold } from "../ports/gates.ts";
+import { errorText, type Log } from "../ports/log.ts";
+import { type HeldLease, holdLease } from "./gate-lease.ts";
+import { targetKey } from "./receivers.ts";
+
+export interface GateCallPorts {
+  readonly clock: Clock;
+  readonly gates: Pick<Gates, "tell">;
+  readonly log: Log;
+  readonly random: Random;
+}
+
+export interface GateWish extends Pick<Ask, "want" | "priority" | "isReleased"> {
+  /** Of one attempt. */
+  readonly timeoutMs: number;
+}
+
+const late = () => new Error("the gate did not answer in time");
+
+const call = (id: GateId, told: GateTold, { clock, gates }: GateCallPorts) =>
+  within(gates.tell(id, told), GATE_TIMEOUT_MS, clock, late);
+
+/** Null: it did not answer, and has no limits of its own, so that all may pass. Never rejects. */
+export async function askGate(
+  { tenant, target }: GateId,
+  config: Gate,
+  { timeoutMs, ...wish }: GateWish,
+  ports: GateCallPorts,
+): Promise<HeldLease | null> {
+  const { clock, log, random } = ports;
+  const lease = timeOrderedId("", clock.nowMs(), random.bytes(10));
+  const ask = { ...wish, lease, ttlMs: GATE_HORIZON_MS + timeoutMs + LEASE_MARGIN_MS };
+  try {
+    const told = { config, report: null, parked: null, ask };
+    return holdLease(lease, await call({ tenant, target }, told, ports), clock);
+  } catch (error) {
+    log.warn("gate-unreachable", { gate: targetKey({ tenant, target }), error: errorText(error) });
+    // A limit that was set holds; without one the gate would only have helped.
+    return config.isSet ? holdLease(lease, null, clock) : null;
+  }
+}
+
+/** Never rejects: its slots come back with their time, and the sweeper brings it what is parked. */
+export async function tellGate(
+  { tenant, target }: GateId,
+  config: Gate,
+  told: Pick<GateTold, "report" | "parked">,
+  ports: GateCallPorts,
+): Promise<void> {
+  if (told.report === null && told.parked === null) return;
+  try {
+    await call({ tenant, target }, { config, ask: null, ...told }, ports);
+  } catch (error) {
+    const gate = targetKey({ tenant, target });
+    ports.log.warn("gate-unreachable", { gate, error: errorText(error) });
+  }
+}
+
+/** Of no lease: what the receiver asked of everybody. */
+export const wishOf = (retryAfterMs: number): GateReport => ({
+  ...{ lease: "", sent: { fresh: 0, retries: 0 }, isDone: true, allowedPerMinute: null },
+  outcomes: { ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0, durationMs: null },
+  retryAfterMs,
+});
