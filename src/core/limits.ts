@@ -99,6 +99,8 @@ export const CONNECTIONS_PER_TARGET_MAX = 4;
  * goes on. Receivers that answer in time cost no row for it.
  */
 export const ATTEMPT_AWAITED_MS = 1_000;
+/** Connections of a batch that receivers known to be slow hold while other deliveries wait. */
+export const SLOW_PLACES_MAX = 2;
 /** Attempts of one target that one isolate has under way without a batch that waits for them. */
 export const LATE_PER_TARGET_MAX = 24;
 /** Receivers in trouble that one isolate remembers, 100 bytes each: of more the longest known are forgotten. */

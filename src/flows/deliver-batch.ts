@@ -2,7 +2,7 @@
  * One queue batch: claim, deliver, settle, then ack. Every delivery is settled on its own; a message is
  * acknowledged only when everything in it is written down, and a failing part is retried alone.
  */
-import { mapWithin, type Places } from "../core/deliver/schedule.ts";
+import { type LetGo, mapWithin, type Places } from "../core/deliver/schedule.ts";
 import { Retryable } from "../core/errors.ts";
 import {
   CONNECTIONS_MAX,
@@ -38,6 +38,7 @@ import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
 import { type Settled, sendAgain } from "./send-again.ts";
 import { createSettler } from "./settle.ts";
+import { createSlowPlaces, type Place } from "./slow-places.ts";
 
 /** Which queue a batch comes from; "dead" holds messages whose handling crashed too often. */
 export type QueueRole = QueueName | "dead";
@@ -123,46 +124,67 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     open -= 1;
     settling.push(settle(gated.duty.held, gates.parked(gated), open === 0));
   };
+  const giveBackLater = ({ duty }: GatedDuty): void => {
+    open -= 1;
+    retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
+  };
+  async function deliverOne(gated: GatedDuty, letGo: LetGo, place: Place): Promise<void> {
+    await settler.room(delivered);
+    const { duty, outgoing } = gated;
+    const { timeoutMs } = outgoing.target;
+    const isTooLate = ports.clock.nowMs() + timeoutMs > deadlineMs;
+    if (isTooLate || (control !== null && !ports.queueValves.mayGoOn(control.queue, ports))) {
+      return giveBackLater(gated);
+    }
+    const key = targetKey(duty);
+    if (!ports.receivers.hasRoom(key) || !gates.mayBegin(duty)) return park(gated);
+    const made = begin(gated, gates, closed, ports);
+    const isQuick = await endsWithin(made, ports.receivers.patienceMs(key), ports.clock);
+    const isLeft = !isQuick && (duty.claimedBy === "row" || (await keptOf(duty.held)));
+    const result = isLeft ? null : await made;
+    open -= 1;
+    if (isLeft) {
+      place.isLate();
+      const ended = ports.receivers.began(key);
+      late.push({ duty, made });
+      if (duty.claimedBy === "event") {
+        settling.push(settle(duty.held, underWay(duty, timeoutMs), open === 0));
+      }
+      letGo();
+      await made;
+      ended();
+    } else if (result === null) tryAgainLater(duty.held.open);
+    else {
+      const coming = settle(duty.held, result, open === 0);
+      delivered.add(coming);
+      void coming.finally(() => delivered.delete(coming));
+    }
+  }
+
+  const places = createSlowPlaces(
+    immediate.map(({ duty }) => targetKey(duty)),
+    ports.receivers,
+  );
   const unbegun = await mapWithin(
     immediate,
     placesOf(control),
     ({ duty }) => gates.keyOf(duty),
-    async (gated, letGo) => {
-      await settler.room(delivered);
-      const { duty, outgoing } = gated;
-      const { timeoutMs } = outgoing.target;
-      const isTooLate = ports.clock.nowMs() + timeoutMs > deadlineMs;
-      if (isTooLate || (control !== null && !ports.queueValves.mayGoOn(control.queue, ports))) {
-        open -= 1;
-        retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
-        return;
-      }
-      const key = targetKey(duty);
-      if (!ports.receivers.hasRoom(key) || !gates.mayBegin(duty)) return park(gated);
-      const made = begin(gated, gates, closed, ports);
-      const isQuick = await endsWithin(made, ports.receivers.patienceMs(key), ports.clock);
-      const isLeft = !isQuick && (duty.claimedBy === "row" || (await keptOf(duty.held)));
-      const result = isLeft ? null : await made;
-      open -= 1;
-      if (isLeft) {
-        const ended = ports.receivers.began(key);
-        late.push({ duty, made });
-        if (duty.claimedBy === "event") {
-          settling.push(settle(duty.held, underWay(duty, timeoutMs), open === 0));
-        }
-        letGo();
-        await made;
-        ended();
-      } else if (result === null) tryAgainLater(duty.held.open);
-      else {
-        const coming = settle(duty.held, result, open === 0);
-        delivered.add(coming);
-        void coming.finally(() => delivered.delete(coming));
-      }
+    (gated, letGo) => {
+      const place = places.begin(targetKey(gated.duty));
+      return deliverOne(gated, letGo, place).finally(place.ended);
     },
-    { of: gates.limitOf, timer: (ms) => ports.clock.timer(ms) },
+    {
+      of: (key) => places.limited(gates.targetOf(key), gates.limitOf(key)),
+      timer: (ms) => ports.clock.timer(ms),
+    },
   );
-  for (const gated of unbegun) park(gated);
+  for (const gated of unbegun) {
+    const key = targetKey(gated.duty);
+    // A healthy receiver is not to blame: with its messages, what is left comes again at once.
+    const isSlow = ports.receivers.patienceMs(key) === 0;
+    if (isSlow || gates.limitOf(gates.keyOf(gated.duty)) !== undefined) park(gated);
+    else giveBackLater(gated);
+  }
   await Promise.all([...settling, ...delivered]);
 
   const unwritten = await settler.finish(claimed.duplicates);

@@ -21,6 +21,8 @@ export interface GatedDuty {
 export interface GateSession {
   /** Deliveries of one key share a lease; those of a target that has none have no limit. */
   keyOf(duty: Duty): string;
+  /** What the deliveries of a key go to. */
+  targetOf(key: string): string;
   limitOf(key: string): KeyLimit | undefined;
   mayBegin(duty: Duty): boolean;
   /** What it returns takes the answer, or null when no attempt could be made. */
@@ -53,7 +55,10 @@ function wantOf(duties: readonly GatedDuty[]): Ask["want"] {
 
 /** What its gate has let go has a lease of its own: nothing that is parked stands before it. */
 const keyOf = (duty: Duty): string =>
-  duty.isReleased ? `${targetKey(duty)} released` : targetKey(duty);
+  duty.isReleased ? `${targetKey(duty)}${RELEASED}` : targetKey(duty);
+const RELEASED = " released";
+const targetOf = (key: string): string =>
+  key.endsWith(RELEASED) ? key.slice(0, -RELEASED.length) : key;
 
 /** Asks the gates of all targets that have limits of their own or are in trouble. Never rejects. */
 export async function openGates(
@@ -99,7 +104,7 @@ export async function openGates(
     const key = targetKey(duty);
     const isSlow = receivers.patienceMs(key) === 0;
     if (lease !== null && receivers.hasRoom(key)) return lease.refusal();
-    if (!isSlow) return { reason: "its batch had no connection left", dueInMs: GATE_TICK_MS };
+    if (!isSlow) return { reason: "many of its attempts are under way", dueInMs: GATE_TICK_MS };
     receivers.failed(key, clock.nowMs());
     return { reason: "its target answers slowly", dueInMs: SLOW_TARGET_PAUSE_MS };
   }
@@ -111,6 +116,7 @@ export async function openGates(
 
   return {
     keyOf,
+    targetOf,
     limitOf: (key) => opened.get(key)?.lease?.limit,
     mayBegin: (duty) => opened.get(keyOf(duty))?.lease?.mayBegin(isRetry(duty)) ?? true,
 

@@ -5,11 +5,13 @@ import {
   CONNECTIONS_MAX,
   LATE_PER_TARGET_MAX,
   LEASE_MARGIN_MS,
+  SLOW_PLACES_MAX,
   SLOW_TARGET_PAUSE_MS,
   SWEEP_GRACE_MS,
 } from "../../src/core/limits.ts";
 import type { QueueName } from "../../src/core/priority.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
+import { GIVEN_BACK_RETRY_SECONDS } from "../../src/flows/open-messages.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
@@ -134,18 +136,47 @@ describe("what finds no room at a slow receiver", () => {
     }
     expect(messages).toBeLessThanOrEqual(3);
   });
+});
 
-  it("is no sign that a healthy receiver is in trouble, nor told as one", async () => {
-    const slow = Array.from({ length: CONNECTIONS_MAX }, (_, at) => `pager-${at}`);
+describe("a healthy receiver beside slow ones", () => {
+  const slow = Array.from({ length: CONNECTIONS_MAX }, (_, at) => `pager-${at}`);
+  beforeEach(() => {
     const targets = Object.fromEntries([...slow, "mail"].map((name) => [name, {}]));
     world.tenants.put("acme", { targets });
     slowPager(TIMEOUT_MS - 1);
+  });
+
+  it("gets what is its own with its message again when they hold every connection, and is not called in trouble", async () => {
     const ports = isolate();
-    await batch(ports, [messageWith({ to: [...slow, "mail"] })]);
-    expect(rowOf(world, {}, "mail")).toMatchObject({
-      ...{ state: "parked", lastError: "its batch had no connection left" },
-    });
+    const message = messageWith({ to: [...slow, "mail"] });
+    await batch(ports, [message]);
+    expect(message.answers).toEqual([GIVEN_BACK_RETRY_SECONDS]);
+    expect(rowOf(world, {}, "mail")).toBeUndefined();
     expect(ports.receivers.isInTrouble("acme/mail", world.clock.nowMs())).toBe(false);
+    await batch(ports, [messageOf(message.body)]);
+    expect(rowOf(world, {}, "mail")?.state).toBe("delivered");
+    expect(world.transport.sent).toHaveLength(slow.length + 1);
+  });
+
+  it("never waits for them once they are known: they hold two places while it has something to do", async () => {
+    const ports = isolate();
+    await batch(ports, [messageWith({ key: "first", to: slow })]);
+    const before = world.transport.sent.length;
+    const mails = Array.from({ length: 20 }, (_, at) =>
+      messageWith({ key: `${at}`, to: ["mail"] }),
+    );
+    const pages = messageWith({ key: "pages", to: slow });
+    expect(await batch(ports, [pages, ...mails])).toBeLessThan(ATTEMPT_AWAITED_MS / 2);
+    expect(mails.map(({ answers }) => answers)).toEqual(mails.map(() => ["ack"]));
+    const begun = world.transport.sent.slice(before);
+    const lastMail = begun.findLastIndex((sent) => !isPager(sent));
+    expect(begun.slice(0, lastMail).filter(isPager)).toHaveLength(SLOW_PLACES_MAX);
+    // What is left goes on with all that there is.
+    expect(begun.filter(isPager)).toHaveLength(CONNECTIONS_MAX);
+    await world.clock.run(Promise.all(left));
+    expect(new Set([...world.ledger.deliveries.values()].map(({ state }) => state))).toEqual(
+      new Set(["delivered"]),
+    );
   });
 });
 
