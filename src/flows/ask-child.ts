@@ -7,7 +7,7 @@ import { outcomeOfChild } from "../core/saga/child.ts";
 import type { Direction, Outcome, RenderedChild } from "../core/saga/instance.ts";
 import { SAGA_DEPTH_MAX, SAGA_OUTPUT_BYTES_MAX } from "../core/saga/limits.ts";
 import type { SagaView } from "../ports/saga.ts";
-import type { SagaPorts } from "./advance-saga.ts";
+import type { SagaPorts } from "./saga-ports.ts";
 import type { SagaRequest } from "./saga-send.ts";
 import { startSaga } from "./start-saga.ts";
 

@@ -8,10 +8,10 @@ import { GATE_BACKLOG_MS, LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import { SAGA_CLOSED_MS_MIN, SAGA_GATED_MS_MIN, SAGA_HELD_MS_MAX } from "../core/saga/limits.ts";
 import type { Target } from "../core/tenant.ts";
 import { within } from "../ports/clock.ts";
-import type { SagaPorts } from "./advance-saga.ts";
 import { askGate, tellGate, wishOf } from "./gate-call.ts";
 import type { HeldLease } from "./gate-lease.ts";
 import { targetKey } from "./receivers.ts";
+import type { SagaPorts } from "./saga-ports.ts";
 
 export interface Passage {
   /** Null when there is none; throws when it could not be read. */

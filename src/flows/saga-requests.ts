@@ -13,9 +13,9 @@ import type { Call } from "../core/saga/plan.ts";
 import { intentOf } from "../core/saga/request.ts";
 import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
-import type { SagaPorts } from "./advance-saga.ts";
 import { askChild, childId } from "./ask-child.ts";
 import { type Passage, type Permit, permitOf } from "./saga-gate.ts";
+import type { SagaPorts } from "./saga-ports.ts";
 import type { SagaRecord } from "./saga-record.ts";
 import { type SagaRequest, sendRequest } from "./saga-send.ts";
 

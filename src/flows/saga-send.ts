@@ -12,8 +12,8 @@ import type { Call } from "../core/saga/plan.ts";
 import { addressOf } from "../core/saga/request.ts";
 import type { Target } from "../core/tenant.ts";
 import type { SagaStart } from "../ports/saga.ts";
-import type { SagaPorts } from "./advance-saga.ts";
 import type { Passage } from "./saga-gate.ts";
+import type { SagaPorts } from "./saga-ports.ts";
 import { signWhole } from "./sign-delivery.ts";
 
 export interface SagaRequest {

@@ -1,7 +1,7 @@
 /** Bugs to plant into sagas, each of which some seed must catch; core/saga/model.ts has those of the decisions. */
 import type { PlantedBug } from "./planted.ts";
 
-const DRIVER = "src/flows/advance-saga.ts";
+const WATCH = "src/flows/saga-watch.ts";
 const SEND = "src/flows/saga-send.ts";
 const REQUESTS = "src/flows/saga-requests.ts";
 const DEFINITION = "src/core/saga/definition.ts";
@@ -31,7 +31,7 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
     'ports.text.encode(content ?? "")',
     "ports.text.encode(`${content}${request.token}`)",
   ),
-  bug("an alarm is set to now", DRIVER, "Math.max(wakeAtMs, clock.nowMs() + 1)", "clock.nowMs()"),
+  bug("an alarm is set to now", WATCH, "Math.max(wakeAtMs, clock.nowMs() + 1)", "clock.nowMs()"),
   bug("a pause holds up nothing", PLAN, " || pausedAtMs !== null) return", ") return"),
   bug(
     "what was started first is undone first",
@@ -59,7 +59,7 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   ),
   bug(
     "no alarm stands behind a drive",
-    DRIVER,
+    WATCH,
     "const isWatched = aheadMs >= SAGA_WATCHDOG_MS / 2 && aheadMs <= SAGA_WATCHDOG_MS;",
     "const isWatched = true;",
   ),
