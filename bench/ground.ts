@@ -23,6 +23,8 @@ export function createScratch(parent: string): Scratch {
 export interface Ground {
   readonly routerBuild: string;
   readonly baselineBuild: string;
+  /** The router whose consumers a broker hands batches to. */
+  routerConsumers(): string;
   readonly vars: Readonly<Record<string, string>>;
   /** When each delivery came, by the id of its webhook. */
   readonly receivedAtMs: ReadonlyMap<string, number>;
@@ -50,6 +52,11 @@ export async function createGround(parent: string): Promise<Ground> {
   return {
     routerBuild,
     baselineBuild,
+    routerConsumers() {
+      const directory = scratch();
+      build("wrangler.toml", directory, "bench/consumers/index.ts");
+      return directory;
+    },
     vars,
     receivedAtMs: receiver.receivedAtMs,
     routerState() {

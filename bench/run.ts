@@ -10,6 +10,7 @@ import type { Options, Report } from "./part.ts";
 import { measureCost } from "./parts/cost.ts";
 import { measureDelivery } from "./parts/delivery.ts";
 import { measureIngest } from "./parts/ingest.ts";
+import { measureAdaptive } from "./parts/isolation/adaptive.ts";
 import { measureBadTargets } from "./parts/isolation/bad-targets.ts";
 import { measureNoisyTenant } from "./parts/isolation/noisy-tenant.ts";
 import { measurePriority } from "./parts/isolation/priority.ts";
@@ -27,6 +28,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
   priority: measurePriority,
   "bad-targets": measureBadTargets,
   "noisy-tenant": measureNoisyTenant,
+  adaptive: measureAdaptive,
   cost: measureCost,
   sagas: measureSagas,
 };

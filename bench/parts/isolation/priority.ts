@@ -2,6 +2,7 @@
 import type { Sent } from "../../load/job.ts";
 import { figure, table } from "../../measure/table.ts";
 import { type Options, progress, type Report } from "../../part.ts";
+import { sendEvents } from "./fill.ts";
 import { inRounds, judge, VERDICT_HEAD, verdictCells } from "./rounds.ts";
 import { arrived, delays, load, OPEN_SOURCE, type Scene, startScene } from "./scene.ts";
 
@@ -10,9 +11,6 @@ const GOALS = [
   { share: 0.5, ratioMax: 1.1 },
   { share: 0.99, ratioMax: 1.5 },
 ] as const;
-/** Events of one request, in CloudEvents' batch format. */
-const BATCH = 100;
-const SENDERS = 4;
 
 export async function measurePriority({ quick, rounds, ground }: Options): Promise<Report> {
   const scene = await startScene("priority", await ground());
@@ -42,7 +40,8 @@ export async function measurePriority({ quick, rounds, ground }: Options): Promi
       progress(`critical beside ${name}`);
       let left = { before: 0, after: 0 };
       const measured = await inRounds(rounds, round, async (measure) => {
-        for (const [priority, count] of Object.entries(queued)) await fill(scene, priority, count);
+        for (const [priority, count] of Object.entries(queued))
+          await sendEvents(scene.router, `/in/urgent/${priority}`, count);
         const before = await backlog(scene);
         await measure();
         left = { before, after: await backlog(scene) };
@@ -85,37 +84,6 @@ async function prepare({ router, receivers }: Scene): Promise<void> {
     });
   }
 }
-
-async function fill({ router }: Scene, priority: string, count: number): Promise<void> {
-  let sent = 0;
-  const event = (at: number) => ({
-    ...{
-      specversion: "1.0",
-      type: "order",
-      source: "/bench",
-      id: `${priority}-${process.pid}-${at}`,
-    },
-    data: { order: at },
-  });
-  const send = async (): Promise<void> => {
-    while (sent < count) {
-      const from = sent;
-      sent += BATCH;
-      const events = Array.from({ length: BATCH }, (_, at) => event(filled + from + at));
-      const response = await fetch(`${router.origin}/in/urgent/${priority}`, {
-        method: "POST",
-        headers: { "content-type": "application/cloudevents-batch+json" },
-        body: JSON.stringify(events),
-      });
-      if (response.status !== 202) throw new Error(`A batch got ${response.status}.`);
-      await response.arrayBuffer();
-    }
-  };
-  await Promise.all(Array.from({ length: SENDERS }, send));
-  filled += count;
-}
-
-let filled = 0;
 
 /** Messages in the queues, each of which carries many events. */
 async function backlog({ router }: Scene): Promise<number> {
