@@ -90,6 +90,17 @@ export const LEASE_SECONDS = 90;
 /** Work stops this long before the lease ends, so that a late settle is not refused. */
 export const LEASE_MARGIN_MS = 10_000;
 
+/**
+ * Events and deliveries of one claim, unless one message has more. A parameter of a D1 statement has 2 MB at most, and
+ * a bulk batch of full packs would have 4; a claim of so many takes some ten milliseconds, for which urgent ones wait.
+ */
+export const CLAIM_MAX = 500;
+/**
+ * A batch begins none of its claims later than so long after it came; what is left goes back to the queue. With the
+ * longest hold of a paused queue, its delay and a lease, that is within an invocation's 15 minutes.
+ */
+export const BATCH_BEGIN_MS_MAX = 120_000;
+
 /** Open connections in one invocation (Cloudflare Workers limits; the local engine does not enforce it). */
 export const CONNECTIONS_MAX = 6;
 /** Of those, the most that one target may hold while others wait. */

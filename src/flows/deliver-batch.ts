@@ -5,6 +5,7 @@
 import { type LetGo, mapWithin, type Places } from "../core/deliver/schedule.ts";
 import { Retryable } from "../core/errors.ts";
 import {
+  BATCH_BEGIN_MS_MAX,
   CONNECTIONS_MAX,
   CONNECTIONS_PER_TARGET_MAX,
   LEASE_MARGIN_MS,
@@ -28,12 +29,14 @@ import { endsWithin, type LateAttempt, settleLate, underWay } from "./late-attem
 import {
   GIVEN_BACK_RETRY_SECONDS,
   type HeldEvent,
+  type OpenedBatch,
   type OpenMessage,
   openMessages,
   type QueueMessage,
   retryLater,
   tryAgainLater,
 } from "./open-messages.ts";
+import { portionsOf } from "./portions.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
 import { type Settled, sendAgain } from "./send-again.ts";
@@ -55,19 +58,45 @@ export async function deliverBatch(
     });
     return answerMessages(role, held, ports);
   }
-  const opened = await openMessages(messages, ports);
+  const invocation = { untilMs: ports.clock.nowMs() + BATCH_BEGIN_MS_MAX, lateCount: 0 };
+  for (const portion of portionsOf(await openMessages(messages, ports))) {
+    await workOn(role, portion, invocation, ports);
+    await answerMessages(role, portion.messages, ports);
+  }
+}
+
+/** What the portions of a batch have in common. */
+interface Invocation {
+  /** None is begun any more from then on. */
+  readonly untilMs: number;
+  /** Attempts that are not waited for, each with a connection. */
+  lateCount: number;
+}
+
+async function workOn(
+  role: QueueRole,
+  opened: OpenedBatch,
+  invocation: Invocation,
+  ports: DeliverPorts,
+): Promise<void> {
   try {
-    if (opened.events.length > 0) await work(role, opened, ports);
+    if (opened.events.length === 0) return;
+    const { untilMs, lateCount } = invocation;
+    const mayBegin = ports.clock.nowMs() < untilMs && lateCount < CONNECTIONS_MAX;
+    if (mayBegin) return await work(role, opened, invocation, ports);
+    for (const open of opened.messages) retryLater(open, GIVEN_BACK_RETRY_SECONDS);
   } catch (error) {
     ports.log.error("batch-failed", { role, error: errorText(error) });
     for (const open of opened.messages) tryAgainLater(open);
   }
-  await answerMessages(role, opened.messages, ports);
 }
 
-type Opened = Awaited<ReturnType<typeof openMessages>>;
-
-async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promise<void> {
+async function work(
+  role: QueueRole,
+  opened: OpenedBatch,
+  invocation: Invocation,
+  ports: DeliverPorts,
+): Promise<void> {
   const deadlineMs = ports.clock.nowMs() + LEASE_SECONDS * 1_000 - LEASE_MARGIN_MS;
   if (!ports.ledgerProbe.mayAsk()) throw new Retryable("the ledger did not answer just now");
   const claimed = await claimBatch(opened, ports).catch((error: unknown) => {
@@ -145,6 +174,7 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
     open -= 1;
     if (isLeft) {
       place.isLate();
+      invocation.lateCount += 1;
       const ended = ports.receivers.began(key);
       late.push({ duty, made });
       if (duty.claimedBy === "event") {
@@ -152,6 +182,7 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
       }
       letGo();
       await made;
+      invocation.lateCount -= 1;
       ended();
     } else if (result === null) tryAgainLater(duty.held.open);
     else {
@@ -167,7 +198,7 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
   );
   const unbegun = await mapWithin(
     immediate,
-    placesOf(control),
+    placesOf(control, invocation),
     ({ duty }) => gates.keyOf(duty),
     (gated, letGo) => {
       const place = places.begin(targetKey(gated.duty));
@@ -210,7 +241,7 @@ async function work(role: QueueRole, opened: Opened, ports: DeliverPorts): Promi
 }
 
 /** Its queue was paused since: whoever takes it again waits until it is open. */
-async function putBack(opened: Opened, claimed: Claimed, ports: DeliverPorts): Promise<void> {
+async function putBack(opened: OpenedBatch, claimed: Claimed, ports: DeliverPorts): Promise<void> {
   const unkept = claimed.unarchived.map(({ held }) => held);
   const isGivenBack = await giveBack(claimed, new Set(), unkept, ports);
   const seconds = isGivenBack ? GIVEN_BACK_RETRY_SECONDS : LEASE_SECONDS + 1;
@@ -218,8 +249,9 @@ async function putBack(opened: Opened, claimed: Claimed, ports: DeliverPorts): P
 }
 
 /** What crashed messages carry is nobody's queue. */
-function placesOf(control: QueueControl | null): Places {
-  const total = control === null ? CONNECTIONS_MAX : connectionsOf(control);
+function placesOf(control: QueueControl | null, { lateCount }: Invocation): Places {
+  const connections = control === null ? CONNECTIONS_MAX : connectionsOf(control);
+  const total = Math.max(1, Math.min(connections, CONNECTIONS_MAX - lateCount));
   return { total, perKey: Math.min(total, CONNECTIONS_PER_TARGET_MAX) };
 }
 
@@ -284,7 +316,7 @@ async function disable(duty: Duty, ports: DeliverPorts): Promise<void> {
 }
 
 async function tenantsOf(
-  opened: Opened,
+  opened: OpenedBatch,
   claimed: Claimed,
   ports: DeliverPorts,
 ): Promise<Map<string, Tenant | null>> {

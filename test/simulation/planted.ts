@@ -36,14 +36,14 @@ export const PLANTED: readonly PlantedBug[] = [
     edits: [
       {
         file: BATCH,
-        find: "  try {\n    if (opened.events.length > 0) await work(role, opened, ports);",
+        find: "  try {\n    if (opened.events.length === 0) return;",
         replace:
-          "  await answerMessages(role, opened.messages, ports);\n  try {\n    if (opened.events.length > 0) await work(role, opened, ports);",
+          "  await answerMessages(role, opened.messages, ports);\n  try {\n    if (opened.events.length === 0) return;",
       },
       {
         file: BATCH,
-        find: "tryAgainLater(open);\n  }\n  await answerMessages(role, opened.messages, ports);",
-        replace: "tryAgainLater(open);\n  }",
+        find: "    await answerMessages(role, portion.messages, ports);\n",
+        replace: "",
       },
     ],
   },
@@ -255,8 +255,8 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     "dead messages are acknowledged and forgotten",
     BATCH,
-    "if (opened.events.length > 0) await work(role, opened, ports);",
-    'if (opened.events.length > 0 && role !== "dead") await work(role, opened, ports);',
+    "if (opened.events.length === 0) return;",
+    'if (opened.events.length === 0 || role === "dead") return;',
   ),
   bug(
     "a message that nobody can read is tried for ever",
