@@ -31,6 +31,7 @@ function toMessage(message: Message<unknown>): QueueMessage {
     id: message.id,
     body: bytesOf(message.body),
     attempts: message.attempts,
+    sentAtMs: message.timestamp.getTime(),
     ack: () => message.ack(),
     retry: (delaySeconds) => message.retry({ delaySeconds }),
   };

@@ -32,6 +32,7 @@ import type { AcceptPorts } from "./flows/accept-event.ts";
 import { createAdmission } from "./flows/admit.ts";
 import { createDirectory } from "./flows/directory.ts";
 import { createCommits } from "./flows/enqueue.ts";
+import { createFairShares } from "./flows/fair-shares.ts";
 import type { FanOutPorts } from "./flows/fan-out-page.ts";
 import { createAddressGuard } from "./flows/guard-address.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
@@ -145,6 +146,7 @@ function composeApp(env: Env, config: Config): App {
       sagaIndex: createSagaDirectory(session),
       sagaJobs: createSagaJobs(session),
       sagas: createSagas(env.SAGA, meter),
+      fairShares: createFairShares(),
       queueValves: createQueueValves(),
       ...{ receivers, tokens },
       transport: createTransport(guard, systemClock),

@@ -22,6 +22,7 @@ import type { ListDuty } from "./begin-fan-out.ts";
 import { type Claimed, claimBatch, type Duty } from "./claim.ts";
 import { decideDelivery, unmatchedResult } from "./decide-delivery.ts";
 import { attempt, recorded } from "./deliver.ts";
+import { waitedMs } from "./fair-shares.ts";
 import { type GatedDuty, type GateSession, openGates } from "./gate-session.ts";
 import { giveBack, unkeptOf } from "./give-back.ts";
 import { keepSegments } from "./keep-segments.ts";
@@ -110,6 +111,7 @@ async function work(
   ports.meter.add("events_duplicate", claimed.duplicates.length);
   const tenants = await tenantsOf(opened, claimed, ports);
   const keptOf = keepSegments(claimed, ports);
+  const waited = waitedMs(opened.messages, control?.delaySeconds ?? 0, ports.clock.nowMs());
   const results = claimed.duties.length + claimed.unmatched.length;
   const settler = createSettler(claimed.token, settleGroupMax(results), ports);
   const settled: Settled[] = [];
@@ -130,11 +132,11 @@ async function work(
   const settling: Promise<void>[] = [];
   const delivered = new Set<Promise<void>>();
   const late: LateAttempt[] = [];
-  const immediate: GatedDuty[] = [];
+  const ready: GatedDuty[] = [];
   const lists: ListDuty[] = [];
   for (const duty of claimed.duties) {
     const decided = decideDelivery(duty, role, tenants, claimed.cancelledFanOuts);
-    if (decided.kind === "attempt") immediate.push({ duty, outgoing: decided.outgoing });
+    if (decided.kind === "attempt") ready.push({ duty, outgoing: decided.outgoing });
     else if (decided.kind === "fan-out") lists.push({ duty, rule: decided.rule });
     else settling.push(settle(duty.held, decided.result, false));
   }
@@ -147,12 +149,14 @@ async function work(
     settling.push(beginFanOuts(lists, deadlineMs, keptOf, settle, ports));
   }
 
-  const gates = await openGates(immediate, ports);
-  let open = immediate.length;
-  const park = (gated: GatedDuty): void => {
+  const { going, waiting } = ports.fairShares.divide(role, ready, waited, ports.clock.nowMs());
+  const gates = await openGates(going, ports);
+  let open = ready.length;
+  const park = (gated: GatedDuty, isShareTaken = false): void => {
     open -= 1;
-    settling.push(settle(gated.duty.held, gates.parked(gated), open === 0));
+    settling.push(settle(gated.duty.held, gates.parked(gated, isShareTaken), open === 0));
   };
+  for (const gated of waiting) park(gated, true);
   const giveBackLater = ({ duty }: GatedDuty): void => {
     open -= 1;
     retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
@@ -193,11 +197,11 @@ async function work(
   }
 
   const places = createSlowPlaces(
-    immediate.map(({ duty }) => targetKey(duty)),
+    going.map(({ duty }) => targetKey(duty)),
     ports.receivers,
   );
   const unbegun = await mapWithin(
-    immediate,
+    going,
     placesOf(control, invocation),
     ({ duty }) => gates.keyOf(duty),
     (gated, letGo) => {
@@ -208,6 +212,7 @@ async function work(
       of: (key) => places.limited(gates.targetOf(key), gates.limitOf(key)),
       timer: (ms) => ports.clock.timer(ms),
     },
+    ({ duty }) => duty.tenant,
   );
   for (const gated of unbegun) {
     const key = targetKey(gated.duty);

@@ -46,19 +46,24 @@ export async function askGate(
   }
 }
 
-/** Never rejects: its slots come back with their time, and the sweeper brings it what is parked. */
+/**
+ * How many deliveries it has parked, as it believes; null when it was not told. Never rejects: its slots come back
+ * with their time, and the sweeper brings it what is parked.
+ */
 export async function tellGate(
   { tenant, target }: GateId,
   config: Gate,
   told: Pick<GateTold, "report" | "parked">,
   ports: GateCallPorts,
-): Promise<void> {
-  if (told.report === null && told.parked === null) return;
+): Promise<number | null> {
+  if (told.report === null && told.parked === null) return null;
   try {
-    await call({ tenant, target }, { config, ask: null, ...told }, ports);
+    const answered = await call({ tenant, target }, { config, ask: null, ...told }, ports);
+    return answered?.parked ?? 0;
   } catch (error) {
     const gate = targetKey({ tenant, target });
     ports.log.warn("gate-unreachable", { gate, error: errorText(error) });
+    return null;
   }
 }
 

@@ -9,6 +9,7 @@ import {
   newGate,
   next,
   parked,
+  parkedCount,
   released,
   report,
 } from "../core/gate/index.ts";
@@ -137,8 +138,9 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
         pausedUntilMs = Math.max(pausedUntilMs, nowMs + told.parked.pauseMs);
       }
       const asked = told.ask === null ? null : acquire(state, config, told.ask, nowMs);
-      await keep({ id, config, state: asked?.state ?? state });
-      return asked === null ? null : { answer: asked.answer, nowMs };
+      state = asked?.state ?? state;
+      await keep({ id, config, state });
+      return { answer: asked?.answer ?? null, nowMs, parked: parkedCount(state) };
     },
 
     async limits(_id, config) {

@@ -28,7 +28,7 @@ export interface GateSession {
   /** What it returns takes the answer, or null when no attempt could be made. */
   begin(gated: GatedDuty): (answer: Answer | null) => void;
   /** For the ledger: it waits until there is room for it. */
-  parked(gated: GatedDuty): DeliveryResult;
+  parked(gated: GatedDuty, isShareTaken?: boolean): DeliveryResult;
   /** Tells the gates what was parked, and of their leases when all attempts have ended. Never rejects. */
   close(): Promise<void>;
 }
@@ -40,11 +40,15 @@ interface Open {
   /** Null for a target whose gate was not asked. */
   readonly lease: HeldLease | null;
   parked: number;
+  /** … because its tenant has had its share. */
+  isShareTaken: boolean;
   /** What its gate has let go and could not be sent is not let go again before. */
   pauseMs: number;
   /** By a receiver whose gate was not asked. */
   askedToWaitUntilMs: number;
 }
+
+const SHARE_TAKEN = "its tenant's share of the queue is taken";
 
 const isRetry = ({ attempts, attemptsBase }: Duty): boolean => attempts > attemptsBase;
 
@@ -68,7 +72,7 @@ export async function openGates(
   const { clock, receivers } = ports;
   const opened = new Map<string, Open>();
 
-  const nothing = { parked: 0, pauseMs: 0, askedToWaitUntilMs: 0 };
+  const nothing = { parked: 0, isShareTaken: false, pauseMs: 0, askedToWaitUntilMs: 0 };
 
   function openOf(duty: Duty, gate: Gate): Open {
     const known = opened.get(keyOf(duty)) ?? { duty, gate, lease: null, ...nothing };
@@ -76,8 +80,9 @@ export async function openGates(
     return known;
   }
 
+  /** What comes from a gate is counted by it, or it would let nothing more go for ten seconds. */
   const isGated = ({ duty, outgoing: { target } }: GatedDuty): boolean =>
-    target.gate.isSet || receivers.isInTrouble(targetKey(duty), clock.nowMs());
+    target.gate.isSet || duty.isReleased || receivers.isInTrouble(targetKey(duty), clock.nowMs());
 
   async function ask(key: string, own: readonly GatedDuty[], first: GatedDuty): Promise<void> {
     const { duty, outgoing } = first;
@@ -89,9 +94,12 @@ export async function openGates(
   }
 
   async function closeOne(open: Open): Promise<void> {
-    const { duty, gate, lease, parked: count, pauseMs } = open;
-    const parked = count === 0 ? null : { priority: gatePriority(duty), count, pauseMs };
-    await tellGate(duty, gate, { report: lease?.report() ?? askedOf(open), parked }, ports);
+    const { duty, gate, lease, parked: count, pauseMs, isShareTaken } = open;
+    const priority = gatePriority(duty);
+    const parked = count === 0 ? null : { priority, count, pauseMs, isShareTaken };
+    const report = lease?.report() ?? askedOf(open);
+    const inAll = await tellGate(duty, gate, { report, parked }, ports);
+    if (inAll !== null) ports.fairShares.parked(targetKey(duty), inAll, clock.nowMs());
     if (lease?.isBusy !== true) return;
     await lease.ended();
     await tellGate(duty, gate, { report: lease.report(), parked: null }, ports);
@@ -136,9 +144,13 @@ export async function openGates(
       };
     },
 
-    parked({ duty, outgoing }) {
+    parked({ duty, outgoing }, isShareTaken = false) {
       const known = openOf(duty, outgoing.target.gate);
       known.parked += 1;
+      if (isShareTaken) {
+        known.isShareTaken = true;
+        return { ...recorded(duty, "parked", SHARE_TAKEN), dueInMs: GATE_TICK_MS };
+      }
       const { reason, dueInMs } = refusalOf(duty, known.lease);
       if (duty.isReleased || !receivers.hasRoom(targetKey(duty))) {
         known.pauseMs = Math.max(known.pauseMs, Math.min(dueInMs, SLOW_TARGET_PAUSE_MS));

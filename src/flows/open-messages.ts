@@ -18,6 +18,8 @@ export interface QueueMessage {
   readonly body: Uint8Array;
   /** 1 at the first delivery by the queue. */
   readonly attempts: number;
+  /** When the queue took it. */
+  readonly sentAtMs: number;
   ack(): void;
   retry(delaySeconds: number): void;
 }

@@ -20,6 +20,7 @@ import type { SagaJobs } from "../ports/saga-jobs.ts";
 import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Directory } from "./directory.ts";
+import type { FairShares } from "./fair-shares.ts";
 import type { Probe } from "./probe.ts";
 import type { QueueValves } from "./queue-valves.ts";
 import type { Receivers } from "./receivers.ts";
@@ -36,6 +37,8 @@ export interface DeliverPorts {
   defer(work: Promise<void>): void;
   readonly deletions: Deletions;
   readonly directory: Directory;
+  /** Of this isolate. */
+  readonly fairShares: FairShares;
   readonly fanOuts: FanOutJobs;
   readonly gates: Gates;
   readonly ledger: Ledger;

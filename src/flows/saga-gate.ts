@@ -138,6 +138,7 @@ async function throughGate(wish: Wish, target: Target, ports: SagaPorts): Promis
   }
 
   function told(report: GateReport | null): void {
-    if (report !== null) ports.defer(tellGate(wish, target.gate, { report, parked: null }, ports));
+    if (report === null) return;
+    ports.defer(tellGate(wish, target.gate, { report, parked: null }, ports).then(() => {}));
   }
 }

@@ -21,6 +21,8 @@ export interface ParkedForGate {
   readonly count: number;
   /** They could not be taken though the gate had room: for so long it lets nothing go. */
   readonly pauseMs: number;
+  /** Their tenant has had its share of their queue. */
+  readonly isShareTaken?: boolean;
 }
 
 /** What of a target's parked deliveries was let go, the most urgent first. */
@@ -33,12 +35,15 @@ export interface ReleasedParked {
 
 /** Times in `answer` are the gate's own; `nowMs` is when it gave it, by the same clock. */
 export interface GateAnswered {
-  readonly answer: GateAnswer;
+  /** Null where nothing was asked. */
+  readonly answer: GateAnswer | null;
   readonly nowMs: number;
+  /** How many deliveries it believes to be parked. */
+  readonly parked: number;
 }
 
 export interface Gates {
-  /** One call: limits and report are taken, what is parked is noted, then the ask is answered; null without one. */
+  /** One call: limits and report are taken, what is parked is noted, then the ask is answered; null for nothing. */
   tell(id: GateId, told: GateTold): Promise<GateAnswered | null>;
   /** What limits the target now. */
   limits(id: GateId, config: GateConfig): Promise<readonly Limitation[]>;

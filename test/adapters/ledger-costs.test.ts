@@ -147,6 +147,28 @@ describe("a backlog", () => {
     expect(await dueOf(ledger, tenant)).toHaveLength(RELEASE_PAGE + 1);
   });
 
+  it("of a gate costs each delivery seven rows more than one that is delivered at once", async () => {
+    const tenant = freshTenant();
+    await SUBJECTS[0]?.prepare(tenant);
+    const firsts = Array.from({ length: COUNT }, () => firstOf({ tenant }));
+    const parked = { state: "parked", attempts: 0, attempt: null, dueInMs: 1_000 } as const;
+    const atOnce = 2 * COUNT;
+    const { rows } = await costOf(async () => {
+      const token = freshToken();
+      await claimFirsts(ledger, token, firsts);
+      const waiting = firsts.map((first) => resultOf(first, parked));
+      await ledger.settle(token, waiting, []);
+      const taken = await ledger.takeParked(tenant, "sink", COUNT);
+      expect(taken).toHaveLength(COUNT);
+      const again = freshToken();
+      const agains = firsts.map((first) => againOf(first, { attempts: 0 }));
+      await claim(ledger, again, { agains });
+      const delivered = firsts.map((first) => resultOf(first, { claimedBy: "row" }));
+      await ledger.settle(again, delivered, []);
+    });
+    expect((rows - atOnce) / COUNT).toBe(7);
+  });
+
   it("of leases that ended long ago is claimed anew with one row each", async () => {
     const firsts = batch();
     await claimFirsts(ledger, freshToken(), firsts, ENDED);

@@ -44,7 +44,7 @@ const done = (lease: string): GateReport => ({
 });
 
 const kindOf = async (lease: string, config = limits): Promise<string | undefined> =>
-  (await gates.tell(id, { ...nothing, config, ask: ask(lease) }))?.answer.kind;
+  (await gates.tell(id, { ...nothing, config, ask: ask(lease) }))?.answer?.kind;
 
 const keys = (): Promise<string[]> =>
   runInDurableObject(stub(), async (_, { storage }) => [...(await storage.list()).keys()]);

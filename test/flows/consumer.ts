@@ -28,13 +28,19 @@ export interface TestMessage extends QueueMessage {
 let last = 0;
 let isolates = 0;
 
-export function messageOf(body: Uint8Array, attempts = 1): TestMessage {
+/** One that has not waited in its queue, unless it says since when. */
+export function messageOf(
+  body: Uint8Array,
+  attempts = 1,
+  sentAtMs = Number.POSITIVE_INFINITY,
+): TestMessage {
   last += 1;
   const answers: Answer[] = [];
   return {
     id: `message-${last}`,
     body,
     attempts,
+    sentAtMs,
     answers,
     ack: () => void answers.push("ack"),
     retry: (seconds) => void answers.push(seconds),

@@ -4,6 +4,7 @@ import type { AcceptPorts } from "../../src/flows/accept-event.ts";
 import { createAdmission } from "../../src/flows/admit.ts";
 import { createDirectory, type Directory } from "../../src/flows/directory.ts";
 import { createCommits } from "../../src/flows/enqueue.ts";
+import { createFairShares } from "../../src/flows/fair-shares.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { publishEvent } from "../../src/flows/publish-event.ts";
@@ -134,7 +135,8 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     const receivers = createReceivers();
     const tokens = createTokens();
     const queueValves = createQueueValves();
-    const mine = { directory, ledgerProbe, queueValves, receivers, tokens };
+    const fairShares = createFairShares();
+    const mine = { directory, fairShares, ledgerProbe, queueValves, receivers, tokens };
     const common = { ...named, ...mine, clock, defer: silence };
     const pure = { crypto: rememberingCrypto, text: platformText };
     const archive = wiredArchive(stores, life, (key) => stores.removals.storing(life, null, key));

@@ -11,6 +11,7 @@ export interface Kept {
   readonly id: string;
   readonly body: Uint8Array;
   attempts: number;
+  readonly sentAtMs: number;
   /** Handed to a consumer, or delayed, until then. */
   visibleAtMs: number;
 }
@@ -74,8 +75,9 @@ export function createMemoryQueues(
       for (const body of packs) {
         last += 1;
         const id = `message-${last}`;
-        const visibleAtMs = clock.nowMs() + delaySeconds * 1_000;
-        queues[priority].set(id, { id, body: body.slice(), attempts: 0, visibleAtMs });
+        const sentAtMs = clock.nowMs();
+        const visibleAtMs = sentAtMs + delaySeconds * 1_000;
+        queues[priority].set(id, { id, body: body.slice(), attempts: 0, sentAtMs, visibleAtMs });
         onVisible(priority, visibleAtMs);
       }
     },
@@ -101,6 +103,7 @@ export function createMemoryQueues(
           id: message.id,
           body: message.body,
           attempts: message.attempts,
+          sentAtMs: message.sentAtMs,
           ack: () => void queues[role].delete(message.id),
           retry: (delaySeconds) => show(role, message, clock.nowMs() + delaySeconds * 1_000),
         };

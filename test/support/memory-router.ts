@@ -6,6 +6,7 @@ import type { AcceptPorts } from "../../src/flows/accept-event.ts";
 import { createAdmission } from "../../src/flows/admit.ts";
 import { createDirectory } from "../../src/flows/directory.ts";
 import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
+import { createFairShares } from "../../src/flows/fair-shares.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { publishEvent } from "../../src/flows/publish-event.ts";
@@ -126,6 +127,7 @@ export function createIsolate(
     replayers: { overdue: async () => [], wake: async () => {} },
     random: createSeededRandom(options.seed ?? 1),
     sagaIndex: world.sagas.index,
+    fairShares: createFairShares(),
     queueValves: createQueueValves(),
     receivers: createReceivers(),
     tokens: createTokens(),

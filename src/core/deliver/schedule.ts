@@ -25,10 +25,25 @@ export interface KeyLimits {
 /** Called by a task that is not to be waited for: it keeps its place, and the work may end without it. */
 export type LetGo = () => void;
 
+/** Items of one key that wait, and how many of it run. */
+interface Line<Item> {
+  readonly key: string;
+  readonly group: Group<Item>;
+  readonly items: Item[];
+  running: number;
+}
+
+/** Keys that share a turn. */
+interface Group<Item> {
+  readonly lines: Map<string, Line<Item>>;
+  running: number;
+}
+
 /**
  * Runs `task` for every item, at most `places.total` at once and at most `places.perKey` of one key while items
- * of other keys wait. Resolves when all have ended or let go, with the items that were not begun: tasks that let go
- * hold every place, or their limit lets no more begin. Items of a key start in order. `task` must not reject.
+ * of other keys wait. Groups have their turns first, then the keys of each: however many keys one has, it gets
+ * no more than another. Resolves when all have ended or let go, with the items that were not begun: tasks that let
+ * go hold every place, or their limit lets no more begin. Items of a key start in order. `task` must not reject.
  */
 export function mapWithin<Item>(
   items: readonly Item[],
@@ -36,52 +51,79 @@ export function mapWithin<Item>(
   keyOf: (item: Item) => string,
   task: (item: Item, letGo: LetGo) => Promise<void>,
   limits: KeyLimits | null = null,
+  groupOf: (item: Item) => string = () => "",
 ): Promise<Item[]> {
-  const waiting = new Map<string, Item[]>();
+  const groups = new Map<string, Group<Item>>();
+  let lines = 0;
   for (const item of items) {
+    const name = groupOf(item);
+    let group = groups.get(name);
+    if (group === undefined) {
+      group = { lines: new Map(), running: 0 };
+      groups.set(name, group);
+    }
     const key = keyOf(item);
-    const queue = waiting.get(key);
-    if (queue === undefined) waiting.set(key, [item]);
-    else queue.push(item);
+    const line = group.lines.get(key);
+    if (line !== undefined) line.items.push(item);
+    else {
+      group.lines.set(key, { key, group, items: [item], running: 0 });
+      lines += 1;
+    }
   }
-  const running = new Map<string, number>();
   const { promise, resolve } = Promise.withResolvers<Item[]>();
   let underWay = 0;
   let released = 0;
   let isOver = false;
   let alarm: Timer | null = null;
 
-  /** The next item: of the key with the fewest running, so that every key gets its turn. */
-  function next(): { key: string; item: Item } | null {
-    let best: string | null = null;
-    for (const key of waiting.keys()) {
-      const count = running.get(key) ?? 0;
-      const limit = limits?.of(key);
-      if (limit !== undefined && (count >= limit.max || limit.waitMs() !== 0)) continue;
-      if (hasItsShare(key)) continue;
-      if (best === null || count < (running.get(best) ?? 0)) best = key;
+  /** Of the group with the fewest running (of several the one that waits longest) the key with the fewest. */
+  function next(): { readonly line: Line<Item>; readonly item: Item } | null {
+    let best: { readonly name: string; readonly line: Line<Item> } | null = null;
+    for (const [name, group] of groups) {
+      if (best !== null && group.running >= best.line.group.running) continue;
+      const line = nextOf(group);
+      if (line !== null) best = { name, line };
     }
-    const queue = best === null ? undefined : waiting.get(best);
-    const item = queue?.shift();
-    if (best === null || queue === undefined || item === undefined) return null;
-    if (queue.length === 0) waiting.delete(best);
-    limits?.of(best)?.take();
-    return { key: best, item };
+    if (best === null) return null;
+    const { name, line } = best;
+    const { group } = line;
+    const item = line.items.shift();
+    if (item === undefined) return null;
+    if (line.items.length === 0) {
+      group.lines.delete(line.key);
+      lines -= 1;
+    }
+    groups.delete(name);
+    if (group.lines.size > 0) groups.set(name, group);
+    limits?.of(line.key)?.take();
+    return { line, item };
+  }
+
+  function nextOf(group: Group<Item>): Line<Item> | null {
+    let best: Line<Item> | null = null;
+    for (const line of group.lines.values()) {
+      const limit = limits?.of(line.key);
+      if (limit !== undefined && (line.running >= limit.max || limit.waitMs() !== 0)) continue;
+      if (hasItsShare(line)) continue;
+      if (best === null || line.running < best.running) best = line;
+    }
+    return best;
   }
 
   /** It may have no more places while others wait: its next item begins when one of it ends. */
-  const hasItsShare = (key: string): boolean =>
-    (running.get(key) ?? 0) >= places.perKey && waiting.size > 1;
+  const hasItsShare = ({ running }: Line<Item>): boolean => running >= places.perKey && lines > 1;
 
   /** When a limit that has room lets its next item begin. */
   function nextTurnMs(): number | null {
+    if (limits === null) return null;
     let soonestMs: number | null = null;
-    for (const key of waiting.keys()) {
-      const limit = limits?.of(key);
-      if (limit === undefined || (running.get(key) ?? 0) >= limit.max) continue;
-      if (hasItsShare(key)) continue;
-      const waitMs = limit.waitMs();
-      if (waitMs !== null) soonestMs = Math.min(soonestMs ?? waitMs, waitMs);
+    for (const group of groups.values()) {
+      for (const line of group.lines.values()) {
+        const limit = limits.of(line.key);
+        if (limit === undefined || line.running >= limit.max || hasItsShare(line)) continue;
+        const waitMs = limit.waitMs();
+        if (waitMs !== null) soonestMs = Math.min(soonestMs ?? waitMs, waitMs);
+      }
     }
     return soonestMs;
   }
@@ -90,7 +132,7 @@ export function mapWithin<Item>(
     while (!isOver && underWay < places.total) {
       const chosen = next();
       if (chosen === null) break;
-      void begin(chosen.key, chosen.item);
+      void begin(chosen.line, chosen.item);
     }
     alarm?.cancel();
     alarm = null;
@@ -101,12 +143,13 @@ export function mapWithin<Item>(
     }
     if (underWay > released || turnMs !== null) return;
     isOver = true;
-    resolve([...waiting.values()].flat());
+    resolve([...groups.values()].flatMap((group) => unbegun(group)));
   }
 
-  async function begin(key: string, item: Item): Promise<void> {
+  async function begin(line: Line<Item>, item: Item): Promise<void> {
     underWay += 1;
-    running.set(key, (running.get(key) ?? 0) + 1);
+    line.running += 1;
+    line.group.running += 1;
     let isReleased = false;
     await task(item, () => {
       if (isReleased) return;
@@ -116,10 +159,14 @@ export function mapWithin<Item>(
     });
     underWay -= 1;
     if (isReleased) released -= 1;
-    running.set(key, (running.get(key) ?? 1) - 1);
+    line.running -= 1;
+    line.group.running -= 1;
     fill();
   }
 
   fill();
   return promise;
 }
+
+const unbegun = <Item>({ lines }: Group<Item>): Item[] =>
+  [...lines.values()].flatMap(({ items }) => items);

@@ -3,6 +3,7 @@ import { CONNECTIONS_MAX, GATE_HORIZON_MS, GATE_LEASE_MS_MAX, GATE_TICK_MS } fro
 import { halfOpen } from "./breaker.ts";
 import { type Ask, capsOf, freeSlots, heldSlots, strictest } from "./caps.ts";
 import { firstTurnMs, intervalMs, type Turns } from "./pace.ts";
+import { refusing } from "./refusals.ts";
 import {
   DAY_MS,
   dayOf,
@@ -13,7 +14,6 @@ import {
   totalOf,
 } from "./state.ts";
 import { atTime } from "./upkeep.ts";
-import { limitedSinceMs } from "./view.ts";
 
 export interface Refusal {
   readonly reason: GateReason;
@@ -110,11 +110,4 @@ function heard(state: GateState, { isReleased, want }: Ask): GateState {
     ...state,
     released: { ...released, count: Math.max(0, released.count - totalOf(want)) },
   };
-}
-
-/** A reason limits a target since it first refused something, until it has refused nothing for a while. */
-function refusing(state: GateState, reason: GateReason, nowMs: number): GateState {
-  const sinceMs = limitedSinceMs(state, reason, nowMs) ?? nowMs;
-  const refusals = { ...state.refusals, [reason]: { sinceMs, lastMs: nowMs } };
-  return { ...state, refusals, troubleAtMs: nowMs };
 }

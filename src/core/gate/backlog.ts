@@ -3,16 +3,22 @@ import { GATE_PAUSE_MS_MIN, GATE_RELEASE_MAX, GATE_RELEASE_MS, GATE_TICK_MS } fr
 import { PRIORITIES, type Priority } from "../priority.ts";
 import { type Cap, freeSlots, hardCaps, throughput } from "./caps.ts";
 import { firstTurnMs, intervalMs, turnsWithin } from "./pace.ts";
+import { refusing } from "./refusals.ts";
 import type { GateConfig, GateState } from "./state.ts";
 import { atTime } from "./upkeep.ts";
 
 /** `count` deliveries of one priority were parked, or found to be by the sweeper: a word of it may get lost. */
 export function parked(
-  state: GateState,
-  { priority, count }: { readonly priority: Priority; readonly count: number },
+  before: GateState,
+  {
+    priority,
+    count,
+    isShareTaken = false,
+  }: { readonly priority: Priority; readonly count: number; readonly isShareTaken?: boolean },
   nowMs: number,
 ): GateState {
-  if (count <= 0) return state;
+  if (count <= 0) return before;
+  const state = isShareTaken ? refusing(before, "tenant", nowMs) : before;
   const known = state.backlog[priority];
   const backlog = {
     count: (known?.count ?? 0) + count,

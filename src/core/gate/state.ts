@@ -28,6 +28,7 @@ export const GATE_REASONS = [
   "concurrency",
   "rate",
   "retry-budget",
+  "tenant",
 ] as const;
 export type GateReason = (typeof GATE_REASONS)[number];
 

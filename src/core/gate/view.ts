@@ -1,10 +1,11 @@
 /** What limits a target right now, for those who operate it. */
-import { GATE_FORGET_MS, GATE_LIMITED_MS, GATE_QUIET_MS } from "../limits.ts";
+import { GATE_FORGET_MS, GATE_QUIET_MS } from "../limits.ts";
 import { PRIORITIES } from "../priority.ts";
 import { limitOf } from "./adaptive.ts";
 import { parkedCount } from "./backlog.ts";
 import { hardCaps, heldSlots, sentToday } from "./caps.ts";
 import { intervalMs } from "./pace.ts";
+import { limitedSinceMs } from "./refusals.ts";
 import type { GateConfig, GateReason, GateState } from "./state.ts";
 import { atTime } from "./upkeep.ts";
 
@@ -15,7 +16,7 @@ export interface Limitation {
   readonly detail: string;
 }
 
-const SOFT = ["backlog", "concurrency", "rate", "retry-budget"] as const;
+const SOFT = ["backlog", "concurrency", "rate", "retry-budget", "tenant"] as const;
 
 /** Every reason that keeps deliveries from this target now, or has refused some within the last seconds. */
 export function limits(before: GateState, config: GateConfig, nowMs: number): Limitation[] {
@@ -32,12 +33,6 @@ export function limits(before: GateState, config: GateConfig, nowMs: number): Li
     sinceMs: found.sinceMs ?? nowMs,
     detail: detailOf(state, config, found.by, nowMs),
   }));
-}
-
-/** Since when a reason has refused deliveries, if it still does. */
-export function limitedSinceMs(state: GateState, by: GateReason, nowMs: number): number | null {
-  const refusal = state.refusals[by];
-  return refusal !== undefined && nowMs < refusal.lastMs + GATE_LIMITED_MS ? refusal.sinceMs : null;
 }
 
 /** Healthy for ten minutes, nobody waits and nothing is parked: without settings of its own it needs no gate. */
@@ -90,6 +85,8 @@ function detailOf(state: GateState, config: GateConfig, by: GateReason, nowMs: n
       return `a start every ${Math.round(intervalMs(state, config, nowMs))} ms`;
     case "retry-budget":
       return `${Math.floor(state.retryTokens.count)} retries may go`;
+    case "tenant":
+      return "its tenant has had its share of a queue that is late";
     case "backlog":
       return PRIORITIES.filter((name) => backlog[name] !== undefined)
         .map((name) => `${backlog[name]?.count} ${name}`)

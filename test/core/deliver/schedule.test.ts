@@ -139,6 +139,79 @@ describe("tasks", () => {
     expect(timers).toBe(0);
   });
 
+  describe("of several groups", () => {
+    interface Grouped extends Task {
+      readonly group: string;
+    }
+
+    /** Groups of what ran at each start, and those of what waited. */
+    async function runGroups(all: readonly Grouped[], total: number) {
+      const clock = createFakeClock(0);
+      const waiting = new Set(all);
+      const running = new Set<Grouped>();
+      const starts: { of: Grouped; running: Grouped[]; waiting: Grouped[] }[] = [];
+      const work = mapWithin(
+        all,
+        { total, perKey: total },
+        ({ group, key }) => `${group}/${key}`,
+        async (task) => {
+          starts.push({ of: task, running: [...running], waiting: [...waiting] });
+          waiting.delete(task);
+          running.add(task);
+          await clock.timer(task.lastsMs).elapsed;
+          running.delete(task);
+        },
+        null,
+        ({ group }) => group,
+      );
+      await clock.run(work);
+      return starts;
+    }
+
+    const grouped: fc.Arbitrary<Grouped[]> = fc
+      .array(
+        fc.record({
+          group: fc.constantFrom("g", "h", "i"),
+          key: fc.constantFrom("a", "b", "c", "d"),
+          lastsMs: fc.nat({ max: 50 }),
+        }),
+        { maxLength: 40 },
+      )
+      .map((each) => each.map((task, name) => ({ ...task, name })));
+
+    it("begin for a group with the fewest running of those that wait, and then a key of it with the fewest", async () => {
+      await fc.assert(
+        fc.asyncProperty(grouped, fc.integer({ min: 1, max: 6 }), async (all, total) => {
+          const starts = await runGroups(all, total);
+          expect(starts).toHaveLength(all.length);
+          for (const { of, running, waiting } of starts) {
+            const ofGroup = (group: string) =>
+              running.filter((each) => each.group === group).length;
+            const fewest = Math.min(...waiting.map(({ group }) => ofGroup(group)));
+            expect(ofGroup(of.group)).toBe(fewest);
+            const ofKey = ({ group, key }: Grouped) =>
+              running.filter((each) => each.group === group && each.key === key).length;
+            const own = waiting.filter(({ group }) => group === of.group);
+            expect(ofKey(of)).toBe(Math.min(...own.map(ofKey)));
+          }
+        }),
+      );
+    });
+
+    it("give a neighbour with one key its turn, however many keys another has and however few places there are", async () => {
+      const loud = Array.from({ length: 200 }, (_, name): Grouped => {
+        return { name, group: "loud", key: `${name % 50}`, lastsMs: 10 };
+      });
+      const quiet = Array.from({ length: 10 }, (_, at): Grouped => {
+        return { name: 200 + at, group: "quiet", key: "a", lastsMs: 10 };
+      });
+      for (const total of [1, 6]) {
+        const groups = (await runGroups([...loud, ...quiet], total)).map(({ of }) => of.group);
+        expect(groups.lastIndexOf("quiet")).toBeLessThanOrEqual(2 * quiet.length);
+      }
+    });
+  });
+
   it("that are none end at once", async () => {
     expect(await run([], { total: 6, perKey: 4 })).toEqual([]);
   });

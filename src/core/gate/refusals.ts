@@ -1,0 +1,16 @@
+/** Which reasons have kept deliveries from a target lately. */
+import { GATE_LIMITED_MS } from "../limits.ts";
+import type { GateReason, GateState } from "./state.ts";
+
+/** A reason limits a target since it first refused something, until it has refused nothing for a while. */
+export function refusing(state: GateState, reason: GateReason, nowMs: number): GateState {
+  const sinceMs = limitedSinceMs(state, reason, nowMs) ?? nowMs;
+  const refusals = { ...state.refusals, [reason]: { sinceMs, lastMs: nowMs } };
+  return { ...state, refusals, troubleAtMs: nowMs };
+}
+
+/** Since when a reason has refused deliveries, if it still does. */
+export function limitedSinceMs(state: GateState, by: GateReason, nowMs: number): number | null {
+  const refusal = state.refusals[by];
+  return refusal !== undefined && nowMs < refusal.lastMs + GATE_LIMITED_MS ? refusal.sinceMs : null;
+}
