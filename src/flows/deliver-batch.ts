@@ -150,7 +150,7 @@ async function work(
   }
 
   const { going, waiting } = ports.fairShares.divide(role, ready, waited, ports.clock.nowMs());
-  const gates = await openGates(going, ports);
+  const gates = openGates(going, ports);
   let open = ready.length;
   const park = (gated: GatedDuty, isShareTaken = false): void => {
     open -= 1;
@@ -211,6 +211,7 @@ async function work(
     {
       of: (key) => places.limited(gates.targetOf(key), gates.limitOf(key)),
       timer: (ms) => ports.clock.timer(ms),
+      known: gates.known,
     },
     ({ duty }) => duty.tenant,
   );

@@ -24,6 +24,8 @@ export interface GateSession {
   /** What the deliveries of a key go to. */
   targetOf(key: string): string;
   limitOf(key: string): KeyLimit | undefined;
+  /** Resolves when every gate has answered, or had its time. */
+  readonly known: Promise<unknown>;
   mayBegin(duty: Duty): boolean;
   /** What it returns takes the answer, or null when no attempt could be made. */
   begin(gated: GatedDuty): (answer: Answer | null) => void;
@@ -64,13 +66,14 @@ const RELEASED = " released";
 const targetOf = (key: string): string =>
   key.endsWith(RELEASED) ? key.slice(0, -RELEASED.length) : key;
 
-/** Asks the gates of all targets that have limits of their own or are in trouble. Never rejects. */
-export async function openGates(
-  duties: readonly GatedDuty[],
-  ports: DeliverPorts,
-): Promise<GateSession> {
+/** Of a target whose gate has not answered yet. */
+const UNKNOWN: KeyLimit = { max: 0, waitMs: () => null, take() {} };
+
+/** Asks the gates of all targets that have limits of their own or are in trouble; others wait for none of them. */
+export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): GateSession {
   const { clock, receivers } = ports;
   const opened = new Map<string, Open>();
+  const asking = new Set<string>();
 
   const nothing = { parked: 0, isShareTaken: false, pauseMs: 0, askedToWaitUntilMs: 0 };
 
@@ -89,8 +92,10 @@ export async function openGates(
     const { gate, timeoutMs } = outgoing.target;
     const { isReleased } = duty;
     const wish = { want: wantOf(own), priority: gatePriority(duty), isReleased, timeoutMs };
+    asking.add(key);
     const lease = await askGate(duty, gate, wish, ports);
-    if (lease !== null) opened.set(key, { duty, gate, lease, ...nothing });
+    asking.delete(key);
+    if (lease !== null) opened.set(key, { ...openOf(duty, gate), lease });
   }
 
   async function closeOne(open: Open): Promise<void> {
@@ -118,14 +123,15 @@ export async function openGates(
   }
 
   const gated = Map.groupBy(duties.filter(isGated), ({ duty }) => keyOf(duty));
-  await Promise.all(
+  const known = Promise.all(
     [...gated].map(([key, own]) => (own[0] === undefined ? null : ask(key, own, own[0]))),
   );
 
   return {
     keyOf,
     targetOf,
-    limitOf: (key) => opened.get(key)?.lease?.limit,
+    known,
+    limitOf: (key) => (asking.has(key) ? UNKNOWN : opened.get(key)?.lease?.limit),
     mayBegin: (duty) => opened.get(keyOf(duty))?.lease?.mayBegin(isRetry(duty)) ?? true,
 
     begin({ duty, outgoing }) {

@@ -263,6 +263,20 @@ describe("a target that is well and has no limits", () => {
   });
 });
 
+describe("a gate that does not answer", () => {
+  it("holds up no delivery to another target, and its own wait in the ledger", async () => {
+    pagerWith({ concurrency: 2 }, ["mail"]);
+    const hanging = {
+      ...ports,
+      gates: { ...ports.gates, tell: () => new Promise<never>(() => {}) },
+    };
+    const startedAtMs = world.clock.nowMs();
+    await batch(batchOf(3, ["pager", "mail"]), hanging);
+    expect(world.transport.sent.map(({ atMs }) => atMs)).toEqual(Array(3).fill(startedAtMs));
+    expect(states()).toEqual({ delivered: 3, parked: 3 });
+  });
+});
+
 describe("limits that change", () => {
   it("let go what waited for the old ones, when the sweeper comes by", async () => {
     pagerWith({ perDay: 3 });

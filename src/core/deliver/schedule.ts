@@ -20,6 +20,8 @@ export interface KeyLimit {
 export interface KeyLimits {
   readonly of: (key: string) => KeyLimit | undefined;
   readonly timer: (ms: number) => Timer;
+  /** Until it resolves, what begins no more may begin later: limits are still asked for. Must not reject. */
+  readonly known: Promise<unknown>;
 }
 
 /** Called by a task that is not to be waited for: it keeps its place, and the work may end without it. */
@@ -74,6 +76,7 @@ export function mapWithin<Item>(
   let underWay = 0;
   let released = 0;
   let isOver = false;
+  let areLimitsKnown = limits === null;
   let alarm: Timer | null = null;
 
   /** Of the group with the fewest running (of several the one that waits longest) the key with the fewest. */
@@ -142,6 +145,7 @@ export function mapWithin<Item>(
       void alarm.elapsed.then(fill);
     }
     if (underWay > released || turnMs !== null) return;
+    if (!areLimitsKnown && groups.size > 0) return;
     isOver = true;
     resolve([...groups.values()].flatMap((group) => unbegun(group)));
   }
@@ -165,6 +169,10 @@ export function mapWithin<Item>(
   }
 
   fill();
+  void limits?.known.then(() => {
+    areLimitsKnown = true;
+    if (!isOver) fill();
+  });
   return promise;
 }
 

@@ -129,6 +129,7 @@ describe("tasks", () => {
       () => clock.timer(50).elapsed,
       {
         of: () => limit,
+        known: Promise.resolve(),
         timer(ms) {
           timers += 1;
           return clock.timer(ms);
@@ -137,6 +138,32 @@ describe("tasks", () => {
     );
     expect(await clock.run(work)).toEqual([]);
     expect(timers).toBe(0);
+  });
+
+  it("whose limits are still asked for hold up no others, and begin when they are known", async () => {
+    const clock = createFakeClock(0);
+    const starts: Record<string, number> = {};
+    const known = clock.timer(700).elapsed;
+    let isKnown = false;
+    void known.then(() => {
+      isKnown = true;
+    });
+    const shut = { max: 0, waitMs: () => null, take() {} };
+    const work = mapWithin(
+      ["asked", "free", "shut"],
+      { total: 3, perKey: 3 },
+      (key) => key,
+      async (key) => {
+        starts[key] = clock.nowMs();
+      },
+      {
+        of: (key) => (key === "shut" || (key === "asked" && !isKnown) ? shut : undefined),
+        known,
+        timer: (ms) => clock.timer(ms),
+      },
+    );
+    expect(await clock.run(work)).toEqual(["shut"]);
+    expect(starts).toEqual({ free: 0, asked: 700 });
   });
 
   describe("of several groups", () => {
