@@ -1,10 +1,19 @@
 /** What waits too long for a target, or is too much, is given up where a person sees it. */
-import { PARKED_COUNT_MAX, PARKED_EXCESS_PAGES_MAX, PARKED_MS_MAX } from "../core/gate/limits.ts";
+import { inTurn } from "../core/gate/index.ts";
+import {
+  PARKED_CLOSED_MS_MAX,
+  PARKED_CLOSED_TARGETS_MAX,
+  PARKED_COUNT_MAX,
+  PARKED_EXCESS_PAGES_MAX,
+  PARKED_MS_MAX,
+  PARKED_TARGETS_SEEN_MAX,
+} from "../core/gate/limits.ts";
 import { PULL_SWEEP_PAGE } from "../core/pull/limits.ts";
 import { isSpent, type PullTarget, spentReason } from "../core/pull/pull.ts";
 import type { GateId } from "../ports/gates.ts";
 import { GATE, NO_LEASE } from "../ports/pulls.ts";
 import type { DeliverPorts } from "./ports.ts";
+import { wakeEach } from "./wake.ts";
 
 type KeepPorts = Pick<DeliverPorts, "ledger" | "pulls">;
 
@@ -16,6 +25,29 @@ export async function keepGated(
 ): Promise<number> {
   const old = await ports.ledger.buryParked(id.tenant, id.target, PARKED_MS_MAX);
   return old + (await buryExcess(id, countMax, GATE, ports));
+}
+
+/** One bounded pass over what waits for closed targets; each has its turn. Answers how many are dead letters now. */
+export async function keepClosed(
+  turn: number,
+  ports: Pick<DeliverPorts, "clock" | "ledger">,
+  countMax = PARKED_COUNT_MAX,
+): Promise<number> {
+  let buried = await ports.ledger.buryClosed(PARKED_CLOSED_MS_MAX);
+  const found = await ports.ledger.closedTargets(PARKED_TARGETS_SEEN_MAX);
+  const bound = { countMax, reason: tooMany(countMax, "closed target") };
+  await wakeEach(
+    inTurn(found, PARKED_CLOSED_TARGETS_MAX, turn),
+    async ({ tenant, target }) => {
+      for (let page = 0; page < PARKED_EXCESS_PAGES_MAX; page += 1) {
+        const gone = await ports.ledger.buryClosedExcess(tenant, target, bound, PULL_SWEEP_PAGE);
+        buried += gone;
+        if (gone < PULL_SWEEP_PAGE) break;
+      }
+    },
+    ports.clock,
+  );
+  return buried;
 }
 
 /** The same of what waits for one reader. */
@@ -31,6 +63,9 @@ export async function keepPulled(
   return old + unread + (await buryExcess(id, target.backlogMax, NO_LEASE, ports));
 }
 
+const tooMany = (countMax: number, whom: string): string =>
+  `${countMax} deliveries wait for their ${whom} already, as many as may`;
+
 /** The least urgent and newest go. */
 async function buryExcess(
   id: GateId,
@@ -40,7 +75,7 @@ async function buryExcess(
 ): Promise<number> {
   const pulls = await ports.pulls();
   const whom = by === GATE ? "target" : "reader";
-  const reason = `${countMax} deliveries wait for their ${whom} already, as many as may`;
+  const reason = tooMany(countMax, whom);
   let buried = 0;
   for (let page = 0; page < PARKED_EXCESS_PAGES_MAX; page += 1) {
     const excess = await pulls.excess(id, countMax, PULL_SWEEP_PAGE);

@@ -4,11 +4,7 @@
  */
 import { FANOUT_SWEEP_PAGE } from "../core/fan-out/limits.ts";
 import { inTurn } from "../core/gate/index.ts";
-import {
-  PARKED_CLOSED_MS_MAX,
-  PARKED_TARGETS_MAX,
-  PARKED_TARGETS_SEEN_MAX,
-} from "../core/gate/limits.ts";
+import { PARKED_TARGETS_MAX, PARKED_TARGETS_SEEN_MAX } from "../core/gate/limits.ts";
 import { DELETIONS_MAX, OPENINGS_MAX, REPLAY_SWEEP_PAGE, SWEEP_GRACE_MS } from "../core/limits.ts";
 import {
   SAGA_JOBS_MAX,
@@ -18,7 +14,7 @@ import {
   SAGA_SWEEP_PAGE,
 } from "../core/saga/limits.ts";
 import { errorText } from "../ports/log.ts";
-import { keepGated, keepPulled } from "./keep-parked.ts";
+import { keepClosed, keepGated, keepPulled } from "./keep-parked.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { type Revived, revive } from "./revive.ts";
 import { wakeEach } from "./wake.ts";
@@ -76,6 +72,8 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     },
     complete: true,
   };
+  // A pass a minute: each goes on where the one before stopped.
+  const turn = Math.floor(ports.clock.nowMs() / 60_000);
   async function part(name: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -94,8 +92,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
   });
   await part("gates", async () => {
     const found = await ports.ledger.parkedTargets(PARKED_TARGETS_SEEN_MAX);
-    // A pass a minute: each goes on where the one before stopped.
-    const gated = inTurn(found, PARKED_TARGETS_MAX, Math.floor(ports.clock.nowMs() / 60_000));
+    const gated = inTurn(found, PARKED_TARGETS_MAX, turn);
     await wakeEach(
       gated,
       async (id) => {
@@ -114,7 +111,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     );
   });
   await part("closed", async () => {
-    swept.buried += await ports.ledger.buryClosed(PARKED_CLOSED_MS_MAX);
+    swept.buried += await keepClosed(turn, ports);
   });
   await part("due", () => revive(scope, swept, ports));
   await part("sagas", () => wakeSagas(scope, swept, ports));

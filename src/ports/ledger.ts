@@ -197,6 +197,18 @@ export interface Ledger {
   parkedTargets(count: number): Promise<readonly ParkedTarget[]>;
   /** Gives up what has waited for closed targets for longer than `ageMs`, a page at most; answers how many. */
   buryClosed(ageMs: number): Promise<number>;
+  /** Closed targets that something waits for. */
+  closedTargets(count: number): Promise<readonly ParkedTarget[]>;
+  /**
+   * Gives up, with the reason, up to `count` of what waits for a closed target behind `countMax` others that are more
+   * urgent, or older; answers how many.
+   */
+  buryClosedExcess(
+    tenant: string,
+    target: string,
+    bound: { readonly countMax: number; readonly reason: string },
+    count: number,
+  ): Promise<number>;
   /**
    * Gives up what has been parked for longer than `ageMs`, a page at most; answers how many. Of a target that is
    * pulled, not what a reader has leased.

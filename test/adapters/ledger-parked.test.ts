@@ -131,6 +131,51 @@ describe.each(SUBJECTS)(
       expect(await stateOf(gated)).toMatchObject({ state: "parked" });
     });
 
+    it("for a closed target is bounded: the least urgent and newest are given up with the reason, a page at most", async () => {
+      const tenant = await tenantWithSink();
+      const closed = { dueInMs: null, lastError: "target disabled" };
+      const base = Date.now() + 60_000;
+      await ledger.disableTarget(tenant, "sink", "410");
+      const bulk = await park(tenant, { ...closed, priority: "bulk" }, { receivedAtMs: base });
+      const replay = await park(tenant, { ...closed, priority: "replay" }, { receivedAtMs: base });
+      const early = await park(tenant, closed, { receivedAtMs: base + 1 });
+      const late = await park(tenant, closed, { receivedAtMs: base + 2 });
+      const gated = await park(tenant, { priority: "bulk" }, { receivedAtMs: base + 3 });
+      const bound = { countMax: 1, reason: "one waits already" };
+      expect(await ledger.buryClosedExcess(tenant, "sink", bound, 2)).toBe(2);
+      expect(await ledger.buryClosedExcess(tenant, "sink", bound, 2)).toBe(1);
+      expect(await ledger.buryClosedExcess(tenant, "sink", bound, 2)).toBe(0);
+      for (const first of [bulk, replay, late]) {
+        expect(await stateOf(first)).toMatchObject({
+          ...{ state: "dead", lastError: "one waits already" },
+        });
+      }
+      for (const first of [early, gated]) {
+        expect(await stateOf(first)).toMatchObject({ state: "parked" });
+      }
+      // What waited for one that is deleted is about to be cancelled.
+      await removeTarget(tenant);
+      expect(await ledger.buryClosedExcess(tenant, "sink", { ...bound, countMax: 0 }, 9)).toBe(0);
+    });
+
+    it("for a closed target is found by it, with the most urgent and oldest, and only while it waits", async () => {
+      const tenant = await tenantWithSink();
+      const nowMs = Date.now();
+      const closed = { dueInMs: null, lastError: "target disabled" };
+      await ledger.disableTarget(tenant, "sink", "410");
+      await park(tenant, {}, { receivedAtMs: nowMs - 90_000 });
+      const mine = async () =>
+        (await ledger.closedTargets(10_000)).filter((each) => each.tenant === tenant);
+      expect(await mine()).toEqual([]);
+      await park(tenant, { ...closed, priority: "bulk" }, { receivedAtMs: nowMs - 80_000 });
+      await park(tenant, closed, { receivedAtMs: nowMs - 70_000 });
+      await park(tenant, closed, { receivedAtMs: nowMs - 75_000 });
+      expect(await mine()).toEqual([
+        { tenant, target: "sink", rank: 1, oldestAtMs: nowMs - 75_000 },
+      ]);
+      expect(await ledger.closedTargets(1)).toHaveLength(1);
+    });
+
     it("is cancelled when its target is deleted", async () => {
       const tenant = await tenantWithSink();
       const first = await park(tenant);

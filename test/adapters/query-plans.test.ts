@@ -51,7 +51,7 @@ const GROWING = [
 
 /** They hold what is open, not all that was ever sent. */
 const PARTIAL_INDEX =
-  /^(deliveries_\d_(due|open|parked|job|replay)|(jobs|replays|fan_outs)_running)$/;
+  /^(deliveries_\d_(due|open|parked|closed|job|replay)|(jobs|replays|fan_outs)_running)$/;
 
 /**
  * Only the local engine runs the first, once as it starts: an index on leases would cost every event a third

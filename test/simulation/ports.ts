@@ -227,6 +227,9 @@ export function wiredLedger(
     takeParked: (tenant, target, count) =>
       call("takeParked", () => ledger.takeParked(tenant, target, count)),
     buryClosed: (ageMs) => call("buryClosed", () => ledger.buryClosed(ageMs)),
+    closedTargets: (count) => call("closedTargets", () => ledger.closedTargets(count)),
+    buryClosedExcess: (tenant, target, bound, count) =>
+      call("buryClosedExcess", () => ledger.buryClosedExcess(tenant, target, bound, count)),
     parkedTargets: (count) => call("parkedTargets", () => ledger.parkedTargets(count)),
     buryParked: (tenant, target, ageMs) =>
       call("buryParked", () => ledger.buryParked(tenant, target, ageMs)),

@@ -1,7 +1,6 @@
 /** The ledger in memory: the same claims, fences and leases as in D1, by its own clock. */
 import { expiryAt, type Slot, slotOf } from "../../src/core/generation.ts";
-import { GATE_RELEASE_MS } from "../../src/core/limits.ts";
-import { QUEUES, type QueueName } from "../../src/core/priority.ts";
+import type { QueueName } from "../../src/core/priority.ts";
 import type { QueueControl } from "../../src/core/queue-control.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import {
@@ -16,6 +15,7 @@ import {
   keyOf,
   type Ledger,
 } from "../../src/ports/ledger.ts";
+import { createMemoryParked } from "./memory-parked.ts";
 import type { MemoryTenants } from "./memory-tenants.ts";
 
 export interface EventRow extends Omit<FirstClaim, "pointer"> {
@@ -147,6 +147,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
   }
 
   return {
+    ...createMemoryParked({ clock, tenants, events, deliveries, change }),
     controls,
     events,
     deliveries,
@@ -265,65 +266,6 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       return parked.length;
     },
 
-    async takeParked(tenant, target, count) {
-      if (tenants.isPulled(tenant, target)) return [];
-      const rank = ({ priority }: DeliveryRow) => QUEUES.indexOf(priority);
-      const found = [...deliveries]
-        .filter(([, row]) => isGateParked(row) && row.tenant === tenant && row.target === target)
-        .sort(([, a], [, b]) => rank(a) - rank(b) || a.receivedAtMs - b.receivedAtMs)
-        .slice(0, count);
-      return found.flatMap(([key, row]) => {
-        const pointer = events.get(row.event)?.pointer;
-        if (pointer === undefined) return [];
-        change(key, () => ({ state: "pending", dueAtMs: clock.nowMs() + GATE_RELEASE_MS }));
-        return [{ ...row, dueInMs: 0, replay: row.replay ?? null, pointer }];
-      });
-    },
-
-    async parkedTargets(count) {
-      const found = [...deliveries.values()].filter(isGateParked).map((row) => ({
-        ...{ tenant: row.tenant, target: row.target },
-        ...{ rank: QUEUES.indexOf(row.priority), oldestAtMs: row.receivedAtMs },
-      }));
-      const least = found.toSorted((a, b) => b.rank - a.rank || b.oldestAtMs - a.oldestAtMs);
-      const byName = new Map(least.map((each) => [`${each.tenant}/${each.target}`, each]));
-      return [...byName.values()].slice(0, count);
-    },
-
-    async buryClosed(ageMs) {
-      const old = [...deliveries].filter(
-        ([, row]) =>
-          row.state === "parked" &&
-          row.dueAtMs === null &&
-          Math.max(row.receivedAtMs, row.settledAtMs ?? 0) < clock.nowMs() - ageMs,
-      );
-      for (const [key] of old) {
-        change(key, ({ lastError }) => ({
-          state: "dead",
-          lastError: `parked for too long: ${lastError ?? "its target is closed"}`,
-        }));
-      }
-      return old.length;
-    },
-
-    async buryParked(tenant, target, ageMs, spared) {
-      const old = [...deliveries].filter(
-        ([, row]) =>
-          isGateParked(row) &&
-          row.tenant === tenant &&
-          row.target === target &&
-          (spared === undefined || row.token === "" || (row.dueAtMs ?? 0) <= clock.nowMs()) &&
-          Math.max(row.receivedAtMs, row.settledAtMs ?? 0) < clock.nowMs() - ageMs,
-      );
-      for (const [key] of old) {
-        change(key, ({ lastError }) => ({
-          ...{ state: "dead", dueAtMs: null },
-          lastError: `parked for too long: ${lastError ?? "its gate had no room"}`,
-        }));
-      }
-      return old.length;
-    },
-
     async openings(count) {
       const opened = new Map<string, { tenant: string; target: string }>();
       for (const { state, tenant, target, dueAtMs } of deliveries.values()) {
@@ -384,9 +326,6 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
 /** The same token wrote this before: the answer of the first time was lost. */
 const isRepeat = (row: DeliveryRow, { state, attempts }: DeliveryResult): boolean =>
   row.state === state && row.attempts === attempts;
-
-const isGateParked = ({ state, dueAtMs }: DeliveryRow): boolean =>
-  state === "parked" && dueAtMs !== null;
 
 const isOwed = ({ state }: DeliveryRow): boolean =>
   state === "pending" || state === "delivering" || state === "retrying";

@@ -176,7 +176,11 @@ export function createMemoryPulls(
       );
     },
 
-    excess: async (id, backlogMax, count) => waiting(id).slice(backlogMax, backlogMax + count),
+    async excess(id, backlogMax, count) {
+      const bornAtMs = tenants.born(id.tenant)?.atMs ?? Number.POSITIVE_INFINITY;
+      const own = waiting(id).filter(({ receivedAtMs }) => receivedAtMs >= bornAtMs);
+      return own.slice(backlogMax, backlogMax + count);
+    },
 
     async passOver(id, beforeMs, reason, count) {
       const old = waiting(id).filter(({ receivedAtMs }) => receivedAtMs < beforeMs);

@@ -1,19 +1,11 @@
 /** The ledger in D1: one statement per question, whole batches through `json_each`. */
-import type { ParkedTarget } from "../../core/gate/index.ts";
-import { SLOTS, type Slot } from "../../core/generation.ts";
-import { GATE_RELEASE_MS } from "../../core/limits.ts";
-import {
-  type DeliveryKey,
-  type DeliveryResult,
-  type DueDelivery,
-  type Duplicate,
-  keyOf,
-  type Ledger,
-} from "../../ports/ledger.ts";
+import type { Slot } from "../../core/generation.ts";
+import { type DeliveryResult, type Duplicate, keyOf, type Ledger } from "../../ports/ledger.ts";
 import { type ClaimPart, claimParts, compactKey, readClaim } from "./claim.ts";
+import { atKeys, idsOf, inEachSlot, keysOf, readDue } from "./delivery-rows.ts";
 import { expire } from "./expire.ts";
 import * as owed from "./owed-statements.ts";
-import * as parked from "./parked-statements.ts";
+import { createParked } from "./parked.ts";
 import { createQueueControls } from "./queue-controls.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { bySlot } from "./slots.ts";
@@ -22,11 +14,10 @@ import * as sql from "./statements.ts";
 /** Paced redrives go out this long ahead: the time between two sweeps and a little more. */
 const PACED_HORIZON_MS = 75_000;
 
-/** Tenants with something open whose closed targets one pass looks at, each a seek in an index. */
-const TENANTS_MAX = 10_000;
-
 export function createLedger(session: Session): Ledger {
   return {
+    ...createParked(session),
+
     async claim(request) {
       const parts = claimParts(request);
       const rows = await session.batch("claim", parts);
@@ -104,49 +95,6 @@ export function createLedger(session: Session): Ledger {
       }
     },
 
-    async takeParked(tenant, target, count) {
-      const rows = await session.rows("parked", parked.PARKED, [tenant, target, count]);
-      const found = rows.map(readDue);
-      if (found.length === 0) return [];
-      const taking = atKeys(found, parked.TAKE_PARKED, GATE_RELEASE_MS);
-      const taken = keysOf((await session.batch("take-parked", taking)).flat());
-      return found.filter((delivery) => taken.has(keyOf(delivery)));
-    },
-
-    async parkedTargets(count) {
-      const rows = await session.batch(
-        "parked-targets",
-        inEachSlot(parked.PARKED_TARGETS, [count]),
-      );
-      const found = new Map<string, ParkedTarget>();
-      for (const row of rows.flat().map(readParkedTarget)) {
-        // Of one target in several slots the more urgent counts, of equals the older.
-        const name = `${row.tenant}/${row.target}`;
-        const known = found.get(name) ?? row;
-        const isBefore = row.rank - known.rank || row.oldestAtMs - known.oldestAtMs;
-        found.set(name, isBefore < 0 ? row : known);
-      }
-      return [...found.values()].slice(0, count);
-    },
-
-    async buryClosed(ageMs) {
-      const open = await session.batch(
-        "open-tenants",
-        inEachSlot(parked.OPEN_TENANTS, [TENANTS_MAX]),
-      );
-      const tenants = JSON.stringify([...new Set(open.flat().map(({ tenant }) => text(tenant)))]);
-      const params = [tenants, ageMs, parked.BURY_PARKED_PAGE];
-      const buried = await session.batch("bury-closed", inEachSlot(parked.BURY_CLOSED, params));
-      return buried.flat().length;
-    },
-
-    async buryParked(tenant, target, ageMs, spared) {
-      const sparesLeased = spared === "leased" ? 1 : 0;
-      const params = [tenant, target, ageMs, parked.BURY_PARKED_PAGE, sparesLeased];
-      return (await session.batch("bury-parked", inEachSlot(parked.BURY_PARKED, params))).flat()
-        .length;
-    },
-
     async openings(count) {
       const rows = await session.rows("openings", owed.OPENINGS, [count]);
       return rows.map((row) => ({ tenant: text(row.tenant), target: text(row.target) }));
@@ -171,26 +119,6 @@ export function createLedger(session: Session): Ledger {
     },
   };
 }
-
-const keysOf = (rows: readonly Row[]): ReadonlySet<string> =>
-  new Set(rows.map((row) => `${text(row.event)} ${text(row.subscription)}`));
-
-const idsOf = (events: readonly { readonly event: string }[]): string =>
-  JSON.stringify([...new Set(events.map(({ event }) => event))]);
-
-type Statements = Readonly<Record<Slot, string>>;
-
-const inEachSlot = (statements: Statements, params: Statement["params"] = []): Statement[] =>
-  SLOTS.map((slot) => ({ sql: statements[slot], params }));
-
-const atKeys = (
-  keys: readonly DeliveryKey[],
-  statements: Statements,
-  parameter: string | number,
-): Statement[] =>
-  bySlot(keys).map(([slot, own]) => {
-    return { sql: statements[slot], params: [JSON.stringify(own.map(compactKey)), parameter] };
-  });
 
 function settleStatement(
   statement: string,
@@ -217,31 +145,4 @@ function settleStatement(
 function duplicatesStatement([slot, duplicates]: [Slot, Duplicate[]]): Statement {
   const rows = duplicates.map((copy) => [copy.event, copy.receipt, copy.receivedAtMs, copy.reason]);
   return { sql: sql.RECORD_DUPLICATES[slot], params: [JSON.stringify(rows)] };
-}
-
-const readParkedTarget = (row: Row): ParkedTarget => ({
-  tenant: text(row.tenant),
-  target: text(row.target),
-  rank: number(row.rank),
-  oldestAtMs: number(row.oldest_at),
-});
-
-function readDue(row: Row): DueDelivery {
-  return {
-    tenant: text(row.tenant),
-    receivedAtMs: number(row.received_at),
-    event: text(row.event),
-    subscription: text(row.subscription),
-    rule: text(row.rule),
-    target: text(row.target),
-    priority: text(row.priority) as DueDelivery["priority"],
-    attempts: number(row.attempts),
-    dueInMs: number(row.due_in),
-    replay: row.replay === null ? null : text(row.replay),
-    pointer: {
-      segment: text(row.segment),
-      offset: number(row.offset),
-      length: number(row.length),
-    },
-  };
 }

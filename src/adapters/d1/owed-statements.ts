@@ -67,7 +67,7 @@ export const RELEASE_PAGE = 500;
 const target = (condition: string): string => `EXISTS (
   SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'target' AND id = ?2 AND ${condition})`;
 const IS_THERE = target("true");
-const IS_CLOSED = target("(doc->>'$.paused' IS 1 OR doc->'$.disabled' IS NOT NULL)");
+export const IS_CLOSED = target("(doc->>'$.paused' IS 1 OR doc->'$.disabled' IS NOT NULL)");
 
 /** Where what was parked waits on: for its gate, or for whoever pulls it. */
 const HAS_GATE = target(

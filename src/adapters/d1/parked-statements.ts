@@ -1,6 +1,6 @@
 /** The ledger's SQL for what gates have parked. */
 import type { Slot } from "../../core/generation.ts";
-import { OPEN } from "./owed-statements.ts";
+import { IS_CLOSED, OPEN } from "./owed-statements.ts";
 import { acrossSlots, deliveriesOf, eventsOf, openDeliveriesOf, perSlot } from "./slots.ts";
 import { AT_KEY, NOW } from "./statements.ts";
 
@@ -9,8 +9,14 @@ export const GATE_PARKED = "state = 'parked' AND due_at IS NOT NULL";
 export const RANK =
   "CASE priority WHEN 'critical' THEN 0 WHEN 'normal' THEN 1 WHEN 'bulk' THEN 2 ELSE 3 END";
 
+/** What waits until its target is opened. */
+const CLOSED = "state = 'parked' AND due_at IS NULL";
+
 export const parkedOf = (slot: Slot): string =>
   `${deliveriesOf(slot)} INDEXED BY ${deliveriesOf(slot)}_parked`;
+
+const closedOf = (slot: Slot): string =>
+  `${deliveriesOf(slot)} INDEXED BY ${deliveriesOf(slot)}_closed`;
 
 /** What is parked for the target ?2 of the tenant ?1 is its reader's, not its gate's. */
 const IS_PULLED = `EXISTS (
@@ -37,17 +43,18 @@ WHERE ${AT_KEY} AND deliveries.state = 'parked' AND deliveries.due_at IS NOT NUL
 RETURNING event, subscription`,
 );
 
-/** ?1 = how many. From one target to the next through the index, without the rows between them. */
-export const PARKED_TARGETS = perSlot((slot) => {
-  const first = (column: string, after: string): string => `(
-    SELECT ${column} FROM ${parkedOf(slot)} WHERE ${GATE_PARKED} AND ${after}
+/** ?1 = how many. From one target to the next through an index, without the rows between them. */
+const targetsOf = (of: (slot: Slot) => string, condition: string) =>
+  perSlot((slot) => {
+    const first = (column: string, after: string): string => `(
+    SELECT ${column} FROM ${of(slot)} WHERE ${condition} AND ${after}
     ORDER BY tenant, target LIMIT 1)`;
-  const behind = "(tenant, target) > (t.at_tenant, t.at_target)";
-  const urgent = (column: string): string => `(
-    SELECT ${column} FROM ${parkedOf(slot)}
-    WHERE ${GATE_PARKED} AND tenant = t.at_tenant AND target = t.at_target
+    const behind = "(tenant, target) > (t.at_tenant, t.at_target)";
+    const urgent = (column: string): string => `(
+    SELECT ${column} FROM ${of(slot)}
+    WHERE ${condition} AND tenant = t.at_tenant AND target = t.at_target
     ORDER BY ${RANK}, received_at LIMIT 1)`;
-  return `
+    return `
 WITH RECURSIVE t (at_tenant, at_target) AS (
   SELECT ${first("tenant", "true")}, ${first("target", "true")}
   UNION ALL
@@ -55,7 +62,34 @@ WITH RECURSIVE t (at_tenant, at_target) AS (
   LIMIT ?1)
 SELECT at_tenant AS tenant, at_target AS target, ${urgent(RANK)} AS rank, ${urgent("received_at")} AS oldest_at
 FROM t WHERE at_tenant IS NOT NULL`;
-});
+  });
+
+export const PARKED_TARGETS = targetsOf(parkedOf, GATE_PARKED);
+export const CLOSED_TARGETS = targetsOf(closedOf, CLOSED);
+
+/**
+ * ?1 = tenant, ?2 = target, ?3 = how many may wait, ?4 = how many. What a former life of the tenant has left does
+ * not count: it is being removed.
+ */
+const excessOf = (of: (slot: Slot) => string, condition: string): string => `${acrossSlots(
+  (slot) => `
+SELECT tenant, received_at, event, subscription, ${RANK} AS rank
+FROM ${of(slot)} WHERE tenant = ?1 AND target = ?2 AND ${condition}
+  AND received_at >= (SELECT created_at FROM tenants WHERE id = ?1)`,
+)}
+ORDER BY rank, received_at LIMIT ?4 OFFSET ?3`;
+
+export const EXCESS = excessOf(parkedOf, GATE_PARKED);
+export const CLOSED_EXCESS = excessOf(closedOf, CLOSED);
+
+/** ?1 = tenant, ?2 = target, ?3 = [[tenant, receivedAt, event, subscription]], ?4 = reason. */
+export const BURY_CLOSED_EXCESS = perSlot(
+  (slot) => `
+UPDATE ${deliveriesOf(slot)} AS deliveries SET state = 'dead', settled_at = ${NOW}, last_error = ?4
+FROM json_each(?3) AS j
+WHERE ${AT_KEY} AND deliveries.${CLOSED} AND ${IS_CLOSED}
+RETURNING event, subscription`,
+);
 
 /** Tenants of which something is open. */
 export const OPEN_TENANTS = perSlot((slot) => {

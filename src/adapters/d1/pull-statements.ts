@@ -116,14 +116,6 @@ SELECT priority, SUM(due_at <= ${NOW}) AS waiting, SUM(due_at > ${NOW} AND token
 FROM ${parkedOf(slot)} WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} GROUP BY ${RANK}`,
 );
 
-/** ?1 = tenant, ?2 = target, ?3 = how many may wait, ?4 = how many. */
-export const EXCESS = `${acrossSlots(
-  (slot) => `
-SELECT tenant, received_at, event, subscription, ${RANK} AS rank
-FROM ${parkedOf(slot)} WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED}`,
-)}
-ORDER BY rank, received_at LIMIT ?4 OFFSET ?3`;
-
 /** ?1 = tenant, ?2 = target, ?3 = before, ?4 = reason, ?5 = how many. */
 export const PASS_OVER = perSlot(
   (slot) => `

@@ -5,6 +5,7 @@ import type { DeliveryState } from "../../core/settle.ts";
 import type { DeliveryKey } from "../../ports/ledger.ts";
 import type { Backlog, HeldLease, Pulls, Ready } from "../../ports/pulls.ts";
 import { compactKey } from "./claim.ts";
+import { EXCESS } from "./parked-statements.ts";
 import * as sql from "./pull-statements.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { bySlot } from "./slots.ts";
@@ -98,7 +99,7 @@ export function createPulls(session: Session): Pulls {
     },
 
     async excess({ tenant, target }, backlogMax, count) {
-      const rows = await session.rows("excess", sql.EXCESS, [tenant, target, backlogMax, count]);
+      const rows = await session.rows("excess", EXCESS, [tenant, target, backlogMax, count]);
       return rows.map(keyOfRow);
     },
 

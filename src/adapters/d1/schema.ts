@@ -154,6 +154,15 @@ const deliveriesIn = (slot: Slot) =>
           table.receivedAt,
         )
         .where(sql`state = 'parked' AND due_at IS NOT NULL`),
+      // What waits for a closed target, in the same order.
+      index(`deliveries_${slot}_closed`)
+        .on(
+          table.tenant,
+          table.target,
+          sql`CASE priority WHEN 'critical' THEN 0 WHEN 'normal' THEN 1 WHEN 'bulk' THEN 2 ELSE 3 END`,
+          table.receivedAt,
+        )
+        .where(sql`state = 'parked' AND due_at IS NULL`),
       index(`deliveries_${slot}_replay`).on(table.replay).where(sql`replay IS NOT NULL`),
       index(`deliveries_${slot}_job`).on(table.job).where(sql`job IS NOT NULL`),
     ],

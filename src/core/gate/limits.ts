@@ -8,7 +8,9 @@ export const PARKED_MS_MAX = 7 * 86_400_000;
 export const PARKED_TARGETS_SEEN_MAX = 1_000;
 /** What waits so long for a paused or disabled target is a dead letter: people need longer than receivers. */
 export const PARKED_CLOSED_MS_MAX = 14 * 86_400_000;
-/** Deliveries that one target's gate keeps parked: an hour of a target that gets thirty a second. */
+/** Closed targets whose backlogs a pass of the sweeper counts, each as many rows of an index as may wait. */
+export const PARKED_CLOSED_TARGETS_MAX = 20;
+/** Deliveries that wait for one target, closed or by its gate: an hour of a target that gets thirty a second. */
 export const PARKED_COUNT_MAX = 100_000;
 /** Pages of what is too many that one pass gives up for each target. */
 export const PARKED_EXCESS_PAGES_MAX = 10;

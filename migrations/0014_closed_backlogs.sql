@@ -1,0 +1,3 @@
+CREATE INDEX `deliveries_0_closed` ON `deliveries_0` (`tenant`,`target`,CASE priority WHEN 'critical' THEN 0 WHEN 'normal' THEN 1 WHEN 'bulk' THEN 2 ELSE 3 END,`received_at`) WHERE state = 'parked' AND due_at IS NULL;--> statement-breakpoint
+CREATE INDEX `deliveries_1_closed` ON `deliveries_1` (`tenant`,`target`,CASE priority WHEN 'critical' THEN 0 WHEN 'normal' THEN 1 WHEN 'bulk' THEN 2 ELSE 3 END,`received_at`) WHERE state = 'parked' AND due_at IS NULL;--> statement-breakpoint
+CREATE INDEX `deliveries_2_closed` ON `deliveries_2` (`tenant`,`target`,CASE priority WHEN 'critical' THEN 0 WHEN 'normal' THEN 1 WHEN 'bulk' THEN 2 ELSE 3 END,`received_at`) WHERE state = 'parked' AND due_at IS NULL;

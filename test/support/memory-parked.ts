@@ -1,0 +1,115 @@
+/** What is parked, of the ledger in memory: for gates, and for targets that are closed. */
+import type { ParkedTarget } from "../../src/core/gate/index.ts";
+import { GATE_RELEASE_MS } from "../../src/core/limits.ts";
+import { QUEUES } from "../../src/core/priority.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { Ledger } from "../../src/ports/ledger.ts";
+import type { DeliveryRow, EventRow } from "./memory-ledger.ts";
+import type { MemoryTenants } from "./memory-tenants.ts";
+
+type Parked = Pick<
+  Ledger,
+  | "takeParked"
+  | "parkedTargets"
+  | "buryParked"
+  | "closedTargets"
+  | "buryClosed"
+  | "buryClosedExcess"
+>;
+
+export function createMemoryParked({
+  clock,
+  tenants,
+  events,
+  deliveries,
+  change,
+}: {
+  readonly clock: Clock;
+  readonly tenants: MemoryTenants;
+  readonly events: ReadonlyMap<string, EventRow>;
+  readonly deliveries: ReadonlyMap<string, DeliveryRow>;
+  change(key: string, by: (row: DeliveryRow) => Partial<DeliveryRow>): void;
+}): Parked {
+  /** Targets of such deliveries, each with the most urgent and oldest of them. */
+  function targetsOf(isMeant: (row: DeliveryRow) => boolean): ParkedTarget[] {
+    const found = [...deliveries.values()].filter(isMeant).map((row) => ({
+      ...{ tenant: row.tenant, target: row.target },
+      ...{ rank: rankOf(row), oldestAtMs: row.receivedAtMs },
+    }));
+    const least = found.toSorted((a, b) => b.rank - a.rank || b.oldestAtMs - a.oldestAtMs);
+    return [...new Map(least.map((each) => [`${each.tenant}/${each.target}`, each])).values()];
+  }
+
+  return {
+    async takeParked(tenant, target, count) {
+      if (tenants.isPulled(tenant, target)) return [];
+      const found = [...deliveries]
+        .filter(([, row]) => isGateParked(row) && row.tenant === tenant && row.target === target)
+        .sort(([, a], [, b]) => rankOf(a) - rankOf(b) || a.receivedAtMs - b.receivedAtMs)
+        .slice(0, count);
+      return found.flatMap(([key, row]) => {
+        const pointer = events.get(row.event)?.pointer;
+        if (pointer === undefined) return [];
+        change(key, () => ({ state: "pending", dueAtMs: clock.nowMs() + GATE_RELEASE_MS }));
+        return [{ ...row, dueInMs: 0, replay: row.replay ?? null, pointer }];
+      });
+    },
+
+    parkedTargets: async (count) => targetsOf(isGateParked).slice(0, count),
+    closedTargets: async (count) => targetsOf(isClosedParked).slice(0, count),
+
+    async buryClosedExcess(tenant, target, { countMax, reason }, count) {
+      const bornAtMs = tenants.born(tenant)?.atMs ?? Number.POSITIVE_INFINITY;
+      const waiting = [...deliveries]
+        .filter(([, row]) => row.tenant === tenant && row.target === target && isClosedParked(row))
+        .filter(([, row]) => row.receivedAtMs >= bornAtMs)
+        .sort(([, a], [, b]) => rankOf(a) - rankOf(b) || a.receivedAtMs - b.receivedAtMs);
+      const isClosed = tenants.has(tenant, target) && !tenants.isOpen(tenant, target);
+      const excess = isClosed ? waiting.slice(countMax, countMax + count) : [];
+      for (const [key] of excess) change(key, () => ({ state: "dead", lastError: reason }));
+      return excess.length;
+    },
+
+    async buryClosed(ageMs) {
+      const old = [...deliveries].filter(
+        ([, row]) =>
+          row.state === "parked" &&
+          row.dueAtMs === null &&
+          Math.max(row.receivedAtMs, row.settledAtMs ?? 0) < clock.nowMs() - ageMs,
+      );
+      for (const [key] of old) {
+        change(key, ({ lastError }) => ({
+          state: "dead",
+          lastError: `parked for too long: ${lastError ?? "its target is closed"}`,
+        }));
+      }
+      return old.length;
+    },
+
+    async buryParked(tenant, target, ageMs, spared) {
+      const old = [...deliveries].filter(
+        ([, row]) =>
+          isGateParked(row) &&
+          row.tenant === tenant &&
+          row.target === target &&
+          (spared === undefined || row.token === "" || (row.dueAtMs ?? 0) <= clock.nowMs()) &&
+          Math.max(row.receivedAtMs, row.settledAtMs ?? 0) < clock.nowMs() - ageMs,
+      );
+      for (const [key] of old) {
+        change(key, ({ lastError }) => ({
+          ...{ state: "dead", dueAtMs: null },
+          lastError: `parked for too long: ${lastError ?? "its gate had no room"}`,
+        }));
+      }
+      return old.length;
+    },
+  };
+}
+
+const rankOf = ({ priority }: DeliveryRow): number => QUEUES.indexOf(priority);
+
+const isClosedParked = ({ state, dueAtMs }: DeliveryRow): boolean =>
+  state === "parked" && dueAtMs === null;
+
+const isGateParked = ({ state, dueAtMs }: DeliveryRow): boolean =>
+  state === "parked" && dueAtMs !== null;
