@@ -12,7 +12,6 @@ import {
   SWEEP_PAGES_MAX,
 } from "../core/limits.ts";
 import { QUEUES } from "../core/priority.ts";
-import { controlsOf } from "../core/queue-control.ts";
 import type { DueDelivery } from "../ports/ledger.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { againOf, sendPacks } from "./send-again.ts";
@@ -46,15 +45,10 @@ const PASSES = {
 /** Sends what is due, in small portions; what the queue refuses stays due for the next pass. */
 export async function revive(scope: SweepScope, so: Revived, ports: DeliverPorts): Promise<void> {
   const { horizonMs, page, pages, putOffMs } = PASSES[scope];
-  const controls = controlsOf(await ports.ledger.queueControls());
-  const isPaused = ({ priority }: DueDelivery) => controls.get(priority)?.isPaused === true;
   for (let read = 0; read < pages; read += 1) {
     const due = await ports.ledger.due(horizonMs, page);
     for (let at = 0; at < due.length; at += SWEEP_PAGE) {
-      const all = due.slice(at, at + SWEEP_PAGE);
-      // What waits in a paused queue is overdue as well: copies of it would only fill the queue.
-      const [held, some] = [all.filter(isPaused), all.filter((each) => !isPaused(each))];
-      if (held.length > 0) await ports.ledger.putOff(held, putOffMs);
+      const some = due.slice(at, at + SWEEP_PAGE);
       const { sent, lost } = await sendDue(some, ports);
       so.revived += sent.length;
       so.unreadable += lost.length;

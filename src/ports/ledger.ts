@@ -174,7 +174,7 @@ export interface Ledger {
     token: string,
     unfinished: readonly (DeliveryKey & Pick<DeliveryResult, "claimedBy">)[],
   ): Promise<void>;
-  /** Owed deliveries due within `horizonMs`, the longest due first. */
+  /** Owed deliveries due within `horizonMs`, the longest due first; of paused queues none, until they are resumed. */
   due(horizonMs: number, count: number): Promise<DueDelivery[]>;
   /**
    * Puts off what was just sent again, so that the next pass leaves it alone. What was sent can be
@@ -190,7 +190,7 @@ export interface Ledger {
   release(tenant: string, target: string): Promise<number>;
   /**
    * Up to `count` deliveries that the target's gate has parked, the most urgent and oldest first: they are
-   * owed from now on. One that is taken is given to nobody else.
+   * owed from now on. One that is taken is given to nobody else. Those of paused queues stay where they are.
    */
   takeParked(tenant: string, target: string, count: number): Promise<readonly DueDelivery[]>;
   /** Targets whose gates have parked something. */

@@ -18,7 +18,7 @@ import {
 
 const SECOND = 1_000;
 
-describe.each(SUBJECTS)("a delivery owed in $name", ({ ledger }) => {
+describe.each(SUBJECTS)("a delivery owed in $name", ({ ledger, pauseQueue }) => {
   const owed = (first: FirstClaim = firstOf()) => settledOnce(ledger, retrying(), first);
 
   /** The keys that a claim of these deliveries was given. */
@@ -108,6 +108,21 @@ describe.each(SUBJECTS)("a delivery owed in $name", ({ ledger }) => {
     const due = (await dueOf(ledger, tenant)).map(({ dueInMs }) => Math.round(dueInMs / 10_000));
     expect(due).toEqual([-4, -3, -2]);
     expect(await ledger.due(SECOND, 2)).toHaveLength(2);
+  });
+
+  it("is due in no paused queue, and when that is resumed as it was", async () => {
+    const tenant = freshTenant();
+    const late = (priority: "critical" | "replay") =>
+      settledOnce(ledger, retrying({ priority, dueInMs: -SECOND }), firstOf({ tenant }));
+    const [urgent, replay] = [await late("critical"), await late("replay")];
+    const found = async () => new Set((await dueOf(ledger, tenant)).map(({ event }) => event));
+    await pauseQueue("replay", true);
+    try {
+      expect(await found()).toEqual(new Set([urgent.id]));
+    } finally {
+      await pauseQueue("replay", false);
+    }
+    expect(await found()).toEqual(new Set([urgent.id, replay.id]));
   });
 
   it("is due when its holder's lease has ended, and not while it holds", async () => {

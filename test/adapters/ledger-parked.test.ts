@@ -23,7 +23,7 @@ const parked = {
 
 describe.each(SUBJECTS)(
   "what a gate has parked in $name",
-  ({ ledger, prepare, stateOf, removeTarget }) => {
+  ({ ledger, pauseQueue, prepare, stateOf, removeTarget }) => {
     async function tenantWithSink(): Promise<string> {
       const tenant = freshTenant();
       await prepare(tenant);
@@ -52,6 +52,22 @@ describe.each(SUBJECTS)(
         order.push(...(await ledger.takeParked(tenant, "sink", count)).map(({ event }) => event));
       }
       expect(order).toEqual([early, late, bulk, replay].map(({ id }) => id));
+    });
+
+    it("stays while its queue is paused, and is taken when that is resumed", async () => {
+      const tenant = await tenantWithSink();
+      const urgent = await park(tenant, { priority: "critical" });
+      const other = await park(tenant, { priority: "normal" });
+      const take = async () =>
+        (await ledger.takeParked(tenant, "sink", 5)).map(({ event }) => event);
+      await pauseQueue("critical", true);
+      try {
+        expect(await take()).toEqual([other.id]);
+        expect(await stateOf(urgent)).toMatchObject({ state: "parked", lastError: "gate: rate" });
+      } finally {
+        await pauseQueue("critical", false);
+      }
+      expect(await take()).toEqual([urgent.id]);
     });
 
     it("is given to one of those who take at once, and is owed from then on", async () => {

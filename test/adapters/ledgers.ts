@@ -8,6 +8,7 @@ import { runningDeletions } from "../../src/adapters/d1/deletions.ts";
 import { createFanOuts } from "../../src/adapters/d1/fan-outs.ts";
 import { createLedger } from "../../src/adapters/d1/ledger.ts";
 import { createPulls } from "../../src/adapters/d1/pulls.ts";
+import { createQueueControls } from "../../src/adapters/d1/queue-controls.ts";
 import { createRemover } from "../../src/adapters/d1/remover.ts";
 import { createReplays } from "../../src/adapters/d1/replays.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
@@ -15,7 +16,9 @@ import { acrossSlots, deliveriesOf, duplicatesOf } from "../../src/adapters/d1/s
 import { createFanOutJobs } from "../../src/adapters/fan-out-jobs.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
 import { createMeter, systemClock } from "../../src/adapters/system.ts";
+import type { QueueName } from "../../src/core/priority.ts";
 import { pullTargetOf } from "../../src/core/pull/pull.ts";
+import { uncontrolled } from "../../src/core/queue-control.ts";
 import type { Archive } from "../../src/ports/archive.ts";
 import type { Deletions } from "../../src/ports/deletions.ts";
 import type { FanOutJobs, FanOuts } from "../../src/ports/fan-outs.ts";
@@ -50,6 +53,8 @@ export interface Subject {
   readonly pulls: Pulls;
   /** Makes the target `sink` of a tenant one that is pulled. */
   havePulled(tenant: string): Promise<void>;
+  /** As an operator does. */
+  pauseQueue(queue: QueueName, isPaused: boolean): Promise<void>;
   /** Deletes the target `sink` of a tenant. */
   removeTarget(tenant: string): Promise<void>;
   /** How the only delivery of an event stands. */
@@ -98,6 +103,8 @@ const real: Subject = {
     const sink = { doc: JSON.stringify({ kind: "pull" }), secrets: null };
     await config.putResource(tenant, "target", "sink", sink, null);
   },
+  pauseQueue: async (queue, isPaused) =>
+    void (await createQueueControls(session).pause(queue, isPaused)),
   async removeTarget(tenant) {
     await config.deleteResource(tenant, "target", "sink", null);
   },
@@ -145,6 +152,8 @@ const simulated: Subject = {
   pulls: createMemoryPulls(systemClock, inMemory, tenants),
   havePulled: async (tenant) =>
     void tenants.put(tenant, { targets: { sink: { other: pullTargetOf({}) } } }),
+  pauseQueue: async (queue, isPaused) =>
+    void inMemory.controls.set(queue, { ...uncontrolled(queue), isPaused }),
   removeTarget: async (tenant) => void tenants.put(tenant, {}),
   stateOf: async ({ id }) => [...inMemory.deliveries.values()].find(({ event }) => event === id),
   deleteTenant: async (tenant, job) => void deletions.begin(tenant, job),

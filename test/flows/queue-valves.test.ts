@@ -1,11 +1,19 @@
 /** A queue that is paused, slowed down or narrowed: what becomes of its batches, and of what waits behind them. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { CONNECTIONS_MAX, LEASE_SECONDS, MESSAGE_ATTEMPTS_MAX } from "../../src/core/limits.ts";
+import {
+  CONNECTIONS_MAX,
+  LEASE_SECONDS,
+  MESSAGE_ATTEMPTS_MAX,
+  SWEEP_PAGE,
+  SWEEP_PAGES_MAX,
+} from "../../src/core/limits.ts";
 import { QUEUE_ASK_MS, QUEUE_HOLD_MS_MAX } from "../../src/core/operator-limits.ts";
 import type { QueueName } from "../../src/core/priority.ts";
 import { type QueueControl, uncontrolled } from "../../src/core/queue-control.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
+import { releaseParked } from "../../src/flows/release-parked.ts";
 import { sweep } from "../../src/flows/sweep.ts";
+import { type DeliveryKey, keyOf } from "../../src/ports/ledger.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
 import { consume, down, messageOf, messageWith, rowOf, statesOf } from "./consumer.ts";
@@ -182,6 +190,65 @@ describe("what is overdue in a paused queue", () => {
     await world.clock.run(sweep("overdue", createIsolate(world).deliver));
     expect(world.queues.kept.critical.size).toBe(1);
     expect(world.queues.kept.normal.size).toBe(0);
+  });
+});
+
+describe("more than a pass can read that is overdue in a paused queue", () => {
+  it("neither hides what is overdue in another nor has a row written", async () => {
+    world.transport.answer = () => response(500);
+    const urgent = { rule: "orders", target: "pager", priority: "critical" } as const;
+    await consume(world, "normal", [messageWith({ to: ["mail"] })]);
+    const [row] = world.ledger.deliveries.values();
+    if (row === undefined) throw new Error("nothing is owed");
+    for (let at = 0; at <= SWEEP_PAGE * SWEEP_PAGES_MAX; at += 1) {
+      const subscription = `s${at}`;
+      world.ledger.deliveries.set(keyOf({ ...row, subscription }), { ...row, subscription });
+    }
+    await consume(world, "critical", [messageWith({ key: "urgent", to: [urgent] })]);
+    for (const queue of ["critical", "normal"] as const) world.queues.kept[queue].clear();
+    say(paused);
+    await world.clock.advance(3_600_000);
+    const { deliver } = createIsolate(world);
+    const putOff: string[] = [];
+    const ledger = {
+      ...world.ledger,
+      async putOff(keys: readonly DeliveryKey[], byMs: number) {
+        putOff.push(...keys.map(({ event }) => event));
+        await world.ledger.putOff(keys, byMs);
+      },
+    };
+    const swept = await world.clock.run(sweep("overdue", { ...deliver, ledger }));
+    expect(swept).toMatchObject({ revived: 1, complete: true });
+    expect(world.queues.kept.critical.size).toBe(1);
+    expect(putOff).toHaveLength(1);
+  });
+});
+
+describe("what a gate has parked of a paused queue", () => {
+  const ID = { tenant: "acme", target: "pager" };
+
+  it("stays parked, holds up nothing of another, and is let go when it is resumed", async () => {
+    world.transport.answer = () => response(500);
+    for (const priority of ["critical", "normal"] as const) {
+      const to = [{ rule: "orders", target: "pager", priority }];
+      await consume(world, priority, [messageWith({ key: priority, to })]);
+      world.queues.kept[priority].clear();
+    }
+    for (const [key, row] of world.ledger.deliveries) {
+      world.ledger.deliveries.set(key, { ...row, state: "parked" });
+    }
+    say(paused, "critical");
+    const { deliver } = createIsolate(world);
+    const isEmpty = true;
+    expect(await world.clock.run(releaseParked(ID, 5, deliver))).toEqual([
+      { priority: "critical", count: 0, isEmpty },
+      { priority: "normal", count: 1, isEmpty },
+      { priority: "bulk", count: 0, isEmpty },
+    ]);
+    expect(world.queues.kept.critical.size).toBe(0);
+    say({}, "critical");
+    const [released] = await world.clock.run(releaseParked(ID, 5, deliver));
+    expect(released).toEqual({ priority: "critical", count: 1, isEmpty });
   });
 });
 

@@ -56,6 +56,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
   const duplicates: MemoryLedger["duplicates"] = new Map();
   const cancelledFanOuts: MemoryLedger["cancelledFanOuts"] = new Set();
   const controls: MemoryLedger["controls"] = new Map();
+  const isPaused = (queue: QueueName): boolean => controls.get(queue)?.isPaused === true;
   const emptiedFor = new Map<Slot, number>();
 
   function claimFirst(first: FirstClaim, token: string, leaseMs: number): FirstVerdict {
@@ -147,7 +148,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
   }
 
   return {
-    ...createMemoryParked({ clock, tenants, events, deliveries, change }),
+    ...createMemoryParked({ clock, tenants, events, deliveries, change, isPaused }),
     controls,
     events,
     deliveries,
@@ -215,6 +216,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
         .flatMap((row) => {
           const pointer = events.get(row.event)?.pointer;
           if (!isOwed(row) || row.dueAtMs === null || pointer === undefined) return [];
+          if (isPaused(row.priority)) return [];
           return row.dueAtMs < now + horizonMs
             ? [{ ...row, dueInMs: row.dueAtMs - now, replay: row.replay ?? null, pointer }]
             : [];

@@ -1,7 +1,7 @@
 /** What is parked, of the ledger in memory: for gates, and for targets that are closed. */
 import type { ParkedTarget } from "../../src/core/gate/index.ts";
 import { GATE_RELEASE_MS } from "../../src/core/limits.ts";
-import { QUEUES } from "../../src/core/priority.ts";
+import { QUEUES, type QueueName } from "../../src/core/priority.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Ledger } from "../../src/ports/ledger.ts";
 import type { DeliveryRow, EventRow } from "./memory-ledger.ts";
@@ -23,12 +23,14 @@ export function createMemoryParked({
   events,
   deliveries,
   change,
+  isPaused,
 }: {
   readonly clock: Clock;
   readonly tenants: MemoryTenants;
   readonly events: ReadonlyMap<string, EventRow>;
   readonly deliveries: ReadonlyMap<string, DeliveryRow>;
   change(key: string, by: (row: DeliveryRow) => Partial<DeliveryRow>): void;
+  isPaused(queue: QueueName): boolean;
 }): Parked {
   /** Targets of such deliveries, each with the most urgent and oldest of them. */
   function targetsOf(isMeant: (row: DeliveryRow) => boolean): ParkedTarget[] {
@@ -45,6 +47,7 @@ export function createMemoryParked({
       if (tenants.isPulled(tenant, target)) return [];
       const found = [...deliveries]
         .filter(([, row]) => isGateParked(row) && row.tenant === tenant && row.target === target)
+        .filter(([, row]) => !isPaused(row.priority))
         .sort(([, a], [, b]) => rankOf(a) - rankOf(b) || a.receivedAtMs - b.receivedAtMs)
         .slice(0, count);
       return found.flatMap(([key, row]) => {

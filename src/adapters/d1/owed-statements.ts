@@ -6,6 +6,9 @@ import { AT_KEY, NOW } from "./statements.ts";
 export const OWED = "state IN ('pending', 'delivering', 'retrying')";
 export const OPEN = "state IN ('retrying', 'parked', 'dead')";
 
+/** Copies of what waits in a paused queue would only fill it, and its rows every page. */
+export const IN_OPEN_QUEUE = "priority NOT IN (SELECT queue FROM queue_controls WHERE paused)";
+
 /**
  * ?1 = horizon ms from now, ?2 = how many, ?3 = horizon of paced redrives, which no message carries
  * yet and which therefore go out ahead of time, with a delay.
@@ -16,7 +19,8 @@ SELECT d.tenant, d.received_at, d.event, d.subscription, d.rule, d.target, d.pri
        d.due_at, d.due_at - ${NOW} AS due_in, d.replay, e.segment, e."offset", e.length
 FROM ${deliveriesOf(slot)} AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event
 WHERE d.${OWED} AND d.due_at < ${NOW} + MAX(?1, ?3)
-  AND d.due_at < ${NOW} + CASE WHEN d.job IS NOT NULL AND d.state = 'pending' THEN ?3 ELSE ?1 END`,
+  AND d.due_at < ${NOW} + CASE WHEN d.job IS NOT NULL AND d.state = 'pending' THEN ?3 ELSE ?1 END
+  AND d.${IN_OPEN_QUEUE}`,
 )}
 ORDER BY due_at LIMIT ?2`;
 

@@ -1,6 +1,6 @@
 /** The ledger's SQL for what gates have parked. */
 import type { Slot } from "../../core/generation.ts";
-import { IS_CLOSED, OPEN } from "./owed-statements.ts";
+import { IN_OPEN_QUEUE, IS_CLOSED, OPEN } from "./owed-statements.ts";
 import { acrossSlots, deliveriesOf, eventsOf, openDeliveriesOf, perSlot } from "./slots.ts";
 import { AT_KEY, NOW } from "./statements.ts";
 
@@ -29,7 +29,8 @@ SELECT d.*, e.segment, e."offset", e.length FROM (
   SELECT tenant, received_at, event, subscription, rule, target, priority, attempts, due_at, 0 AS due_in, replay,
          ${RANK} AS rank
   FROM ${parkedOf(slot)}
-  WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND NOT ${IS_PULLED}
+  WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND ${IN_OPEN_QUEUE}
+    AND NOT ${IS_PULLED}
   ORDER BY ${RANK}, received_at LIMIT ?3) AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event`,
 )}
 ORDER BY rank, received_at LIMIT ?3`;
