@@ -2,8 +2,8 @@
  * The sweeper: what the ledger still owes and no message carries any more is sent again. Messages and
  * alarms are hints; this pass over the ledger is the guarantee.
  */
-import { FANOUT_SWEEP_PAGE } from "../core/fan-out/limits.ts";
-import { inTurn } from "../core/gate/index.ts";
+import { FANOUT_SWEEP_PAGE, FANOUT_SWEEP_SEEN_MAX } from "../core/fan-out/limits.ts";
+import { halfInTurn, inTurn } from "../core/gate/index.ts";
 import { PARKED_TARGETS_MAX, PARKED_TARGETS_SEEN_MAX } from "../core/gate/limits.ts";
 import { DELETIONS_MAX, OPENINGS_MAX, REPLAY_SWEEP_PAGE, SWEEP_GRACE_MS } from "../core/limits.ts";
 import {
@@ -127,9 +127,9 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     );
   });
   await part("fan-outs", async () => {
-    const overdue = await ports.fanOuts.overdue(FANOUT_SWEEP_PAGE);
+    const found = await ports.fanOuts.overdue(FANOUT_SWEEP_SEEN_MAX);
     await wakeEach(
-      overdue,
+      halfInTurn(found, FANOUT_SWEEP_PAGE, turn, ({ tenant, id }) => `${tenant}/${id}`),
       async (fanOut) => {
         await ports.fanOuts.wake(fanOut);
         swept.fanOuts += 1;

@@ -43,7 +43,7 @@ export interface PageEnd {
 export interface FanOutJobs {
   /** The same again changes nothing; nothing is begun for a tenant that was deleted since. */
   create(fanOut: NewFanOut): Promise<void>;
-  /** Running ones that have not moved for a while. */
+  /** Running ones that have not moved for a while, the longest first. */
   overdue(count: number): Promise<readonly FanOutId[]>;
   /** Has one go on, if it is not about to anyway. */
   wake(fanOut: FanOutId): Promise<void>;

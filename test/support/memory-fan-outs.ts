@@ -57,6 +57,7 @@ export function createMemoryFanOuts(
       const late = clock.nowMs() - FANOUT_OVERDUE_MS;
       return [...rows.values()]
         .filter(({ state, updatedAtMs }) => state === "running" && updatedAtMs < late)
+        .sort((a, b) => a.updatedAtMs - b.updatedAtMs)
         .slice(0, count)
         .map(({ tenant, id }) => ({ tenant, id }));
     },

@@ -31,3 +31,5 @@ export const FANOUT_PER_SECOND_MAX = 10_000;
 /** A running fan-out that has not moved for so long is woken by the sweeper, so many in a pass. */
 export const FANOUT_OVERDUE_MS = 90_000;
 export const FANOUT_SWEEP_PAGE = 100;
+/** Those that wait for a paused queue do not move: among so many the others have their turn. Two reads of D1 each. */
+export const FANOUT_SWEEP_SEEN_MAX = 1_000;

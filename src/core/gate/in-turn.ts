@@ -1,4 +1,4 @@
-/** Whose gates are woken where not all can be: half of them the most urgent and oldest, half of them in turn. */
+/** Who is woken where not all can be: half of them the most urgent and oldest, half of them in turn. */
 export interface ParkedTarget {
   readonly tenant: string;
   readonly target: string;
@@ -15,12 +15,20 @@ export function inTurn(
   turn: number,
 ): readonly ParkedTarget[] {
   const sorted = found.toSorted((a, b) => a.rank - b.rank || a.oldestAtMs - b.oldestAtMs);
+  return halfInTurn(sorted, count, turn, ({ tenant, target }) => `${tenant}/${target}`);
+}
+
+/** Of anything, the most urgent first. */
+export function halfInTurn<Each>(
+  sorted: readonly Each[],
+  count: number,
+  turn: number,
+  nameOf: (each: Each) => string,
+): readonly Each[] {
   if (sorted.length <= count) return sorted;
   const urgent = Math.ceil(count / 2);
   // By name, so that a pass goes on where the last one stopped, whatever is more urgent by now.
-  const rest = sorted
-    .slice(urgent)
-    .toSorted((a, b) => (`${a.tenant}/${a.target}` < `${b.tenant}/${b.target}` ? -1 : 1));
+  const rest = sorted.slice(urgent).toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   const size = count - urgent;
   const from = (turn * size) % rest.length;
   return [...sorted.slice(0, urgent), ...[...rest, ...rest].slice(from, from + size)];

@@ -3,7 +3,7 @@ export { acquire, type GateAnswer, type Grant, type Refusal } from "./acquire.ts
 export { type Next, next, parked, parkedCount, released } from "./backlog.ts";
 export type { Ask } from "./caps.ts";
 export { forgiven } from "./forgiven.ts";
-export { inTurn, type ParkedTarget } from "./in-turn.ts";
+export { halfInTurn, inTurn, type ParkedTarget } from "./in-turn.ts";
 export { isTrouble, type OutcomeKind, outcomeKind } from "./outcome.ts";
 export { nextTurn, type Turns } from "./pace.ts";
 export { type GateReport, type Outcomes, report } from "./report.ts";
