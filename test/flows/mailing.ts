@@ -81,3 +81,9 @@ export function createMailing(rule: Partial<RuleSketch> = {}): Mailing {
   };
   return mailing;
 }
+
+/** Of its elements, how many are in each state. */
+export const states = async ({ world, fanOut }: Mailing) => {
+  const found = fanOut();
+  return found === undefined ? {} : world.fanOuts.states(found);
+};
