@@ -1,5 +1,11 @@
 /** What is parked for a target, as far as its gate was told, and how much of it may go. The ledger is the truth. */
-import { GATE_PAUSE_MS_MIN, GATE_RELEASE_MAX, GATE_RELEASE_MS, GATE_TICK_MS } from "../limits.ts";
+import {
+  CONNECTIONS_MAX,
+  GATE_PAUSE_MS_MIN,
+  GATE_RELEASE_MAX,
+  GATE_RELEASE_MS,
+  GATE_TICK_MS,
+} from "../limits.ts";
 import { PRIORITIES, type Priority } from "../priority.ts";
 import { type Cap, freeSlots, hardCaps, throughput } from "./caps.ts";
 import { firstTurnMs, intervalMs, turnsWithin } from "./pace.ts";
@@ -96,15 +102,20 @@ function roomFor(
   nowMs: number,
 ): number {
   const out = nowMs < state.released.untilMs ? state.released.count : 0;
+  const free = freeSlots(state, config);
   const room = Math.min(
-    throughput(freeSlots(state, config), state, GATE_TICK_MS),
+    throughput(free, state, GATE_TICK_MS),
     turnsWithin(state, stepMs, nowMs, GATE_TICK_MS),
     ...caps.map(({ count }) => count),
     GATE_RELEASE_MAX,
   );
   // Probes are set free one by one: each decides about the next.
   if (state.breaker.phase !== "closed") return out > 0 ? 0 : Math.min(1, room);
-  return Math.max(0, room - out);
+  // One invocation takes what comes at once, and has so many connections: what is more would be parked anew. Another
+  // portion waits for each that is at work, so that as many invocations as there are get theirs.
+  const portion = throughput(Math.min(free, CONNECTIONS_MAX), state, GATE_TICK_MS);
+  const portionsMax = portion * (1 + state.leases.length);
+  return Math.max(0, Math.min(portion, room - out, portionsMax - out));
 }
 
 /** The next turn, where it is far; otherwise a tick: leases end, and what was released has asked. */
