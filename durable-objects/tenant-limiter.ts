@@ -3,17 +3,23 @@
  * revision. Tokens are leased in lots, so a busy tenant costs a few calls per second, not one an event.
  */
 import { DurableObject } from "cloudflare:workers";
+import type { Rate } from "../src/core/admit/gcra.ts";
 import { grantLease } from "../src/core/admit/lease.ts";
+import { noted, noUsage, type ScopeUsage, type Usage, usageOf } from "../src/core/admit/usage.ts";
 import { LEASE_TTL_MS, SECRET_USE_TOLD_MS } from "../src/core/limits.ts";
 import { addMatches, type ShadowMatches } from "../src/core/shadow.ts";
 import type { Env } from "../src/env.ts";
 import type { LeaseAnswer, LeaseAsk, LeaseRequest } from "../src/ports/limiter.ts";
 import { counted } from "./counted.ts";
 
+const NOTHING = { admitted: 0, refused: 0, demoted: 0 };
+
 export class TenantLimiter extends DurableObject<Env> {
   readonly #sql: SqlStorage;
   #revision = 0;
   readonly #arrivals = new Map<string, number>();
+  /** Of which an object that was stopped knows nothing. */
+  readonly #usage = new Map<string, Usage>();
   readonly #secretsUsed = new Map<string, number>();
   readonly #shadows = new Map<string, ShadowMatches>();
 
@@ -58,6 +64,14 @@ export class TenantLimiter extends DurableObject<Env> {
     };
   }
 
+  usage(scopes: readonly { readonly scope: string; readonly rate: Rate }[]): ScopeUsage[] {
+    const now = Date.now();
+    return scopes.map(({ scope, rate }) => {
+      const known = this.#usage.get(scope) ?? noUsage(now);
+      return usageOf(scope, known, rate, this.#arrivals.get(scope) ?? 0, now);
+    });
+  }
+
   announce(revision: number): void {
     this.#learnRevision(revision);
   }
@@ -86,6 +100,7 @@ export class TenantLimiter extends DurableObject<Env> {
   /** The revision stays: an isolate that still knows the tenant learns by it that it is gone. */
   forget(): void {
     this.#arrivals.clear();
+    this.#usage.clear();
     this.#secretsUsed.clear();
     this.#shadows.clear();
     this.#sql.exec("DELETE FROM buckets; DELETE FROM secrets; DELETE FROM shadows");
@@ -107,6 +122,9 @@ export class TenantLimiter extends DurableObject<Env> {
     const grant = grantLease(ask, this.#arrivals.get(scope) ?? 0, now, LEASE_TTL_MS);
     const { granted, retryAfterMs, arrivalMs } = grant;
     this.#arrivals.set(scope, arrivalMs);
+    const known = this.#usage.get(scope) ?? noUsage(now);
+    const deniedMs = granted === 0 ? retryAfterMs : null;
+    this.#usage.set(scope, noted(known, ask.told ?? NOTHING, deniedMs, now));
     if (granted > 0) {
       counted(
         this.#sql,

@@ -35,10 +35,12 @@ import { sagaOperations } from "./sagas.ts";
 import { sourceOperations } from "./sources.ts";
 import { targetGateOperations } from "./target-gate.ts";
 import { targetOperations } from "./targets.ts";
+import { tenantLimitOperations } from "./tenant-limits.ts";
 import { tenantOperations } from "./tenants.ts";
 
 export const OPERATIONS: readonly Operation[] = [
   ...tenantOperations,
+  ...tenantLimitOperations,
   ...sourceOperations,
   ...targetOperations,
   ...pullOperations,

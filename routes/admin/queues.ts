@@ -13,7 +13,8 @@ import {
 } from "../../src/core/queue-control.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
 import { COUNTERS } from "../../src/ports/meter.ts";
-import { iso, isoOrNull } from "./change.ts";
+import { isoOrNull } from "./change.ts";
+import { Limitation, limitationView } from "./limitation.ts";
 import { notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { pageOf } from "./page.ts";
 import { Count, Time } from "./schemas.ts";
@@ -43,9 +44,7 @@ const Queue = z.object({
   outPerSecond: z.number(),
   paused: z.boolean(),
   control: Control,
-  limits: z
-    .array(z.object({ by: z.enum(["operator", "platform"]), since: Time, detail: z.string() }))
-    .describe("What limits it right now; empty: nothing does."),
+  limits: z.array(Limitation).describe("What limits it right now; empty: nothing does."),
   consumer: z
     .object({
       maxBatchSize: Count,
@@ -155,9 +154,7 @@ export const queueOperations: readonly Operation[] = [
             outPerSecond: meter.rate(`out_${priority}`, nowMs),
             paused: control.isPaused,
             control: controlView(control),
-            limits: limitationsOf(control, consumer, waitingSinceMs).map(
-              ({ by, sinceMs, detail }) => ({ by, since: iso(sinceMs), detail }),
-            ),
+            limits: limitationsOf(control, consumer, waitingSinceMs).map(limitationView),
             consumer,
           };
         }),

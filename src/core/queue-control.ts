@@ -1,4 +1,5 @@
 /** What an operator says of a queue; it holds from the next batch on. */
+import type { Limitation } from "./limitation.ts";
 import { CONNECTIONS_MAX } from "./limits.ts";
 import { QUEUES, type QueueName } from "./priority.ts";
 
@@ -34,38 +35,31 @@ export const connectionsOf = ({ concurrency }: QueueControl): number =>
 export const isHeld = ({ isPaused, delaySeconds }: QueueControl): boolean =>
   isPaused || delaySeconds > 0;
 
-/** What limits a queue right now, and since when. */
-export interface QueueLimitation {
-  readonly by: "operator" | "platform";
-  readonly sinceMs: number;
-  readonly detail: string;
-}
-
-/** `waitingSinceMs`: of the oldest message that waits; null for none. */
+/** What limits a queue right now. `waitingSinceMs`: of the oldest message that waits; null for none. */
 export function limitationsOf(
   control: QueueControl,
   consumer: { readonly maxBatchSize: number; readonly maxConcurrency: number },
   waitingSinceMs: number | null,
-): QueueLimitation[] {
+): Limitation[] {
   const { isPaused, pausedAtMs, concurrency, delaySeconds, changedAtMs } = control;
   const sinceMs = changedAtMs ?? 0;
-  const found: QueueLimitation[] = [];
+  const found: Limitation[] = [];
   if (isPaused) {
     const detail = "Paused: its messages are kept until it is resumed.";
-    found.push({ by: "operator", sinceMs: pausedAtMs ?? sinceMs, detail });
+    found.push({ by: "operator", sinceMs: pausedAtMs ?? sinceMs, untilMs: null, detail });
   }
   if (delaySeconds > 0) {
     const detail = `Each batch waits ${delaySeconds} s before it is worked on.`;
-    found.push({ by: "operator", sinceMs, detail });
+    found.push({ by: "operator", sinceMs, untilMs: null, detail });
   }
   if (concurrency !== null && concurrency < CONNECTIONS_MAX) {
     const detail = `${concurrency} of the deliveries of a batch at once.`;
-    found.push({ by: "operator", sinceMs, detail });
+    found.push({ by: "operator", sinceMs, untilMs: null, detail });
   }
   if (waitingSinceMs !== null && !isPaused) {
     const { maxBatchSize, maxConcurrency } = consumer;
     const detail = `Messages wait: at most ${maxConcurrency} batches of ${maxBatchSize} messages at once, which only a deployment changes.`;
-    found.push({ by: "platform", sinceMs: waitingSinceMs, detail });
+    found.push({ by: "platform", sinceMs: waitingSinceMs, untilMs: null, detail });
   }
   return found;
 }

@@ -20,7 +20,9 @@ import { errorText, type Log } from "../ports/log.ts";
 import {
   type AppliedLimit,
   createHeldTenants,
+  forgetTold,
   type HeldTenant,
+  isDenied,
   keepShadows,
   leaseOf,
   limitsOf,
@@ -28,6 +30,7 @@ import {
   type Scope,
   take,
   takeShadows,
+  toldOf,
   trySpend,
 } from "./held-leases.ts";
 
@@ -77,12 +80,22 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
     needed: number,
   ): Promise<void> {
     // What still holds enough is left alone: a new lease would drop what is in it.
-    const short = limits.filter(({ key }) => !covers(leaseOf(state, key), clock.nowMs(), needed));
-    const asks = short.map(({ key, limit }): LeaseAsk => {
+    const now = clock.nowMs();
+    const isKnown = (key: string) => now < state.freshUntilMs && isDenied(state, key, now, needed);
+    const short = limits.filter(
+      ({ key }) => !covers(leaseOf(state, key), now, needed) && !isKnown(key),
+    );
+    const telling = short.map(({ key, limit }) => {
+      const lease = leaseOf(state, key);
+      return { lease, told: toldOf(lease, limit) };
+    });
+    const asks = short.map(({ key, limit }, at): LeaseAsk => {
       const { used } = leaseOf(state, key);
       const waiting = state.waiting.get(key) ?? needed;
       const wanted = tokensToAsk({ needed, waiting, used }, leaseTokensMax(limit, LEASE_TTL_MS));
-      return { scope: key, rate: limit, needed, wanted };
+      const told = telling[at]?.told;
+      const isTold = told !== undefined && told.admitted + told.refused + told.demoted > 0;
+      return { scope: key, rate: limit, needed, wanted, ...(isTold ? { told } : {}) };
     });
     const secretsUsed = [...state.secretsUsed];
     const shadowMatches = takeShadows(state, clock.nowMs());
@@ -95,6 +108,7 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
         () => new Retryable("limiter did not answer in time"),
       );
       take(state, answer, clock.nowMs(), needed);
+      for (const { lease, told } of telling) forgetTold(lease, told);
       for (const secret of secretsUsed) {
         state.secretsUsed.delete(secret);
         state.secretsToldAtMs.set(secret, clock.nowMs());

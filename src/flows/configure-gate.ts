@@ -1,24 +1,26 @@
 /** A target's gate hears of new limits at once: nobody may ask it for long, and what is parked goes by the old ones. */
 import { Retryable } from "../core/errors.ts";
 import { GATE_TIMEOUT_MS } from "../core/limits.ts";
+import type { Gate } from "../core/tenant.ts";
 import { within } from "../ports/clock.ts";
 import type { GateId } from "../ports/gates.ts";
 import { errorText } from "../ports/log.ts";
 import type { DeliverPorts } from "./ports.ts";
 
 /** Its receiver is another, or a person says that it is well. Rejects when the gate does not answer. */
-export async function resetGate(id: GateId, ports: DeliverPorts): Promise<void> {
-  const gate = (await ports.directory.refresh(id.tenant))?.targets.get(id.target)?.gate;
-  if (gate === undefined) return;
+export async function resetGate(id: GateId, gate: Gate, ports: DeliverPorts): Promise<void> {
   await within(ports.gates.reset(id, gate), GATE_TIMEOUT_MS, ports.clock, late);
 }
 
 /** The same of a target that a PUT has moved. Never rejects: the gate goes on with what it knows, until it is reset. */
 export async function moveGate(id: GateId, ports: DeliverPorts): Promise<void> {
-  await resetGate(id, ports).catch((error: unknown) => {
+  try {
+    const gate = (await ports.directory.refresh(id.tenant))?.targets.get(id.target)?.gate;
+    if (gate !== undefined) await resetGate(id, gate, ports);
+  } catch (error) {
     const gate = `${id.tenant}/${id.target}`;
     ports.log.warn("gate-unreachable", { gate, error: errorText(error) });
-  });
+  }
 }
 
 const late = () => new Retryable("the gate did not answer in time");

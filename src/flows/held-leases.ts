@@ -3,6 +3,7 @@
  * yet to tell the limiter. Spending from it costs no call; `admit.ts` says when one is due.
  */
 import { type Lease, NO_LEASE, spend } from "../core/admit/lease.ts";
+import type { Counted } from "../core/admit/usage.ts";
 import { DIRECTORY_TENANTS_MAX, SHADOW_TOLD_MS } from "../core/limits.ts";
 import { addMatches, type ShadowMatches } from "../core/shadow.ts";
 import type { Limit, Source, Tenant } from "../core/tenant.ts";
@@ -12,6 +13,8 @@ export type Scope = "tenant" | "source";
 
 interface ScopedLease extends Lease {
   used: number;
+  /** Events that were let in, and those that were above the limit, of which the limiter was not told. */
+  untold: { within: number; above: number };
   /** What was denied: so many or more. A batch beyond the limit says nothing about a lone event. */
   deniedCount: number;
 }
@@ -111,13 +114,16 @@ export function limitsOf(tenant: Tenant, source: Pick<Source, "id" | "limit">): 
 export function leaseOf(state: HeldTenant, key: string): ScopedLease {
   let lease = state.leases.get(key);
   if (lease === undefined) {
-    lease = { ...NO_LEASE, used: 0, deniedCount: 0 };
+    lease = { ...NO_LEASE, used: 0, untold: { within: 0, above: 0 }, deniedCount: 0 };
     state.leases.set(key, lease);
   }
   return lease;
 }
 
-/** Null when every limit gave its tokens; nothing is spent of one when another has none. */
+/**
+ * Null when every limit gave its tokens. Above one that demotes an event is let in all the same, so that the others
+ * count it, and one of them may refuse it; nothing is spent of any when one refuses.
+ */
 export function trySpend(
   state: HeldTenant,
   limits: readonly AppliedLimit[],
@@ -125,23 +131,59 @@ export function trySpend(
   count: number,
 ): null | "ask" | { applied: AppliedLimit; retryAfterMs: number } {
   const spent: ScopedLease[] = [];
+  let demoted: { applied: AppliedLimit; retryAfterMs: number } | null = null;
   for (const applied of limits) {
     const lease = leaseOf(state, applied.key);
     const result = spend(lease, now, count);
     if (result.kind === "spent") {
       spent.push(lease);
       lease.used += count;
+      lease.untold.within += count;
+      continue;
+    }
+    const isDenied = result.kind === "denied" && count >= lease.deniedCount;
+    if (isDenied && applied.limit.overflow === "demote") {
+      demoted ??= { applied, retryAfterMs: result.retryAfterMs };
       continue;
     }
     for (const other of spent) {
       other.tokens += count;
       other.used -= count;
+      other.untold.within -= count;
     }
-    if (result.kind === "ask" || count < lease.deniedCount) return "ask";
-    lease.used += count; // what is refused is demand as well: it sizes the next ask
+    if (!isDenied) return "ask";
+    isAbove(lease, count);
     return { applied, retryAfterMs: result.retryAfterMs };
   }
-  return null;
+  for (const { key } of demoted === null ? [] : limits) {
+    const lease = leaseOf(state, key);
+    if (!spent.includes(lease)) isAbove(lease, count);
+  }
+  return demoted;
+}
+
+/** What is refused is demand as well: it sizes the next ask. */
+function isAbove(lease: ScopedLease, count: number): void {
+  lease.untold.above += count;
+  lease.used += count;
+}
+
+/** Asked for so many the limiter would deny them. */
+export function isDenied(state: HeldTenant, key: string, now: number, count: number): boolean {
+  const lease = leaseOf(state, key);
+  return now < lease.deniedUntilMs && count >= lease.deniedCount;
+}
+
+/** What is told of a limit's events with an ask for more of it. */
+export function toldOf({ untold: { within, above } }: ScopedLease, { overflow }: Limit): Counted {
+  const isDemoted = overflow === "demote";
+  return { admitted: within, refused: isDemoted ? 0 : above, demoted: isDemoted ? above : 0 };
+}
+
+/** It was told. */
+export function forgetTold({ untold }: ScopedLease, { admitted, refused, demoted }: Counted): void {
+  untold.within -= admitted;
+  untold.above -= refused + demoted;
 }
 
 /** Takes in what the limiter answered to asks for `needed` tokens. */

@@ -9,6 +9,7 @@ import type { History } from "./history.ts";
 import type { Jobs } from "./jobs.ts";
 import type { QueueControls } from "./queue-controls.ts";
 import type { Replays } from "./replays.ts";
+import type { RuleEnds } from "./rule-ends.ts";
 import type { Versions } from "./versions.ts";
 
 export interface AdminStores {
@@ -24,6 +25,7 @@ export interface AdminStores {
   readonly jobs: Jobs;
   readonly queueControls: QueueControls;
   readonly replays: Replays;
+  readonly ruleEnds: RuleEnds;
   /** Of sagas. */
   readonly sagaVersions: Versions;
   /** Of rules. */

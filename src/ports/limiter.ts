@@ -1,5 +1,6 @@
 /** The tenant's single writer: rate limits, and the revision of its rules in the same answer. */
 import type { Rate } from "../core/admit/gcra.ts";
+import type { Counted, ScopeUsage } from "../core/admit/usage.ts";
 import type { ShadowMatches } from "../core/shadow.ts";
 
 export interface LeaseAsk {
@@ -8,6 +9,8 @@ export interface LeaseAsk {
   readonly rate: Rate;
   readonly needed: number;
   readonly wanted: number;
+  /** What became of events since the last ask of the scope. */
+  readonly told?: Counted;
 }
 
 export interface LeaseRequest {
@@ -30,6 +33,11 @@ export interface LeaseAnswer {
 export interface Limiter {
   /** Rejects when the tenant's object cannot be reached. */
   lease(tenant: string, request: LeaseRequest): Promise<LeaseAnswer>;
+  /** What became of the events of each scope lately, as far as isolates have told; in the order asked. */
+  usage(
+    tenant: string,
+    scopes: readonly { readonly scope: string; readonly rate: Rate }[],
+  ): Promise<readonly ScopeUsage[]>;
   /** Tells the tenant's object that its configuration changed. */
   announce(tenant: string, revision: number): Promise<void>;
   /** When each secret was last used, milliseconds, by its fingerprint. */

@@ -21,6 +21,7 @@ import * as redrives from "../../src/adapters/d1/redrive.ts";
 import * as removals from "../../src/adapters/d1/remover.ts";
 import * as replays from "../../src/adapters/d1/replays.ts";
 import * as reseals from "../../src/adapters/d1/reseals.ts";
+import * as ruleEnds from "../../src/adapters/d1/rule-ends.ts";
 import * as sagas from "../../src/adapters/d1/saga-index.ts";
 import * as sagaJobs from "../../src/adapters/d1/saga-jobs.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
@@ -102,7 +103,7 @@ const MODULES = {
   },
   ...{ fanOuts, fanOutJobs, pulls },
   ...{ queries, queueControls, redrives, removals, replays, replayers, reseals, sagaJobs, sagas },
-  ...{ versionStatements },
+  ...{ ruleEnds, versionStatements },
 };
 
 /** By name; those that there are for each slot with its number. */

@@ -183,3 +183,37 @@ describe("a tenant that was deleted", () => {
     );
   });
 });
+
+describe("what became of a tenant's events", () => {
+  const usageOf = (tenant: string, scope = "tenant") =>
+    limiter.usage(tenant, [{ scope, rate: RATE }]);
+  const told = { admitted: 3, refused: 2, demoted: 0 };
+
+  it("is what isolates told, with what is left and since when the limit denies", async () => {
+    const tenant = freshTenant();
+    expect(await usageOf(tenant)).toMatchObject([
+      { scope: "tenant", admitted: 0, tokens: 100, limitedSinceMs: null, fromMs: NOW_MS },
+    ]);
+    await lease(tenant, { asks: [ask(60, { told })] });
+    await lease(tenant, { asks: [ask(10, { told })] });
+    expect(await usageOf(tenant)).toMatchObject([
+      { admitted: 6, refused: 4, demoted: 0, tokens: 30, limitedSinceMs: null },
+    ]);
+    at(10);
+    await lease(tenant, { asks: [ask(30)] });
+    await lease(tenant, { asks: [ask(10)] });
+    at(3_000);
+    expect(await usageOf(tenant)).toMatchObject([{ limitedSinceMs: NOW_MS + 10, tokens: 30 }]);
+    expect(await usageOf(tenant, "source:other")).toMatchObject([{ admitted: 0, tokens: 100 }]);
+  });
+
+  it("is forgotten by an object that was stopped, whose buckets are not, and with its tenant", async () => {
+    const tenant = freshTenant();
+    await lease(tenant, { asks: [ask(60, { told })] });
+    await evict(tenant);
+    expect(await usageOf(tenant)).toMatchObject([{ admitted: 0, tokens: 40 }]);
+    await lease(tenant, { asks: [ask(10, { told })] });
+    await limiter.forget(tenant);
+    expect(await usageOf(tenant)).toMatchObject([{ admitted: 0, tokens: 100 }]);
+  });
+});

@@ -96,3 +96,43 @@ describe("a tenant above its limit that demotes", () => {
     for (let at = 0; at <= BURST; at += 1) await post("loud", at);
   });
 });
+
+describe("a source and its tenant that both have limits", () => {
+  const few = (overflow: "reject" | "demote") => ({ perSecond: 0.001, burst: 3, overflow });
+  const many = (overflow: "reject" | "demote") => ({ perSecond: 0.001, burst: 6, overflow });
+  const statusOf = async (tenant: string, at: number) => {
+    const answer = await sender.send(`${tenant}/open`, JSON.stringify({ at }));
+    if (answer.kind === "refused") return answer.problem.slug;
+    return answer.kind === "accepted" ? answer.events[0]?.priorities.join() : answer.kind;
+  };
+  async function statuses(limits: {
+    tenant: ReturnType<typeof few>;
+    source: typeof limits.tenant;
+  }) {
+    const { tenant: limit, source } = limits;
+    const name = `both-${Object.values(limits)
+      .map(({ overflow }) => overflow)
+      .join("-")}`;
+    world.tenants.put(name, {
+      ...{ limit, sources: { open: { limit: source } }, targets: { sink: {} } },
+      rules: { all: { priority: "critical", targets: ["sink"] } },
+    });
+    const all: unknown[] = [];
+    for (let at = 0; at < 9; at += 1) all.push(await statusOf(name, at));
+    return all;
+  }
+  const [critical, bulk, refused] = [3, 3, 3].map((count, at) =>
+    Array(count).fill(["critical", "bulk", "rate-limited"][at]),
+  );
+
+  it("have the one refuse what is above it although the other only demotes", async () => {
+    const expected = [critical, bulk, refused].flat();
+    expect(await statuses({ tenant: many("reject"), source: few("demote") })).toEqual(expected);
+    expect(await statuses({ tenant: few("demote"), source: many("reject") })).toEqual(expected);
+  });
+
+  it("demote what is above either of them where both do", async () => {
+    const all = await statuses({ tenant: many("demote"), source: few("demote") });
+    expect(all).toEqual([critical, bulk, bulk].flat());
+  });
+});

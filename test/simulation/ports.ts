@@ -42,6 +42,7 @@ export function wiredLimiter({ wire, limiter }: Stores, life: Life): Limiter {
       wire.call(life, "limiter", "lease", () => limiter.lease(tenant, request)),
     announce: (tenant, revision) =>
       wire.call(life, "limiter", "announce", () => limiter.announce(tenant, revision)),
+    usage: (tenant, scopes) => limiter.usage(tenant, scopes),
     secretsLastUsed: (tenant) => limiter.secretsLastUsed(tenant),
     renameSecrets: (tenant, names) => limiter.renameSecrets(tenant, names),
     shadowMatches: (tenant) => limiter.shadowMatches(tenant),

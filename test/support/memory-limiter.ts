@@ -1,5 +1,6 @@
 /** The limiter in memory: one bucket per tenant and scope, and the revision it has heard of. */
 import { grantLease } from "../../src/core/admit/lease.ts";
+import { noted, noUsage, type Usage, usageOf } from "../../src/core/admit/usage.ts";
 import { LEASE_TTL_MS } from "../../src/core/limits.ts";
 import { addMatches, type ShadowMatches } from "../../src/core/shadow.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -15,6 +16,7 @@ export function createMemoryLimiter(clock: Clock): MemoryLimiter {
   const asked: MemoryLimiter["asked"] = [];
   const revisions = new Map<string, number>();
   const arrivals = new Map<string, number>();
+  const usage = new Map<string, Usage>();
   const shadows = new Map<string, Map<string, ShadowMatches>>();
   const secrets = new Map<string, Record<string, number>>();
 
@@ -33,6 +35,9 @@ export function createMemoryLimiter(clock: Clock): MemoryLimiter {
       LEASE_TTL_MS,
     );
     arrivals.set(key, arrivalMs);
+    const told = ask.told ?? { admitted: 0, refused: 0, demoted: 0 };
+    const known = usage.get(key) ?? noUsage(clock.nowMs());
+    usage.set(key, noted(known, told, granted === 0 ? retryAfterMs : null, clock.nowMs()));
     return { scope: ask.scope, granted, retryAfterMs };
   }
 
@@ -62,6 +67,19 @@ export function createMemoryLimiter(clock: Clock): MemoryLimiter {
         grants: grantInTurn(tenant, request.asks),
       };
     },
+    async usage(tenant, scopes) {
+      const nowMs = clock.nowMs();
+      return scopes.map(({ scope, rate }) => {
+        const key = `${tenant} ${scope}`;
+        return usageOf(
+          scope,
+          usage.get(key) ?? noUsage(nowMs),
+          rate,
+          arrivals.get(key) ?? 0,
+          nowMs,
+        );
+      });
+    },
     announce: async (tenant, revision) => void learn(tenant, revision),
     secretsLastUsed: async (tenant) => secrets.get(tenant) ?? {},
     async renameSecrets(tenant, names) {
@@ -78,7 +96,11 @@ export function createMemoryLimiter(clock: Clock): MemoryLimiter {
     async forget(tenant) {
       shadows.delete(tenant);
       secrets.delete(tenant);
-      for (const key of arrivals.keys()) if (key.startsWith(`${tenant} `)) arrivals.delete(key);
+      for (const key of arrivals.keys()) {
+        if (!key.startsWith(`${tenant} `)) continue;
+        arrivals.delete(key);
+        usage.delete(key);
+      }
     },
   };
 }

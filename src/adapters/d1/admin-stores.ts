@@ -15,6 +15,7 @@ import { createHistory } from "./history.ts";
 import { createJobs } from "./jobs.ts";
 import { createQueueControls } from "./queue-controls.ts";
 import { createReplays } from "./replays.ts";
+import { createRuleEnds } from "./rule-ends.ts";
 import type { Session } from "./session.ts";
 import { createVersions } from "./versions.ts";
 
@@ -41,6 +42,7 @@ export function createAdminStores(
     jobs: createJobs(session),
     queueControls: createQueueControls(session, note),
     replays: createReplays(session),
+    ruleEnds: createRuleEnds(session),
     sagaVersions: createVersions(session, "saga"),
     versions: createVersions(session, "rule"),
   };
