@@ -8,7 +8,6 @@ import {
   FANOUT_OVERDUE_MS,
   FANOUT_PAGE,
   FANOUT_RETRY_MS,
-  FANOUT_SWEEP_PAGE,
   FANOUT_WAIT_MS,
   FANOUT_WAIT_MS_MAX,
 } from "../../src/core/fan-out/limits.ts";
@@ -159,28 +158,6 @@ describe("a list", () => {
     await mailing.world.clock.advance(FANOUT_OVERDUE_MS + 1);
     await mailing.world.clock.run(sweep("overdue", mailing.isolate.deliver));
     expect(mailing.world.fanOuts.woken).toHaveLength(1);
-  });
-
-  it("is woken by the sweeper in the end, however many that do not move are older", async () => {
-    await mailing.send(listOf(2));
-    await mailing.consume();
-    const { world, isolate } = mailing;
-    const found = mailing.fanOut();
-    if (found === undefined) throw new Error("nothing is begun");
-    for (let at = 0; at < 2 * FANOUT_SWEEP_PAGE; at += 1) {
-      const id = `fan_${at}`;
-      world.fanOuts.rows.set(`acme ${id}`, { ...found, id, updatedAtMs: found.updatedAtMs - 1 });
-    }
-    await world.clock.advance(FANOUT_OVERDUE_MS + 1);
-    world.fanOuts.woken.length = 0;
-    for (let pass = 0; pass < 5; pass += 1) {
-      const before = world.fanOuts.woken.length;
-      await world.clock.run(sweep("overdue", isolate.deliver));
-      expect(world.fanOuts.woken.length - before).toBe(FANOUT_SWEEP_PAGE);
-      await world.clock.advance(60_000);
-    }
-    const woken = new Set(world.fanOuts.woken.map(({ id }) => id));
-    expect(woken.size).toBe(2 * FANOUT_SWEEP_PAGE + 1);
   });
 
   it("is not begun before its bytes rest in the archive", async () => {

@@ -85,6 +85,7 @@ export function createBroker(stores: () => Stores, isolates: () => Isolates): Br
     const invocation: Invocation = { life, role, startedAtMs: scheduler.nowMs(), token: null };
     const work: Working = { invocation, messages: messages.map(({ id }) => id) };
     working.add(work);
+    stores().queueWatch.begun(invocation);
     trace.note(
       life.name,
       "begins",
@@ -115,6 +116,7 @@ export function createBroker(stores: () => Stores, isolates: () => Isolates): Br
     });
     deliverBatch(role, handed, isolate.deliver(invocation)).then(
       () => {
+        stores().queueWatch.ended(invocation);
         if (!life.isAlive()) return; // it died at its last call
         limit.cancelled = true;
         working.delete(work);

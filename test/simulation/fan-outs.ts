@@ -15,6 +15,8 @@ export interface SimulatedFanOuts {
   wake(at: FanOutId): Promise<void>;
   /** Where the objects live. */
   runBy(pick: () => Isolate | null): void;
+  /** Hears of each that is begun, once. */
+  onBegun: (at: FanOutId) => void;
 }
 
 interface SimulatedObject {
@@ -103,6 +105,7 @@ export function createSimulatedFanOuts(
 
   return {
     store,
+    onBegun: () => {},
     runBy(own) {
       pick = own;
     },

@@ -4,13 +4,16 @@ import { prefixesOf } from "../../src/core/archive-keys.ts";
 import { decodeFrame } from "../../src/core/enqueue/record.ts";
 import { elementId } from "../../src/core/fan-out/element.ts";
 import { FAN_OUT } from "../../src/core/priority.ts";
+import { SAGA_HOPS_MAX } from "../../src/core/saga/limits.ts";
+import { CANCELLED } from "../../src/flows/fan-out-page.ts";
 import type { FanOut } from "../../src/ports/fan-outs.ts";
 import { type DeliveryResult, keyOf } from "../../src/ports/ledger.ts";
 import type { DeletionJob } from "../support/memory-deletions.ts";
 import type { DeliveryRow, EventRow } from "../support/memory-ledger.ts";
-import { rememberingCrypto, subscriptionOf } from "./names.ts";
+import { rememberingCrypto, subscriptionOf, webhookIdOf } from "./names.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Stores } from "./stores.ts";
+import { PULL } from "./tenants.ts";
 import type { WatchedAttempt } from "./watch-attempts.ts";
 
 const ENDED: readonly DeliveryResult["state"][] = [
@@ -57,10 +60,10 @@ export function checkEnd(stores: Stores, scenario: Scenario, poisoned: number): 
   function checkFanOut({ id, event, state, total, sent }: FanOut): void {
     const list = acceptance.webhookOf(event)?.list ?? [];
     const fail = (what: string): void => violations.add(`${id}: ${what}`, event);
-    if (state !== "done") fail(`is ${state}`);
-    if (total !== list.length || sent !== total)
+    if (state !== "done" && state !== "cancelled") fail(`is ${state}`);
+    if (total !== list.length || (sent !== total && state === "done"))
       fail(`${sent} of ${total} elements are sent, the list has ${list.length}`);
-    for (let index = 0; index < list.length; index += 1) {
+    for (let index = 0; index < sent; index += 1) {
       const element = elementId(id, index, { crypto: rememberingCrypto, text: platformText });
       if (!ledger.events.has(element)) fail(`element ${index} is nowhere`);
     }
@@ -124,6 +127,55 @@ function checkList(
   if (state !== "dead" || !isExplained) fail(`is ${state}: ${lastError}`);
 }
 
+/** What counts as published is an event that is known, and what is not has made none without a doubt about it. */
+function checkPublished(
+  { event, rule, target, state, lastError }: DeliveryRow,
+  { acceptance, ledger }: Stores,
+  fail: (what: string) => void,
+): void {
+  const delivery = webhookIdOf(event, rule, target);
+  if (acceptance.deliveryOf(delivery) === undefined) return;
+  const published = acceptance.publishedOf(delivery);
+  const isThere = published?.isDurable === true && ledger.events.has(published.event);
+  if (state === "delivered" && !isThere) fail("was published, and the new event is nowhere");
+  if (published !== null && lastError?.includes("have led to it")) fail("went in a circle");
+}
+
+/** It was acknowledged once, or is a dead letter that says why, or waits while its target is closed. */
+function checkPulled(
+  row: DeliveryRow,
+  { pullWatch, tenants, weather }: Stores,
+  fail: (what: string) => void,
+): void {
+  const { state, lastError, tenant, target } = row;
+  const { isDone = false, leases = 0 } = pullWatch.of(keyOf(row)) ?? {};
+  if (isDone !== (state === "delivered")) fail(`is ${state}, acknowledged: ${isDone}`);
+  if (state === "parked" && tenants.isOpen(tenant, target)) fail("is left to its reader");
+  if (state !== "dead") return;
+  const isSpent = lastError?.endsWith("attempts exhausted") && leases >= PULL.attemptsMax;
+  const isExplained =
+    isSpent ||
+    lastError?.includes("deliveries wait for their reader already") ||
+    (lastError?.includes("crashed too often") && weather.retriesMax < 100);
+  if (!isExplained) fail(`is dead after ${leases} leases: ${lastError}`);
+}
+
+/** Its fan-out was cancelled, and that is why. */
+function isOfCancelled({ event, lastError, tenant }: DeliveryRow, { acceptance, fanOuts }: Stores) {
+  const fanOut = fanOuts.store.rows.get(`${tenant} ${acceptance.fanOutOf(event)}`);
+  return fanOut?.state === "cancelled" && lastError === CANCELLED;
+}
+
+/** A breaker asks a receiver that is down for good more and more seldom. */
+export const waitsForLost = (
+  { tenant, target, state, lastError }: DeliveryRow,
+  { receivers }: Pick<Stores, "receivers">,
+  scenario: Scenario,
+): boolean =>
+  state === "parked" &&
+  lastError?.includes("breaker") === true &&
+  receivers.isLost(scenario.urlOf(tenant, target));
+
 function checkRow(stores: Stores, scenario: Scenario, row: DeliveryRow): void {
   const { violations, attempts, weather, tenants } = stores;
   const { event, target, state, lastError } = row;
@@ -135,15 +187,25 @@ function checkRow(stores: Stores, scenario: Scenario, row: DeliveryRow): void {
     checkList(row, stores, fail);
     return;
   }
-  if (row.attempts > sent.length)
-    fail(`${row.attempts} attempts are counted, ${sent.length} were made`);
   const tenant = scenario.tenants.get(row.tenant);
-  if (state === "cancelled" && tenant?.isDeleted !== true && !tenant?.deletedTargets.has(target)) {
+  const isPulled = scenario.kindOf(row.tenant, target) === "pull";
+  // What is too large to be published is no request to anybody.
+  const refused = lastError?.includes("too large to be read") ? 1 : 0;
+  const made = isPulled ? (stores.pullWatch.of(keyOf(row))?.leases ?? 0) : sent.length + refused;
+  if (row.attempts > made) fail(`${row.attempts} attempts are counted, ${made} were made`);
+  checkPublished(row, stores, fail);
+  if (isPulled) checkPulled(row, stores, fail);
+  const isGone = tenant?.isDeleted === true || tenant?.deletedTargets.has(target);
+  if (state === "cancelled" && !isGone && !isOfCancelled(row, stores)) {
     fail("is cancelled although its target is there");
   }
-  if (state === "parked" && tenants.isOpen(row.tenant, target))
+  if (
+    state === "parked" &&
+    tenants.isOpen(row.tenant, target) &&
+    !waitsForLost(row, stores, scenario)
+  )
     fail("is parked, its target is open");
-  if (state === "dead" && !isDeadRightly(row, sent, stores)) {
+  if (state === "dead" && !isPulled && !isDeadRightly(row, sent, stores)) {
     const { retriesMax } = weather;
     fail(
       `is dead after ${sent.length} attempts and ${retriesMax} tries of a message: ${lastError}`,
@@ -156,6 +218,13 @@ function checkRow(stores: Stores, scenario: Scenario, row: DeliveryRow): void {
     all: Stores,
   ) {
     if (lastError?.includes("crashed too often")) return all.weather.retriesMax < 100;
+    if (lastError?.includes("published events have led to it")) {
+      const from = all.acceptance.deliveryOf(webhookIdOf(event, row.rule, target));
+      return from?.hops === SAGA_HOPS_MAX;
+    }
+    if (lastError?.includes("too large to be read")) {
+      return (all.acceptance.bodyOf(event)?.length ?? 0) > 60_000;
+    }
     const refusals = made.filter(({ heard }) => heard !== null);
     if (refusals.some(({ heard }) => heard?.kind === "response" && heard.status === 410))
       return true;

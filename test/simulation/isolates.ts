@@ -7,14 +7,11 @@ import { createCommits } from "../../src/flows/enqueue.ts";
 import { createFairShares } from "../../src/flows/fair-shares.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
-import { publishEvent } from "../../src/flows/publish-event.ts";
 import { createQueueValves } from "../../src/flows/queue-valves.ts";
 import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
 import { createTokens } from "../../src/flows/tokens.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
-import { createMemoryBound } from "../support/memory-bound.ts";
-import { createMemoryPulls } from "../support/memory-pulls.ts";
 import { NO_RESEALS } from "../support/memory-reseals.ts";
 import { createMemorySagaJobs } from "../support/memory-saga-jobs.ts";
 import type { Invocation } from "./invocation.ts";
@@ -29,11 +26,12 @@ import {
   wiredLimiter,
   wiredOutbox,
   wiredQueues,
-  wiredTransport,
 } from "./ports.ts";
+import { wiredPulls } from "./readers.ts";
 import type { Stores } from "./stores.ts";
 import { traceLog } from "./trace.ts";
 import type { SweepWatch } from "./watch-sweeps.ts";
+import { wiredBound, wiredPublisher, wiredTransport } from "./ways-out.ts";
 
 export interface Isolate {
   readonly life: Life;
@@ -156,16 +154,19 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         archive: wiredArchive(stores, invocation.life, (key) =>
           stores.removals.storing(invocation.life, invocation.startedAtMs, key),
         ),
-        bound: createMemoryBound(),
+        bound: wiredBound(stores, invocation),
         deletions: wiredDeletions(stores, invocation.life),
         fanOuts: wiredFanOuts(stores, invocation.life),
         gates: wiredGates(stores, invocation.life),
         ledger: wiredLedger(stores, invocation, sweeps?.putOff),
         limiter: wiredLimiter(stores, invocation.life),
         outbox: wiredOutbox(stores, invocation.life),
-        publisher: { publish: (event) => publishEvent(event, accept) },
-        pulls: async () => createMemoryPulls(invocation.life.clock, stores.ledger, stores.tenants),
-        queues: wiredQueues(stores, invocation.life, sweeps?.offered),
+        publisher: wiredPublisher(stores, invocation, accept),
+        pulls: async () => wiredPulls(stores, invocation.life),
+        queues: wiredQueues(stores, invocation.life, (packs, queue) => {
+          stores.queueWatch.offered(invocation, queue);
+          return sweeps?.offered(packs) ?? silence;
+        }),
         reseals: NO_RESEALS,
         replayers: { overdue: async () => [], wake: async () => {} },
         sagaIndex: stores.sagas.index,

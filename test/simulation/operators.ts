@@ -1,9 +1,11 @@
 /** Operators who change rules and targets while events are under way. */
 import { Retryable } from "../../src/core/errors.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
+import { createFanOutOperators } from "./fan-out-operators.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Isolates } from "./isolates.ts";
 import { createLife } from "./life.ts";
+import { createQueueOperators } from "./queue-operators.ts";
 import type { Act, Doing } from "./scenario.ts";
 import type { Stores } from "./stores.ts";
 import { drawRules, type SimulatedTarget, type SimulatedTenant, writeDown } from "./tenants.ts";
@@ -26,6 +28,8 @@ export function createOperators(
   const { scheduler, chance, trace, tenants, queues, violations, deletions } = stores;
   let waiting = doings.length;
   let poisoned = 0;
+  const queueOperators = createQueueOperators(stores);
+  const fanOutOperators = createFanOutOperators(stores, isolates);
 
   type Work = (ports: DeliverPorts) => Promise<void>;
 
@@ -43,7 +47,7 @@ export function createOperators(
   function begin(what: Act, tenant: SimulatedTenant, target?: SimulatedTarget): Work | null {
     switch (what) {
       case "edit-rules":
-        tenant.rules = drawRules([...tenant.targets.keys()], chance);
+        tenant.rules = drawRules(tenant.targets, chance);
         return announce(tenant, writeDown(tenant, tenants));
       case "pause":
         if (target === undefined) return null;
@@ -60,6 +64,12 @@ export function createOperators(
       case "delete-tenant":
         tenant.isDeleted = true;
         deletions.begin(tenant.id);
+        return null;
+      case "pause-queue":
+        queueOperators.pause();
+        return null;
+      case "tune-queue":
+        queueOperators.tune();
         return null;
       case "poison":
         poisoned += 1;
@@ -120,7 +130,7 @@ export function createOperators(
   for (const doing of doings) scheduler.after(doing.atMs, null, () => act(doing));
   return {
     get waiting() {
-      return waiting;
+      return waiting + fanOutOperators.waiting;
     },
     get poisoned() {
       return poisoned;

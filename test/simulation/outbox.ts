@@ -2,6 +2,7 @@
 import { platformText } from "../../src/adapters/crypto.ts";
 import { shardOf } from "../../src/core/enqueue/shard.ts";
 import { Retryable } from "../../src/core/errors.ts";
+import type { QueueName } from "../../src/core/priority.ts";
 import { createOutboxShard, type OutboxShard } from "../../src/flows/outbox-shard.ts";
 import type { Log } from "../../src/ports/log.ts";
 import type { Outbox } from "../../src/ports/outbox.ts";
@@ -25,6 +26,7 @@ export interface SimulatedOutbox {
 export function createSimulatedOutbox(
   scheduler: Scheduler,
   queuesOf: (life: Life) => Pick<Queues, "send">,
+  pausedQueues: (life: Life) => Promise<ReadonlySet<QueueName>>,
   log: Log,
   onArmed: (atMs: number) => void,
 ): SimulatedOutbox {
@@ -47,7 +49,7 @@ export function createSimulatedOutbox(
     life = createLife("outbox", scheduler);
     shard = createOutboxShard({
       ...{ clock: life.clock, log, rows: storage, text: platformText, queues: queuesOf(life) },
-      pausedQueues: async () => new Set(),
+      pausedQueues: () => pausedQueues(life),
       defer: (work) => void work.catch(() => {}),
     });
   }

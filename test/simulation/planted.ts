@@ -3,6 +3,9 @@
  * loads it. The program knows nothing of them. A place that is not there exactly once fails the check.
  */
 
+import { PLANTED_IN_KINDS } from "./planted-kinds.ts";
+import { PLANTED_BY_OPERATORS } from "./planted-operators.ts";
+
 export interface Edit {
   readonly file: string;
   readonly find: string;
@@ -354,4 +357,6 @@ export const PLANTED: readonly PlantedBug[] = [
     "await ports.fanOuts.create({",
     "void ports.fanOuts.create({",
   ),
+  ...PLANTED_IN_KINDS,
+  ...PLANTED_BY_OPERATORS,
 ];

@@ -1,5 +1,5 @@
 /** The ports of one life: the shared stores behind the wire, watched where they answer. */
-import { FAN_OUT } from "../../src/core/priority.ts";
+import { FAN_OUT, type QueueName } from "../../src/core/priority.ts";
 import type { FanOutPorts } from "../../src/flows/fan-out-page.ts";
 import type { Archive } from "../../src/ports/archive.ts";
 import type { Deletions } from "../../src/ports/deletions.ts";
@@ -9,13 +9,10 @@ import { keyOf, type Ledger } from "../../src/ports/ledger.ts";
 import type { Limiter } from "../../src/ports/limiter.ts";
 import type { Outbox } from "../../src/ports/outbox.ts";
 import type { Queues } from "../../src/ports/queues.ts";
-import type { OutgoingRequest, Transport } from "../../src/ports/transport.ts";
-import { bytesOfStream } from "../support/memory-archive.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Life } from "./life.ts";
-import type { Reception } from "./receivers.ts";
 import type { Stores } from "./stores.ts";
-import type { WatchedAttempt } from "./watch-attempts.ts";
+import { isDone } from "./ways-out.ts";
 
 export function wiredArchive(
   { wire, archive }: Stores,
@@ -79,10 +76,12 @@ export function wiredDeletions({ wire, deletions }: Stores, life: Life): Deletio
 
 /** What is in D1 of fan-outs, and their objects. */
 export function wiredFanOuts(
-  { wire, fanOuts }: Stores,
+  { wire, fanOuts, fanOutWatch }: Stores,
   life: Life,
 ): FanOutPorts["fanOuts"] & FanOutJobs {
   const { store } = fanOuts;
+  /** Whoever makes one has these ports to itself. */
+  const page = {};
   const call = <T>(method: string, effect: () => Promise<T>, detail?: () => string) =>
     wire.call(life, "ledger", method, effect, detail);
   return {
@@ -90,7 +89,11 @@ export function wiredFanOuts(
     create: (fanOut) =>
       call(
         "createFanOut",
-        () => store.create(fanOut),
+        async () => {
+          const isNew = !store.rows.has(`${fanOut.tenant} ${fanOut.id}`);
+          await store.create(fanOut);
+          if (isNew) fanOuts.onBegun(fanOut);
+        },
         () => fanOut.id,
       ),
     // Where no list is fanned out, a run is what it was before there were any.
@@ -98,14 +101,36 @@ export function wiredFanOuts(
       return store.rows.size === 0 ? [] : call("overdueFanOuts", () => store.overdue(count));
     },
     wake: (at) => wire.call(life, "limiter", "wakeFanOut", () => fanOuts.wake(at)),
-    fanOut: (at) => call("fanOut", () => store.fanOut(at)),
+    fanOut: (at) =>
+      call("fanOut", async () => {
+        const found = await store.fanOut(at);
+        fanOutWatch.read(page, found);
+        return found;
+      }),
     place: (fanOut) => call("place", () => store.place(fanOut)),
     states: (...asked) => call("states", () => store.states(...asked)),
-    move: (...asked) => call("move", () => store.move(...asked)),
+    move: (at, from, to, reason) =>
+      call("move", async () => {
+        const isMoved = await store.move(at, from, to, reason);
+        if (isMoved) fanOutWatch.moved(at.id, to);
+        return isMoved;
+      }),
+    cap: (...asked) => call("cap", () => store.cap(...asked)),
+    giveUp: (fanOut, why) =>
+      call("giveUp", async () => {
+        const count = await store.giveUp(fanOut, why);
+        fanOutWatch.gaveUp(fanOut.id);
+        return count;
+      }),
     advance: (at, rev, end) =>
       call(
         "advance",
-        () => store.advance(at, rev, end),
+        async () => {
+          const before = await store.fanOut(at);
+          const isNext = await store.advance(at, rev, end);
+          if (before !== null && isNext) fanOutWatch.advanced(page, before, end.sent);
+          return isNext;
+        },
         () => `${at.id} to ${end.sent}`,
       ),
   };
@@ -138,7 +163,7 @@ export function wiredOutbox(
 export function wiredQueues(
   { wire, queues, chance }: Stores,
   life: Life,
-  offer: (packs: readonly Uint8Array[]) => () => void = noOffer,
+  offer: (packs: readonly Uint8Array[], queue: QueueName) => () => void = noOffer,
 ): Queues {
   return {
     send: (priority, packs, delaySeconds) =>
@@ -149,7 +174,7 @@ export function wiredQueues(
         async () => {
           const isWhole = packs.length < 2 || wire.isCalm() || !chance.happens(0.2);
           const taken = isWhole ? packs : packs.slice(0, chance.between(0, packs.length - 1));
-          const onKept = offer(taken);
+          const onKept = offer(taken, priority);
           await queues.send(priority, taken, delaySeconds);
           onKept();
           if (!isWhole) throw new Error("Queue is overloaded. Please back off.");
@@ -160,14 +185,14 @@ export function wiredQueues(
   };
 }
 
-const short = (id: string): string => id.slice(-6);
+export const short = (id: string): string => id.slice(-6);
 
 export function wiredLedger(
   stores: Stores,
   invocation: Invocation,
   onPutOff: (keys: readonly string[]) => void = () => {},
 ): Ledger {
-  const { wire, ledger, claims, attempts, violations } = stores;
+  const { wire, ledger, claims, attempts, queueWatch, violations } = stores;
   const call = <T>(method: string, effect: () => Promise<T>, detail?: () => string) =>
     wire.call(invocation.life, "ledger", method, effect, detail);
   return {
@@ -180,6 +205,7 @@ export function wiredLedger(
         async () => {
           const answer = await ledger.claim(request);
           claims.claimed(request, answer);
+          queueWatch.claimed(invocation);
           return answer;
         },
         detail,
@@ -197,7 +223,7 @@ export function wiredLedger(
           for (const result of results) {
             if (result.state !== "delivered" || refused.has(keyOf(result))) continue;
             if (result.target === FAN_OUT) continue; // its elements are looked for in the end
-            const isTrue = attempts.of(keyOf(result)).some(isSuccess);
+            const isTrue = attempts.of(keyOf(result)).some(isDone);
             if (!isTrue) {
               violations.add(
                 `${result.event} is written down as delivered, and was not`,
@@ -243,51 +269,4 @@ export function wiredLedger(
     disableTarget: (tenant, target, reason) =>
       call("disableTarget", () => ledger.disableTarget(tenant, target, reason)),
   };
-}
-
-const isSuccess = ({ reception }: WatchedAttempt): boolean => {
-  const status = reception?.answer?.status ?? 0;
-  return reception?.isProcessed === true && status >= 200 && status < 300;
-};
-
-/** The way out, with the caller's own timeout as the real one has it. */
-export function wiredTransport(stores: Stores, invocation: Invocation): Transport {
-  const { wire, scheduler, receivers, attempts } = stores;
-  const { life } = invocation;
-
-  async function send(request: OutgoingRequest) {
-    const { body } = request;
-    const bytes = body instanceof Uint8Array ? body : await bytesOfStream(body.stream);
-    const attempt = attempts.sending(invocation, request, bytes);
-    const timer = life.clock.timer(request.timeoutMs);
-    const answering = wire.call(
-      life,
-      "http",
-      "send",
-      () => receive(attempt, request.url),
-      () => `${short(attempt.event)} attempt ${attempt.number} to ${request.url}`,
-    );
-    const answer = await Promise.race([
-      answering.catch((error: Error) => ({ kind: "network", detail: error.message }) as const),
-      timer.elapsed.then(() => ({ kind: "timeout" }) as const),
-    ]);
-    timer.cancel();
-    attempt.heard = answer;
-    attempt.answeredAtMs = scheduler.nowMs();
-    return answer;
-  }
-
-  function receive(
-    attempt: WatchedAttempt,
-    url: string,
-  ): Promise<NonNullable<Reception["answer"]>> {
-    const reception = receivers.receive(url);
-    attempt.reception = reception;
-    const { promise, resolve } = Promise.withResolvers<NonNullable<Reception["answer"]>>();
-    const { answer, afterMs } = reception;
-    if (answer !== null) scheduler.after(afterMs, null, () => resolve(answer));
-    return promise;
-  }
-
-  return { send };
 }

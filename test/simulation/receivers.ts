@@ -15,6 +15,8 @@ export interface Reception {
 export interface Receivers {
   /** What the receiver at `url` makes of a request that arrives now. */
   receive(url: string): Reception;
+  /** Whether it will never be well again: what an open breaker holds back for it may wait for hours. */
+  isLost(url: string): boolean;
 }
 
 type Mood = "well" | "mixed" | "down" | "hanging" | "slow" | "throttling" | "gone" | "moved";
@@ -97,5 +99,8 @@ export function createReceivers(
     }
   }
 
-  return { receive: (url) => receive(moodAt(url)) };
+  return {
+    receive: (url) => receive(moodAt(url)),
+    isLost: (url) => phases.get(url)?.at(-1)?.mood === "down",
+  };
 }

@@ -2,12 +2,13 @@
 import { recoverAll, sweep } from "../../src/flows/sweep.ts";
 import { createBroker } from "./broker.ts";
 import { createChance } from "./chance.ts";
-import { checkEnd } from "./final-checks.ts";
+import { checkEnd, waitsForLost } from "./final-checks.ts";
 import type { Invocation } from "./invocation.ts";
 import { createIsolates, type Isolate, type Isolates } from "./isolates.ts";
 import { createLife } from "./life.ts";
 import { createOperators } from "./operators.ts";
-import { drawScenario } from "./scenario.ts";
+import { createReaders } from "./readers.ts";
+import { drawScenario, type Scenario } from "./scenario.ts";
 import { createScheduler, type Planned } from "./scheduler.ts";
 import { createSenders } from "./senders.ts";
 import { createStores, type Stores } from "./stores.ts";
@@ -72,6 +73,7 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
   };
   for (const tenant of scenario.tenants.values()) writeDown(tenant, stores.tenants);
   const senders = createSenders(scenario.sendings, stores, isolates);
+  createReaders(scenario.tenants, stores, isolates);
   const operators = createOperators(scenario.doings, scenario.tenants, stores, isolates);
 
   /** The outbox's alarm: on time, late, twice, or never, so that another must do its work. */
@@ -145,7 +147,7 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
   let drainedAfterMs = 0;
   function look(): void {
     const sinceMs = scheduler.nowMs() - START_MS - weather.endsAtMs;
-    const left = whatIsLeft(stores, senders.waiting, operators.waiting, broker.working);
+    const left = whatIsLeft(stores, scenario, senders.waiting, operators.waiting, broker.working);
     if (left === null) {
       drainedAfterMs = sinceMs;
       checkEnd(stores, scenario, operators.poisoned);
@@ -168,7 +170,8 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
 }
 
 function whatIsLeft(
-  { queues, outbox, ledger, fanOuts, tenants }: Stores,
+  { queues, outbox, ledger, fanOuts, tenants, receivers }: Stores,
+  scenario: Scenario,
   senders: number,
   operators: number,
   working: number,
@@ -179,10 +182,13 @@ function whatIsLeft(
     if (kept.size > 0) return `${kept.size} messages in ${role}`;
   }
   if (outbox.rows.size > 0) return `${outbox.rows.size} rows in the outbox`;
-  for (const { state, event, dueAtMs } of ledger.deliveries.values()) {
-    // What a gate has parked goes out by itself; what waits for a person does not.
+  for (const row of ledger.deliveries.values()) {
+    const { state, event, dueAtMs, tenant, target } = row;
+    // What a gate has parked goes out by itself, and what a reader may pull; what waits for a person does not.
     const isOwed = state === "pending" || state === "retrying" || state === "delivering";
-    if (isOwed || (state === "parked" && dueAtMs !== null)) return `${event} ${state}`;
+    const isClosed = tenants.isPulled(tenant, target) && !tenants.isOpen(tenant, target);
+    const isHeld = isClosed || waitsForLost(row, { receivers }, scenario);
+    if (isOwed || (state === "parked" && dueAtMs !== null && !isHeld)) return `${event} ${state}`;
   }
   for (const { id, tenant, state } of fanOuts.store.rows.values()) {
     // Of a deleted tenant nobody waits for it.

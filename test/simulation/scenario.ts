@@ -1,6 +1,6 @@
 /** What a run is about: tenants, webhooks, and what operators do meanwhile. All of it from the seed. */
 import type { Chance } from "./chance.ts";
-import { drawTenant, KINDS, type SimulatedTenant } from "./tenants.ts";
+import { drawTenant, KINDS, type SimulatedTenant, type TargetKind } from "./tenants.ts";
 import type { Webhook } from "./watch-acceptance.ts";
 
 /** A sender's delivery of one webhook, tried again until it hears 202 or gives up. */
@@ -9,7 +9,9 @@ export interface Sending {
   readonly atMs: number;
 }
 
-export type Act = "edit-rules" | "pause" | "resume" | "delete-target" | "delete-tenant" | "poison";
+type QueueAct = "pause-queue" | "tune-queue";
+type ConfigAct = "edit-rules" | "pause" | "resume" | "delete-target" | "delete-tenant" | "poison";
+export type Act = ConfigAct | QueueAct;
 
 export interface Doing {
   readonly act: Act;
@@ -29,6 +31,8 @@ export interface Scenario {
   readonly isPileUp: boolean;
   /** A target's pauses between attempts, also after it was deleted. */
   delaysOf(tenant: string, target: string): readonly number[];
+  kindOf(tenant: string, target: string): TargetKind | undefined;
+  urlOf(tenant: string, target: string): string;
 }
 
 const SECOND = 1_000;
@@ -42,8 +46,9 @@ const elements = (key: string, count: number): string[] =>
 
 export function drawScenario(chance: Chance): Scenario {
   const isPileUp = chance.happens(0.025);
+  const isMixed = !isPileUp && chance.aside.happens(0.25);
   const names = ["acme", "globex", "initech"].slice(0, isPileUp ? 1 : chance.between(1, 3));
-  const tenants = new Map(names.map((name) => [name, drawTenant(name, isPileUp, chance)]));
+  const tenants = new Map(names.map((name) => [name, drawTenant(name, isPileUp, isMixed, chance)]));
   const [first = "acme"] = names;
   const webhooks = new Map<string, Webhook>();
   const sendings: Sending[] = [];
@@ -84,6 +89,17 @@ export function drawScenario(chance: Chance): Scenario {
         : chance.between(0, 200 * SECOND),
     });
   }
+  const { aside } = chance;
+  while (aside.happens(0.25)) {
+    const atMs = aside.happens(0.6)
+      ? aside.pick(sendings).atMs + aside.between(0, 300)
+      : aside.between(0, 200 * SECOND);
+    doings.push({
+      act: aside.pick(["pause-queue", "pause-queue", "tune-queue"]),
+      tenant: first,
+      atMs,
+    });
+  }
   for (const { id: tenant, targets } of tenants.values()) {
     for (const { id: target, isPaused } of targets.values()) {
       // Opened just when something is to be parked for it.
@@ -92,10 +108,15 @@ export function drawScenario(chance: Chance): Scenario {
       doings.push({ act: "resume", tenant, target, atMs });
     }
   }
-  const delays = new Map<string, readonly number[]>();
-  for (const { id, targets } of tenants.values()) {
-    for (const target of targets.values()) delays.set(`${id} ${target.id}`, target.delaysSeconds);
-  }
-  const delaysOf = (tenant: string, target: string) => delays.get(`${tenant} ${target}`) ?? [];
-  return { tenants, webhooks, sendings, doings, isPileUp, delaysOf };
+  const all = new Map(
+    [...tenants.values()].flatMap(({ id, targets }) =>
+      [...targets.values()].map((target) => [`${id} ${target.id}`, target] as const),
+    ),
+  );
+  return {
+    ...{ tenants, webhooks, sendings, doings, isPileUp },
+    delaysOf: (tenant, target) => all.get(`${tenant} ${target}`)?.delaysSeconds ?? [],
+    kindOf: (tenant, target) => all.get(`${tenant} ${target}`)?.kind,
+    urlOf: (tenant, target) => all.get(`${tenant} ${target}`)?.url ?? "",
+  };
 }

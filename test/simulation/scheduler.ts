@@ -86,7 +86,8 @@ export function createScheduler(startMs: number): Scheduler {
     get steps() {
       return steps;
     },
-    after: (delayMs, owner, happen) => plan(now + Math.max(0, delayMs), owner, happen),
+    // In whole milliseconds, as every clock of the platform has them.
+    after: (delayMs, owner, happen) => plan(now + Math.max(0, Math.ceil(delayMs)), owner, happen),
     stop() {
       isStopped = true;
     },

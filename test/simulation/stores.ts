@@ -2,6 +2,7 @@
 import { platformText } from "../../src/adapters/crypto.ts";
 import type { QueueRole } from "../../src/flows/deliver-batch.ts";
 import type { Clock } from "../../src/ports/clock.ts";
+import type { Pulls } from "../../src/ports/pulls.ts";
 // These are loaded on first use, for which virtual time does not wait.
 import "../../src/flows/begin-fan-out.ts";
 import "../../src/flows/delete-tenant.ts";
@@ -15,6 +16,7 @@ import { createMemoryFanOuts } from "../support/memory-fan-outs.ts";
 import { createMemoryGates, type MemoryGates } from "../support/memory-gates.ts";
 import { createMemoryLedger, type MemoryLedger } from "../support/memory-ledger.ts";
 import { createMemoryLimiter, type MemoryLimiter } from "../support/memory-limiter.ts";
+import { createMemoryPulls } from "../support/memory-pulls.ts";
 import { createMemoryQueues, type MemoryQueues } from "../support/memory-queues.ts";
 import { createMemorySagas, type MemorySagas } from "../support/memory-sagas.ts";
 import { createMemoryTenants, type MemoryTenants } from "../support/memory-tenants.ts";
@@ -30,6 +32,9 @@ import type { Violations } from "./violations.ts";
 import { type AcceptanceWatch, createAcceptanceWatch } from "./watch-acceptance.ts";
 import { type AttemptWatch, createAttemptWatch } from "./watch-attempts.ts";
 import { type ClaimWatch, createClaimWatch } from "./watch-claims.ts";
+import { createFanOutWatch, type FanOutWatch } from "./watch-fan-outs.ts";
+import { createPullWatch, type PullWatch } from "./watch-pulls.ts";
+import { createQueueWatch, type QueueWatch } from "./watch-queues.ts";
 import { createRemovalWatch, type RemovalWatch } from "./watch-removals.ts";
 import type { Weather } from "./weather.ts";
 import { createWire, type Wire } from "./wire.ts";
@@ -42,6 +47,8 @@ export interface Stores {
   readonly ledger: MemoryLedger;
   readonly limiter: MemoryLimiter;
   readonly outbox: SimulatedOutbox;
+  readonly pulls: Pulls;
+  readonly pullWatch: PullWatch;
   readonly queues: MemoryQueues;
   readonly sagas: MemorySagas;
   readonly tenants: MemoryTenants;
@@ -50,6 +57,8 @@ export interface Stores {
   readonly acceptance: AcceptanceWatch;
   readonly attempts: AttemptWatch;
   readonly claims: ClaimWatch;
+  readonly fanOutWatch: FanOutWatch;
+  readonly queueWatch: QueueWatch;
   readonly removals: RemovalWatch;
   readonly violations: Violations;
   readonly scheduler: Scheduler;
@@ -73,6 +82,9 @@ const NOWHERE = {
   send: (): Promise<never> => Promise.reject(new Error("no saga runs here")),
 };
 
+const pausedOf = async (read: MemoryLedger["queueControls"]) =>
+  (await read()).flatMap(({ queue, isPaused }) => (isPaused ? [queue] : []));
+
 export function createStores(options: StoresOptions): Stores {
   const { scenario, scheduler, weather, chance, trace, violations } = options;
   /** The stores' own time: true, whatever a Worker believes. */
@@ -92,6 +104,13 @@ export function createStores(options: StoresOptions): Stores {
       send: (priority, packs, delaySeconds) =>
         wire.call(life, "queues", "send", () => queues.send(priority, packs, delaySeconds)),
     }),
+    // While nobody says anything of a queue, a run is what it was before anybody could.
+    async (life) => {
+      const paused = async () => new Set(await pausedOf(ledger.queueControls));
+      return ledger.controls.size === 0
+        ? new Set()
+        : wire.call(life, "ledger", "queueControls", paused);
+    },
     traceLog(trace, "outbox"),
     options.onArmed,
   );
@@ -103,6 +122,12 @@ export function createStores(options: StoresOptions): Stores {
     scenario.webhooks,
     violations,
   );
+  const queueWatch = createQueueWatch(scheduler, wire, ledger.controls, violations);
+  const fanOutWatch = createFanOutWatch({
+    ...{ nowMs: clock.nowMs, calmFromMs: scheduler.nowMs() + weather.endsAtMs },
+    fanOutOf: acceptance.fanOutOf,
+    ...{ ledger, claims, violations },
+  });
   const targets = new Map(
     [...scenario.tenants.values()].flatMap(({ id: tenant, targets: all }) =>
       [...all.values()].map((target) => [target.url, { tenant, target }] as const),
@@ -113,6 +138,8 @@ export function createStores(options: StoresOptions): Stores {
     fanOuts: createSimulatedFanOuts(() => stores, createMemoryFanOuts(clock, tenants, ledger)),
     gates: createMemoryGates(clock, traceLog(trace, "gate")),
     outbox,
+    pulls: createMemoryPulls(clock, ledger, tenants),
+    pullWatch: createPullWatch(clock.nowMs, ledger, tenants, violations),
     queues,
     sagas: createMemorySagas({ clock, log: traceLog(trace, "saga"), transport: NOWHERE }),
     tenants,
@@ -125,7 +152,16 @@ export function createStores(options: StoresOptions): Stores {
     ledger,
     limiter: createMemoryLimiter(clock),
     receivers: createReceivers(scenario, weather.endsAtMs, scheduler, chance),
-    attempts: createAttemptWatch(clock.nowMs, targets, acceptance.bodyOf, claims, violations),
+    ...{ fanOutWatch, queueWatch },
+    attempts: createAttemptWatch(
+      clock.nowMs,
+      targets,
+      acceptance.bodyOf,
+      claims,
+      queueWatch,
+      fanOutWatch,
+      violations,
+    ),
   };
   return stores;
 }

@@ -5,7 +5,8 @@
 
 import type { ForEachDoc } from "../../src/core/fan-out/for-each.ts";
 import { FAN_OUT, PRIORITIES, type Priority, type Subscription } from "../../src/core/priority.ts";
-import type { Limit } from "../../src/core/tenant.ts";
+import { pullTargetOf } from "../../src/core/pull/pull.ts";
+import type { Limit, OtherTarget } from "../../src/core/tenant.ts";
 import type { MemoryTenants, TenantSketch } from "../support/memory-tenants.ts";
 import type { Chance } from "./chance.ts";
 
@@ -21,8 +22,14 @@ export interface SimulatedRule {
 /** Two elements a page, so that a list has several. */
 const FOR_EACH: ForEachDoc = { path: "$.data.list", perSecond: 2 };
 
+export const TARGET_KINDS = ["http", "event", "queue", "service", "method", "pull"] as const;
+/** A service is called by a request, or by a method. */
+export type TargetKind = (typeof TARGET_KINDS)[number];
+
 export interface SimulatedTarget {
   readonly id: string;
+  readonly kind: TargetKind;
+  /** Of queues and services the name of their binding. */
   readonly url: string;
   readonly timeoutMs: number;
   readonly delaysSeconds: readonly number[];
@@ -47,8 +54,16 @@ const KIND_SETS: readonly (readonly string[])[] = [["a"], ["b"], ["a", "b"], ["a
 const PRIORITY_LIST: readonly Priority[] = ["normal", ...PRIORITIES];
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G";
 
-/** With `isBusy` every event goes to two targets or more, and each attempt may take as long as it can. */
-export function drawTenant(id: string, isBusy: boolean, chance: Chance): SimulatedTenant {
+/**
+ * With `isBusy` every event goes to two targets or more, and each attempt may take as long as it can; with `isMixed`
+ * to targets of all kinds.
+ */
+export function drawTenant(
+  id: string,
+  isBusy: boolean,
+  isMixed: boolean,
+  chance: Chance,
+): SimulatedTenant {
   const timeoutMs = isBusy ? 30_000 : chance.pick([5_000, 15_000, 30_000]);
   const ids = ["one", "two", "three"].slice(0, chance.between(isBusy ? 2 : 1, 3));
   const toAll: SimulatedRule = { id: "rule-1", kinds: KINDS, priority: "normal", targets: ids };
@@ -56,6 +71,7 @@ export function drawTenant(id: string, isBusy: boolean, chance: Chance): Simulat
     name,
     {
       id: name,
+      kind: isMixed ? chance.aside.pick(TARGET_KINDS) : "http",
       url: `https://${name}.example.com/${id}`,
       timeoutMs,
       delaysSeconds: chance.pick([[5], [5, 60], [5, 60, 150]]),
@@ -69,21 +85,54 @@ export function drawTenant(id: string, isBusy: boolean, chance: Chance): Simulat
       ? { perSecond: 1, burst: chance.pick([2, 10]), overflow: chance.pick(["reject", "demote"]) }
       : null,
     targets: new Map(targets),
-    rules: isBusy ? [toAll] : drawRules(ids, chance),
+    rules: isBusy ? [toAll] : drawRules(new Map(targets), chance),
     history: [],
     deletedTargets: new Set(),
     isDeleted: false,
   };
 }
 
-export function drawRules(targets: readonly string[], chance: Chance): SimulatedRule[] {
+/** An event is published again by one rule at most: what meets the rules once more is not more of them each time. */
+export function drawRules(
+  targets: ReadonlyMap<string, SimulatedTarget>,
+  chance: Chance,
+): SimulatedRule[] {
+  let isPublished = false;
   return Array.from({ length: chance.between(1, 2) }, (_, index) => ({
     id: `rule-${index + 1}`,
     kinds: chance.pick(KIND_SETS),
     priority: chance.pick(PRIORITY_LIST),
-    targets: chance.shuffled(targets).slice(0, chance.between(1, 2)),
+    targets: chance
+      .shuffled([...targets.keys()])
+      .slice(0, chance.between(1, 2))
+      .filter((name) => {
+        if (targets.get(name)?.kind !== "event") return true;
+        const isFirst = !isPublished;
+        isPublished = true;
+        return isFirst;
+      }),
     ...(chance.aside.happens(0.15) ? { forEach: FOR_EACH } : {}),
   }));
+}
+
+/** What readers of this target may do: little, so that all of it happens. */
+export const PULL = pullTargetOf({ maxAttempts: 3, leaseSeconds: 20, backlogMax: 2 });
+
+function otherOf({ kind, url }: SimulatedTarget): OtherTarget | null {
+  switch (kind) {
+    case "http":
+      return null;
+    case "event":
+      return { kind, source: "told", type: null };
+    case "queue":
+      return { kind, queue: url };
+    case "service":
+      return { kind, service: url, method: null };
+    case "method":
+      return { kind: "service", service: url, method: "take" };
+    case "pull":
+      return PULL;
+  }
 }
 
 /** Writes a tenant down as it is now; answers its new revision. A target that a 410 closed stays closed. */
@@ -100,8 +149,10 @@ export function writeDown(
   const targets: Record<string, NonNullable<TenantSketch["targets"]>[string]> = {};
   for (const target of tenant.targets.values()) {
     const { id, url, timeoutMs, delaysSeconds, secret } = target;
+    const other = otherOf(target);
     targets[id] = {
       ...{ url, timeoutMs, retry: { delaysSeconds }, closed: closedOf(target) },
+      ...(other === null ? {} : { other }),
       ...(secret ? { secret: SECRET } : {}),
     };
   }

@@ -6,9 +6,11 @@ import { platformText } from "../../src/adapters/crypto.ts";
 import { decodePack, isParcel } from "../../src/core/enqueue/pack.ts";
 import { decodeFrame, type EventRecord } from "../../src/core/enqueue/record.ts";
 import type { ElementOf } from "../../src/core/fan-out/element.ts";
+import { SAGA_HOPS_MAX } from "../../src/core/saga/limits.ts";
 import type { Accepted } from "../../src/flows/accept-event.ts";
 import type { OutboxMode } from "../../src/flows/enqueue.ts";
 import type { MemoryArchive } from "../support/memory-archive.ts";
+import { webhookIdOf } from "./names.ts";
 import { owedTo, type SimulatedTenant } from "./tenants.ts";
 import type { Violations } from "./violations.ts";
 
@@ -22,14 +24,31 @@ export interface Webhook {
   readonly body: Uint8Array;
 }
 
+/** A delivery to a target that makes a new event of it. */
+export interface SentOn {
+  readonly event: string;
+  readonly hops: number;
+  readonly tenant: string;
+  readonly rule: string;
+  readonly target: string;
+}
+
 export interface AcceptanceWatch {
   /** These packs are on their way into a store; answers what to call once it has them. */
   offered(store: "queues" | "outbox", packs: readonly Uint8Array[]): () => void;
   /** The router answers 202 to a sender. */
   answered(webhook: Webhook, accepted: readonly Accepted[]): void;
   bodyOf(event: string): Uint8Array | undefined;
-  /** The webhook that an event was, or whose list it is an element of. */
+  /** Of which list's fan-out it is an element, if it is one. */
+  fanOutOf(event: string): string | undefined;
+  /** Its bytes are the router's own writing of what its sender sent. */
+  isRewritten(event: string): boolean;
+  /** The webhook that an event was, or whose list it is an element of, or that it was published of. */
   webhookOf(event: string): Webhook | undefined;
+  /** The delivery of a target of kind event, by its id. */
+  deliveryOf(id: string): SentOn | undefined;
+  /** The event that became of a delivery, and whether a store has it that may be relied on. */
+  publishedOf(delivery: string): { readonly event: string; readonly isDurable: boolean } | null;
   /** Everything that became durable, by receipt. */
   readonly records: ReadonlyMap<string, EventRecord>;
   /** Receipts of what was answered 202. */
@@ -53,8 +72,27 @@ export function createAcceptanceWatch(
   const unseen = new Set<string>();
 
   const elements = new Map<string, ElementOf>();
-  const webhookOf = (event: string): Webhook | undefined =>
-    webhooks.get(identityOf.get(elements.get(event)?.event ?? event) ?? "");
+  /** Deliveries to targets of kind event, by id, and what has become of each; of such an event its delivery. */
+  const sentOn = new Map<string, SentOn>();
+  const published = new Map<string, { event: string; isDurable: boolean }>();
+  const parents = new Map<string, string>();
+  /** By name; of all targets that there ever were. */
+  const kinds = new Map(
+    [...tenants.values()].flatMap(({ id, targets }) =>
+      [...targets.values()].map((target) => [`${id} ${target.id}`, target.kind] as const),
+    ),
+  );
+
+  /** Whose data an event has: a webhook's, or those of an element of its list. */
+  function originOf(event: string): { webhook: Webhook | undefined; index: number | null } {
+    const parent = parents.get(event);
+    if (parent !== undefined) return originOf(sentOn.get(parent)?.event ?? "");
+    const element = elements.get(event);
+    if (element === undefined) {
+      return { webhook: webhooks.get(identityOf.get(event) ?? ""), index: null };
+    }
+    return { webhook: originOf(element.event).webhook, index: element.index };
+  }
 
   const nameOf = ({ tenant, key }: { tenant: string; key: string }): string => `${tenant} ${key}`;
 
@@ -69,7 +107,29 @@ export function createAcceptanceWatch(
     idOf.set(name, id);
     identityOf.set(id, name);
     if (record.elementOf !== undefined) elements.set(id, record.elementOf);
+    learnPublished(record);
     checkSubscriptions(record);
+  }
+
+  /** Which of its deliveries become new events; and whether it is itself what became of one. */
+  function learnPublished({ id, tenant, parent, subscriptions, hops = 0 }: EventRecord): void {
+    for (const { rule, target } of subscriptions) {
+      if (kinds.get(`${tenant} ${target}`) !== "event") continue;
+      sentOn.set(webhookIdOf(id, rule, target), { event: id, hops, tenant, rule, target });
+    }
+    if (parent === undefined) return;
+    const from = sentOn.get(parent);
+    if (from === undefined || from.tenant !== tenant) {
+      violations.add(`${id} was published of no delivery of its tenant`, id);
+    } else if (hops !== from.hops + 1 || hops > SAGA_HOPS_MAX) {
+      violations.add(`${id} is ${hops} events away, that it comes from ${from.hops}`, id);
+    }
+    const before = published.get(parent);
+    if (before !== undefined && before.event !== id) {
+      violations.add(`one delivery was published as two events, ${before.event} and ${id}`, id);
+    }
+    parents.set(id, parent);
+    published.set(parent, before ?? { event: id, isDurable: false });
   }
 
   /** An element goes where its rule sent at some time since its event was accepted. */
@@ -93,7 +153,8 @@ export function createAcceptanceWatch(
       return;
     }
     const tenant = tenants.get(record.tenant);
-    const kind = webhooks.get(nameOf(record))?.kind ?? "";
+    const { webhook, index } = originOf(record.id);
+    const kind = index === null ? (webhook?.kind ?? "") : "";
     const owed = tenant === undefined ? [] : owedTo(tenant, record.revision, kind);
     const nameIt = ({ rule, target }: { rule: string; target: string }) => `${rule}>${target}`;
     const expected = owed.map(nameIt).toSorted().join(" ");
@@ -129,7 +190,11 @@ export function createAcceptanceWatch(
       }
       return () => {
         if (store === "queues" && mode === "always") return;
-        for (const receipt of receipts) durable.add(receipt);
+        for (const receipt of receipts) {
+          durable.add(receipt);
+          const known = published.get(records.get(receipt)?.parent ?? "");
+          if (known !== undefined) known.isDurable = true;
+        }
       };
     },
 
@@ -147,11 +212,14 @@ export function createAcceptanceWatch(
       }
     },
 
-    webhookOf,
+    webhookOf: (event) => originOf(event).webhook,
+    fanOutOf: (event) => elements.get(event)?.fanOut,
+    isRewritten: (event) => parents.has(event) || parents.has(elements.get(event)?.event ?? ""),
+    deliveryOf: (id) => sentOn.get(id),
+    publishedOf: (delivery) => published.get(delivery) ?? null,
     bodyOf(event) {
-      const webhook = webhookOf(event);
-      const index = elements.get(event)?.index;
-      if (index === undefined) return webhook?.body;
+      const { webhook, index } = originOf(event);
+      if (index === null) return webhook?.body;
       const element = webhook?.list?.[index];
       return element === undefined ? undefined : platformText.encode(element);
     },

@@ -4,13 +4,14 @@
  */
 import type { Answer } from "../../src/core/deliver/outcome.ts";
 import { type DeliveryResult, keyOf } from "../../src/ports/ledger.ts";
-import type { OutgoingRequest } from "../../src/ports/transport.ts";
 import { type Invocation, wasDisturbed } from "./invocation.ts";
 import { subscriptionOf, webhookIdOf } from "./names.ts";
 import type { Reception } from "./receivers.ts";
 import type { SimulatedTarget } from "./tenants.ts";
 import type { Violations } from "./violations.ts";
 import type { ClaimWatch } from "./watch-claims.ts";
+import type { FanOutWatch } from "./watch-fan-outs.ts";
+import type { QueueWatch } from "./watch-queues.ts";
 
 export interface WatchedAttempt {
   readonly event: string;
@@ -25,8 +26,20 @@ export interface WatchedAttempt {
   isSettling: boolean;
 }
 
+/** What a delivery's attempt says of itself, whichever way it goes. */
+export interface Sent {
+  readonly event: string;
+  readonly rule: string;
+  readonly deliveryId: string;
+  readonly number: number;
+  /** Of the target. */
+  readonly address: string;
+  /** Whether it carries what the event's sender sent. */
+  isWhole(body: Uint8Array | undefined): boolean;
+}
+
 export interface AttemptWatch {
-  sending(invocation: Invocation, request: OutgoingRequest, body: Uint8Array): WatchedAttempt;
+  sending(invocation: Invocation, sent: Sent): WatchedAttempt;
   settling(invocation: Invocation, results: readonly DeliveryResult[]): void;
   /** All attempts of a delivery, in the order in which they were sent. */
   of(key: string): readonly WatchedAttempt[];
@@ -46,6 +59,8 @@ export function createAttemptWatch(
   /** The bytes that the sender of an event sent. */
   bodyOf: (event: string) => Uint8Array | undefined,
   claims: ClaimWatch,
+  queues: QueueWatch,
+  fanOuts: FanOutWatch,
   violations: Violations,
 ): AttemptWatch {
   const attempts = new Map<string, WatchedAttempt[]>();
@@ -94,23 +109,21 @@ export function createAttemptWatch(
       }).length;
     },
 
-    sending(invocation, { url, headers }, body) {
-      const event = headers.get("signalbox-event") ?? "";
-      const rule = headers.get("signalbox-rule") ?? "";
-      const known = targets.get(url);
+    sending(invocation, { event, rule, deliveryId, number, address, isWhole }) {
+      const known = targets.get(address);
       const target = known?.target.id ?? "";
       const key = `${event} ${subscriptionOf(rule, target)}`;
       const attempt: WatchedAttempt = {
-        ...{ event, key, invocation, sentAtMs: nowMs(), number: 0 },
-        number: Number(headers.get("signalbox-attempt")),
+        ...{ event, key, invocation, sentAtMs: nowMs(), number },
         ...{ reception: null, answeredAtMs: 0, heard: null, isSettling: false },
       };
-      if (known === undefined) violations.add(`a request goes to ${url}, which is nobody's`, event);
-      if (headers.get("webhook-id") !== webhookIdOf(event, rule, target)) {
+      if (known === undefined) {
+        violations.add(`a request goes to ${address}, which is nobody's`, event);
+      }
+      if (deliveryId !== webhookIdOf(event, rule, target)) {
         violations.add(`an attempt of ${event} carries another webhook-id`, event);
       }
-      const sent = bodyOf(event);
-      if (sent === undefined || Buffer.compare(sent, body) !== 0) {
+      if (!isWhole(bodyOf(event))) {
         violations.add(`the body of ${event} is not what its sender sent`, event);
       }
       const { token } = invocation;
@@ -129,6 +142,8 @@ export function createAttemptWatch(
       if (isSure && last !== undefined && known !== undefined) {
         checkPause(attempt, last, known.target);
       }
+      queues.sending(attempt, address);
+      if (isSure) fanOuts.sending(attempt);
       earlier.push(attempt);
       return attempt;
     },

@@ -31,6 +31,10 @@ export interface ClaimWatch {
   recovered(isolate: string): void;
   /** Whether `token` may work on the delivery now. */
   holds(token: string, event: string, key: string): boolean;
+  /** When the token has claimed; undefined for none that ever did. */
+  claimedAtMs(token: string): number | undefined;
+  /** Whether it is the event that the token has claimed, not one of its deliveries. */
+  isByEvent(token: string, event: string): boolean;
   /** What was last settled of a delivery. */
   settlementOf(key: string): Settlement | undefined;
 }
@@ -39,6 +43,7 @@ export function createClaimWatch(nowMs: () => number, violations: Violations): C
   const events = new Map<string, Lease>();
   const rows = new Map<string, Lease>();
   const settlements = new Map<string, Settlement>();
+  const claimedAtMs = new Map<string, number>();
 
   function take(book: Map<string, Lease>, name: string, event: string, lease: Lease): void {
     const held = book.get(name);
@@ -51,6 +56,7 @@ export function createClaimWatch(nowMs: () => number, violations: Violations): C
   return {
     claimed({ token, leaseSeconds, firsts, agains }, answer) {
       const lease = { token, untilMs: nowMs() + leaseSeconds * 1_000 };
+      claimedAtMs.set(token, nowMs());
       for (const first of firsts) {
         if (answer.firsts.get(firstKey(first))?.kind === "claimed") {
           take(events, first.id, first.id, lease);
@@ -110,6 +116,8 @@ export function createClaimWatch(nowMs: () => number, violations: Violations): C
       );
     },
 
+    claimedAtMs: (token) => claimedAtMs.get(token),
+    isByEvent: (token, event) => events.get(event)?.token === token,
     settlementOf: (key) => settlements.get(key),
   };
 }
