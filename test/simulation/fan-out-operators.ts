@@ -28,12 +28,14 @@ export function createFanOutOperators(
     trace.note("operator", `${kind} fan-out`, () => at.id);
     if (kind === "cap") {
       const perSecond = aside.pick([0.5, 1, 5, null]);
-      return during(async (fanOuts) => void (await fanOuts.cap(at, perSecond)));
+      during(async (fanOuts) => void (await fanOuts.cap(at, perSecond)));
+    } else if (kind === "cancel") {
+      during((fanOuts) => cancel(at, fanOuts));
+    } else {
+      during(async (fanOuts) => void (await fanOuts.move(at, ["running"], "paused", null)));
+      waiting += 1;
+      scheduler.after(aside.between(1, 200_000), null, () => resume(at));
     }
-    if (kind === "cancel") return during((fanOuts) => cancel(at, fanOuts));
-    during(async (fanOuts) => void (await fanOuts.move(at, ["running"], "paused", null)));
-    waiting += 1;
-    scheduler.after(aside.between(1, 200_000), null, () => resume(at));
   }
 
   /** And once more, should a pause that hung have come after it. */
