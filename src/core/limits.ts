@@ -95,6 +95,8 @@ export const LEASE_MARGIN_MS = 10_000;
  * a bulk batch of full packs would have 4; a claim of so many takes some ten milliseconds, for which urgent ones wait.
  */
 export const CLAIM_MAX = 500;
+/** Messages that are opened side by side: of each one that names a big body, R2 is asked. */
+export const MESSAGES_OPENED_MAX = 10;
 /**
  * A batch begins none of its claims later than so long after it came; what is left goes back to the queue. With the
  * longest hold of a paused queue, its delay and a lease, that is within an invocation's 15 minutes.

@@ -32,7 +32,6 @@ import {
   type HeldEvent,
   type OpenedBatch,
   type OpenMessage,
-  openMessages,
   type QueueMessage,
   retryLater,
   tryAgainLater,
@@ -60,7 +59,7 @@ export async function deliverBatch(
     return answerMessages(role, held, ports);
   }
   const invocation = { untilMs: ports.clock.nowMs() + BATCH_BEGIN_MS_MAX, lateCount: 0 };
-  for (const portion of portionsOf(await openMessages(messages, ports))) {
+  for await (const portion of portionsOf(messages, ports)) {
     await workOn(role, portion, invocation, ports);
     await answerMessages(role, portion.messages, ports);
   }
