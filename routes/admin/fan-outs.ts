@@ -8,11 +8,10 @@ import { CANCELLED } from "../../src/flows/fan-out-page.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { setOffFanOut } from "../../src/flows/wake.ts";
 import { FAN_OUT_STATES, type FanOut, type FanOutState } from "../../src/ports/fan-outs.ts";
-import { requireTenant } from "./change.ts";
 import { Detail, detailView, Summary, summaryView } from "./fan-out-view.ts";
 import { JobAnswer, jobView } from "./jobs.ts";
 import { notFound, type Operation, operation, Refusal } from "./operation.ts";
-import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
+import { idPageOf, PageQuery, pageOf } from "./page.ts";
 import { type Asked, pausing, stopping } from "./pausing.ts";
 
 const PATH = "/admin/tenants/{tenant}/fan-outs";
@@ -58,20 +57,11 @@ export const fanOutOperations: readonly Operation[] = [
     query: PageQuery,
     responses: { 200: "A page of fan-outs.", 404: "No such tenant." },
     answer: pageOf(Summary),
-    async handle({ stores, params, query }) {
+    handle({ stores, params, query }) {
       const tenant = params.tenant ?? "";
-      await requireTenant(stores.config, tenant);
-      const from = decodeCursor(query.cursor, ["string"])?.[0];
-      const after = from === undefined ? null : String(from);
-      const page = await stores.fanOuts.fanOuts(tenant, after, query.limit);
-      const cursor = encodeCursor(page.after === null ? null : [page.after]);
-      return {
-        status: 200,
-        body: pageBody(
-          page.items.map((each) => summaryView(each) as Json),
-          cursor,
-        ),
-      };
+      const read = (after: string | null, count: number) =>
+        stores.fanOuts.fanOuts(tenant, after, count);
+      return idPageOf(tenant, query, stores.config, read, summaryView);
     },
   }),
   operation({

@@ -2,6 +2,8 @@
 import * as z from "zod";
 import type { Json } from "../../src/core/json.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../../src/core/limits.ts";
+import type { ConfigStore } from "../../src/ports/config.ts";
+import { requireTenant } from "./change.ts";
 import { Refusal } from "./operation.ts";
 
 export const PageQuery = z.object({
@@ -32,6 +34,30 @@ export const pageBody = (items: readonly Json[], cursor: string | null) => ({
   items,
   cursor,
 });
+
+/** A page of what lies below a tenant and is sorted by its ids. */
+export async function idPageOf<Item>(
+  tenant: string,
+  { limit, cursor }: z.infer<typeof PageQuery>,
+  config: ConfigStore,
+  read: (
+    after: string | null,
+    count: number,
+  ) => Promise<{ readonly items: readonly Item[]; readonly after: string | null }>,
+  view: (item: Item) => object,
+) {
+  await requireTenant(config, tenant);
+  const from = decodeCursor(cursor, ["string"])?.[0];
+  const page = await read(from === undefined ? null : String(from), limit);
+  const next = encodeCursor(page.after === null ? null : [page.after]);
+  return {
+    status: 200,
+    body: pageBody(
+      page.items.map((each) => view(each) as Json),
+      next,
+    ),
+  };
+}
 
 export const encodeCursor = (position: readonly (string | number)[] | null): string | null =>
   position === null

@@ -10,7 +10,7 @@ import { setOffReplay } from "../../src/flows/wake.ts";
 import { REPLAY_STATES, type Replay, type ReplayState } from "../../src/ports/replays.ts";
 import { isoOrNull, requireTenant } from "./change.ts";
 import { notFound, type Operation, operation, Refusal } from "./operation.ts";
-import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
+import { idPageOf, PageQuery, pageOf } from "./page.ts";
 import { ReplayBody } from "./past-schemas.ts";
 import { type Asked, pausing, stopping } from "./pausing.ts";
 import { Counted, Detail, Summary, summaryOf } from "./replay-view.ts";
@@ -133,20 +133,11 @@ export const replayOperations: readonly Operation[] = [
     query: PageQuery,
     responses: { 200: "A page of replays.", 404: "No such tenant." },
     answer: pageOf(Summary),
-    async handle({ stores, params, query }) {
+    handle({ stores, params, query }) {
       const tenant = params.tenant ?? "";
-      await requireTenant(stores.config, tenant);
-      const from = decodeCursor(query.cursor, ["string"])?.[0];
-      const after = from === undefined ? null : String(from);
-      const page = await stores.replays.replays(tenant, after, query.limit);
-      const cursor = encodeCursor(page.after === null ? null : [page.after]);
-      return {
-        status: 200,
-        body: pageBody(
-          page.items.map((each) => summaryOf(each) as Json),
-          cursor,
-        ),
-      };
+      const read = (after: string | null, count: number) =>
+        stores.replays.replays(tenant, after, count);
+      return idPageOf(tenant, query, stores.config, read, summaryOf);
     },
   }),
   operation({

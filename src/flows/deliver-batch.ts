@@ -18,13 +18,13 @@ import type { Tenant } from "../core/tenant.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import { answerMessages } from "./answer-messages.ts";
+import { beginAttempt } from "./begin-attempt.ts";
 import type { ListDuty } from "./begin-fan-out.ts";
-import { type Claimed, claimBatch, type Duty } from "./claim.ts";
+import { type Claimed, claimBatch } from "./claim.ts";
 import { decideDelivery, unmatchedResult } from "./decide-delivery.ts";
-import { attempt, recorded } from "./deliver.ts";
 import { waitedMs } from "./fair-shares.ts";
-import { type GatedDuty, type GateSession, openGates } from "./gate-session.ts";
-import { giveBack, unkeptOf } from "./give-back.ts";
+import { type GatedDuty, openGates } from "./gate-session.ts";
+import { giveBack, keptFrom, putBack, unkeptOf } from "./give-back.ts";
 import { keepSegments } from "./keep-segments.ts";
 import { endsWithin, type LateAttempt, settleLate, underWay } from "./late-attempts.ts";
 import {
@@ -170,7 +170,7 @@ async function work(
     }
     const key = targetKey(duty);
     if (!ports.receivers.hasRoom(key) || !gates.mayBegin(duty)) return park(gated);
-    const made = begin(gated, gates, closed, ports);
+    const made = beginAttempt(gated, gates, closed, ports);
     const isQuick = await endsWithin(made, ports.receivers.patienceMs(key), ports.clock);
     const isLeft = !isQuick && (duty.claimedBy === "row" || (await keptOf(duty.held)));
     const result = isLeft ? null : await made;
@@ -245,79 +245,11 @@ async function work(
   await sendAgain(written, ports);
 }
 
-/** Its queue was paused since: whoever takes it again waits until it is open. */
-async function putBack(opened: OpenedBatch, claimed: Claimed, ports: DeliverPorts): Promise<void> {
-  const unkept = claimed.unarchived.map(({ held }) => held);
-  const isGivenBack = await giveBack(claimed, new Set(), unkept, ports);
-  const seconds = isGivenBack ? GIVEN_BACK_RETRY_SECONDS : LEASE_SECONDS + 1;
-  for (const open of opened.messages) retryLater(open, seconds);
-}
-
 /** What crashed messages carry is nobody's queue. */
 function placesOf(control: QueueControl | null, { lateCount }: Invocation): Places {
   const connections = control === null ? CONNECTIONS_MAX : connectionsOf(control);
   const total = Math.max(1, Math.min(connections, CONNECTIONS_MAX - lateCount));
   return { total, perKey: Math.min(total, CONNECTIONS_PER_TARGET_MAX) };
-}
-
-/**
- * What is not given back: what is written or under way, and all of an event of which something is under way
- * that the ledger could not be told of. Whoever claimed that would begin it once more.
- */
-function keptFrom(
-  late: readonly LateAttempt[],
-  written: ReadonlySet<string>,
-  { duties }: Claimed,
-): ReadonlySet<string> {
-  const untold = new Set(
-    late.flatMap(({ duty }) => {
-      return duty.claimedBy === "row" || written.has(keyOf(duty)) ? [] : [duty.event];
-    }),
-  );
-  const held = [
-    ...late.map(({ duty }) => duty),
-    ...duties.filter(({ event }) => untold.has(event)),
-  ];
-  return new Set([...written, ...held.map(keyOf)]);
-}
-
-/** One attempt, of which its gate and the isolate hear; null when none could be made. Never rejects. */
-async function begin(
-  gated: GatedDuty,
-  gates: GateSession,
-  closed: Set<string>,
-  ports: DeliverPorts,
-): Promise<DeliveryResult | null> {
-  const { duty, outgoing } = gated;
-  const key = targetKey(duty);
-  if (closed.has(key)) return recorded(duty, "parked", "target disabled");
-  const begunAtMs = ports.clock.nowMs();
-  const answered = gates.begin(gated);
-  const attempted = await attempt(duty, outgoing, ports);
-  answered(attempted?.answer ?? null);
-  ports.receivers.answered(key, ports.clock.nowMs() - begunAtMs);
-  if (attempted?.targetGone && !closed.has(key)) {
-    closed.add(key);
-    await disable(duty, ports);
-  }
-  return attempted?.result ?? null;
-}
-
-/** Closes a target that answered 410, for every consumer from their next claim on. */
-async function disable(duty: Duty, ports: DeliverPorts): Promise<void> {
-  const { tenant, target } = duty;
-  try {
-    const revision = await ports.ledger.disableTarget(
-      tenant,
-      target,
-      "the receiver answered 410 Gone",
-    );
-    ports.directory.forget(tenant);
-    if (revision !== null) await ports.limiter.announce(tenant, revision);
-    ports.log.warn("target-disabled", { tenant, target, reason: "410" });
-  } catch (error) {
-    ports.log.error("target-not-disabled", { tenant, target, error: errorText(error) });
-  }
 }
 
 async function tenantsOf(
