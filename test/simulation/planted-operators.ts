@@ -1,6 +1,7 @@
 /** Bugs to plant into what operators command: paused and narrowed queues, and fan-outs that are stopped. */
 import type { PlantedBug } from "./planted.ts";
 
+const GIVE_BACK = "src/flows/give-back.ts";
 const BATCH = "src/flows/deliver-batch.ts";
 const LEDGER = "test/support/memory-ledger.ts";
 const PAGE = "src/flows/fan-out-page.ts";
@@ -18,7 +19,7 @@ export const PLANTED_BY_OPERATORS: readonly PlantedBug[] = [
   ),
   bug(
     "what is claimed in a paused queue is acknowledged",
-    BATCH,
+    GIVE_BACK,
     "for (const open of opened.messages) retryLater(open, seconds);",
     "void seconds;",
   ),
@@ -43,8 +44,8 @@ export const PLANTED_BY_OPERATORS: readonly PlantedBug[] = [
   bug(
     "a narrowed queue is worked on as before",
     BATCH,
-    "const total = control === null ? CONNECTIONS_MAX : connectionsOf(control);",
-    "const total = control === null ? connectionsOf({ concurrency: null } as QueueControl) : CONNECTIONS_MAX;",
+    "const connections = control === null ? CONNECTIONS_MAX : connectionsOf(control);",
+    "const connections = control === null ? connectionsOf({ concurrency: null } as QueueControl) : CONNECTIONS_MAX;",
   ),
   bug(
     "a paused fan-out goes on",

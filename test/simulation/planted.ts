@@ -26,6 +26,7 @@ const ENQUEUE = "src/flows/enqueue.ts";
 const LEDGER = "test/support/memory-ledger.ts";
 const OPEN = "src/flows/open-messages.ts";
 const PAGE = "src/flows/fan-out-page.ts";
+const PARKED = "test/support/memory-parked.ts";
 const SHARD = "src/flows/outbox-shard.ts";
 const SWEEP = "src/flows/sweep.ts";
 
@@ -317,7 +318,7 @@ export const PLANTED: readonly PlantedBug[] = [
   ),
   bug(
     "what a gate lets go is owed by nobody until its message comes",
-    LEDGER,
+    PARKED,
     'change(key, () => ({ state: "pending", dueAtMs: clock.nowMs() + GATE_RELEASE_MS }));',
     'change(key, () => ({ state: "pending", dueAtMs: null }));',
   ),
