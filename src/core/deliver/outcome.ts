@@ -43,6 +43,17 @@ export function outcomeOf(
     return { state: "dead", error, targetGone: true };
   }
   const retryAfterMs = answer.kind === "response" ? answer.retryAfterMs : null;
+  return failure(error, attempts, policy, random, retryAfterMs);
+}
+
+/** Attempt number `attempts` has failed: another follows, if the policy has one. */
+export function failure(
+  error: string,
+  attempts: number,
+  policy: RetryPolicy,
+  random: number,
+  retryAfterMs: number | null,
+): Outcome {
   const delayMs = nextDelayMs(policy, attempts, random, retryAfterMs);
   if (delayMs === null) {
     return {

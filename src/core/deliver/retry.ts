@@ -36,6 +36,10 @@ export function nextDelayMs(
   return Math.round(Math.max(jittered, asked));
 }
 
+/** Attempts in all. */
+export const attemptsMaxOf = (policy: RetryPolicy): number =>
+  "delaysSeconds" in policy ? policy.delaysSeconds.length + 1 : policy.maxAttempts;
+
 /**
  * Retries leave at multiples of these many seconds, rounded up and so never before they are due. Their
  * pauses are jittered: without steps nearly each one of a batch would need a message of its own. All
