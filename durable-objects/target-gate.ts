@@ -13,6 +13,12 @@ export class TargetGate extends DurableObject<Env> {
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
     const { storage } = state;
+    const batches = () => import("../src/flows/send-batch.ts");
+    const ports = () => {
+      const composed = compose(env);
+      if (!composed.ok) throw new Error("the configuration is not valid");
+      return composed.app.deliver;
+    };
     this.#run = createGateRun({
       ...gateParts,
       memo: {
@@ -23,11 +29,21 @@ export class TargetGate extends DurableObject<Env> {
         setAlarm: (atMs) => setAlarm(storage, atMs),
       },
       async release(id, count) {
-        const composed = compose(env);
-        if (!composed.ok) throw new Error("the configuration is not valid");
         const { releaseParked } = await import("../src/flows/release-parked.ts");
-        return releaseParked(id, count, composed.app.deliver);
+        return releaseParked(id, count, ports());
       },
+      batches: {
+        async look(id, limits) {
+          return (await batches()).lookForBatch(id, limits, ports());
+        },
+        async take(due) {
+          return (await batches()).takeBatch(due, ports());
+        },
+        async send(held) {
+          return (await batches()).sendBatch(held, ports());
+        },
+      },
+      defer: (work) => state.waitUntil(work),
     });
   }
 
@@ -37,6 +53,10 @@ export class TargetGate extends DurableObject<Env> {
 
   async limits(id: GateId, config: GateConfig): Promise<Limitation[]> {
     return [...(await this.#run.limits(id, config))];
+  }
+
+  nextBatchMs(id: GateId): Promise<number | null> {
+    return this.#run.nextBatchMs(id);
   }
 
   reset(id: GateId, config: GateConfig): Promise<void> {

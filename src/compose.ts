@@ -115,6 +115,10 @@ function composeApp(env: Env, config: Config): App {
     accept,
     deliver: {
       ...common,
+      async batches() {
+        const { createBatches } = await import("./adapters/d1/batches.ts");
+        return createBatches(session);
+      },
       bound: createBound(env, systemClock),
       defer,
       deletions: {

@@ -79,6 +79,7 @@ const Attempt = z.object({
   status: z.int().nullable(),
   error: z.string().nullable(),
   answer: z.string().nullable().describe("The first 4 KB of what the target answered."),
+  batch: z.string().optional().describe("The batch that it went with."),
 });
 
 export const deliveryOperations: readonly Operation[] = [

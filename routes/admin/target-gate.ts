@@ -2,12 +2,27 @@
 import * as z from "zod";
 import { resetGate } from "../../src/flows/configure-gate.ts";
 import { limitsOfTarget } from "../../src/flows/target-limits.ts";
+import type { GateId } from "../../src/ports/gates.ts";
+import { isoOrNull } from "./change.ts";
 import { Limitation, limitationView } from "./limitation.ts";
 import { type Call, notFound, type Operation, operation } from "./operation.ts";
+import { Count, Time } from "./schemas.ts";
 
 const PATH = "/admin/tenants/{tenant}/targets/{target}/gate";
 
-const Gate = z.object({ limits: z.array(Limitation) }).meta({ id: "Gate" });
+const Batch = z.object({
+  waiting: Count.describe("They go with the next batches."),
+  sending: Count.describe("They are in one that is under way."),
+  retrying: Count.describe("They failed, and wait again later."),
+  nextAt: Time.nullable().describe("When the next one goes; null: nothing waits, or one goes now."),
+});
+
+const Gate = z
+  .object({
+    limits: z.array(Limitation),
+    batch: Batch.optional().describe("Of a target that gets batches."),
+  })
+  .meta({ id: "Gate" });
 
 type Asked = Pick<Call<never, never>, "app" | "stores" | "params">;
 
@@ -24,7 +39,23 @@ async function gateView(
 ) {
   const lastRuleEnded = () => stores.ruleEnds.last(tenant.id, target.id);
   const limits = await limitsOfTarget(tenant, target, lastRuleEnded, app.deliver);
-  return { limits: limits.map(limitationView) };
+  const id = { tenant: tenant.id, target: target.id };
+  const batch = target.gate.batch === undefined ? {} : { batch: await batchView(id, app.deliver) };
+  return { limits: limits.map(limitationView), ...batch };
+}
+
+async function batchView(
+  id: GateId,
+  { gates, pulls }: Asked["app"]["deliver"],
+): Promise<z.infer<typeof Batch>> {
+  const rows = await (await pulls()).backlog(id);
+  const sum = (of: "waiting" | "leased" | "delayed") =>
+    rows.reduce((all, each) => all + each[of], 0);
+  const nextAtMs = await gates.nextBatchMs(id);
+  return {
+    ...{ waiting: sum("waiting"), sending: sum("leased"), retrying: sum("delayed") },
+    nextAt: isoOrNull(nextAtMs),
+  };
 }
 
 export const targetGateOperations: readonly Operation[] = [

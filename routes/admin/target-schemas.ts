@@ -1,5 +1,10 @@
 /** The bodies of targets: where deliveries may go, what goes with them, and how often they are tried. */
 import * as z from "zod";
+import {
+  BATCH_EVENTS_MAX,
+  BATCH_KILOBYTES_MAX,
+  BATCH_SECONDS_MAX,
+} from "../../src/core/batch/limits.ts";
 import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import { ATTEMPT_TIMEOUT_MS_MAX } from "../../src/core/limits.ts";
 import {
@@ -89,6 +94,17 @@ const GateBody = z
     "What the receiver can take. What is above it waits in the ledger, and goes out at its pace.",
   );
 
+const BatchBody = z
+  .strictObject({
+    seconds: z.number().int().min(1).max(BATCH_SECONDS_MAX).optional(),
+    kilobytes: z.number().int().min(1).max(BATCH_KILOBYTES_MAX).optional(),
+    events: z.number().int().min(1).max(BATCH_EVENTS_MAX).optional(),
+  })
+  .refine((body) => Object.values(body).some((value) => value !== undefined), {
+    error: "names one of seconds, kilobytes and events at least",
+  })
+  .describe("Events go together, as one request, when the first of these is reached.");
+
 export const QueueTargetBody = z
   .strictObject({
     kind: z.literal("queue"),
@@ -148,5 +164,6 @@ export const httpTargetBody = (addresses: AddressPolicy) =>
     timeoutMs: z.number().int().min(100).max(ATTEMPT_TIMEOUT_MS_MAX).optional(),
     retry: Retry.optional(),
     gate: GateBody.optional(),
+    batch: BatchBody.optional(),
     paused: z.boolean().optional(),
   });

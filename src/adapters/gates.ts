@@ -6,6 +6,7 @@ import type { Meter } from "../ports/meter.ts";
 export interface TargetGateRpc extends Rpc.DurableObjectBranded {
   tell(id: GateId, told: GateTold): Promise<GateAnswered | null>;
   limits(id: GateId, config: GateConfig): Promise<Limitation[]>;
+  nextBatchMs(id: GateId): Promise<number | null>;
   reset(id: GateId, config: GateConfig): Promise<void>;
   wake(id: GateId, config: GateConfig | null): Promise<void>;
 }
@@ -18,6 +19,7 @@ export function createGates(namespace: DurableObjectNamespace<TargetGateRpc>, me
   return {
     tell: (id, told) => objectOf(id).tell(id, told),
     limits: (id, config) => objectOf(id).limits(id, config),
+    nextBatchMs: (id) => objectOf(id).nextBatchMs(id),
     reset: (id, config) => objectOf(id).reset(id, config),
     wake: (id, config) => objectOf(id).wake(id, config),
   };

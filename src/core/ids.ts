@@ -61,6 +61,11 @@ export function deliveryId(event: string, subscription: string): string {
   return `dlv_${event.slice(4)}${subscription}`;
 }
 
+/** `bat_` and the first 16 bytes of the hash of a batch's deliveries, in any order. */
+export function batchId(deliveries: readonly string[], crypto: Crypto, text: Text): string {
+  return `bat_${base32(hashOf(deliveries.toSorted(), crypto, text).subarray(0, 16))}`;
+}
+
 export const SAGA_ID = /^sga_[0-9a-hjkmnp-tv-z]{26}$/;
 
 /**

@@ -2,6 +2,7 @@
  * Sources, targets and rules as they are stored: a document that may be read back, and the secrets
  * apart from it. From both together comes what the hot path uses.
  */
+import { type BatchBody, batchLimitsOf } from "./batch/batch.ts";
 import { authOf, type OpenAuth, storeAuth, type TargetAuth } from "./deliver/auth.ts";
 import type { Permission } from "./deliver/handshake.ts";
 import type { RetryPolicy } from "./deliver/retry.ts";
@@ -117,6 +118,8 @@ export interface HttpTargetBody {
         readonly adaptive?: boolean | undefined;
       }
     | undefined;
+  /** What it gets goes out together, as one request. */
+  readonly batch?: BatchBody | undefined;
   readonly paused?: boolean | undefined;
 }
 
@@ -276,7 +279,10 @@ export function targetOf(
     ...authMember(doc.auth, secrets?.auth),
     signingKeys: secrets === null ? [] : signingKeysOf(secrets),
     timeoutMs: doc.timeoutMs ?? ATTEMPT_TIMEOUT_MS_DEFAULT,
-    gate: gateOf(doc.gate, doc.permission?.ratePerMinute),
+    gate: {
+      ...gateOf(doc.gate, doc.permission?.ratePerMinute),
+      ...(doc.batch === undefined ? {} : { batch: batchLimitsOf(doc.batch) }),
+    },
     saga: null,
   };
 }

@@ -1,8 +1,7 @@
 /** One attempt of a batch: its gate and the isolate hear of it, and a target that says it is gone is closed. */
 import type { DeliveryResult } from "../ports/ledger.ts";
-import { errorText } from "../ports/log.ts";
-import type { Duty } from "./claim.ts";
 import { attempt, recorded } from "./deliver.ts";
+import { disableTarget } from "./disable-target.ts";
 import type { GatedDuty, GateSession } from "./gate-session.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
@@ -24,24 +23,7 @@ export async function beginAttempt(
   ports.receivers.answered(key, ports.clock.nowMs() - begunAtMs);
   if (attempted?.targetGone && !closed.has(key)) {
     closed.add(key);
-    await disable(duty, ports);
+    await disableTarget(duty, ports);
   }
   return attempted?.result ?? null;
-}
-
-/** Closes a target that answered 410, for every consumer from their next claim on. */
-async function disable(duty: Duty, ports: DeliverPorts): Promise<void> {
-  const { tenant, target } = duty;
-  try {
-    const revision = await ports.ledger.disableTarget(
-      tenant,
-      target,
-      "the receiver answered 410 Gone",
-    );
-    ports.directory.forget(tenant);
-    if (revision !== null) await ports.limiter.announce(tenant, revision);
-    ports.log.warn("target-disabled", { tenant, target, reason: "410" });
-  } catch (error) {
-    ports.log.error("target-not-disabled", { tenant, target, error: errorText(error) });
-  }
 }

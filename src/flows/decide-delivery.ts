@@ -1,4 +1,5 @@
 /** What comes of a delivery before any request: whether one is made, and with what. */
+import { WAITS_FOR_ITS_BATCH } from "../core/batch/batch.ts";
 import { FAN_OUT } from "../core/priority.ts";
 import { WAITS_TO_BE_PULLED } from "../core/pull/pull.ts";
 import type { Rule, Target, Tenant } from "../core/tenant.ts";
@@ -29,8 +30,9 @@ export function decideDelivery(
     result: recorded(duty, state, why),
   });
   const attempting = (target: Target, transformer: Transformer | null): Decided => {
-    // What its reader gets is made when it is pulled, by the rule as it is then.
-    if (target.other?.kind === "pull") return { kind: "result", result: toBePulled(duty) };
+    // What it gets is made when it is leased, by the rule as it is then.
+    if (target.other?.kind === "pull") return resting(duty, WAITS_TO_BE_PULLED);
+    if (target.gate.batch !== undefined) return resting(duty, WAITS_FOR_ITS_BATCH);
     return target.saga !== null && transformer !== null
       ? instead("dead", "a saga takes no transformed event")
       : { kind: "attempt", outgoing: { target, transformer } };
@@ -71,10 +73,10 @@ export function decideDelivery(
     : attempting(target, transformer);
 }
 
-/** Parked with a time, from which on its reader may lease it. */
-const toBePulled = (duty: Duty): DeliveryResult => ({
-  ...recorded(duty, "parked", WAITS_TO_BE_PULLED),
-  dueInMs: 0,
+/** Parked with a time, from which on it may be leased: by its reader, or for its batch. */
+const resting = (duty: Duty, why: string): Decided => ({
+  kind: "result",
+  result: { ...recorded(duty, "parked", why), dueInMs: 0 },
 });
 
 const isFannedOut = (rule: Rule | undefined): rule is FanOutRule => rule?.forEach !== undefined;

@@ -42,6 +42,7 @@ import { targetKey } from "./receivers.ts";
 import { type Settled, sendAgain } from "./send-again.ts";
 import { createSettler } from "./settle.ts";
 import { createSlowPlaces, type Place } from "./slow-places.ts";
+import { tellBatches } from "./tell-batches.ts";
 
 /** Which queue a batch comes from; "dead" holds messages whose handling crashed too often. */
 export type QueueRole = QueueName | "dead";
@@ -242,6 +243,7 @@ async function work(
     const isWritten = writtenKeys.has(keyOf(each.duty)) || each.duty.claimedBy === "row";
     ports.defer(settleLate(each, isWritten, claimed.token, ports));
   }
+  ports.defer(tellBatches(written, tenants, ports));
   await sendAgain(written, ports);
 }
 

@@ -44,7 +44,7 @@ function faultOf(content: CloudEventData, bytes: number, kind: string): string |
   return isExact ? null : `a ${kind} gets doubles, and a number here is none`;
 }
 
-const bodyPath = ({ tenant, event }: Duty): string =>
+export const bodyPath = ({ tenant, event }: Pick<Duty, "tenant" | "event">): string =>
   `/admin/tenants/${tenant}/events/${event}/body`;
 
 /** The event's data as rules see them; of an event that is too large to be read, where its bytes are. */

@@ -172,9 +172,9 @@ async function sendOnce(
 }
 
 /** What proves to the receiver who calls, or why there is nothing to prove it with. */
-async function proofOf(
-  { tenant }: Duty,
-  { auth, timeoutMs }: Target,
+export async function proofOf(
+  { tenant }: Pick<Duty, "tenant">,
+  { auth, timeoutMs }: Pick<Target, "auth" | "timeoutMs">,
   ports: DeliverPorts,
 ): Promise<{ readonly headers: Readonly<Record<string, string>> } | Answer> {
   if (auth === undefined) return { headers: {} };

@@ -53,10 +53,10 @@ export async function askGate(
 export async function tellGate(
   { tenant, target }: GateId,
   config: Gate,
-  told: Pick<GateTold, "report" | "parked">,
+  told: Pick<GateTold, "report" | "parked" | "waiting">,
   ports: GateCallPorts,
 ): Promise<number | null> {
-  if (told.report === null && told.parked === null) return null;
+  if (told.report === null && told.parked === null && told.waiting === undefined) return null;
   try {
     const answered = await call({ tenant, target }, { config, ask: null, ...told }, ports);
     return answered?.parked ?? 0;

@@ -1,4 +1,5 @@
 /** What a gate's object does: it keeps the gate's state, and lets parked deliveries go when there is room for them. */
+import { joined, lookingAt, nextBatchMs, type Waiting } from "../core/batch/batch.ts";
 import {
   acquire,
   forgiven,
@@ -24,6 +25,7 @@ import { PRIORITIES } from "../core/priority.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
 import type { GateId, Gates, ReleasedParked } from "../ports/gates.ts";
 import { errorText, type Log } from "../ports/log.ts";
+import { type BatchHands, createBatchRun } from "./batch-run.ts";
 
 export interface KeptGate {
   readonly id: GateId;
@@ -44,6 +46,10 @@ export interface GatePorts {
   };
   /** Lets up to `count` parked deliveries go, the most urgent and oldest first. */
   release(id: GateId, count: number): Promise<readonly ReleasedParked[]>;
+  /** Sends what waits in batches. */
+  readonly batches: BatchHands;
+  /** Keeps the object alive until the work ends, which nobody waits for. */
+  defer(work: Promise<void>): void;
 }
 
 export interface GateRun extends Gates {
@@ -58,7 +64,8 @@ const CONFIG_DEFAULT: GateConfig = {
   ...{ concurrency: GATE_CONCURRENCY_DEFAULT, perSecond: null, perDay: null, isAdaptive: false },
 };
 
-export function createGateRun({ clock, log, memo, random, release }: GatePorts): GateRun {
+export function createGateRun(ports: GatePorts): GateRun {
+  const { clock, log, memo, random, release } = ports;
   let kept: KeptGate | null = null;
   let armedMs: number | null = null;
   /** A hint: an object that forgets it finds out again. */
@@ -92,12 +99,18 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
   /** Written before anybody hears of it: an object that dies has promised no more than it remembers. */
   async function keep(changed: KeptGate): Promise<void> {
     kept = changed;
-    const { release: count, wakeAtMs } = next(changed.state, changed.config, clock.nowMs());
-    const soonMs = Math.max(clock.nowMs() + GATE_PAUSE_MS_MIN, pausedUntilMs);
-    await Promise.all([
-      memo.write(changed),
-      arm(count > 0 ? soonMs : (wakeAtMs ?? clock.nowMs() + GATE_FORGET_MS)),
-    ]);
+    const { state, config } = changed;
+    const { release: count, wakeAtMs } = next(state, config, clock.nowMs());
+    const soonMs = clock.nowMs() + GATE_PAUSE_MS_MIN;
+    const releaseAtMs = count > 0 ? Math.max(soonMs, pausedUntilMs) : wakeAtMs;
+    const lookAtMs = state.batch === undefined ? null : Math.max(soonMs, state.batch.lookAtMs);
+    const wakeMs = [releaseAtMs, lookAtMs].filter((atMs) => atMs !== null);
+    const atMs = wakeMs.length === 0 ? clock.nowMs() + GATE_FORGET_MS : Math.min(...wakeMs);
+    await Promise.all([memo.write(changed), arm(atMs)]);
+  }
+
+  function putWaiting(batch: Waiting | undefined): void {
+    if (kept !== null) kept = { ...kept, state: { ...kept.state, batch } };
   }
 
   async function arm(atMs: number): Promise<void> {
@@ -122,12 +135,13 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
     }
   }
 
-  return {
+  const run: GateRun = {
     async tell(id, told) {
       await load();
-      if (kept === null && told.report === null && told.parked === null && told.ask === null) {
-        return null; // it will know its limits when it is asked
-      }
+      const { report: said, parked: held, ask: wanted, waiting } = told;
+      const isOfLimits = said === null && held === null && wanted === null && !waiting;
+      // It will know its limits when it is asked.
+      if (kept === null && isOfLimits) return null;
       const { config, state: known } = open(id, told.config);
       let state = known;
       const nowMs = clock.nowMs();
@@ -136,6 +150,13 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
       if (told.parked !== null) {
         state = parked(state, told.parked, nowMs);
         pausedUntilMs = Math.max(pausedUntilMs, nowMs + told.parked.pauseMs);
+      }
+      if (config.batch === undefined) state = { ...state, batch: undefined };
+      // By other limits what waits may be due.
+      else if (isOfLimits) state = { ...state, batch: soon(state.batch, nowMs) };
+      else if (waiting) {
+        const more = { ...waiting, sinceMs: nowMs };
+        state = { ...state, batch: joined(state.batch, more, config.batch), troubleAtMs: nowMs };
       }
       const asked = told.ask === null ? null : acquire(state, config, told.ask, nowMs);
       state = asked?.state ?? state;
@@ -150,10 +171,22 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
       return limits(isKnown && kept !== null ? kept.state : newGate(nowMs), config, nowMs);
     },
 
+    async nextBatchMs() {
+      await load();
+      const { config, state } = kept ?? {};
+      if (config?.batch === undefined || state?.batch === undefined) return null;
+      return state.batch.count === 0 ? null : nextBatchMs(state.batch, config.batch);
+    },
+
     async wake(id, config) {
       await load();
       const known = open(id, config ?? kept?.config ?? CONFIG_DEFAULT);
       const nowMs = clock.nowMs();
+      if (known.config.batch !== undefined) {
+        const batch = soon(known.state.batch, nowMs);
+        await keep({ ...known, state: { ...known.state, batch } });
+        return;
+      }
       // Of each priority one, at least: what is not there is found out by looking.
       const state = PRIORITIES.reduce(
         (so, priority) => (so.backlog[priority] ? so : parked(so, { priority, count: 1 }, nowMs)),
@@ -166,7 +199,10 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
       await load();
       if (kept === null) return; // it holds nothing against anybody
       const known = open(id, config);
-      await keep({ ...known, state: forgiven(known.state, clock.nowMs()) });
+      const nowMs = clock.nowMs();
+      const state = forgiven(known.state, nowMs);
+      const batch = config.batch === undefined ? undefined : lookingAt(nowMs);
+      await keep({ ...known, state: { ...state, batch } });
     },
 
     async alarm() {
@@ -175,6 +211,8 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
         armedMs = null;
         if (kept === null) return;
         await letGo(kept);
+        if ((kept.state.batch?.lookAtMs ?? Number.POSITIVE_INFINITY) <= clock.nowMs())
+          batches.goOn();
         if (isForgettable(kept.state, clock.nowMs())) {
           await memo.erase();
           kept = null;
@@ -186,4 +224,23 @@ export function createGateRun({ clock, log, memo, random, release }: GatePorts):
       }
     },
   };
+
+  const batches = createBatchRun({
+    ...{ clock, log, random, hands: ports.batches, defer: ports.defer },
+    gate: {
+      kept: () => kept,
+      put: putWaiting,
+      save: async () => {
+        if (kept !== null) await keep(kept);
+      },
+      tell: run.tell,
+    },
+  });
+  return run;
 }
+
+/** Whatever was known to wait: the ledger is asked now, or when the gate allows it. */
+const soon = (known: Waiting | undefined, nowMs: number): Waiting => {
+  const waiting = known ?? lookingAt(nowMs);
+  return { ...waiting, lookAtMs: Math.max(nowMs, waiting.notBeforeMs) };
+};

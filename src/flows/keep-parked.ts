@@ -24,7 +24,7 @@ export async function keepGated(
   countMax = PARKED_COUNT_MAX,
 ): Promise<number> {
   const old = await ports.ledger.buryParked(id.tenant, id.target, PARKED_MS_MAX);
-  return old + (await buryExcess(id, countMax, GATE, ports));
+  return old + (await buryExcess(id, countMax, GATE, "target", ports));
 }
 
 /** One bounded pass over what waits for closed targets; each has its turn. Answers how many are dead letters now. */
@@ -60,7 +60,17 @@ export async function keepPulled(
   const old = await ports.ledger.buryParked(id.tenant, id.target, target.retentionMs, "leased");
   const spent = (await pulls.ready(id, PULL_SWEEP_PAGE)).filter((each) => isSpent(each, target));
   const unread = await pulls.bury(spent, NO_LEASE, spentReason(target));
-  return old + unread + (await buryExcess(id, target.backlogMax, NO_LEASE, ports));
+  return old + unread + (await buryExcess(id, target.backlogMax, NO_LEASE, "reader", ports));
+}
+
+/** The same of what waits for batches: not of what goes with one now. */
+export async function keepBatched(
+  id: GateId,
+  ports: KeepPorts,
+  countMax = PARKED_COUNT_MAX,
+): Promise<number> {
+  const old = await ports.ledger.buryParked(id.tenant, id.target, PARKED_MS_MAX, "later");
+  return old + (await buryExcess(id, countMax, NO_LEASE, "batch", ports));
 }
 
 const tooMany = (countMax: number, whom: string): string =>
@@ -71,10 +81,10 @@ async function buryExcess(
   id: GateId,
   countMax: number,
   by: typeof GATE | typeof NO_LEASE,
+  whom: string,
   ports: KeepPorts,
 ): Promise<number> {
   const pulls = await ports.pulls();
-  const whom = by === GATE ? "target" : "reader";
   const reason = tooMany(countMax, whom);
   let buried = 0;
   for (let page = 0; page < PARKED_EXCESS_PAGES_MAX; page += 1) {

@@ -1,6 +1,7 @@
 /** What the consumer's flows need, composed once per isolate. */
 import type { Text } from "../core/crypto.ts";
 import type { Archive } from "../ports/archive.ts";
+import type { Batches } from "../ports/batches.ts";
 import type { Bound } from "../ports/bound.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { Deletions } from "../ports/deletions.ts";
@@ -30,6 +31,8 @@ export interface DeliverPorts {
   /** Names this isolate: the tokens of its claims begin with it. */
   readonly isolate: string;
   readonly archive: Archive;
+  /** Loaded on first use: only gates of targets that get batches need it. */
+  batches(): Promise<Batches>;
   readonly bound: Bound;
   readonly clock: Clock;
   readonly crypto: StreamCrypto;

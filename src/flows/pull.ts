@@ -1,18 +1,16 @@
 /** A reader takes what waits for it: leased for a time, the most urgent and oldest first. */
 import { timeOrderedId } from "../core/ids.ts";
-import { type Json, parseJsonDocument } from "../core/json.ts";
+import type { Json } from "../core/json.ts";
 import { PULL_BYTES_MAX, PULL_POLL_MS } from "../core/pull/limits.ts";
 import { isSpent, leaseId, type PullTarget, spentReason } from "../core/pull/pull.ts";
 import type { Tenant } from "../core/tenant.ts";
-import { transform } from "../core/transform/transformer.ts";
 import type { GateId } from "../ports/gates.ts";
 import { keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import { NO_LEASE, type Pulls, type Ready } from "../ports/pulls.ts";
-import { NO_TRANSFORMER } from "./decide-delivery.ts";
 import type { ArchivedEvent } from "./event-view.ts";
+import { eventsOf, madeFor } from "./made-for.ts";
 import type { DeliverPorts } from "./ports.ts";
-import { readEvents } from "./read-events.ts";
 
 export type PullPorts = Pick<
   DeliverPorts,
@@ -112,39 +110,16 @@ function withinBytes(found: readonly Ready[]): Ready[] {
   });
 }
 
-/** By event, each read once. */
-async function eventsOf(
-  tenant: string,
-  own: readonly Ready[],
-  ports: PullPorts,
-): Promise<ReadonlyMap<string, ArchivedEvent | null>> {
-  const placed = [...new Map(own.map(({ event: id, pointer }) => [id, { id, pointer }])).values()];
-  const { events } = await readEvents(tenant, placed, ports);
-  return new Map(placed.map(({ id }, at) => [id, events[at] ?? null]));
-}
-
 type Content =
   | { readonly ok: true; readonly content: Json }
   | { readonly ok: false; readonly reason: string };
 
 function contentOf(
-  { rule, replay }: Ready,
+  delivery: Ready,
   archived: ArchivedEvent | null,
   { id, rules }: PullRequest,
 ): Content {
-  if (archived === null) return { ok: false, reason: "its event's bytes are not kept any more" };
-  const { record, event } = archived;
-  const transformer = rules.get(rule)?.transformers.get(id.target);
-  const isTransformed = record.subscriptions.some(
-    (each) => each.rule === rule && each.target === id.target && each.transformed === true,
-  );
-  if (replay === null && !isTransformed) return { ok: true, content: event };
-  if (transformer === undefined) {
-    // What a rule meant to leave out is not shown because the rule is another one by now.
-    return isTransformed ? { ok: false, reason: NO_TRANSFORMER } : { ok: true, content: event };
-  }
-  const made = transform(transformer, event);
-  if (!made.ok) return { ok: false, reason: `not transformed: ${made.reason}` };
-  const read = made.contentType === "application/json" ? parseJsonDocument(made.body) : null;
-  return { ok: true, content: read?.ok === true ? read.value : made.body };
+  const made = madeFor(delivery, archived, id.target, rules);
+  if (!made.ok) return made;
+  return { ok: true, content: made.instead === null ? made.archived.event : made.instead.data };
 }

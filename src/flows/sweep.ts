@@ -14,7 +14,7 @@ import {
   SAGA_SWEEP_PAGE,
 } from "../core/saga/limits.ts";
 import { errorText } from "../ports/log.ts";
-import { keepClosed, keepGated, keepPulled } from "./keep-parked.ts";
+import { keepBatched, keepClosed, keepGated, keepPulled } from "./keep-parked.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { type Revived, revive } from "./revive.ts";
 import { wakeEach } from "./wake.ts";
@@ -103,7 +103,8 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
           swept.buried += buried;
           return;
         }
-        const buried = await keepGated(id, ports);
+        const isBatched = target?.gate.batch !== undefined;
+        const buried = await (isBatched ? keepBatched : keepGated)(id, ports);
         swept.buried += buried;
         await ports.gates.wake(id, target?.gate ?? null);
       },

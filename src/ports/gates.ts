@@ -13,6 +13,8 @@ export interface GateTold {
   readonly report: GateReport | null;
   readonly parked: ParkedForGate | null;
   readonly ask: Ask | null;
+  /** Deliveries that wait for the target's batch since. */
+  readonly waiting?: { readonly count: number; readonly bytes: number };
 }
 
 /** Deliveries that were parked for the target since. */
@@ -47,6 +49,8 @@ export interface Gates {
   tell(id: GateId, told: GateTold): Promise<GateAnswered | null>;
   /** What limits the target now. */
   limits(id: GateId, config: GateConfig): Promise<readonly Limitation[]>;
+  /** When the next batch goes; null: nothing is known to wait for one. */
+  nextBatchMs(id: GateId): Promise<number | null>;
   /** Forgets what it holds against the receiver: an open breaker, `Retry-After`, the pace that it found out. */
   reset(id: GateId, config: GateConfig): Promise<void>;
   /** Has it look after what is parked, of which it may not have been told. Null: its limits are not known here. */

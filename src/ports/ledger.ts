@@ -91,6 +91,8 @@ export interface AttemptRecord {
   readonly error: string | null;
   /** The first bytes of the receiver's answer. */
   readonly answer: string | null;
+  /** The batch that it went with. */
+  readonly batch?: string;
 }
 
 /** What became of one delivery. */
@@ -211,9 +213,14 @@ export interface Ledger {
   ): Promise<number>;
   /**
    * Gives up what has been parked for longer than `ageMs`, a page at most; answers how many. Of a target that is
-   * pulled, not what a reader has leased.
+   * pulled, not what a reader has leased; of one that gets batches, not what is due later.
    */
-  buryParked(tenant: string, target: string, ageMs: number, spared?: "leased"): Promise<number>;
+  buryParked(
+    tenant: string,
+    target: string,
+    ageMs: number,
+    spared?: "leased" | "later",
+  ): Promise<number>;
   /** Targets that were opened or deleted, and whose parked deliveries are not known to be released. */
   openings(count: number): Promise<readonly { tenant: string; target: string }[]>;
   /**

@@ -16,6 +16,10 @@ export interface Ready extends DeliveryKey {
   readonly attempts: number;
   readonly tries: number;
   readonly pointer: Pointer;
+  /** Since when it may be leased, by the ledger's clock. */
+  readonly waitedMs: number;
+  /** It was leased, and the lease ended without a word. */
+  readonly isLeft: boolean;
 }
 
 export interface HeldLease extends DeliveryKey {

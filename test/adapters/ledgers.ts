@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { createArchive } from "../../src/adapters/archive.ts";
 import { createArchiveListing } from "../../src/adapters/archive-listing.ts";
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
+import { createBatches } from "../../src/adapters/d1/batches.ts";
 import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
 import { runningDeletions } from "../../src/adapters/d1/deletions.ts";
 import { createFanOuts } from "../../src/adapters/d1/fan-outs.ts";
@@ -16,10 +17,12 @@ import { acrossSlots, deliveriesOf, duplicatesOf } from "../../src/adapters/d1/s
 import { createFanOutJobs } from "../../src/adapters/fan-out-jobs.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
 import { createMeter, systemClock } from "../../src/adapters/system.ts";
+import { type BatchBody, batchLimitsOf } from "../../src/core/batch/batch.ts";
 import type { QueueName } from "../../src/core/priority.ts";
 import { pullTargetOf } from "../../src/core/pull/pull.ts";
 import { uncontrolled } from "../../src/core/queue-control.ts";
 import type { Archive } from "../../src/ports/archive.ts";
+import type { Batches } from "../../src/ports/batches.ts";
 import type { Deletions } from "../../src/ports/deletions.ts";
 import type { FanOutJobs, FanOuts } from "../../src/ports/fan-outs.ts";
 import {
@@ -34,12 +37,13 @@ import {
 import type { Pulls } from "../../src/ports/pulls.ts";
 import type { Replays } from "../../src/ports/replays.ts";
 import { createMemoryArchive, createMemoryListing } from "../support/memory-archive.ts";
+import { createMemoryBatches } from "../support/memory-batches.ts";
 import { createMemoryDeletions } from "../support/memory-deletions.ts";
 import { createMemoryFanOuts } from "../support/memory-fan-outs.ts";
 import { createMemoryLedger } from "../support/memory-ledger.ts";
 import { createMemoryPulls } from "../support/memory-pulls.ts";
 import { createMemoryReplays } from "../support/memory-replays.ts";
-import { createMemoryTenants } from "../support/memory-tenants.ts";
+import { createMemoryTenants, NO_GATE } from "../support/memory-tenants.ts";
 
 export interface Subject {
   readonly name: string;
@@ -51,6 +55,9 @@ export interface Subject {
   /** Makes a tenant with a target `sink`; answers its revision. */
   prepare(tenant: string): Promise<number>;
   readonly pulls: Pulls;
+  readonly batches: Batches;
+  /** Makes the target `sink` of a tenant one that gets batches, or with null none any more. */
+  haveBatched(tenant: string, batch?: BatchBody | null): Promise<void>;
   /** Makes the target `sink` of a tenant one that is pulled. */
   havePulled(tenant: string): Promise<void>;
   /** As an operator does. */
@@ -99,6 +106,12 @@ const real: Subject = {
     return written.revision;
   },
   pulls: createPulls(session),
+  batches: createBatches(session),
+  async haveBatched(tenant, batch = { seconds: 5 }) {
+    const doc = JSON.stringify({ ...SINK, batch: batch ?? undefined });
+    const sink = { doc, secrets: null };
+    await config.putResource(tenant, "target", "sink", sink, null);
+  },
   async havePulled(tenant) {
     const sink = { doc: JSON.stringify({ kind: "pull" }), secrets: null };
     await config.putResource(tenant, "target", "sink", sink, null);
@@ -140,6 +153,7 @@ const inMemory = createMemoryLedger(systemClock, tenants);
 const archive = createMemoryArchive(platformText);
 const listing = createMemoryListing(archive, platformText);
 const deletions = createMemoryDeletions(systemClock, tenants, inMemory, listing);
+const pullsInMemory = createMemoryPulls(systemClock, inMemory, tenants);
 const simulated: Subject = {
   name: "memory",
   ledger: inMemory,
@@ -149,7 +163,12 @@ const simulated: Subject = {
     for (const id of ids) if (tenants.born(id) === undefined) tenants.put(id, {});
   },
   prepare: async (tenant) => tenants.put(tenant, { targets: { sink: {} } }).revision,
-  pulls: createMemoryPulls(systemClock, inMemory, tenants),
+  pulls: pullsInMemory,
+  batches: createMemoryBatches(systemClock, inMemory, tenants, pullsInMemory),
+  async haveBatched(tenant, batch = { seconds: 5 }) {
+    const gate = batch === null ? NO_GATE : { ...NO_GATE, batch: batchLimitsOf(batch) };
+    tenants.put(tenant, { targets: { sink: { gate } } });
+  },
   havePulled: async (tenant) =>
     void tenants.put(tenant, { targets: { sink: { other: pullTargetOf({}) } } }),
   pauseQueue: async (queue, isPaused) =>

@@ -29,7 +29,8 @@ beforeEach(() => {
 
 const gate = (release = async (): Promise<never[]> => []): GateRun => {
   return createGateRun({
-    ...{ clock, log: createMemoryLog(), random: createSeededRandom(1), release },
+    ...{ clock, log: createMemoryLog(), random: createSeededRandom(1), release, defer: () => {} },
+    batches: { look: down, take: down, send: down },
     // As it is when it is called: a test breaks and mends it.
     memo: {
       read: () => memo.read(),

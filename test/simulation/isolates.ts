@@ -12,6 +12,7 @@ import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
 import { createTokens } from "../../src/flows/tokens.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
+import { createMemoryBatches } from "../support/memory-batches.ts";
 import { NO_RESEALS } from "../support/memory-reseals.ts";
 import { createMemorySagaJobs } from "../support/memory-saga-jobs.ts";
 import type { Invocation } from "./invocation.ts";
@@ -154,6 +155,10 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         archive: wiredArchive(stores, invocation.life, (key) =>
           stores.removals.storing(invocation.life, invocation.startedAtMs, key),
         ),
+        async batches() {
+          const { ledger, tenants, pulls } = stores;
+          return createMemoryBatches(invocation.life.clock, ledger, tenants, pulls);
+        },
         bound: wiredBound(stores, invocation),
         deletions: wiredDeletions(stores, invocation.life),
         fanOuts: wiredFanOuts(stores, invocation.life),

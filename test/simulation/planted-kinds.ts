@@ -52,8 +52,8 @@ export const PLANTED_IN_KINDS: readonly PlantedBug[] = [
   bug(
     "a delivery that waits for its reader has no time",
     "src/flows/decide-delivery.ts",
-    '...recorded(duty, "parked", WAITS_TO_BE_PULLED),\n  dueInMs: 0,',
-    '...recorded(duty, "parked", WAITS_TO_BE_PULLED),',
+    '...recorded(duty, "parked", why), dueInMs: 0 }',
+    '...recorded(duty, "parked", why) }',
   ),
   bug(
     "a reader gets what another has leased meanwhile",

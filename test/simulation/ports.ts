@@ -53,6 +53,7 @@ export function wiredGates({ wire, gates }: Stores, life: Life): Gates {
   return {
     tell: (id, told) => call("tell", () => gates.tell(id, told)),
     limits: (id, config) => gates.limits(id, config),
+    nextBatchMs: (id) => gates.nextBatchMs(id),
     reset: (id, config) => call("reset", () => gates.reset(id, config)),
     wake: (id, config) => call("wake", () => gates.wake(id, config)),
   };

@@ -186,7 +186,7 @@ function whatIsLeft(
     const { state, event, dueAtMs, tenant, target } = row;
     // What a gate has parked goes out by itself, and what a reader may pull; what waits for a person does not.
     const isOwed = state === "pending" || state === "retrying" || state === "delivering";
-    const isClosed = tenants.isPulled(tenant, target) && !tenants.isOpen(tenant, target);
+    const isClosed = tenants.isLeased(tenant, target) && !tenants.isOpen(tenant, target);
     const isHeld = isClosed || waitsForLost(row, { receivers }, scenario);
     if (isOwed || (state === "parked" && dueAtMs !== null && !isHeld)) return `${event} ${state}`;
   }

@@ -15,6 +15,12 @@ export interface MemoryGates extends Gates {
   readonly kept: ReadonlyMap<string, KeptGate>;
   /** By whom parked deliveries are let go: an isolate, as the objects have one. */
   releaseBy(release: GatePorts["release"]): void;
+  /** By whom batches are sent. */
+  sendBy(hands: GatePorts["batches"]): void;
+  /** What objects keep is reached by this, for failures. */
+  memoBy(wrap: (memo: GatePorts["memo"]) => GatePorts["memo"]): void;
+  /** Every object loses its memory, and what it was about to do; what it keeps, and its alarm, are there. */
+  restart(): void;
   /** Calls so far. */
   readonly calls: number;
 }
@@ -23,34 +29,52 @@ export function createMemoryGates(clock: Clock, log: Log): MemoryGates {
   const runs = new Map<string, GateRun>();
   const kept = new Map<string, KeptGate>();
   let release: GatePorts["release"] = async () => [];
+  let hands: GatePorts["batches"] = {
+    look: async () => ({ kind: "closed" }),
+    take: async () => null,
+    send: async () => null,
+  };
+  let memoBy = (memo: GatePorts["memo"]) => memo;
   let calls = 0;
+  const alarms = new Map<string, { readonly atMs: number; cancel(): void }>();
+
+  function called(id: GateId): GateRun {
+    calls += 1;
+    return runOf(id);
+  }
 
   function runOf({ tenant, target }: GateId): GateRun {
-    calls += 1;
     const name = `${tenant}/${target}`;
     const known = runs.get(name);
     if (known !== undefined) return known;
-    let alarm: { readonly atMs: number; cancel(): void } | null = null;
     const run: GateRun = createGateRun({
-      ...{ clock, log, random: createSeededRandom(1) },
-      memo: {
+      ...{ clock, log, random: createSeededRandom(1), defer: () => {} },
+      memo: memoBy({
         read: async () => kept.get(name) ?? null,
-        write: async (gate) => void kept.set(name, JSON.parse(JSON.stringify(gate))),
+        async write(gate) {
+          if (runs.get(name) === run) kept.set(name, JSON.parse(JSON.stringify(gate)));
+        },
         erase: async () => void kept.delete(name),
-        alarmMs: async () => alarm?.atMs ?? null,
+        alarmMs: async () => alarms.get(name)?.atMs ?? null,
         async setAlarm(atMs) {
-          alarm?.cancel();
+          if (runs.get(name) !== run) return; // its process is gone
+          alarms.get(name)?.cancel();
           const timer = clock.timer(Math.max(0, atMs - clock.nowMs()));
           const own = { atMs, cancel: timer.cancel };
-          alarm = own;
+          alarms.set(name, own);
           void timer.elapsed.then(() => {
-            if (alarm !== own) return;
-            alarm = null;
-            void run.alarm();
+            if (alarms.get(name) !== own) return;
+            alarms.delete(name);
+            void runOf({ tenant, target }).alarm();
           });
         },
-      },
+      }),
       release: (id, count) => release(id, count),
+      batches: {
+        look: (id, limits) => hands.look(id, limits),
+        take: (due) => hands.take(due),
+        send: (held) => hands.send(held),
+      },
     });
     runs.set(name, run);
     return run;
@@ -64,9 +88,17 @@ export function createMemoryGates(clock: Clock, log: Log): MemoryGates {
     releaseBy(by) {
       release = by;
     },
-    tell: (id, told) => runOf(id).tell(id, told),
-    limits: (id, config) => runOf(id).limits(id, config),
-    reset: (id, config) => runOf(id).reset(id, config),
-    wake: (id, config) => runOf(id).wake(id, config),
+    sendBy(by) {
+      hands = by;
+    },
+    memoBy(wrap) {
+      memoBy = wrap;
+    },
+    restart: () => runs.clear(),
+    tell: (id, told) => called(id).tell(id, told),
+    limits: (id, config) => called(id).limits(id, config),
+    nextBatchMs: (id) => called(id).nextBatchMs(id),
+    reset: (id, config) => called(id).reset(id, config),
+    wake: (id, config) => called(id).wake(id, config),
   };
 }

@@ -256,7 +256,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
           row.target === target &&
           (row.dueAtMs === null || !isOpen),
       );
-      const hasGate = tenants.hasGate(tenant, target) || tenants.isPulled(tenant, target);
+      const hasGate = tenants.hasGate(tenant, target) || tenants.isLeased(tenant, target);
       for (const [key] of parked) {
         change(key, () => {
           if (!isOpen) return { state: "cancelled", dueAtMs: null, lastError: "target deleted" };

@@ -2,6 +2,7 @@
 import type { ParkedTarget } from "../../src/core/gate/index.ts";
 import { GATE_RELEASE_MS } from "../../src/core/limits.ts";
 import { QUEUES, type QueueName } from "../../src/core/priority.ts";
+import { BATCH_TOKEN } from "../../src/ports/batches.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Ledger } from "../../src/ports/ledger.ts";
 import type { DeliveryRow, EventRow } from "./memory-ledger.ts";
@@ -42,12 +43,15 @@ export function createMemoryParked({
     return [...new Map(least.map((each) => [`${each.tenant}/${each.target}`, each])).values()];
   }
 
+  const isInBatch = ({ token, dueAtMs }: DeliveryRow): boolean =>
+    token.startsWith(BATCH_TOKEN) && (dueAtMs ?? 0) > clock.nowMs();
+
   return {
     async takeParked(tenant, target, count) {
-      if (tenants.isPulled(tenant, target)) return [];
+      if (tenants.isLeased(tenant, target)) return [];
       const found = [...deliveries]
         .filter(([, row]) => isGateParked(row) && row.tenant === tenant && row.target === target)
-        .filter(([, row]) => !isPaused(row.priority))
+        .filter(([, row]) => !isPaused(row.priority) && !isInBatch(row))
         .sort(([, a], [, b]) => rankOf(a) - rankOf(b) || a.receivedAtMs - b.receivedAtMs)
         .slice(0, count);
       return found.flatMap(([key, row]) => {
@@ -95,7 +99,9 @@ export function createMemoryParked({
           isGateParked(row) &&
           row.tenant === tenant &&
           row.target === target &&
-          (spared === undefined || row.token === "" || (row.dueAtMs ?? 0) <= clock.nowMs()) &&
+          (spared === undefined ||
+            (row.dueAtMs ?? 0) <= clock.nowMs() ||
+            (spared === "leased" && row.token === "")) &&
           Math.max(row.receivedAtMs, row.settledAtMs ?? 0) < clock.nowMs() - ageMs,
       );
       for (const [key] of old) {

@@ -81,9 +81,10 @@ export function createMemoryPulls(
         .flatMap((row) => {
           const pointer = events.get(row.event)?.pointer;
           const tries = row.attempts - row.attemptsBase;
-          return pointer === undefined
-            ? []
-            : [{ ...row, replay: row.replay ?? null, tries, pointer }];
+          if (pointer === undefined) return [];
+          const waitedMs = clock.nowMs() - (row.dueAtMs ?? 0);
+          const isLeft = row.token !== "" && tries > 0;
+          return [{ ...row, replay: row.replay ?? null, tries, pointer, waitedMs, isLeft }];
         });
     },
 

@@ -13,10 +13,12 @@ import { publishEvent } from "../../src/flows/publish-event.ts";
 import { createQueueValves } from "../../src/flows/queue-valves.ts";
 import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
+import { lookForBatch, sendBatch, takeBatch } from "../../src/flows/send-batch.ts";
 import { createTokens } from "../../src/flows/tokens.ts";
 import type { Publisher } from "../../src/ports/saga.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createMemoryArchive, createMemoryListing, type MemoryArchive } from "./memory-archive.ts";
+import { createMemoryBatches } from "./memory-batches.ts";
 import { createMemoryBound, type MemoryBound } from "./memory-bound.ts";
 import { createMemoryDeletions, type MemoryDeletions } from "./memory-deletions.ts";
 import { createMemoryFanOuts, type MemoryFanOuts } from "./memory-fan-outs.ts";
@@ -114,15 +116,17 @@ export function createIsolate(
   } = {},
 ): Isolate {
   isolates += 1;
+  const pulls = createMemoryPulls(world.clock, world.ledger, world.tenants);
   const deliver: DeliverPorts = {
     ...world,
+    batches: async () => createMemoryBatches(world.clock, world.ledger, world.tenants, pulls),
     isolate: `isolate-${isolates}-`,
     crypto: platformCrypto,
     defer: () => {},
     directory: createDirectory(world.tenants, world.clock),
     ledgerProbe: createProbe(world.clock),
     meter: createMeter(),
-    pulls: async () => createMemoryPulls(world.clock, world.ledger, world.tenants),
+    pulls: async () => pulls,
     reseals: NO_RESEALS,
     replayers: { overdue: async () => [], wake: async () => {} },
     random: createSeededRandom(options.seed ?? 1),
@@ -135,6 +139,11 @@ export function createIsolate(
     ...options.broken,
   };
   world.gates.releaseBy((id, count) => releaseParked(id, count, deliver));
+  world.gates.sendBy({
+    look: (id, limits) => lookForBatch(id, limits, deliver),
+    take: (due) => takeBatch(due, deliver),
+    send: (held) => sendBatch(held, deliver),
+  });
   const accept: AcceptPorts = {
     ...deliver,
     admission: createAdmission(deliver.limiter, deliver.clock, deliver.log),

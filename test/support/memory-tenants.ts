@@ -44,8 +44,8 @@ export interface MemoryTenants extends TenantStore {
   isOpen(id: string, target: string): boolean;
   /** Whether the target has limits of its own. */
   hasGate(id: string, target: string): boolean;
-  /** Whether a reader pulls what the target gets. */
-  isPulled(id: string, target: string): boolean;
+  /** Whether what the target gets is leased where it rests: by a reader, or for a batch. */
+  isLeased(id: string, target: string): boolean;
   /** Closes a target as a 410 does; the new revision, or null if there is no such target. */
   disable(id: string, target: string): number | null;
 }
@@ -79,7 +79,10 @@ export function createMemoryTenants(
     has: (id, target) => tenants.get(id)?.targets.has(target) === true,
     isOpen: (id, target) => tenants.get(id)?.targets.get(target)?.closed === null,
     hasGate: (id, target) => tenants.get(id)?.targets.get(target)?.gate.isSet === true,
-    isPulled: (id, target) => tenants.get(id)?.targets.get(target)?.other?.kind === "pull",
+    isLeased(id, name) {
+      const target = tenants.get(id)?.targets.get(name);
+      return target?.other?.kind === "pull" || target?.gate.batch !== undefined;
+    },
     disable(id, name) {
       const tenant = tenants.get(id);
       if (tenant === undefined) return null;
@@ -154,7 +157,7 @@ function ruleSetOf(rules: readonly (readonly [string, RuleSketch])[]): RuleSet {
 }
 
 /** Of a target that has no limits of its own. */
-const NO_GATE: Gate = {
+export const NO_GATE: Gate = {
   ...{ concurrency: 6, perSecond: null, perDay: null, isAdaptive: false, isSet: false },
 };
 

@@ -8,6 +8,7 @@ export interface Attempt {
   readonly status: number | null;
   readonly error: string | null;
   readonly answer: string | null;
+  readonly batch?: string;
 }
 
 export interface Delivery {
@@ -29,6 +30,7 @@ export interface TargetFields {
   readonly handshake?: "options";
   readonly timeoutMs?: number;
   readonly gate?: { readonly concurrency?: number; readonly perSecond?: number };
+  readonly batch?: { readonly seconds?: number; readonly events?: number };
   readonly retry?: { readonly delaysSeconds: readonly number[] };
 }
 

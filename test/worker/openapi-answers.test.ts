@@ -65,6 +65,7 @@ const bodies = (): Readonly<Record<string, readonly unknown[]>> => ({
       paused: true,
     },
     { kind: "event", source: "billing", type: "paid", retry: { delaysSeconds: [1] } },
+    { kind: "http", url: `${receiver.url}/all`, batch: { seconds: 9, kilobytes: 9, events: 9 } },
     {
       ...{ kind: "http", url: `${receiver.url}/sink`, secrets, timeoutMs: 1_000, paused: true },
       handshake: "options",

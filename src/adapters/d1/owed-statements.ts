@@ -73,10 +73,12 @@ const target = (condition: string): string => `EXISTS (
 const IS_THERE = target("true");
 export const IS_CLOSED = target("(doc->>'$.paused' IS 1 OR doc->'$.disabled' IS NOT NULL)");
 
-/** Where what was parked waits on: for its gate, or for whoever pulls it. */
+/** A target whose deliveries are leased where they rest: by its reader, or for a batch. */
+export const LEASES = "(doc->>'$.kind' = 'pull' OR doc->'$.batch' IS NOT NULL)";
+
+/** Where what was parked waits on: for its gate, or for whoever leases it. */
 const HAS_GATE = target(
-  `(doc->'$.gate' IS NOT NULL OR doc->>'$.permission.ratePerMinute' IS NOT NULL
-    OR doc->>'$.kind' = 'pull')`,
+  `(doc->'$.gate' IS NOT NULL OR doc->>'$.permission.ratePerMinute' IS NOT NULL OR ${LEASES})`,
 );
 
 /**

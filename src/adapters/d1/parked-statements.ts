@@ -1,6 +1,7 @@
 /** The ledger's SQL for what gates have parked. */
 import type { Slot } from "../../core/generation.ts";
-import { IN_OPEN_QUEUE, IS_CLOSED, OPEN } from "./owed-statements.ts";
+import { BATCH_TOKEN } from "../../ports/batches.ts";
+import { IN_OPEN_QUEUE, IS_CLOSED, LEASES, OPEN } from "./owed-statements.ts";
 import { acrossSlots, deliveriesOf, eventsOf, openDeliveriesOf, perSlot } from "./slots.ts";
 import { AT_KEY, NOW } from "./statements.ts";
 
@@ -18,9 +19,12 @@ export const parkedOf = (slot: Slot): string =>
 const closedOf = (slot: Slot): string =>
   `${deliveriesOf(slot)} INDEXED BY ${deliveriesOf(slot)}_closed`;
 
-/** What is parked for the target ?2 of the tenant ?1 is its reader's, not its gate's. */
-const IS_PULLED = `EXISTS (
-  SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'target' AND id = ?2 AND doc->>'$.kind' = 'pull')`;
+/** What is parked for the target ?2 of the tenant ?1 is leased where it rests, by its reader or for a batch. */
+const IS_LEASED = `EXISTS (
+  SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'target' AND id = ?2 AND ${LEASES})`;
+
+/** It went with a batch, and the answer may still come. */
+const IS_IN_BATCH = `(due_at > ${NOW} AND substr(token, 1, ${BATCH_TOKEN.length}) = '${BATCH_TOKEN}')`;
 
 /** ?1 = tenant, ?2 = target, ?3 = how many. */
 export const PARKED = `${acrossSlots(
@@ -30,7 +34,7 @@ SELECT d.*, e.segment, e."offset", e.length FROM (
          ${RANK} AS rank
   FROM ${parkedOf(slot)}
   WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND ${IN_OPEN_QUEUE}
-    AND NOT ${IS_PULLED}
+    AND NOT ${IS_LEASED} AND ${IS_IN_BATCH} IS NOT 1
   ORDER BY ${RANK}, received_at LIMIT ?3) AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event`,
 )}
 ORDER BY rank, received_at LIMIT ?3`;
@@ -40,7 +44,7 @@ export const TAKE_PARKED = perSlot(
   (slot) => `
 UPDATE ${deliveriesOf(slot)} AS deliveries SET state = 'pending', due_at = ${NOW} + ?2
 FROM json_each(?1) AS j
-WHERE ${AT_KEY} AND deliveries.state = 'parked' AND deliveries.due_at IS NOT NULL
+WHERE ${AT_KEY} AND deliveries.state = 'parked' AND deliveries.due_at IS NOT NULL AND ${IS_IN_BATCH} IS NOT 1
 RETURNING event, subscription`,
 );
 
@@ -124,8 +128,8 @@ RETURNING event`,
 export const BURY_PARKED_PAGE = 500;
 
 /**
- * ?1 = tenant, ?2 = target, ?3 = age in ms, ?4 = how many, ?5 = whether what is due later stays: it may be leased,
- * to a reader at work. By when it was parked: a replay or a redrive brings
+ * ?1 = tenant, ?2 = target, ?3 = age in ms, ?4 = how many, ?5 = what stays of what is due later: 0 nothing,
+ * 1 what may be leased, to a reader at work, 2 all. By when it was parked: a replay or a redrive brings
  * events that are older. Nothing is parked before it was received, and that is in the index.
  */
 export const BURY_PARKED = perSlot(
@@ -136,7 +140,7 @@ UPDATE ${deliveriesOf(slot)} SET
 WHERE (tenant, received_at, event, subscription) IN (
   SELECT tenant, received_at, event, subscription FROM ${parkedOf(slot)}
   WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND ${RANK} IN (0, 1, 2, 3) AND received_at < ${NOW} - ?3
-    AND settled_at < ${NOW} - ?3 AND (NOT ?5 OR due_at <= ${NOW} OR token IS NULL)
+    AND settled_at < ${NOW} - ?3 AND (?5 = 0 OR due_at <= ${NOW} OR (?5 = 1 AND token IS NULL))
   LIMIT ?4)
 RETURNING event`,
 );

@@ -74,8 +74,8 @@ export function createParked(session: Session): Parked {
     },
 
     async buryParked(tenant, target, ageMs, spared) {
-      const sparesLeased = spared === "leased" ? 1 : 0;
-      const params = [tenant, target, ageMs, parked.BURY_PARKED_PAGE, sparesLeased];
+      const stays = spared === undefined ? 0 : spared === "leased" ? 1 : 2;
+      const params = [tenant, target, ageMs, parked.BURY_PARKED_PAGE, stays];
       return (await session.batch("bury-parked", inEachSlot(parked.BURY_PARKED, params))).flat()
         .length;
     },

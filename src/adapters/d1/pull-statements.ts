@@ -14,16 +14,19 @@ const isWhole = (slot: Slot): string => `EXISTS (
  * ?1 = tenant, ?2 = target, ?3 = how many. Not what is leased or delayed, what rests nowhere yet, or what belongs
  * to a life of the tenant that ended.
  */
-export const READY = `${acrossSlots(
+export const readyWhere = (condition: string): string => `${acrossSlots(
   (slot) => `
 SELECT d.*, e.segment, e."offset", e.length FROM (
   SELECT tenant, received_at, event, subscription, rule, priority, attempts, replay,
-         attempts - attempts_base AS tries, ${RANK} AS rank
+         attempts - attempts_base AS tries, ${NOW} - due_at AS waited,
+         token IS NOT NULL AND attempts > attempts_base AS is_left, ${RANK} AS rank
   FROM ${parkedOf(slot)}
   WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND due_at <= ${NOW} AND ${isWhole(slot)}
+    AND ${condition}
   ORDER BY ${RANK}, received_at LIMIT ?3) AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event`,
 )}
 ORDER BY rank, received_at LIMIT ?3`;
+export const READY = readyWhere("true");
 
 /** ?1 = [[tenant, receivedAt, event, subscription, attempts]], ?2 = token, ?3 = ms. */
 export const LEASE = perSlot(
@@ -35,7 +38,7 @@ RETURNING event, subscription`,
 );
 
 /** In the statements below ?1 = [[tenant, receivedAt, event, subscription, token, leasedAt]]. */
-const IS_HELD = `${AT_KEY} AND deliveries.state = 'parked' AND deliveries.due_at IS NOT NULL
+export const IS_HELD = `${AT_KEY} AND deliveries.state = 'parked' AND deliveries.due_at IS NOT NULL
   AND deliveries.token = value->>4`;
 
 export const GIVE_BACK_LEASES = perSlot(
@@ -45,12 +48,16 @@ FROM json_each(?1) AS j
 WHERE ${IS_HELD}`,
 );
 
-/** The attempts with one more, of what came of it as SQL; the last 20 are kept, as in SETTLE_BY_ROW. */
-const logged = (error: string, answer: string): string => `json_insert(
-    CASE WHEN json_array_length(log) < 20 THEN log ELSE json_remove(log, '$[0]') END, '$[#]',
+/** The attempts with one more, as SQL; the last 20 are kept, as in SETTLE_BY_ROW. */
+export const withAttempt = (attempt: string): string => `json_insert(
+    CASE WHEN json_array_length(log) < 20 THEN log ELSE json_remove(log, '$[0]') END, '$[#]', ${attempt})`;
+
+/** The same of what came of one with a reader. */
+const logged = (error: string, answer: string): string =>
+  withAttempt(`
     json_object('number', attempts, 'at', strftime('%Y-%m-%dT%H:%M:%fZ', (value->>5) / 1000.0, 'unixepoch'),
                 'durationMs', MAX(0, ${NOW} - (value->>5)), 'status', NULL,
-                'error', ${error}, 'answer', ${answer}))`;
+                'error', ${error}, 'answer', ${answer})`);
 
 /** ?2 = target. */
 export const ACKNOWLEDGE = perSlot(

@@ -130,7 +130,7 @@ const leaseRow = (lease: HeldLease): (string | number)[] => [
   lease.leasedAtMs,
 ];
 
-const keyIn = (row: Row): string => `${text(row.event)} ${text(row.subscription)}`;
+export const keyIn = (row: Row): string => `${text(row.event)} ${text(row.subscription)}`;
 
 const positionOf = (row: Row) => ({
   receivedAtMs: number(row.received_at),
@@ -140,13 +140,15 @@ const positionOf = (row: Row) => ({
 
 const keyOfRow = (row: Row): DeliveryKey => ({ tenant: text(row.tenant), ...positionOf(row) });
 
-const readReady = (row: Row): Ready => ({
+export const readReady = (row: Row): Ready => ({
   ...keyOfRow(row),
   rule: text(row.rule),
   priority: text(row.priority) as Ready["priority"],
   replay: row.replay === null ? null : text(row.replay),
   attempts: number(row.attempts),
   tries: number(row.tries),
+  waitedMs: number(row.waited),
+  isLeft: number(row.is_left) === 1,
   pointer: {
     segment: text(row.segment),
     offset: number(row.offset),

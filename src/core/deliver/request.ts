@@ -59,6 +59,30 @@ export function deliveryHeaders(input: DeliveryHeadersInput): Map<string, string
   return headers;
 }
 
+/** Headers of a request that is made of no single event. */
+export function ownHeaders({
+  targetHeaders,
+  contentType,
+  id,
+  timestampSeconds,
+  signatures,
+}: Pick<DeliveryHeadersInput, "targetHeaders" | "timestampSeconds" | "signatures"> & {
+  readonly contentType: string;
+  readonly id: string;
+}): Map<string, string> {
+  const own = Object.entries(targetHeaders).map(
+    ([name, value]) => [name.toLowerCase(), value] as const,
+  );
+  const headers = new Map<string, string>(own);
+  headers.set("content-type", contentType);
+  headers.set("webhook-id", id);
+  headers.set("webhook-timestamp", String(timestampSeconds));
+  headers.delete("webhook-signature");
+  if (signatures.length > 0) headers.set("webhook-signature", signatures.join(" "));
+  headers.set("user-agent", "Signalbox/0.1");
+  return headers;
+}
+
 /** The CloudEvents attributes in binary mode. */
 const cloudEventHeaders = (record: EventRecord, receivedAt: string): [string, string][] =>
   Object.entries(attributesOf(record, receivedAt)).map(([name, value]) => {

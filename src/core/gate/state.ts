@@ -2,6 +2,7 @@
  * What the gate of one target knows: plain data, stored as JSON and bounded in size. The gate stands between
  * the queues and one receiver and is asked for leases, never for single deliveries.
  */
+import type { BatchLimits, Waiting } from "../batch/batch.ts";
 import { ADAPTIVE_START_MIN, RETRY_TOKENS_MAX } from "../limits.ts";
 import type { Priority } from "../priority.ts";
 
@@ -14,6 +15,8 @@ export interface GateConfig {
   readonly isAdaptive: boolean;
   /** A person holds the target: nothing passes. */
   readonly isPaused?: boolean;
+  /** What goes to the target goes in batches. */
+  readonly batch?: BatchLimits;
   /** When the target was made: what is known of an earlier one of its name is not true of it. */
   readonly bornAtMs?: number;
 }
@@ -107,6 +110,8 @@ export interface GateState {
   /** Mean duration of attempts that succeeded; null: none did. */
   readonly attemptMs: number | null;
   readonly backlog: { readonly [Name in Priority]?: Backlog };
+  /** What waits for the target's next batch. */
+  readonly batch?: Waiting | undefined;
   /** Released from parking and not yet come to ask. */
   readonly released: { readonly count: number; readonly untilMs: number };
   /** What was refused lately, by reason. */

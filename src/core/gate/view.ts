@@ -54,6 +54,7 @@ export function isForgettable(before: GateState, nowMs: number): boolean {
     nowMs >= before.retryTokens.atMs + GATE_FORGET_MS &&
     state.leases.length === 0 &&
     nowMs >= state.block.untilMs &&
+    state.batch === undefined &&
     parkedCount(state) === 0
   );
 }
