@@ -1,5 +1,6 @@
 /** A saga of a simulated run: by chance, of all kinds of steps. */
 import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
+import { SAGA_TARGETS } from "./saga-targets.ts";
 
 const RETRIES = [{ delaysSeconds: [1, 1, 2] }, { delaysSeconds: [1, 1, 2, 2, 2] }];
 const UNDO_RETRY = { delaysSeconds: [1, 1, 2, 2, 4, 4, 4] };
@@ -10,6 +11,7 @@ export function randomSaga(
   upTo: (most: number) => number,
   pick: <Item>(items: readonly Item[]) => Item,
 ): SagaDoc {
+  if (chance(0.08)) return undoneWhileAwaited(5 + upTo(30), pick(SAGA_TARGETS));
   let made = 0;
   let isPastPivot = false;
   const step = (isAlone: boolean): StepDoc => {
@@ -21,8 +23,12 @@ export function randomSaga(
     if (kind === 1)
       return { name, wait: { event: { type: ["paid"] }, timeoutSeconds: 40, onTimeout } };
     if (kind === 2) return { name, approve: { timeoutSeconds: 40, onTimeout } };
+    const target = chance(0.4) ? pick(SAGA_TARGETS) : null;
     const http = (path: string) => ({
-      http: { url: `https://x.example/${path}`, body: "$.input" },
+      http: {
+        ...(target === null ? { url: `https://x.example/${path}` } : { target, path: `/${path}` }),
+        body: "$.input",
+      },
     });
     const pivot = isAlone && !isPastPivot && chance(0.12);
     const isUndone = !pivot && !isPastPivot && chance(0.85);
@@ -50,3 +56,16 @@ export function randomSaga(
   });
   return { steps: nodes, ...(chance(0.3) ? { deadlineSeconds: 30 + upTo(120) } : {}) };
 }
+
+/** Its deadline may pass while it waits for a callback: whoever refuses what is undone is asked to undo it at once. */
+const undoneWhileAwaited = (deadlineSeconds: number, target: string): SagaDoc => ({
+  steps: [
+    {
+      name: "s1",
+      action: { http: { target, body: "$.input" }, async: { timeoutSeconds: 120 } },
+      compensate: { http: { target, path: "/undo", body: "$.input" }, retry: UNDO_RETRY },
+      ...{ retry: { delaysSeconds: [1, 1, 2] }, timeoutSeconds: 5, settle: "tombstone" },
+    },
+  ],
+  deadlineSeconds,
+});

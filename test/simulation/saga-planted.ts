@@ -6,6 +6,7 @@ const SEND = "src/flows/saga-send.ts";
 const REQUESTS = "src/flows/saga-requests.ts";
 const DEFINITION = "src/core/saga/definition.ts";
 const FOLD = "src/core/saga/fold.ts";
+const GATE = "src/flows/saga-gate.ts";
 const PLAN = "src/core/saga/plan.ts";
 
 const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
@@ -80,5 +81,35 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
     PLAN,
     'return awaited(instance, step, at, "action", nowMs);\n    case "started":',
     'return decide({ kind: "no-undo", step: at });\n    case "started":',
+  ),
+  bug(
+    "a held step ignores when it is due",
+    PLAN,
+    "if (state.dueAtMs !== null && state.dueAtMs > nowMs) return sleep(state.dueAtMs);\n  const isDied",
+    "if (state.held === null && state.dueAtMs !== null && state.dueAtMs > nowMs) return sleep(state.dueAtMs);\n  const isDied",
+  ),
+  bug(
+    "an undo that ends a wait does not rest while it is held",
+    PLAN,
+    'return state.undo === "none" && state.held === null',
+    'return state.undo === "none"',
+  ),
+  bug(
+    "a closed target is called",
+    GATE,
+    "if (target.closed !== null) {",
+    'if (target.closed === "disabled") {',
+  ),
+  bug(
+    "a gate that does not answer lets all through",
+    GATE,
+    "if (!target.gate.isSet && !receivers.isInTrouble(key, clock.nowMs())) return open(unasked);",
+    "if (!receivers.isInTrouble(key, clock.nowMs())) return open(unasked);",
+  ),
+  bug(
+    "what is held is an attempt that is made",
+    REQUESTS,
+    "record.note([...held, ...intents]);",
+    'record.note([...held.map(({ step }): Entry => ({ kind: "request", step, direction: "action" })), ...intents]);',
   ),
 ];

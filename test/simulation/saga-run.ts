@@ -8,6 +8,7 @@ import type { CallbackAddress } from "../../src/core/saga/callback.ts";
 import { COMMANDS, type Command } from "../../src/core/saga/commands.ts";
 import { isEnded } from "../../src/core/saga/instance.ts";
 import { pack, unpack } from "../../src/core/saga/text.ts";
+import type { Target } from "../../src/core/tenant.ts";
 import { createSagaRun, type SagaRun } from "../../src/flows/advance-saga.ts";
 import { createReceivers } from "../../src/flows/receivers.ts";
 import { createTokens } from "../../src/flows/tokens.ts";
@@ -25,6 +26,7 @@ import {
   violationsOf,
 } from "./saga-checks.ts";
 import { createSagaParticipant } from "./saga-participant.ts";
+import { createSimulatedTargets, restViolations } from "./saga-targets.ts";
 import { createSimulatedChildren } from "./simulated-children.ts";
 
 export interface SagaOutcome {
@@ -77,6 +79,8 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
   const isFair = (): boolean => clock.nowMs() - startMs > WEATHER_MS;
   const after = (ms: number, work: () => void): void => void clock.timer(ms).elapsed.then(work);
   const doc = randomSaga(chance, upTo, pick);
+  const deadlineMs = doc.deadlineSeconds === undefined ? null : doc.deadlineSeconds * 1_000;
+  const targets = createSimulatedTargets(clock, deadlineMs, chance, upTo, pick);
   const rejecting = new Set(
     doc.steps.flatMap(stepsOf).flatMap(({ name }) => (chance(0.1) ? [name] : [])),
   );
@@ -110,6 +114,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
   function send(request: OutgoingRequest): Promise<Answer> {
     requests += 1;
     if (run.view()?.paused === true) violations.push("a request is made while the saga is paused");
+    if (targets.isClosed(request.url)) violations.push("a request is made to a closed target");
     if (!isFair() && chance(DECIDED)) {
       const step = request.headers.get("signalbox-step") ?? "";
       after(upTo(400), () => void command(pick(["override-step", "skip-step"]), step));
@@ -193,10 +198,10 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
     };
     return createSagaRun({
       ...{ clock, log: createMemoryLog(), random, crypto: platformCrypto, text: platformText },
-      gates: { tell: () => Promise.reject(new Error("there are no gates")) },
+      gates: targets.gates,
       ...{ receivers: createReceivers(), tokens: createTokens() },
       ...{ callbacks: { urlOf: pack }, publisher: { publish }, sagas: children },
-      config: { saga: async () => CHILD, target: async () => null },
+      config: { saga: async () => CHILD, target: (_, id) => targetOf(id) },
       transport: { send: (request) => (own.isDying ? new Promise(() => {}) : send(request)) },
       index: {
         begin: index.begin,
@@ -234,6 +239,15 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
       },
       defer: () => {},
     });
+  }
+
+  /** One that is asked for without an end is not answered: no time would pass any more. */
+  async function targetOf(id: string): Promise<Target | null> {
+    const target = targets.target(id);
+    if (target !== "again") return target;
+    violations.unshift(`the target "${id}" is asked for without a pause`);
+    ended.resolve();
+    return new Promise(() => {});
   }
 
   function setAlarm(atMs: number | null): void {
@@ -372,7 +386,7 @@ export async function runSaga(seed: number, isForgetful = false): Promise<SagaOu
   violations.push(...faults, ...violationsOf(view, doc, effects, touched, decided));
   const found = [...summaries.values()].find(({ id }) => id === start.id);
   if (found?.status !== view.status) violations.push(`the index has it ${found?.status}`);
-  violations.push(...journalViolations(start, rows, view));
+  violations.push(...journalViolations(start, rows, view), ...restViolations(rows));
   return {
     ...{ seed, status: view.status, rows: rows.length, requests, deaths, commands, wasStuck },
     violation: violations[0] ?? null,
