@@ -38,6 +38,9 @@ describe("the decision core", () => {
     ],
     ["a child, with all of them", sagaOf([childStep("a"), actionStep("b")]), budget(1, 1, 1)],
     ["a child beside others", childBeside, budget(1, 1, 1)],
+    ["targets that are closed", two, { ...budget(1, 1, 1), holds: 2 }],
+    ["targets that are closed, side by side", parallel, { ...budget(0, 1, 1), holds: 2 }],
+    ["a callback, and targets that are closed", laterOnce, { ...budget(1, 0, 1), holds: 2 }],
     ["a person who overrides", two, { ...budget(1, 1, 1), commands: 1 }],
   ])("ends every run in balance: %s", (_, saga, given) => {
     const { runs, violation } = check(saga, given);
@@ -63,6 +66,7 @@ describe("the decision core", () => {
     ["an answer needs no token", { ...budget(0, 1, 1), commands: 1 }],
     ["a request is rendered anew for each attempt", budget(0, 1, 0)],
     ["an alarm is set to now", budget(1, 0, 0)],
+    ["a held step ignores when it is due", { ...budget(0, 0, 0), holds: 1 }],
   ])("is found out when %s", (mutant, given) => {
     expect(check(two, given, mutant).violation).not.toBeNull();
   });

@@ -24,6 +24,8 @@ export interface Budget {
   readonly rejections: number;
   /** How often a person overrides a step whose request is under way. */
   readonly commands?: number;
+  /** How often a request finds its target closed. */
+  readonly holds?: number;
 }
 
 /** Ways to build it wrong, each of which the check must find. */
@@ -34,7 +36,8 @@ export type Mutant =
   | "an answer needs no token"
   | "a request is rendered anew for each attempt"
   | "an alarm is set to now"
-  | "a step that waits for its callback is taken for one that has no effect";
+  | "a step that waits for its callback is taken for one that has no effect"
+  | "a held step ignores when it is due";
 
 export interface Receivers {
   /** An undo that comes before its action has it refused. */
@@ -104,7 +107,7 @@ function run(
   { refusesUndone }: Receivers,
   choose: (of: number) => number,
 ): string | null {
-  let { crashes, faults, rejections, commands = 0 } = budget;
+  let { crashes, faults, rejections, commands = 0, holds = 0 } = budget;
   /** By step and direction, in the order in which they came about. */
   const effects: string[] = [];
   const answers = new Map<string, { readonly outcome: Outcome; readonly body: string }>();
@@ -257,6 +260,13 @@ function run(
 
   function perform(call: Call): void {
     const { step, direction } = call;
+    const dueAtMs = instance.steps[step]?.held === null ? null : instance.steps[step]?.dueAtMs;
+    if (dueAtMs != null && dueAtMs > nowMs) throw new Error("a held step does not rest");
+    if (holds > 0 && choose(2) === 1) {
+      holds -= 1;
+      append({ kind: "held", step, untilMs: nowMs + 3_000, reason: "its target is closed" });
+      return;
+    }
     append({ kind: "request", step, direction });
     mayCrash();
     const state = instance.steps[step];
@@ -311,6 +321,10 @@ function run(
 
 /** The instance as a driver that is built wrong would see it. */
 function mutated(instance: Instance, mutant: Mutant | null): Instance {
+  if (mutant === "a held step ignores when it is due") {
+    const stir = (step: StepState) => (step.held === null ? step : { ...step, dueAtMs: null });
+    return { ...instance, steps: instance.steps.map(stir) };
+  }
   if (instance.status !== "COMPENSATING") return instance;
   const change = (step: StepState): StepState => {
     if (
