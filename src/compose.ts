@@ -154,6 +154,10 @@ function composeApp(env: Env, config: Config): App {
       queueValves: createQueueValves(),
       ...{ receivers, tokens },
       transport: createTransport(guard, systemClock),
+      async turns() {
+        const { createTurns } = await import("./adapters/d1/turns.ts");
+        return createTurns(session);
+      },
     },
     async adminStores(deed) {
       const { createAdminStores } = await import("./adapters/d1/admin-stores.ts");

@@ -6,7 +6,11 @@ import {
   BATCH_SECONDS_MAX,
 } from "../../src/core/batch/limits.ts";
 import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
+import type { Json } from "../../src/core/json.ts";
 import { ATTEMPT_TIMEOUT_MS_MAX } from "../../src/core/limits.ts";
+import { ORDER_HOLD_SECONDS_MAX } from "../../src/core/order/limits.ts";
+import { ORDER_MODES, orderFaults } from "../../src/core/order/order.ts";
+import type { Fault } from "../../src/core/problem.ts";
 import {
   PULL_ATTEMPTS_MAX,
   PULL_BACKLOG_MAX,
@@ -105,6 +109,39 @@ const BatchBody = z
   })
   .describe("Events go together, as one request, when the first of these is reached.");
 
+const OrderBody = z
+  .strictObject({
+    key: z
+      .string()
+      .max(256)
+      .describe("JSON path into the event: events of one value are in order."),
+    mode: z.enum(ORDER_MODES),
+    by: z
+      .string()
+      .max(256)
+      .optional()
+      .describe(
+        "JSON path to a number or a time that says which event is the newer; its receipt, if it is left out.",
+      ),
+    holdSeconds: z
+      .number()
+      .int()
+      .min(0)
+      .max(ORDER_HOLD_SECONDS_MAX)
+      .optional()
+      .describe("Each delivery waits for so long since its receipt, so that older ones may come."),
+  })
+  .describe("Of deliveries that share a key; those without one go as they come.");
+
+/** The faults of a target's order; what has no shape of one the schema names. */
+export function orderFaultsOf(order: Json, batch: Json): Fault[] {
+  if (order === null) return [];
+  const detail = "Events of a batch go together: leave out `order` or `batch`.";
+  const both = batch === null ? [] : [{ pointer: "/order", code: "not-with-batch", detail }];
+  const read = OrderBody.safeParse(order);
+  return [...both, ...(read.success ? orderFaults(read.data) : [])];
+}
+
 export const QueueTargetBody = z
   .strictObject({
     kind: z.literal("queue"),
@@ -165,5 +202,6 @@ export const httpTargetBody = (addresses: AddressPolicy) =>
     retry: Retry.optional(),
     gate: GateBody.optional(),
     batch: BatchBody.optional(),
+    order: OrderBody.optional(),
     paused: z.boolean().optional(),
   });

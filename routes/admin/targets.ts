@@ -25,6 +25,7 @@ import { askAgain, PermissionAnswer, shakeHands } from "./target-handshake.ts";
 import {
   EventTargetBody,
   httpTargetBody,
+  orderFaultsOf,
   PullTargetBody,
   QueueTargetBody,
   SagaTargetBody,
@@ -79,6 +80,7 @@ const crud = resourceOperations<TargetBody>({
         ...(await addressFaults("/auth/tokenUrl", sentMember(auth, "tokenUrl"), addresses, app)),
         ...authFaults(sent, stored?.secrets?.headers ?? {}),
         ...secretFaults(secrets, stored?.secrets ?? null, clock.nowMs(), crypto),
+        ...orderFaultsOf(sentMember(sent, "order"), sentMember(sent, "batch")),
       ];
     }
     const unbound = bindingFault(sent, app);

@@ -23,6 +23,7 @@ import {
   BODY_BYTES_DEFAULT_MAX,
   GATE_CONCURRENCY_DEFAULT,
 } from "./limits.ts";
+import { compileOrder, type OrderDoc } from "./order/order.ts";
 import type { Priority } from "./priority.ts";
 import { type PullBody, pullTargetOf } from "./pull/pull.ts";
 import type { Gate, Limit, SagaDefinition, Source, Target } from "./tenant.ts";
@@ -120,6 +121,7 @@ export interface HttpTargetBody {
     | undefined;
   /** What it gets goes out together, as one request. */
   readonly batch?: BatchBody | undefined;
+  readonly order?: OrderDoc | undefined;
   readonly paused?: boolean | undefined;
 }
 
@@ -283,6 +285,7 @@ export function targetOf(
       ...gateOf(doc.gate, doc.permission?.ratePerMinute),
       ...(doc.batch === undefined ? {} : { batch: batchLimitsOf(doc.batch) }),
     },
+    ...(doc.order === undefined ? {} : { order: compileOrder(doc.order) }),
     saga: null,
   };
 }

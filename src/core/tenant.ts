@@ -6,6 +6,7 @@ import type { SigningKey } from "./deliver/signing-keys.ts";
 import type { ForEach } from "./fan-out/for-each.ts";
 import type { GateConfig } from "./gate/index.ts";
 import type { IdempotencyKeyFrom, TypeFrom } from "./ingest/events.ts";
+import type { Order } from "./order/order.ts";
 import type { RuleSet } from "./pattern/index.ts";
 import type { Priority } from "./priority.ts";
 import type { PullTarget } from "./pull/pull.ts";
@@ -42,6 +43,8 @@ export interface Target {
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
   readonly gate: Gate;
+  /** Of what it gets; without one nothing waits for anything else. */
+  readonly order?: Order;
   /** Null for one that is no saga. */
   readonly saga: SagaTarget | null;
   /** One that is neither called over HTTP nor a saga. */

@@ -6,6 +6,7 @@ import type { Pointer } from "../core/enqueue/record.ts";
 import { Retryable } from "../core/errors.ts";
 import { deliveryId, subscriptionHash, timeOrderedId } from "../core/ids.ts";
 import { LEASE_SECONDS, LEDGER_TIMEOUT_MS } from "../core/limits.ts";
+import type { Place as OrderPlace } from "../core/order/order.ts";
 import type { QueueName, Subscription } from "../core/priority.ts";
 import { within } from "../ports/clock.ts";
 import type { FanOutId } from "../ports/fan-outs.ts";
@@ -37,6 +38,8 @@ export interface Duty extends DeliveryKey {
   readonly claimedBy: "event" | "row";
   /** It was parked, and its gate has let it go. */
   readonly isReleased: boolean;
+  /** Of a target with an order, once it was looked for. */
+  readonly place?: OrderPlace;
 }
 
 export interface Claimed {

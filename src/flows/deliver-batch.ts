@@ -36,12 +36,25 @@ import {
   retryLater,
   tryAgainLater,
 } from "./open-messages.ts";
+import { passTurns } from "./pass-turns.ts";
 import { portionsOf } from "./portions.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
 import { type Settled, sendAgain } from "./send-again.ts";
+import { sendInOrder } from "./send-in-order.ts";
 import { createSettler } from "./settle.ts";
 import { createSlowPlaces, type Place } from "./slow-places.ts";
+import {
+  behind,
+  inPlace,
+  isFree,
+  noTurns,
+  owedAgain,
+  takeTurns,
+  unmade,
+  withPlace,
+  withPlaces,
+} from "./take-turns.ts";
 import { tellBatches } from "./tell-batches.ts";
 
 /** Which queue a batch comes from; "dead" holds messages whose handling crashed too often. */
@@ -138,7 +151,10 @@ async function work(
     const decided = decideDelivery(duty, role, tenants, claimed.cancelledFanOuts);
     if (decided.kind === "attempt") ready.push({ duty, outgoing: decided.outgoing });
     else if (decided.kind === "fan-out") lists.push({ duty, rule: decided.rule });
-    else settling.push(settle(duty.held, decided.result, false));
+    else {
+      const result = withPlace(decided.result, duty, tenants, ports);
+      settling.push(settle(duty.held, result, false));
+    }
   }
   for (const event of claimed.unmatched) {
     settling.push(settle(event, unmatchedResult(event.record), false));
@@ -149,32 +165,70 @@ async function work(
     settling.push(beginFanOuts(lists, deadlineMs, keptOf, settle, ports));
   }
 
-  const { going, waiting } = ports.fairShares.divide(role, ready, waited, ports.clock.nowMs());
-  const gates = openGates(going, ports);
+  const { going, waiting } = ports.fairShares.divide(
+    role,
+    withPlaces(ready, ports),
+    waited,
+    ports.clock.nowMs(),
+  );
+  const [free, placed] = [going.filter(isFree), going.filter((gated) => !isFree(gated))];
+  const gates = openGates(free, ports);
   let open = ready.length;
-  const park = (gated: GatedDuty, isShareTaken = false): void => {
+  const end = ({ duty }: GatedDuty, result: DeliveryResult): void => {
     open -= 1;
-    settling.push(settle(gated.duty.held, gates.parked(gated, isShareTaken), open === 0));
+    settling.push(settle(duty.held, result, open === 0));
   };
+  const park = (gated: GatedDuty, isShareTaken = false): void =>
+    end(gated, inPlace(gates.parked(gated, isShareTaken), gated.duty));
   for (const gated of waiting) park(gated, true);
-  const giveBackLater = ({ duty }: GatedDuty): void => {
-    open -= 1;
-    retryLater(duty.held.open, GIVEN_BACK_RETRY_SECONDS);
+  const giveBackLater = (gated: GatedDuty): void => {
+    const { place, held } = gated.duty;
+    // In the ledger it is under way: its message would not bring it again.
+    if (place !== undefined) end(gated, owedAgain(gated.duty));
+    else {
+      open -= 1;
+      retryLater(held.open, GIVEN_BACK_RETRY_SECONDS);
+    }
   };
-  async function deliverOne(gated: GatedDuty, letGo: LetGo, place: Place): Promise<void> {
+
+  const places = createSlowPlaces(
+    free.map(({ duty }) => targetKey(duty)),
+    ports.receivers,
+  );
+  const taking =
+    placed.length === 0
+      ? Promise.resolve(noTurns(claimed))
+      : takeTurns(placed, claimed, keptOf, settle, ports);
+  const joining = taking.then(async ({ granted, heads }) => {
+    open -= placed.length - granted.length;
+    await gates.join(granted);
+    places.join(heads.map(({ duty }) => targetKey(duty)));
+    return heads;
+  });
+
+  /** Answers its result, if it has come to an end here and now. */
+  async function deliverOne(
+    gated: GatedDuty,
+    letGo: LetGo,
+    place: Place,
+  ): Promise<DeliveryResult | null> {
     await settler.room(delivered);
     const { duty, outgoing } = gated;
     const { timeoutMs } = outgoing.target;
     const isTooLate = ports.clock.nowMs() + timeoutMs > deadlineMs;
     if (isTooLate || (control !== null && !ports.queueValves.mayGoOn(control.queue, ports))) {
-      return giveBackLater(gated);
+      giveBackLater(gated);
+      return null;
     }
     const key = targetKey(duty);
-    if (!ports.receivers.hasRoom(key) || !gates.mayBegin(duty)) return park(gated);
+    if (!ports.receivers.hasRoom(key) || !gates.mayBegin(duty)) {
+      park(gated);
+      return null;
+    }
     const made = beginAttempt(gated, gates, closed, ports);
     const isQuick = await endsWithin(made, ports.receivers.patienceMs(key), ports.clock);
     const isLeft = !isQuick && (duty.claimedBy === "row" || (await keptOf(duty.held)));
-    const result = isLeft ? null : await made;
+    const result = isLeft ? null : ((await made) ?? unmade(duty));
     open -= 1;
     if (isLeft) {
       place.isLate();
@@ -194,19 +248,27 @@ async function work(
       delivered.add(coming);
       void coming.finally(() => delivered.delete(coming));
     }
+    return result;
   }
 
-  const places = createSlowPlaces(
-    going.map(({ duty }) => targetKey(duty)),
-    ports.receivers,
-  );
+  const isWritten = async ({ duty }: GatedDuty): Promise<boolean> => {
+    await Promise.all(delivered);
+    return !(await settler.finish([])).has(keyOf(duty));
+  };
   const unbegun = await mapWithin(
-    going,
+    free,
     placesOf(control, invocation),
     ({ duty }) => gates.keyOf(duty),
-    (gated, letGo) => {
-      const place = places.begin(targetKey(gated.duty));
-      return deliverOne(gated, letGo, place).finally(place.ended);
+    async (head, letGo) => {
+      const place = places.begin(targetKey(head.duty));
+      const send = (gated: GatedDuty, leave: LetGo) => deliverOne(gated, leave, place);
+      try {
+        if (head.duty.place === undefined) return void (await send(head, letGo));
+        const rest = (await taking).behind(head);
+        await sendInOrder(head, { rest, gates, isWritten, end, park, send, ports }, letGo);
+      } finally {
+        place.ended();
+      }
     },
     {
       of: (key) => places.limited(gates.targetOf(key), gates.limitOf(key)),
@@ -214,8 +276,11 @@ async function work(
       known: gates.known,
     },
     ({ duty }) => duty.tenant,
+    placed.length === 0 ? null : joining,
   );
+  const turns = await taking;
   for (const gated of unbegun) {
+    for (const next of turns.behind(gated)) end(next, behind(next, gated.duty));
     const key = targetKey(gated.duty);
     // A healthy receiver is not to blame: with its messages, what is left comes again at once.
     const isSlow = ports.receivers.patienceMs(key) === 0;
@@ -233,7 +298,8 @@ async function work(
   const unkept = await unkeptOf(claimed, keptOf);
   const written = settled.filter(({ result }) => !unwritten.has(keyOf(result)));
   const writtenKeys = new Set(written.map(({ result }) => keyOf(result)));
-  const isGivenBack = await giveBack(claimed, keptFrom(late, writtenKeys, claimed), unkept, ports);
+  const kept = keptFrom(late, writtenKeys, turns.claimed);
+  const isGivenBack = await giveBack(turns.claimed, kept, unkept, ports);
   for (const { open } of unkept) {
     if (isGivenBack) tryAgainLater(open);
     else retryLater(open, LEASE_SECONDS + 1);
@@ -245,6 +311,7 @@ async function work(
   }
   ports.defer(tellBatches(written, tenants, ports));
   await sendAgain(written, ports);
+  await passTurns(turns.keys, ports);
 }
 
 /** What crashed messages carry is nobody's queue. */

@@ -19,6 +19,8 @@ export interface GatedDuty {
 }
 
 export interface GateSession {
+  /** Asks for further deliveries, none of which shares a lease with those before. Never rejects. */
+  join(duties: readonly GatedDuty[]): Promise<void>;
   /** Deliveries of one key share a lease; those of a target that has none have no limit. */
   keyOf(duty: Duty): string;
   /** What the deliveries of a key go to. */
@@ -59,12 +61,15 @@ function wantOf(duties: readonly GatedDuty[]): Ask["want"] {
   return { fresh: duties.length - retries, retries };
 }
 
-/** What its gate has let go has a lease of its own: nothing that is parked stands before it. */
+/**
+ * What its gate has let go has a lease of its own: nothing that is parked stands before it. So has what is in order,
+ * which is asked for later.
+ */
 const keyOf = (duty: Duty): string =>
-  duty.isReleased ? `${targetKey(duty)}${RELEASED}` : targetKey(duty);
+  `${targetKey(duty)}${duty.place === undefined ? "" : IN_ORDER}${duty.isReleased ? RELEASED : ""}`;
 const RELEASED = " released";
-const targetOf = (key: string): string =>
-  key.endsWith(RELEASED) ? key.slice(0, -RELEASED.length) : key;
+const IN_ORDER = " in order";
+const targetOf = (key: string): string => key.split(" ")[0] ?? key;
 
 /** Of a target whose gate has not answered yet. */
 const UNKNOWN: KeyLimit = { max: 0, waitMs: () => null, take() {} };
@@ -122,12 +127,16 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
     return { reason: "its target answers slowly", dueInMs: SLOW_TARGET_PAUSE_MS };
   }
 
-  const gated = Map.groupBy(duties.filter(isGated), ({ duty }) => keyOf(duty));
-  const known = Promise.all(
-    [...gated].map(([key, own]) => (own[0] === undefined ? null : ask(key, own, own[0]))),
-  );
+  async function join(some: readonly GatedDuty[]): Promise<void> {
+    const gated = Map.groupBy(some.filter(isGated), ({ duty }) => keyOf(duty));
+    await Promise.all(
+      [...gated].map(([key, own]) => (own[0] === undefined ? null : ask(key, own, own[0]))),
+    );
+  }
+  const known = join(duties);
 
   return {
+    join,
     keyOf,
     targetOf,
     known,

@@ -8,6 +8,7 @@ import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import type { Duty } from "./claim.ts";
 import { recorded } from "./deliver.ts";
+import { passTurns } from "./pass-turns.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { sendAgain } from "./send-again.ts";
 import { createSettler } from "./settle.ts";
@@ -52,6 +53,7 @@ export async function settleLate(
     settler.add(result, true);
     const unwritten = await settler.finish([]);
     if (!unwritten.has(keyOf(result))) await sendAgain([{ held: duty.held, result }], ports);
+    if (duty.place !== undefined) await passTurns([duty.place.key], ports);
   } catch (error) {
     ports.log.error("late-attempt-not-settled", { delivery: duty.id, error: errorText(error) });
   }

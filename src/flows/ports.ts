@@ -20,6 +20,7 @@ import type { Publisher, SagaDirectory, Sagas } from "../ports/saga.ts";
 import type { SagaJobs } from "../ports/saga-jobs.ts";
 import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
+import type { Turns } from "../ports/turns.ts";
 import type { Directory } from "./directory.ts";
 import type { FairShares } from "./fair-shares.ts";
 import type { Probe } from "./probe.ts";
@@ -70,4 +71,6 @@ export interface DeliverPorts {
   /** Of this isolate. */
   readonly tokens: Tokens;
   readonly transport: Transport;
+  /** Loaded on first use: only targets with an order and the sweeper need it. */
+  turns(): Promise<Turns>;
 }

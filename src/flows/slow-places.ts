@@ -11,6 +11,8 @@ export interface Place {
 }
 
 export interface SlowPlaces {
+  /** Further deliveries, by their targets. */
+  join(targets: readonly string[]): void;
   /** `own`, and for a target that is known to be slow no more places than such may hold while others wait. */
   limited(target: string, own: KeyLimit | undefined): KeyLimit | undefined;
   begin(target: string): Place;
@@ -21,11 +23,17 @@ export function createSlowPlaces(
   targets: readonly string[],
   receivers: Pick<Receivers, "patienceMs">,
 ): SlowPlaces {
-  const slow = new Set(targets.filter((target) => receivers.patienceMs(target) === 0));
-  let quickLeft = targets.filter((target) => !slow.has(target)).length;
+  const slow = new Set<string>();
+  let quickLeft = 0;
+  function join(some: readonly string[]): void {
+    for (const target of some) if (receivers.patienceMs(target) === 0) slow.add(target);
+    quickLeft += some.filter((target) => !slow.has(target)).length;
+  }
+  join(targets);
   let held = 0;
   const isFull = () => quickLeft > 0 && held >= SLOW_PLACES_MAX;
   return {
+    join,
     limited(target, own) {
       if (!slow.has(target)) return own;
       return {

@@ -15,6 +15,7 @@ import {
 } from "../core/saga/limits.ts";
 import { errorText } from "../ports/log.ts";
 import { keepBatched, keepClosed, keepGated, keepPulled } from "./keep-parked.ts";
+import { sweepTurns } from "./pass-turns.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { type Revived, revive } from "./revive.ts";
 import { wakeEach } from "./wake.ts";
@@ -29,6 +30,8 @@ export interface Swept extends Readonly<Revived> {
   readonly released: number;
   /** Deliveries that were parked for too long, for a gate, a reader or a closed target: dead letters now. */
   readonly buried: number;
+  /** Deliveries whose turn had come, and whom nobody called. */
+  readonly turns: number;
   /** Instances of sagas that had not woken by themselves. */
   readonly sagas: number;
   /** Instances of sagas that had their turn in a command to many. */
@@ -61,6 +64,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
       buried: 0,
       revived: 0,
       unreadable: 0,
+      turns: 0,
       sagas: 0,
       commanded: 0,
       replays: 0,
@@ -115,6 +119,9 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     swept.buried += await keepClosed(turn, ports);
   });
   await part("due", () => revive(scope, swept, ports));
+  await part("turns", async () => {
+    swept.turns = await sweepTurns(ports);
+  });
   await part("sagas", () => wakeSagas(scope, swept, ports));
   await part("replays", async () => {
     const overdue = await ports.replayers.overdue(REPLAY_SWEEP_PAGE);

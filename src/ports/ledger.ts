@@ -8,6 +8,7 @@
 import type { Again } from "../core/enqueue/pack.ts";
 import type { Pointer } from "../core/enqueue/record.ts";
 import type { ParkedTarget } from "../core/gate/index.ts";
+import type { Place } from "../core/order/order.ts";
 import type { QueueName } from "../core/priority.ts";
 import type { QueueControl } from "../core/queue-control.ts";
 import type { DeliveryState } from "../core/settle.ts";
@@ -117,8 +118,15 @@ export interface DeliveryResult extends DeliveryKey {
   readonly replay?: string | undefined;
   /** How it was claimed: with its event, or by its own row. */
   readonly claimedBy: "event" | "row";
+  /** Of a target with an order: its place in it, of one that does not end here. */
+  readonly order?: PlaceInOrder;
   /** Its event's bytes do not rest where the claim said: with this result, the event's row names no place. */
   readonly isUnplaced?: true;
+}
+
+export interface PlaceInOrder extends Pick<Place, "key" | "value"> {
+  /** It is parked until it has its turn, by nobody else. */
+  readonly isWaiting?: true;
 }
 
 /** Where an event's bytes have come to rest. */

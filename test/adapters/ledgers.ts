@@ -14,6 +14,7 @@ import { createRemover } from "../../src/adapters/d1/remover.ts";
 import { createReplays } from "../../src/adapters/d1/replays.ts";
 import { createSession } from "../../src/adapters/d1/session.ts";
 import { acrossSlots, deliveriesOf, duplicatesOf } from "../../src/adapters/d1/slots.ts";
+import { createTurns } from "../../src/adapters/d1/turns.ts";
 import { createFanOutJobs } from "../../src/adapters/fan-out-jobs.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
 import { createMeter, systemClock } from "../../src/adapters/system.ts";
@@ -36,6 +37,7 @@ import {
 } from "../../src/ports/ledger.ts";
 import type { Pulls } from "../../src/ports/pulls.ts";
 import type { Replays } from "../../src/ports/replays.ts";
+import type { Turns } from "../../src/ports/turns.ts";
 import { createMemoryArchive, createMemoryListing } from "../support/memory-archive.ts";
 import { createMemoryBatches } from "../support/memory-batches.ts";
 import { createMemoryDeletions } from "../support/memory-deletions.ts";
@@ -44,10 +46,12 @@ import { createMemoryLedger } from "../support/memory-ledger.ts";
 import { createMemoryPulls } from "../support/memory-pulls.ts";
 import { createMemoryReplays } from "../support/memory-replays.ts";
 import { createMemoryTenants, NO_GATE } from "../support/memory-tenants.ts";
+import { createMemoryTurns } from "../support/memory-turns.ts";
 
 export interface Subject {
   readonly name: string;
   readonly ledger: Ledger;
+  readonly turns: Turns;
   readonly replays: Replays;
   readonly fanOuts: FanOuts & Pick<FanOutJobs, "create" | "overdue">;
   /** Makes sure that there are such tenants, and counts as no cost of the ledger's. */
@@ -84,6 +88,7 @@ const SINK = { kind: "http", url: "https://sink.example.com/" };
 const real: Subject = {
   name: "D1",
   ledger: createLedger(session),
+  turns: createTurns(session),
   replays: createReplays(session),
   fanOuts: {
     ...createFanOuts(session, { crypto: platformCrypto, text: platformText }),
@@ -157,6 +162,7 @@ const pullsInMemory = createMemoryPulls(systemClock, inMemory, tenants);
 const simulated: Subject = {
   name: "memory",
   ledger: inMemory,
+  turns: createMemoryTurns(systemClock, inMemory),
   replays: createMemoryReplays(systemClock, tenants, inMemory),
   fanOuts: createMemoryFanOuts(systemClock, tenants, inMemory),
   async ensure(ids) {

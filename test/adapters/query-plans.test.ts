@@ -29,6 +29,7 @@ import { createSession } from "../../src/adapters/d1/session.ts";
 import { acrossSlots, deliveriesOf, duplicatesOf, eventsOf } from "../../src/adapters/d1/slots.ts";
 import * as claims from "../../src/adapters/d1/statements.ts";
 import { createTenantStore } from "../../src/adapters/d1/tenant-store.ts";
+import * as turns from "../../src/adapters/d1/turn-statements.ts";
 import * as versionStatements from "../../src/adapters/d1/versions.ts";
 import * as fanOutJobs from "../../src/adapters/fan-out-jobs.ts";
 import * as replayers from "../../src/adapters/replayers.ts";
@@ -53,7 +54,7 @@ const GROWING = [
 
 /** They hold what is open, not all that was ever sent. */
 const PARTIAL_INDEX =
-  /^(deliveries_\d_(due|open|parked|closed|job|replay)|(jobs|replays|fan_outs)_running)$/;
+  /^(deliveries_\d_(due|open|parked|closed|job|replay|turn|wait)|(jobs|replays|fan_outs)_running)$/;
 
 /**
  * Only the local engine runs the first, once as it starts: an index on leases would cost every event a third
@@ -104,7 +105,7 @@ const MODULES = {
   },
   ...{ batches, fanOuts, fanOutJobs, pulls },
   ...{ queries, queueControls, redrives, removals, replays, replayers, reseals, sagaJobs, sagas },
-  ...{ ruleEnds, versionStatements },
+  ...{ ruleEnds, turns, versionStatements },
 };
 
 /** By name; those that there are for each slot with its number. */

@@ -27,6 +27,7 @@ import {
   wiredLimiter,
   wiredOutbox,
   wiredQueues,
+  wiredTurns,
 } from "./ports.ts";
 import { wiredPulls } from "./readers.ts";
 import type { Stores } from "./stores.ts";
@@ -178,6 +179,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         sagaJobs: createMemorySagaJobs(),
         sagas: stores.sagas,
         transport: wiredTransport(stores, invocation),
+        turns: async () => wiredTurns(stores, invocation.life, invocation.life.clock),
       }),
     };
   }

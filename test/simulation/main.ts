@@ -15,12 +15,15 @@ const { values } = parseArgs({
     trace: { type: "boolean", default: false },
     sagas: { type: "boolean", default: false },
     gates: { type: "boolean", default: false },
+    orders: { type: "boolean", default: false },
   },
 });
 const from = Number(values.seed);
 const count = Number(values.seeds ?? (values.trace ? 1 : SEEDS_DEFAULT));
 if (!Number.isInteger(from) || !Number.isInteger(count) || count < 1) {
-  console.error("npm run sim -- [--sagas | --gates] [--seed N] [--seeds M] [--trace] [--planted]");
+  console.error(
+    "npm run sim -- [--sagas | --gates | --orders] [--seed N] [--seeds M] [--trace] [--planted]",
+  );
   process.exit(2);
 }
 
@@ -32,6 +35,9 @@ if (values.sagas) {
 } else if (values.gates) {
   const { gateMain } = await import("./gate-main.ts");
   process.exitCode = (await gateMain(from, count, values.planted)) ? 0 : 1;
+} else if (values.orders) {
+  const { orderMain } = await import("./order-main.ts");
+  process.exitCode = (await orderMain(from, count, values.planted)) ? 0 : 1;
 } else if (values.planted) await catchPlanted();
 else if (values.trace) await show(from, Number.POSITIVE_INFINITY);
 else await search();

@@ -2,6 +2,7 @@
 import { FAN_OUT, type QueueName } from "../../src/core/priority.ts";
 import type { FanOutPorts } from "../../src/flows/fan-out-page.ts";
 import type { Archive } from "../../src/ports/archive.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import type { Deletions } from "../../src/ports/deletions.ts";
 import type { FanOutJobs } from "../../src/ports/fan-outs.ts";
 import type { Gates } from "../../src/ports/gates.ts";
@@ -9,6 +10,8 @@ import { keyOf, type Ledger } from "../../src/ports/ledger.ts";
 import type { Limiter } from "../../src/ports/limiter.ts";
 import type { Outbox } from "../../src/ports/outbox.ts";
 import type { Queues } from "../../src/ports/queues.ts";
+import type { Turns } from "../../src/ports/turns.ts";
+import { createMemoryTurns } from "../support/memory-turns.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Life } from "./life.ts";
 import type { Stores } from "./stores.ts";
@@ -134,6 +137,21 @@ export function wiredFanOuts(
         },
         () => `${at.id} to ${end.sent}`,
       ),
+  };
+}
+
+/** Where nothing is in order, a run is what it was before there was an order. */
+export function wiredTurns({ wire, ledger }: Stores, life: Life, clock: Clock): Turns {
+  const turns = createMemoryTurns(clock, ledger);
+  const call = <T>(method: string, effect: () => Promise<T>) =>
+    wire.call(life, "ledger", method, effect);
+  return {
+    take: (...asked) => call("takeTurns", () => turns.take(...asked)),
+    next: (keys) => call("nextTurns", () => turns.next(keys)),
+    async waiting(from) {
+      const isNone = (await turns.waiting("")).length === 0;
+      return isNone ? [] : call("waitingKeys", () => turns.waiting(from));
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-/** The targets of a simulated saga: each is closed for spans of time, by a person or by its gate, and open in the end. */
+/** Targets of a simulated saga: each is closed for spans of time, by a person or its gate, and open in the end. */
 
 import { GATE_HORIZON_MS } from "../../src/core/limits.ts";
 import type { Gate, Target } from "../../src/core/tenant.ts";

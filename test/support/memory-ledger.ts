@@ -1,5 +1,6 @@
 /** The ledger in memory: the same claims, fences and leases as in D1, by its own clock. */
 import { expiryAt, type Slot, slotOf } from "../../src/core/generation.ts";
+import type { Place } from "../../src/core/order/order.ts";
 import type { QueueName } from "../../src/core/priority.ts";
 import type { QueueControl } from "../../src/core/queue-control.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -16,6 +17,14 @@ import {
   type Ledger,
 } from "../../src/ports/ledger.ts";
 import { createMemoryParked } from "./memory-parked.ts";
+import {
+  inOrder,
+  isOwed,
+  isRepeat,
+  isShelved,
+  isWaitingForTurn,
+  turnOf,
+} from "./memory-row-states.ts";
 import type { MemoryTenants } from "./memory-tenants.ts";
 
 export interface EventRow extends Omit<FirstClaim, "pointer"> {
@@ -27,12 +36,22 @@ export interface EventRow extends Omit<FirstClaim, "pointer"> {
 
 /** `attempt` of the result that wrote it is in `log`. */
 export interface DeliveryRow
-  extends Omit<DeliveryResult, "attempt" | "claimedBy" | "dueInMs" | "isUnplaced"> {
+  extends Omit<DeliveryResult, "attempt" | "claimedBy" | "dueInMs" | "isUnplaced" | "order"> {
+  /** Of a target with an order. */
+  readonly order?: RowInOrder;
   readonly attemptsBase: number;
   readonly dueAtMs: number | null;
   readonly settledAtMs: number | null;
   readonly token: string;
   readonly log: readonly AttemptRecord[];
+}
+
+export interface RowInOrder extends Pick<Place, "key" | "value"> {
+  /** The token it last had its turn under. */
+  readonly turn: string | null;
+  readonly isWaiting: boolean;
+  /** It had a turn before, of which nobody said what came of it. */
+  readonly mayHaveBegun: boolean;
 }
 
 export interface MemoryLedger extends Ledger {
@@ -107,7 +126,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
 
   /** False when the claim that the result rests on is no longer held. */
   function write(result: DeliveryResult, token: string): boolean {
-    const { attempt, claimedBy, dueInMs, isUnplaced, ...rest } = result;
+    const { attempt, claimedBy, dueInMs, isUnplaced, order, ...rest } = result;
     const row = deliveries.get(keyOf(result));
     const owner = events.get(result.event);
     // Of a tenant that was deleted since: nothing comes after what its deletion removed.
@@ -124,11 +143,17 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     const now = clock.nowMs();
     const before = claimedBy === "event" ? [] : (row?.log ?? []);
     // A target that was opened meanwhile has released what was parked: this one would wait for ever.
-    const isClosures = rest.state === "parked" && dueInMs === null;
+    const isClosures = rest.state === "parked" && dueInMs === null && order?.isWaiting !== true;
     const isLate = isClosures && tenants.isOpen(rest.tenant, rest.target);
     const isLogged = attempt === null || (claimedBy === "row" && row?.attempts === rest.attempts);
+    const place = row?.order ?? (order === undefined ? undefined : inOrder(order));
+    const isBack = rest.state === "pending" || rest.state === "parked";
+    const isWaiting = order?.isWaiting === true;
     deliveries.set(keyOf(result), {
       ...rest,
+      ...(place === undefined
+        ? {}
+        : { order: isBack ? turnOf(place, token, { turn: null, isWaiting }) : place }),
       lastStatus: rest.lastStatus ?? (claimedBy === "row" ? (row?.lastStatus ?? null) : null),
       attemptsBase: row?.attemptsBase ?? 0,
       replay: row?.replay,
@@ -254,7 +279,8 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
           row.state === "parked" &&
           row.tenant === tenant &&
           row.target === target &&
-          (row.dueAtMs === null || !isOpen),
+          (row.dueAtMs === null || !isOpen) &&
+          !(isWaitingForTurn(row) && tenants.hasOrder(tenant, target)),
       );
       const hasGate = tenants.hasGate(tenant, target) || tenants.isLeased(tenant, target);
       for (const [key] of parked) {
@@ -270,7 +296,9 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
 
     async openings(count) {
       const opened = new Map<string, { tenant: string; target: string }>();
-      for (const { state, tenant, target, dueAtMs } of deliveries.values()) {
+      for (const row of deliveries.values()) {
+        const { state, tenant, target, dueAtMs } = row;
+        if (isWaitingForTurn(row) && tenants.hasOrder(tenant, target)) continue;
         if (state !== "parked" || (dueAtMs !== null && tenants.has(tenant, target))) continue;
         if (tenants.isOpen(tenant, target) || !tenants.has(tenant, target)) {
           opened.set(`${tenant} ${target}`, { tenant, target });
@@ -324,13 +352,3 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     },
   };
 }
-
-/** The same token wrote this before: the answer of the first time was lost. */
-const isRepeat = (row: DeliveryRow, { state, attempts }: DeliveryResult): boolean =>
-  row.state === state && row.attempts === attempts;
-
-const isOwed = ({ state }: DeliveryRow): boolean =>
-  state === "pending" || state === "delivering" || state === "retrying";
-
-/** Where it waits for a person. */
-const isShelved = ({ state }: DeliveryRow): boolean => state === "parked" || state === "dead";

@@ -34,6 +34,7 @@ import { createMemorySagas, type MemorySagas } from "./memory-sagas.ts";
 import { createMemoryLog, createSeededRandom, type MemoryLog } from "./memory-system.ts";
 import { createMemoryTenants, type MemoryTenants } from "./memory-tenants.ts";
 import { createMemoryTransport, type MemoryTransport } from "./memory-transport.ts";
+import { createMemoryTurns } from "./memory-turns.ts";
 
 /** What outlives an isolate, and what a test looks at. */
 export interface World {
@@ -136,6 +137,7 @@ export function createIsolate(
     receivers: createReceivers(),
     tokens: createTokens(),
     text: platformText,
+    turns: async () => createMemoryTurns(world.clock, world.ledger),
     ...options.broken,
   };
   world.gates.releaseBy((id, count) => releaseParked(id, count, deliver));

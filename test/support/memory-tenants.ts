@@ -46,6 +46,8 @@ export interface MemoryTenants extends TenantStore {
   hasGate(id: string, target: string): boolean;
   /** Whether what the target gets is leased where it rests: by a reader, or for a batch. */
   isLeased(id: string, target: string): boolean;
+  /** Whether what the target gets is in order. */
+  hasOrder(id: string, target: string): boolean;
   /** Closes a target as a 410 does; the new revision, or null if there is no such target. */
   disable(id: string, target: string): number | null;
 }
@@ -83,6 +85,7 @@ export function createMemoryTenants(
       const target = tenants.get(id)?.targets.get(name);
       return target?.other?.kind === "pull" || target?.gate.batch !== undefined;
     },
+    hasOrder: (id, target) => tenants.get(id)?.targets.get(target)?.order !== undefined,
     disable(id, name) {
       const tenant = tenants.get(id);
       if (tenant === undefined) return null;

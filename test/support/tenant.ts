@@ -32,6 +32,7 @@ export interface TargetFields {
   readonly gate?: { readonly concurrency?: number; readonly perSecond?: number };
   readonly batch?: { readonly seconds?: number; readonly events?: number };
   readonly retry?: { readonly delaysSeconds: readonly number[] };
+  readonly order?: object;
 }
 
 export interface TestTenant {

@@ -138,6 +138,9 @@ function settleStatement(
     result.lastStatus,
     result.lastError,
     result.attempt,
+    result.order?.key ?? null,
+    result.order?.value ?? null,
+    result.order?.isWaiting === true ? "." : null,
   ]);
   return { sql: statement, params: [JSON.stringify(rows), token] };
 }

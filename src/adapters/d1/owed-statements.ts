@@ -1,6 +1,6 @@
 /** The ledger's SQL for what is still owed: what is due, parked or leased, and targets that close. */
 import { acrossSlots, deliveriesOf, eventsOf, openDeliveriesOf, perSlot } from "./slots.ts";
-import { AT_KEY, NOW } from "./statements.ts";
+import { AT_KEY, NOW, WAITS_FOR_TURN } from "./statements.ts";
 
 /** Must read exactly like the partial index's own condition, or SQLite does not use the index. */
 export const OWED = "state IN ('pending', 'delivering', 'retrying')";
@@ -76,6 +76,9 @@ export const IS_CLOSED = target("(doc->>'$.paused' IS 1 OR doc->'$.disabled' IS 
 /** A target whose deliveries are leased where they rest: by its reader, or for a batch. */
 export const LEASES = "(doc->>'$.kind' = 'pull' OR doc->'$.batch' IS NOT NULL)";
 
+/** What waits for its turn there has it without being released. */
+const HAS_ORDER = target("doc->'$.order' IS NOT NULL");
+
 /** Where what was parked waits on: for its gate, or for whoever leases it. */
 const HAS_GATE = target(
   `(doc->'$.gate' IS NOT NULL OR doc->>'$.permission.ratePerMinute' IS NOT NULL OR ${LEASES})`,
@@ -95,6 +98,7 @@ UPDATE ${deliveriesOf(slot)} SET
 WHERE NOT ${IS_CLOSED} AND (tenant, received_at, event, subscription) IN (
   SELECT tenant, received_at, event, subscription FROM ${openDeliveriesOf(slot)}
   WHERE ${OPEN} AND state = 'parked' AND tenant = ?1 AND target = ?2 AND (due_at IS NULL OR NOT ${IS_THERE})
+    AND (COALESCE(order_turn, '') NOT IN ${WAITS_FOR_TURN} OR NOT ${HAS_ORDER})
   ORDER BY received_at LIMIT ?3)
 RETURNING event`,
 );

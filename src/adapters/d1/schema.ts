@@ -135,6 +135,11 @@ const deliveriesIn = (slot: Slot) =>
       job: text(),
       /** The replay that made it. */
       replay: text(),
+      /** Of a target with an order: what it is in order with, and what says that it is newer than others. */
+      orderKey: text("order_key"),
+      orderValue: text("order_value"),
+      /** The token of its last turn, or "." while it waits for one; after "!" it may have been sent before. */
+      orderTurn: text("order_turn"),
     },
     (table) => [
       primaryKey({ columns: [table.tenant, table.receivedAt, table.event, table.subscription] }),
@@ -165,6 +170,16 @@ const deliveriesIn = (slot: Slot) =>
         .where(sql`state = 'parked' AND due_at IS NULL`),
       index(`deliveries_${slot}_replay`).on(table.replay).where(sql`replay IS NOT NULL`),
       index(`deliveries_${slot}_job`).on(table.job).where(sql`job IS NOT NULL`),
+      // Of one key: what is on its way, what waits, and what says how new it is.
+      index(`deliveries_${slot}_turn`)
+        .on(table.orderKey, table.receivedAt, table.event)
+        .where(sql`order_key IS NOT NULL AND state IN ('pending', 'delivering', 'retrying')`),
+      index(`deliveries_${slot}_wait`)
+        .on(table.orderKey, table.receivedAt, table.event)
+        .where(sql`order_key IS NOT NULL AND state = 'parked'`),
+      index(`deliveries_${slot}_newest`)
+        .on(table.orderKey, table.orderValue, table.receivedAt, table.event)
+        .where(sql`order_value IS NOT NULL`),
     ],
   );
 

@@ -97,14 +97,24 @@ export const CANCELLED_FAN_OUTS = `
 SELECT f.id FROM json_each(?1) AS j CROSS JOIN fan_outs AS f ON f.tenant = j.value->>0 AND f.id = j.value->>1
 WHERE f.state = 'cancelled'`;
 
+/** A turn that waits, alone or after one that nobody said what came of. */
+export const WAITS_FOR_TURN = "('.', '!.')";
+
+/**
+ * The turn of a row from now on, with one before it under another token than ?2 kept in mind by "!": nobody said what
+ * came of that, and it may have reached the receiver.
+ */
+export const turnBut = (next: string): string =>
+  `CASE WHEN order_turn IS NULL OR order_turn IN ('.', ?2) THEN ${next} ELSE '!' || COALESCE(${next}, '') END`;
+
 export const REVISIONS = `
 SELECT t.id, t.revision, t.created_at FROM json_each(?1) AS j CROSS JOIN tenants AS t ON t.id = j.value`;
 
 /**
- * Without a due time a delivery is parked only while its target is closed: one that was opened meanwhile has
- * already released what was parked, so the row is written as due, for the sweeper.
+ * Without a due time a delivery is parked until its turn, or while its target is closed: one that was opened
+ * meanwhile has already released what was parked, so the row is written as due, for the sweeper.
  */
-const IS_OPEN_AGAIN = `value->>9 = 'parked' AND value->>11 IS NULL AND EXISTS (
+const IS_OPEN_AGAIN = `value->>9 = 'parked' AND value->>11 IS NULL AND value->>17 IS NULL AND EXISTS (
   SELECT 1 FROM resources AS r WHERE r.tenant = value->>0 AND r.kind = 'target' AND r.id = value->>5
     AND r.doc->>'$.paused' IS NOT 1 AND r.doc->'$.disabled' IS NULL)`;
 const STATE = `CASE WHEN ${IS_OPEN_AGAIN} THEN 'pending' ELSE value->>9 END`;
@@ -112,17 +122,20 @@ const DUE_AT = `CASE WHEN ${IS_OPEN_AGAIN} THEN 0 ELSE ${NOW} + (value->>11) END
 
 /**
  * ?1 = [[tenant, receivedAt, event, subscription, rule, target, priority, source, type, state, attempts,
- * dueIn, lastStatus, lastError, attempt]], ?2 = token. Written only while the token holds the event, and
- * while there is the tenant that it was claimed for: nothing comes after what its deletion removed.
+ * dueIn, lastStatus, lastError, attempt, orderKey, orderValue, orderTurn]], ?2 = token. Written only while the token
+ * holds the event, and while there is the tenant that it was claimed for: nothing comes after what its deletion
+ * removed.
  */
 export const SETTLE_BY_EVENT = perSlot(
   (slot) => `
 INSERT INTO ${deliveriesOf(slot)} AS deliveries (
   tenant, received_at, event, subscription, rule, target, priority, source, type,
-  state, attempts, due_at, last_status, last_error, settled_at, log, token)
+  state, attempts, due_at, last_status, last_error, settled_at, log, token,
+  order_key, order_value, order_turn)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
        ${STATE}, value->>10, ${DUE_AT}, value->>12, value->>13, ${NOW},
-       CASE WHEN value->14 = 'null' THEN '[]' ELSE json_array(json(value->14)) END, ?2
+       CASE WHEN value->14 = 'null' THEN '[]' ELSE json_array(json(value->14)) END, ?2,
+       value->>15, value->>16, value->>17
 FROM json_each(?1) AS j CROSS JOIN ${eventsOf(slot)} AS e ON e.id = j.value->>2 AND e.token = ?2
 CROSS JOIN tenants AS t ON t.id = e.tenant AND t.created_at <= e.claimed_at
 WHERE true
@@ -145,7 +158,8 @@ UPDATE ${deliveriesOf(slot)} AS deliveries SET
   last_status = COALESCE(value->>12, last_status), last_error = value->>13, settled_at = ${NOW},
   log = CASE WHEN value->14 = 'null' OR attempts = value->>10 THEN log
              WHEN json_array_length(log) < 20 THEN json_insert(log, '$[#]', json(value->14))
-             ELSE json_insert(json_remove(log, '$[0]'), '$[#]', json(value->14)) END
+             ELSE json_insert(json_remove(log, '$[0]'), '$[#]', json(value->14)) END,
+  order_turn = CASE WHEN value->>9 IN ('pending', 'parked') THEN ${turnBut("value->>17")} ELSE order_turn END
 FROM json_each(?1) AS j
 WHERE ${AT_KEY}
   AND deliveries.token = ?2

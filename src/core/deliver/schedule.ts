@@ -45,7 +45,8 @@ interface Group<Item> {
  * Runs `task` for every item, at most `places.total` at once and at most `places.perKey` of one key while items
  * of other keys wait. Groups have their turns first, then the keys of each: however many keys one has, it gets
  * no more than another. Resolves when all have ended or let go, with the items that were not begun: tasks that let
- * go hold every place, or their limit lets no more begin. Items of a key start in order. `task` must not reject.
+ * go hold every place, or their limit lets no more begin. Items of a key start in order. Items of `later` join those
+ * that are there. Neither `task` nor `later` may reject.
  */
 export function mapWithin<Item>(
   items: readonly Item[],
@@ -54,24 +55,29 @@ export function mapWithin<Item>(
   task: (item: Item, letGo: LetGo) => Promise<void>,
   limits: KeyLimits | null = null,
   groupOf: (item: Item) => string = () => "",
+  later: Promise<readonly Item[]> | null = null,
 ): Promise<Item[]> {
   const groups = new Map<string, Group<Item>>();
   let lines = 0;
-  for (const item of items) {
-    const name = groupOf(item);
-    let group = groups.get(name);
-    if (group === undefined) {
-      group = { lines: new Map(), running: 0 };
-      groups.set(name, group);
+  const add = (some: readonly Item[]): void => {
+    for (const item of some) {
+      const name = groupOf(item);
+      let group = groups.get(name);
+      if (group === undefined) {
+        group = { lines: new Map(), running: 0 };
+        groups.set(name, group);
+      }
+      const key = keyOf(item);
+      const line = group.lines.get(key);
+      if (line !== undefined) line.items.push(item);
+      else {
+        group.lines.set(key, { key, group, items: [item], running: 0 });
+        lines += 1;
+      }
     }
-    const key = keyOf(item);
-    const line = group.lines.get(key);
-    if (line !== undefined) line.items.push(item);
-    else {
-      group.lines.set(key, { key, group, items: [item], running: 0 });
-      lines += 1;
-    }
-  }
+  };
+  let isWhole = later === null;
+  add(items);
   const { promise, resolve } = Promise.withResolvers<Item[]>();
   let underWay = 0;
   let released = 0;
@@ -144,7 +150,7 @@ export function mapWithin<Item>(
       alarm = limits.timer(turnMs);
       void alarm.elapsed.then(fill);
     }
-    if (underWay > released || turnMs !== null) return;
+    if (underWay > released || turnMs !== null || !isWhole) return;
     if (!areLimitsKnown && groups.size > 0) return;
     isOver = true;
     resolve([...groups.values()].flatMap((group) => unbegun(group)));
@@ -172,6 +178,11 @@ export function mapWithin<Item>(
   void limits?.known.then(() => {
     areLimitsKnown = true;
     if (!isOver) fill();
+  });
+  void later?.then((more) => {
+    isWhole = true;
+    add(more);
+    fill();
   });
   return promise;
 }
