@@ -282,7 +282,7 @@ export const PLANTED: readonly PlantedBug[] = [
   ),
   bug(
     "the sweeper does not see deliveries whose consumer died",
-    LEDGER,
+    "test/support/memory-row-states.ts",
     'state === "pending" || state === "delivering" || state === "retrying";',
     'state === "pending" || state === "retrying";',
   ),
