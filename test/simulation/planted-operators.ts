@@ -3,6 +3,8 @@ import type { PlantedBug } from "./planted.ts";
 
 const GIVE_BACK = "src/flows/give-back.ts";
 const BATCH = "src/flows/deliver-batch.ts";
+const PORTION = "src/flows/deliver-portion.ts";
+const ATTEMPTS = "src/flows/attempt-all.ts";
 const LEDGER = "test/support/memory-ledger.ts";
 const PAGE = "src/flows/fan-out-page.ts";
 
@@ -13,7 +15,7 @@ const bug = (name: string, file: string, find: string, replace: string): Planted
 export const PLANTED_BY_OPERATORS: readonly PlantedBug[] = [
   bug(
     "what is claimed in a paused queue is delivered",
-    BATCH,
+    PORTION,
     "if (control?.isPaused === true) return putBack(opened, claimed, ports);",
     "",
   ),
@@ -43,7 +45,7 @@ export const PLANTED_BY_OPERATORS: readonly PlantedBug[] = [
   ),
   bug(
     "a narrowed queue is worked on as before",
-    BATCH,
+    ATTEMPTS,
     "const connections = control === null ? CONNECTIONS_MAX : connectionsOf(control);",
     "const connections = control === null ? connectionsOf({ concurrency: null } as QueueControl) : CONNECTIONS_MAX;",
   ),

@@ -19,6 +19,8 @@ export interface PlantedBug {
 
 const ACCEPT = "src/flows/accept-event.ts";
 const BATCH = "src/flows/deliver-batch.ts";
+const PORTION = "src/flows/deliver-portion.ts";
+const ATTEMPTS = "src/flows/attempt-all.ts";
 const CLAIM = "src/flows/claim.ts";
 const COMMIT = "src/core/enqueue/group-commit.ts";
 const DELIVER = "src/flows/deliver.ts";
@@ -144,13 +146,13 @@ export const PLANTED: readonly PlantedBug[] = [
   ),
   bug(
     "work goes on when the lease is about to end",
-    BATCH,
+    ATTEMPTS,
     "const isTooLate = ports.clock.nowMs() + timeoutMs > deadlineMs;",
     "const isTooLate = deadlineMs < 0;",
   ),
   bug(
     "an attempt that its batch does not wait for leaves no row",
-    BATCH,
+    ATTEMPTS,
     'if (duty.claimedBy === "event") {',
     'if (duty.claimedBy !== "row" && role === "dead") {',
   ),
@@ -168,7 +170,7 @@ export const PLANTED: readonly PlantedBug[] = [
   ),
   bug(
     "what could not be written is acknowledged",
-    BATCH,
+    PORTION,
     "if ([...unwritten].some(",
     "if ([...unwritten].slice(0, 0).some(",
   ),
@@ -180,13 +182,13 @@ export const PLANTED: readonly PlantedBug[] = [
   ),
   bug(
     "a retry is written before its bytes rest in the archive",
-    BATCH,
+    PORTION,
     'if (!isKept && result.state !== "delivered") return;',
     "",
   ),
   bug(
     "what is delivered counts as archived",
-    BATCH,
+    PORTION,
     "settler.add(isKept ? result : { ...result, isUnplaced: true }, last);",
     "settler.add(result, last);",
   ),
@@ -246,13 +248,13 @@ export const PLANTED: readonly PlantedBug[] = [
   ),
   bug(
     "events that no rule wanted are not recorded",
-    BATCH,
+    PORTION,
     "for (const event of claimed.unmatched) {",
     "for (const event of claimed.unmatched.slice(0, 0)) {",
   ),
   bug(
     "suppressed copies are not recorded",
-    BATCH,
+    PORTION,
     "await settler.finish(claimed.duplicates);",
     "await settler.finish([]);",
   ),
