@@ -179,7 +179,7 @@ export const waitsForLost = (
 function checkRow(stores: Stores, scenario: Scenario, row: DeliveryRow): void {
   const { violations, attempts, weather, tenants } = stores;
   const { event, target, state, lastError } = row;
-  const sent = attempts.of(keyOf(row));
+  const sent = attempts.of(keyOf(row)).filter(({ isVoid }) => !isVoid);
   const fail = (what: string): void => violations.add(`${event} to ${target}: ${what}`, event);
   if (!ENDED.includes(state)) fail(`is still ${state}`);
   if (state !== "delivered" && (lastError ?? "") === "") fail(`is ${state} without a reason`);

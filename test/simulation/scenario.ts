@@ -52,7 +52,7 @@ export function drawScenario(chance: Chance): Scenario {
   const [first = "acme"] = names;
   const webhooks = new Map<string, Webhook>();
   const sendings: Sending[] = [];
-  const hasBig = chance.happens(0.1);
+  const hasBig = chance.happens(0.16);
   const isCrowd = isPileUp || chance.happens(0.3);
   const spanMs = chance.pick([1, 20, 120]) * SECOND;
   const count = isPileUp ? 14 : chance.between(1, isCrowd ? 8 : 3);
@@ -103,7 +103,7 @@ export function drawScenario(chance: Chance): Scenario {
   for (const { id: tenant, targets } of tenants.values()) {
     for (const { id: target, isPaused } of targets.values()) {
       // Opened just when something is to be parked for it.
-      if (!isPaused || chance.happens(0.2)) continue;
+      if (!isPaused || chance.happens(0.1)) continue;
       const atMs = chance.pick(sendings).atMs + chance.between(0, 150);
       doings.push({ act: "resume", tenant, target, atMs });
     }

@@ -76,7 +76,7 @@ export function drawTenant(
       timeoutMs,
       delaysSeconds: chance.pick([[5], [5, 60], [5, 60, 150]]),
       secret: chance.happens(0.2),
-      isPaused: chance.happens(0.2),
+      isPaused: chance.happens(0.3),
     },
   ]);
   return {

@@ -24,6 +24,8 @@ export interface WatchedAttempt {
   /** What its sender got to hear. */
   heard: Answer | null;
   isSettling: boolean;
+  /** It failed before it reached anybody: that is no attempt. */
+  isVoid: boolean;
 }
 
 /** What a delivery's attempt says of itself, whichever way it goes. */
@@ -115,7 +117,7 @@ export function createAttemptWatch(
       const key = `${event} ${subscriptionOf(rule, target)}`;
       const attempt: WatchedAttempt = {
         ...{ event, key, invocation, sentAtMs: nowMs(), number },
-        ...{ reception: null, answeredAtMs: 0, heard: null, isSettling: false },
+        ...{ reception: null, answeredAtMs: 0, heard: null, isSettling: false, isVoid: false },
       };
       if (known === undefined) {
         violations.add(`a request goes to ${address}, which is nobody's`, event);

@@ -1,12 +1,13 @@
 /** The ways out to targets, each with the caller's own timeout as the real one has it, watched at both ends. */
 import type { Answer } from "../../src/core/deliver/outcome.ts";
+import { ATTEMPT_TIMEOUT_MS_DEFAULT } from "../../src/core/limits.ts";
 import type { AcceptPorts } from "../../src/flows/accept-event.ts";
 import { publishEvent } from "../../src/flows/publish-event.ts";
 import type { Bound } from "../../src/ports/bound.ts";
 import type { Publisher } from "../../src/ports/saga.ts";
 import type { OutgoingRequest, Transport } from "../../src/ports/transport.ts";
 import { bytesOfStream } from "../support/memory-archive.ts";
-import type { Invocation } from "./invocation.ts";
+import { type Invocation, wasDisturbed } from "./invocation.ts";
 import { subscriptionOf } from "./names.ts";
 import type { Reception } from "./receivers.ts";
 import type { Stores } from "./stores.ts";
@@ -150,7 +151,11 @@ export function wiredPublisher(
       });
       if (hops !== from.hops + 1) violations.add(`${event} is published as ${hops} away`, event);
       attempt.heard = { kind: "timeout" }; // unless it is answered in time
-      const answer = await publishEvent(published, accept);
+      const answer = await publishEvent(published, accept).catch((error: unknown) => {
+        const isInTime = scheduler.nowMs() < attempt.sentAtMs + ATTEMPT_TIMEOUT_MS_DEFAULT;
+        attempt.isVoid = isInTime && !wasDisturbed(invocation, attempt.sentAtMs);
+        throw error;
+      });
       attempt.heard = answer;
       attempt.answeredAtMs = scheduler.nowMs();
       const isTaken = answer.kind === "response" && answer.status === 200;
