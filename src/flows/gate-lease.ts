@@ -1,7 +1,15 @@
 /** A batch's lease on one target: when the next attempt may begin, and what is told of those that ended. */
 import type { Answer } from "../core/deliver/outcome.ts";
 import type { KeyLimit } from "../core/deliver/schedule.ts";
-import { type GateReport, isTrouble, nextTurn, outcomeKind } from "../core/gate/index.ts";
+import {
+  type GateReport,
+  isTrouble,
+  leftMs,
+  longer,
+  NO_WAIT,
+  nextTurn,
+  outcomeKind,
+} from "../core/gate/index.ts";
 import { GATE_TICK_MS, GATE_UNREACHABLE_MS } from "../core/limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { GateAnswered } from "../ports/gates.ts";
@@ -33,7 +41,7 @@ export function holdLease(lease: string, told: GateAnswered | null, clock: Clock
   const underWay = new Set<Promise<void>>();
   let turn = 0;
   let lastStartMs: number | null = null;
-  let blockedUntilMs = 0;
+  let blocked = NO_WAIT;
   let isOver = false;
   const turnAhead = () => (grant === null ? null : nextTurn(grant, turn, gateNowMs(), lastStartMs));
 
@@ -44,7 +52,7 @@ export function holdLease(lease: string, told: GateAnswered | null, clock: Clock
     // Too much already: what is left waits for what the gate learns from this.
     if (kind === "dropped") isOver = true;
     if (heard.kind === "response" && isTrouble(kind) && heard.retryAfterMs !== null) {
-      blockedUntilMs = Math.max(blockedUntilMs, clock.nowMs() + heard.retryAfterMs);
+      blocked = longer(blocked, heard.retryAfterMs, clock.nowMs());
     }
   }
 
@@ -81,8 +89,8 @@ export function holdLease(lease: string, told: GateAnswered | null, clock: Clock
       const nowMs = clock.nowMs();
       if (answer === null)
         return { reason: "its gate did not answer", dueInMs: GATE_UNREACHABLE_MS };
-      if (nowMs < blockedUntilMs)
-        return { reason: "gate: retry-after", dueInMs: blockedUntilMs - nowMs };
+      const dueInMs = leftMs(blocked, nowMs);
+      if (dueInMs > 0) return { reason: "gate: retry-after", dueInMs };
       const refused = answer.kind === "refused" ? answer : answer.refused;
       const { reason, untilMs } = refused ?? { reason: "rate", untilMs: null };
       return {
@@ -102,7 +110,7 @@ export function holdLease(lease: string, told: GateAnswered | null, clock: Clock
         ...{ lease, sent, isDone: underWay.size === 0, allowedPerMinute: null },
         outcomes: { ...outcomes, durationMs: outcomes.ok === 0 ? null : okMs / outcomes.ok },
         // Counted from the answer, not from when it is told.
-        retryAfterMs: blockedUntilMs === 0 ? null : Math.max(0, blockedUntilMs - clock.nowMs()),
+        retryAfterMs: blocked === NO_WAIT ? null : leftMs(blocked, clock.nowMs()),
       };
     },
   };

@@ -1,7 +1,16 @@
 /** A batch and the gates of its targets: each that has one is asked once, and told once what came of it. */
 import type { Answer } from "../core/deliver/outcome.ts";
 import type { KeyLimit } from "../core/deliver/schedule.ts";
-import { type Ask, type GateReport, isTrouble, outcomeKind } from "../core/gate/index.ts";
+import {
+  type Ask,
+  type AskedWait,
+  type GateReport,
+  isTrouble,
+  leftMs,
+  longer,
+  NO_WAIT,
+  outcomeKind,
+} from "../core/gate/index.ts";
 import { GATE_TICK_MS, SLOW_TARGET_PAUSE_MS } from "../core/limits.ts";
 import type { Gate } from "../core/tenant.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
@@ -49,7 +58,7 @@ interface Open {
   /** What its gate has let go and could not be sent is not let go again before. */
   pauseMs: number;
   /** By a receiver whose gate was not asked. */
-  askedToWaitUntilMs: number;
+  askedToWait: AskedWait;
 }
 
 const SHARE_TAKEN = "its tenant's share of the queue is taken";
@@ -80,7 +89,7 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
   const opened = new Map<string, Open>();
   const asking = new Set<string>();
 
-  const nothing = { parked: 0, isShareTaken: false, pauseMs: 0, askedToWaitUntilMs: 0 };
+  const nothing = { parked: 0, isShareTaken: false, pauseMs: 0, askedToWait: NO_WAIT };
 
   function openOf(duty: Duty, gate: Gate): Open {
     const known = opened.get(keyOf(duty)) ?? { duty, gate, lease: null, ...nothing };
@@ -115,8 +124,10 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
     await tellGate(duty, gate, { report: lease.report(), parked: null }, ports);
   }
 
-  const askedOf = ({ askedToWaitUntilMs }: Open): GateReport | null =>
-    askedToWaitUntilMs <= clock.nowMs() ? null : wishOf(askedToWaitUntilMs - clock.nowMs());
+  function askedOf({ askedToWait }: Open): GateReport | null {
+    const ms = leftMs(askedToWait, clock.nowMs());
+    return ms === 0 ? null : wishOf(ms);
+  }
 
   function refusalOf(duty: Duty, lease: HeldLease | null): ReturnType<HeldLease["refusal"]> {
     const key = targetKey(duty);
@@ -152,10 +163,7 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
         if (ended !== undefined || answer.kind !== "response") return;
         // Its gate was not asked, and must know from when on it may be.
         const open = openOf(duty, outgoing.target.gate);
-        open.askedToWaitUntilMs = Math.max(
-          open.askedToWaitUntilMs,
-          clock.nowMs() + (answer.retryAfterMs ?? 0),
-        );
+        open.askedToWait = longer(open.askedToWait, answer.retryAfterMs ?? 0, clock.nowMs());
       };
     },
 

@@ -32,9 +32,12 @@ export function createFanOutOperators(
     } else if (kind === "cancel") {
       during((fanOuts) => cancel(at, fanOuts));
     } else {
-      during(async (fanOuts) => void (await fanOuts.move(at, ["running"], "paused", null)));
-      waiting += 1;
-      scheduler.after(aside.between(1, 200_000), null, () => resume(at));
+      // It is resumed once the pause is answered: tried again, it may come after what was to end it.
+      during(async (fanOuts) => {
+        await fanOuts.move(at, ["running"], "paused", null);
+        waiting += 1;
+        scheduler.after(aside.between(1, 200_000), null, () => resume(at));
+      });
     }
   }
 

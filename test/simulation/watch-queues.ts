@@ -80,7 +80,7 @@ export function createQueueWatch(
         const { answeredAtMs } = each.attempt;
         const lastedMs = (answeredAtMs === 0 ? sentAtMs : answeredAtMs) - each.attempt.sentAtMs;
         if (lastedMs >= ATTEMPT_AWAITED_MS) slow.add(each.address);
-        return answeredAtMs === 0;
+        return answeredAtMs === 0 && !each.attempt.isVoid;
       });
       underWay.set(invocation, [...before, { attempt, address }]);
       const counted = before.filter((each) => !slow.has(each.address));

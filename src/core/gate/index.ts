@@ -1,5 +1,6 @@
 /** The gate of a target, as others use it. */
 export { acquire, type GateAnswer, type Grant, type Refusal } from "./acquire.ts";
+export { type AskedWait, leftMs, longer, NO_WAIT } from "./asked-wait.ts";
 export { type Next, next, parked, parkedCount, released } from "./backlog.ts";
 export type { Ask } from "./caps.ts";
 export { forgiven } from "./forgiven.ts";
