@@ -45,6 +45,9 @@ const adapters = (name: string, files: TestFiles): TestProjectConfiguration => (
   },
 });
 
+/** There are two cores, and of three files one mostly waits: for an engine to start, or for a retry's time. */
+const WORKERS = 3;
+
 interface TestFiles {
   readonly isolate: boolean;
   readonly include: string[];
@@ -64,7 +67,7 @@ export default defineConfig({
           name: "core",
           // Pure: no file leaves anything behind for the next, and each need not read all modules anew.
           isolate: false,
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
           // Properties have many runs, and machines are busy: how long is no finding.
           testTimeout: 60_000,
           include: [
@@ -84,8 +87,7 @@ export default defineConfig({
           globalSetup: ["test/support/prepare-worker.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Each file runs an engine of its own, and there are two cores.
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
         },
       },
     ],

@@ -42,4 +42,4 @@ export const OWED_STATES = ["pending", "delivering", "retrying"] as const;
  * a group saves is a round trip: small batches settle nearly one by one, large ones in few writes.
  */
 export const settleGroupMax = (results: number): number =>
-  Math.max(1, Math.min(SETTLE_GROUP_MAX, Math.ceil(results / 10)));
+  Math.max(1, Math.min(SETTLE_GROUP_MAX, Math.ceil(results / 8)));

@@ -33,7 +33,8 @@ export async function deliverBatch(
     });
     return answerMessages(role, held, ports);
   }
-  const invocation = { untilMs: ports.clock.nowMs() + BATCH_BEGIN_MS_MAX, lateCount: 0 };
+  const untilMs = ports.clock.nowMs() + BATCH_BEGIN_MS_MAX;
+  const invocation: Invocation = { untilMs, lateCount: 0, resultsMax: 0 };
   for await (const portion of portionsOf(messages, ports)) {
     await workOn(role, portion, invocation, ports);
     await answerMessages(role, portion.messages, ports);
@@ -46,6 +47,8 @@ export interface Invocation {
   readonly untilMs: number;
   /** Attempts that are not waited for, each with a connection. */
   lateCount: number;
+  /** Results of the largest portion so far: what is left of a large batch is settled like the rest of it. */
+  resultsMax: number;
 }
 
 async function workOn(

@@ -44,7 +44,8 @@ export async function deliverPortion(
   const keptOf = keepSegments(claimed, ports);
   const waited = waitedMs(opened.messages, control?.delaySeconds ?? 0, ports.clock.nowMs());
   const results = claimed.duties.length + claimed.unmatched.length;
-  const settler = createSettler(claimed.token, settleGroupMax(results), ports);
+  invocation.resultsMax = Math.max(invocation.resultsMax, results);
+  const settler = createSettler(claimed.token, settleGroupMax(invocation.resultsMax), ports);
   const settled: Settled[] = [];
 
   /**

@@ -9,7 +9,7 @@ import { GENERATION_MS } from "../../src/core/limits.ts";
 import { claimFirsts, costOf, ENDED, firstOf, freshToken, resultOf, session } from "./ledgers.ts";
 
 const ledger = createLedger(session);
-const EVENTS = 100;
+const EVENTS = 200;
 let latest = 20_000;
 
 /** A moment at which a generation of `count` delivered events, and nothing else, is let go of. */
@@ -38,7 +38,7 @@ async function definitions(): Promise<unknown[]> {
 }
 
 describe("letting go of a generation in D1", () => {
-  it("writes as many rows for a hundred events as for none, in two round trips", async () => {
+  it("writes as many rows for two hundred events as for none, in two round trips", async () => {
     const none = await delivered(0);
     const empty = await costOf(() => ledger.expire(none));
     const full = await delivered(EVENTS);

@@ -72,10 +72,10 @@ describe("the results written together", () => {
   it.each([
     [0, 1],
     [1, 1],
-    [10, 1],
-    [11, 2],
-    [100, 10],
-    [320, SETTLE_GROUP_MAX],
+    [8, 1],
+    [9, 2],
+    [100, 13],
+    [256, SETTLE_GROUP_MAX],
     [100_000, SETTLE_GROUP_MAX],
   ])("of a batch of %i are at most %i", (results, most) => {
     expect(settleGroupMax(results)).toBe(most);

@@ -7,7 +7,7 @@ import { runOrder } from "./order-run.ts";
 
 describe("deliveries in order", () => {
   it("keep the order of every key whatever dies, and nothing is stuck in the end", async () => {
-    const report = await runOrderSeeds(1, 150);
+    const report = await runOrderSeeds(1, 50);
     expect(report.violations).toEqual([]);
     expect(Object.keys(report.modes)).toHaveLength(3);
     expect(Math.min(report.deaths, report.waits, report.cancelled)).toBeGreaterThan(100);
@@ -33,7 +33,7 @@ describe("bugs planted into the order of deliveries", () => {
     const hunted = PLANTED_IN_ORDERS.filter(({ name }) => HUNTED.includes(name));
     expect(hunted).toHaveLength(HUNTED.length);
     for (const { name } of hunted) {
-      const { violations } = await runOrderSeeds(1, 60, name);
+      const { violations } = await runOrderSeeds(1, 30, name);
       if (violations.length === 0) missed.push(name);
     }
     expect(missed).toEqual([]);

@@ -90,6 +90,8 @@ describe("a tenant", () => {
       if (operation.path.endsWith("/audit")) {
         const of = body.items.map(({ resource }: { resource: string }) => resource);
         expect(of).toEqual(["/admin/tenants/fresh"]);
+      } else if (operation.path.endsWith("/limits")) {
+        expect(body).toEqual({ scopes: [], limits: [] });
       } else expect(body, operation.path).toEqual({ items: [], cursor: null });
     }
   });
