@@ -10,7 +10,7 @@ import {
   nextTurn,
   outcomeKind,
 } from "../core/gate/index.ts";
-import { GATE_TICK_MS, GATE_UNREACHABLE_MS } from "../core/limits.ts";
+import { GATE_AGAIN_MS, GATE_UNREACHABLE_MS } from "../core/limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { GateAnswered } from "../ports/gates.ts";
 
@@ -95,7 +95,7 @@ export function holdLease(lease: string, told: GateAnswered | null, clock: Clock
       const { reason, untilMs } = refused ?? { reason: "rate", untilMs: null };
       return {
         reason: `gate: ${reason}`,
-        dueInMs: untilMs === null ? GATE_TICK_MS : Math.max(0, untilMs - gateNowMs()),
+        dueInMs: untilMs === null ? GATE_AGAIN_MS : Math.max(0, untilMs - gateNowMs()),
       };
     },
     get isBusy() {

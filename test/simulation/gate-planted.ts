@@ -109,8 +109,8 @@ export const PLANTED_IN_GATES: readonly PlantedBug[] = [
   bug(
     "each drop of what was in flight together is answered",
     ADAPTIVE,
-    "if (flight.generation !== generation) return adaptive;",
-    "if (flight.generation < 0) return adaptive;",
+    "if (flight.generation === generation) {",
+    "if (flight.generation <= generation) {",
   ),
   bug(
     "growth after a drop stays slow for ever",

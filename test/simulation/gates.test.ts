@@ -50,7 +50,7 @@ describe("bugs planted into gates", () => {
     const hunted = PLANTED_IN_GATES.filter(({ name }) => HUNTED.includes(name));
     expect(hunted).toHaveLength(HUNTED.length);
     for (const { name } of hunted) {
-      const { violations } = await runGateSeeds(1, 20, name);
+      const { violations } = await runGateSeeds(1, 30, name);
       if (violations.length === 0) missed.push(name);
     }
     expect(missed).toEqual([]);

@@ -10,7 +10,7 @@ import { sendEvents } from "./fill.ts";
 import { OPEN_SOURCE } from "./scene.ts";
 
 const CAPACITIES = [50, 10, 80] as const;
-const SERVICE_MS = 400;
+const SERVICE_MS = 200;
 const GATES = {
   adaptive: { adaptive: true, concurrency: 100 },
   "fixed at 10": { concurrency: 10 },
@@ -21,7 +21,7 @@ const USED_MIN = 0.9;
 const REFUSED_MAX = 0.02;
 
 export async function measureAdaptive({ quick, ground }: Options): Promise<Report> {
-  const phaseMs = quick ? 4_000 : 20_000;
+  const phaseMs = quick ? 4_000 : 40_000;
   const { routerConsumers, vars, routerState } = await ground();
   const broker = await startBroker();
   const router = await startRouter(

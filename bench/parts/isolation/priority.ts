@@ -40,12 +40,13 @@ export async function measurePriority({ quick, rounds, ground }: Options): Promi
       progress(`critical beside ${name}`);
       let left = { before: 0, after: 0 };
       const measured = await inRounds(rounds, round, async (measure) => {
+        await rest(scene, "resume");
         for (const [priority, count] of Object.entries(queued))
           await sendEvents(scene.router, `/in/urgent/${priority}`, count);
         const before = await backlog(scene);
         await measure();
         left = { before, after: await backlog(scene) };
-        await drained(scene);
+        await rest(scene, "pause");
       });
       if (left.after === 0 && !quick) {
         failures.push(
@@ -91,6 +92,12 @@ async function backlog({ router }: Scene): Promise<number> {
   return items.reduce((sum: number, queue: { backlog: number }) => sum + queue.backlog, 0);
 }
 
-async function drained(scene: Scene): Promise<void> {
-  while ((await backlog(scene)) > 0) await new Promise((resolve) => setTimeout(resolve, 500));
+/** What waits rests where it is, so that critical events are alone; to work it off would take minutes. */
+async function rest({ router }: Scene, command: "pause" | "resume"): Promise<void> {
+  for (const priority of ["normal", "bulk"])
+    await router.admin.post(`queues/${priority}/${command}`);
+  await new Promise((resolve) => setTimeout(resolve, RESTS_AFTER_MS));
 }
+
+/** A pause holds within a second, and what was being sent then ends. */
+const RESTS_AFTER_MS = 3_000;

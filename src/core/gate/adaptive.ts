@@ -6,6 +6,8 @@ import type { Adaptive } from "./state.ts";
 
 /** What remains of the limit after a drop. */
 const DECREASE = 0.85;
+/** A receiver that drops all at once may have had a bad moment: of what was in flight so much stays at least. */
+const LEAST = 0.5;
 /** Beyond this multiple of where the receiver last dropped something, that is no longer true, and growth is fast. */
 const OUTGROWN = 1.25;
 /** So close to it growth is slow: most of the time is spent just below what the receiver can take. */
@@ -29,19 +31,30 @@ export const limitOf = (adaptive: Adaptive, isAdaptive: boolean, cap: number): n
 
 /** After the answers of one lease. */
 export function adapt(adaptive: Adaptive, flight: Flight, cap: number): Adaptive {
-  const { limit, ceiling, generation } = adaptive;
-  if (flight.dropped > 0) {
-    if (flight.generation !== generation) return adaptive; // known, and answered already
-    return {
-      limit: Math.max(1, Math.min(limit, cap) * DECREASE),
-      ceiling: Math.floor(Math.min(limit, cap)),
-      generation: generation + 1,
-    };
-  }
+  if (flight.dropped > 0) return decreased(adaptive, flight, cap);
+  const { limit, ceiling } = adaptive;
   // While fewer slots are used, their success says nothing about more of them.
   const isUsed = flight.held * 2 >= Math.min(limit, cap);
   if (!isUsed || flight.ok === 0) return adaptive;
   return { ...adaptive, limit: Math.min(cap, limit + growth(limit, ceiling, flight)) };
+}
+
+/**
+ * What was in flight, less what was dropped of it, is what the receiver can take. Others that were in flight then
+ * tell of the same moment: they correct that, down to a half, and are no reason to go down once more.
+ */
+function decreased(adaptive: Adaptive, flight: Flight, cap: number): Adaptive {
+  const { limit, ceiling, generation, floor = 1 } = adaptive;
+  if (flight.generation === generation) {
+    const used = Math.floor(Math.min(limit, cap, flight.held));
+    const least = Math.max(1, Math.ceil(used * LEAST));
+    const taken = Math.max(least, used - flight.dropped);
+    const next = { ceiling: taken, floor: least, generation: generation + 1 };
+    return { ...next, limit: Math.max(1, taken * DECREASE) };
+  }
+  if (flight.generation !== generation - 1 || ceiling === null) return adaptive; // long known
+  const taken = Math.max(floor, ceiling - flight.dropped);
+  return { ...adaptive, limit: Math.max(1, Math.min(limit, taken * DECREASE)), ceiling: taken };
 }
 
 /**

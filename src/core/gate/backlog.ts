@@ -8,7 +8,7 @@ import {
 } from "../limits.ts";
 import { PRIORITIES, type Priority } from "../priority.ts";
 import { type Cap, freeSlots, hardCaps, throughput } from "./caps.ts";
-import { firstTurnMs, intervalMs, turnsWithin } from "./pace.ts";
+import { firstTurnMs, horizonMs, intervalMs, turnsWithin } from "./pace.ts";
 import { refusing } from "./refusals.ts";
 import type { GateConfig, GateState } from "./state.ts";
 import { atTime } from "./upkeep.ts";
@@ -103,8 +103,11 @@ function roomFor(
 ): number {
   const out = nowMs < state.released.untilMs ? state.released.count : 0;
   const free = freeSlots(state, config);
+  const withinMs = horizonMs(
+    PRIORITIES.find((name) => state.backlog[name] !== undefined) ?? "bulk",
+  );
   const room = Math.min(
-    throughput(free, state, GATE_TICK_MS),
+    throughput(free, state, withinMs),
     turnsWithin(state, stepMs, nowMs, GATE_TICK_MS),
     ...caps.map(({ count }) => count),
     GATE_RELEASE_MAX,
@@ -113,7 +116,7 @@ function roomFor(
   if (state.breaker.phase !== "closed") return out > 0 ? 0 : Math.min(1, room);
   // One invocation takes what comes at once, and has so many connections: what is more would be parked anew. Another
   // portion waits for each that is at work, so that as many invocations as there are get theirs.
-  const portion = throughput(Math.min(free, CONNECTIONS_MAX), state, GATE_TICK_MS);
+  const portion = throughput(Math.min(free, CONNECTIONS_MAX), state, withinMs);
   const portionsMax = portion * (1 + state.leases.length);
   return Math.max(0, Math.min(portion, room - out, portionsMax - out));
 }

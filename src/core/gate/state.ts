@@ -86,6 +86,8 @@ export interface Adaptive {
   readonly limit: number;
   /** Where the receiver last dropped something; null: never, and growth is fast. */
   readonly ceiling: number | null;
+  /** Below it that is not corrected any more by others that were in flight then. */
+  readonly floor?: number;
   readonly generation: number;
 }
 
