@@ -35,10 +35,13 @@ export async function deliverBatch(
   }
   const untilMs = ports.clock.nowMs() + BATCH_BEGIN_MS_MAX;
   const invocation: Invocation = { untilMs, lateCount: 0, resultsMax: 0 };
+  const worked: OpenMessage[] = [];
   for await (const portion of portionsOf(messages, ports)) {
     await workOn(role, portion, invocation, ports);
-    await answerMessages(role, portion.messages, ports);
+    worked.push(...portion.messages);
   }
+  // Together: what is done holds when the invocation ends, and the outbox is told once.
+  await answerMessages(role, worked, ports);
 }
 
 /** What the portions of a batch have in common. */

@@ -96,7 +96,7 @@ describe("time", () => {
         return settle(...given);
       },
     };
-    const keys = Array.from({ length: 100 }, (_, index) => `key-${index}`);
+    const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`);
     const answers = await consume(
       world,
       "normal",

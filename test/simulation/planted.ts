@@ -48,7 +48,7 @@ export const PLANTED: readonly PlantedBug[] = [
       },
       {
         file: BATCH,
-        find: "    await answerMessages(role, portion.messages, ports);\n",
+        find: "  await answerMessages(role, worked, ports);\n",
         replace: "",
       },
     ],
