@@ -189,13 +189,13 @@ export const ATTEMPTS_KEPT_MAX = 20;
 /** A claim or settle that has not answered by then counts as failed; D1 ends a query itself after 30 s. */
 export const LEDGER_TIMEOUT_MS = 15_000;
 /** Results that wait for one settle, of a large batch: a crash repeats at most these. */
-export const SETTLE_GROUP_MAX = 32;
+export const SETTLE_GROUP_MAX = 40;
 /**
  * … and how long the next result may be in coming before those that wait are written without it. An
- * invocation has six connections, so receivers that answer within 300 ms fill their groups; slower ones cost
+ * invocation has six connections, so receivers that answer within 600 ms fill their groups; slower ones cost
  * D1 round trips, and are no load.
  */
-export const SETTLE_LINGER_MS = 50;
+export const SETTLE_LINGER_MS = 100;
 
 /** Longest honoured `Retry-After`. */
 export const RETRY_AFTER_SECONDS_MAX = 86_400;

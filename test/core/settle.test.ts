@@ -75,7 +75,7 @@ describe("the results written together", () => {
     [8, 1],
     [9, 2],
     [100, 13],
-    [256, SETTLE_GROUP_MAX],
+    [320, SETTLE_GROUP_MAX],
     [100_000, SETTLE_GROUP_MAX],
   ])("of a batch of %i are at most %i", (results, most) => {
     expect(settleGroupMax(results)).toBe(most);

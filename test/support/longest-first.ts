@@ -3,12 +3,11 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const LONGEST = [
   "worker/delayed-retries.test.ts",
-  "worker/restart.test.ts",
-  // It counts what a load costs, beside two that wait.
-  "worker/counters.test.ts",
   "crash/crash.test.ts",
   "crash/fan-outs/crash.test.ts",
+  "worker/restart.test.ts",
   "crash/sagas/crash.test.ts",
+  "worker/counters.test.ts",
   "worker/demo.test.ts",
 ];
 
