@@ -7,7 +7,7 @@ import type { Command } from "../src/core/saga/commands.ts";
 import type { Outcome } from "../src/core/saga/instance.ts";
 import { pack, unpack } from "../src/core/saga/text.ts";
 import type { Env } from "../src/env.ts";
-import { createSagaRun, type SagaRun } from "../src/flows/advance-saga.ts";
+import type { SagaRun } from "../src/flows/advance-saga.ts";
 import type {
   CallbackAnswer,
   JournalRow,
@@ -18,66 +18,80 @@ import type {
 import { putNow, setAlarm } from "./counted.ts";
 
 export class Saga extends DurableObject<Env> {
-  readonly #create: () => SagaRun;
-  #run: SagaRun;
+  /** The driver is loaded by the first instance of an isolate: who takes webhooks in does not pay for it. */
+  readonly #create: () => Promise<SagaRun>;
+  #run: Promise<SagaRun> | null = null;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
-    this.#create = () =>
-      createSagaRun({
+    this.#create = async () => {
+      const { createSagaRun } = await import("../src/flows/advance-saga.ts");
+      return createSagaRun({
         ...composeSaga(env),
         journal: createJournal(state.storage),
         defer: (work) => state.waitUntil(work),
       });
-    this.#run = this.#create();
+    };
+  }
+
+  /** Whoever comes after a failure tries again. */
+  #driver(): Promise<SagaRun> {
+    this.#run ??= this.#create().catch((error: unknown) => {
+      this.#run = null;
+      throw error;
+    });
+    return this.#run;
   }
 
   /** The answer leaves only after the journal's first row is durable: the runtime holds it back until then. */
   async start(start: string): Promise<string> {
-    return pack(await this.#run.start(unpack<SagaStart>(start)));
+    return pack(await (await this.#driver()).start(unpack<SagaStart>(start)));
   }
 
-  view(): string | null {
-    const view = this.#run.view();
+  async view(): Promise<string | null> {
+    const view = (await this.#driver()).view();
     return view === null ? null : pack(view);
   }
 
   async command(command: string, expectedRev: number | undefined): Promise<string> {
-    return pack(await this.#run.command(unpack<Command>(command), expectedRev));
+    return pack(await (await this.#driver()).command(unpack<Command>(command), expectedRev));
   }
 
-  callback(address: string, outcome: string): Promise<CallbackAnswer> {
-    return this.#run.callback(unpack<CallbackAddress>(address), unpack<Outcome>(outcome));
+  async callback(address: string, outcome: string): Promise<CallbackAnswer> {
+    return (await this.#driver()).callback(
+      unpack<CallbackAddress>(address),
+      unpack<Outcome>(outcome),
+    );
   }
 
-  look(step: string): Promise<boolean> {
-    return this.#run.look(step);
+  async look(step: string): Promise<boolean> {
+    return (await this.#driver()).look(step);
   }
 
   async undo(reason: string): Promise<string> {
-    return pack(await this.#run.undo(reason));
+    return pack(await (await this.#driver()).undo(reason));
   }
 
   async migrate(order: string, expectedRev: number | undefined): Promise<string> {
-    return pack(await this.#run.migrate(unpack<MigrationOrder>(order), expectedRev));
+    return pack(await (await this.#driver()).migrate(unpack<MigrationOrder>(order), expectedRev));
   }
 
-  receive(eventId: string, event: string): Promise<boolean> {
-    return this.#run.receive(eventId, unpack(event));
+  async receive(eventId: string, event: string): Promise<boolean> {
+    return (await this.#driver()).receive(eventId, unpack(event));
   }
 
-  wake(): Promise<number | null> {
-    return this.#run.nudge();
+  async wake(): Promise<number | null> {
+    return (await this.#driver()).nudge();
   }
 
   /** The same key may start it anew: another life, that hears nothing of the former one. */
   async erase(): Promise<void> {
-    await this.#run.erase();
-    this.#run = this.#create();
+    await (await this.#driver()).erase();
+    this.#run = null;
   }
 
   override async alarm(): Promise<void> {
-    await this.#run.wake(true);
+    await (await this.#driver()).wake(true);
   }
 }
 

@@ -3,7 +3,6 @@ import { handleQueue } from "../consumers/index.ts";
 import { createApp } from "./app.ts";
 import { compose } from "./compose.ts";
 import type { Env } from "./env.ts";
-import { RECOVER_CRON, recoverAll, sweep } from "./flows/sweep.ts";
 
 export { FanOut } from "../durable-objects/fan-out.ts";
 export { Outbox } from "../durable-objects/outbox.ts";
@@ -26,6 +25,7 @@ export default {
   async scheduled(controller, env) {
     const composed = compose(env);
     if (!composed.ok) return;
+    const { RECOVER_CRON, recoverAll, sweep } = await import("./flows/sweep.ts");
     if (controller.cron === RECOVER_CRON) await recoverAll(composed.app.deliver);
     else await sweep("overdue", composed.app.deliver);
   },
