@@ -22,7 +22,7 @@ import { createSettler } from "./settle.ts";
 import { withPlace } from "./take-turns.ts";
 import { tellBatches } from "./tell-batches.ts";
 
-/** Throws when nothing could be claimed: nothing is owned then. Otherwise each message is marked, or may be acked. */
+/** Throws when nothing could be claimed or begun: nothing is owned then. Otherwise each message is marked, or may be acked. */
 export async function deliverPortion(
   role: QueueRole,
   opened: OpenedBatch,
@@ -40,7 +40,10 @@ export async function deliverPortion(
   const control = role === "dead" ? null : ports.queueValves.of(role);
   if (control?.isPaused === true) return putBack(opened, claimed, ports);
   ports.meter.add("events_duplicate", claimed.duplicates.length);
-  const tenants = await tenantsOf(opened, claimed, ports);
+  const tenants = await tenantsOf(opened, claimed, ports).catch(async (error: unknown) => {
+    await putBack(opened, claimed, ports); // nobody waits for the end of a lease that is of no use
+    throw error;
+  });
   const keptOf = keepSegments(claimed, ports);
   const waited = waitedMs(opened.messages, control?.delaySeconds ?? 0, ports.clock.nowMs());
   const results = claimed.duties.length + claimed.unmatched.length;
@@ -109,7 +112,7 @@ export async function deliverPortion(
   }
   ports.defer(tellBatches(written, tenants, ports));
   await sendAgain(written, ports);
-  await passTurns(turns.keys, ports);
+  ports.defer(passTurns(turns.keys, ports));
 }
 
 async function tenantsOf(

@@ -8,7 +8,7 @@ import {
   type PackItem,
 } from "../core/enqueue/pack.ts";
 import type { EventRecord, Frame, Pointer } from "../core/enqueue/record.ts";
-import { BACKOFF_SECONDS_MAX } from "../core/limits.ts";
+import { BACKOFF_SECONDS_MAX, PACK_BYTES_MAX } from "../core/limits.ts";
 import { errorText } from "../ports/log.ts";
 import type { DeliverPorts } from "./ports.ts";
 
@@ -111,8 +111,13 @@ async function hold(
     return { ...content, open, frame: content, pointer: null, again };
   }
   try {
-    const meta = await ports.archive.meta(content.pointer);
-    if (meta !== null) return { ...meta, open, frame: null, pointer: content.pointer, again };
+    const { pointer } = content;
+    // What came in a message of its own the first time is whole again: transformers and orders look at its data.
+    const isWhole = again !== null && pointer.length <= PACK_BYTES_MAX;
+    const frame = isWhole ? await ports.archive.frame(pointer) : null;
+    if (frame !== null) return { ...frame, open, frame, pointer: null, again };
+    const meta = await ports.archive.meta(pointer);
+    if (meta !== null) return { ...meta, open, frame: null, pointer, again };
     // A deleted tenant's objects may be removed before its last messages come.
     const isGone = (await ports.directory.refresh(content.tenant)) === null;
     if (isGone) ports.log.info("tenant-gone", { events: 1 });

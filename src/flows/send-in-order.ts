@@ -1,5 +1,6 @@
 /** Deliveries of one key that have their turn together: one after the other, in one place of the batch. */
 import type { LetGo } from "../core/deliver/schedule.ts";
+import { ORDER_NEXT_MAX } from "../core/order/limits.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import type { GatedDuty, GateSession } from "./gate-session.ts";
 import type { DeliverPorts } from "./ports.ts";
@@ -21,6 +22,7 @@ export interface Chain {
 /** As far as each frees the key for the next; what is left waits in the ledger. */
 export async function sendInOrder(head: GatedDuty, chain: Chain, letGo: LetGo): Promise<void> {
   const left = [...chain.rest];
+  let sent = 0;
   const leave = (last: GatedDuty): void => {
     for (const each of left.splice(0)) chain.end(each, behind(each, last.duty));
   };
@@ -32,6 +34,9 @@ export async function sendInOrder(head: GatedDuty, chain: Chain, letGo: LetGo): 
       letGo();
     });
     const mode = current.duty.place?.mode ?? "fifo";
+    sent += 1;
+    // A key that is hot holds up nobody else's portion: what is left is called when its turn comes.
+    if (sent >= ORDER_NEXT_MAX) return leave(current);
     if (left.length > 0 && !(freesItsKey(result, mode) && (await chain.isWritten(current)))) {
       return leave(current);
     }

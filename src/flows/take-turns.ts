@@ -60,12 +60,19 @@ export const owedAgain = (duty: Duty, dueInMs = 0): DeliveryResult => ({
 export const unmade = (duty: Duty): DeliveryResult | null =>
   duty.place === undefined ? null : owedAgain(duty, ORDER_RETRY_MS);
 
-/** Those of targets with an order have their place from now on. */
-export const withPlaces = (gated: readonly GatedDuty[], ports: DeliverPorts): GatedDuty[] =>
-  gated.map((each) => {
+/** Those of targets with an order have their place from now on: then the oldest stand first, whatever is cut off. */
+export function withPlaces(gated: readonly GatedDuty[], ports: DeliverPorts): GatedDuty[] {
+  const all = gated.map((each) => {
     const place = placeIn(each.duty, each.outgoing.target, ports);
     return place === null ? each : { ...each, duty: { ...each.duty, place } };
   });
+  const isOrdered = !all.every(isFree);
+  return isOrdered
+    ? all.sort(({ duty: one }, { duty: other }) =>
+        compareAge({ ...one, value: null }, { ...other, value: null }),
+      )
+    : all;
+}
 
 export const isFree = ({ duty }: GatedDuty): boolean => duty.place === undefined;
 
@@ -82,12 +89,14 @@ export async function takeTurns(
   ports: DeliverPorts,
 ): Promise<TakenTurns> {
   const asking: GatedDuty[] = [];
+  // One moment for all: what is held must not be overtaken by what is younger and judged later.
+  const nowMs = ports.clock.nowMs();
   for (const each of placed) {
     const { duty, outgoing } = each;
     const holdMs = outgoing.target.order?.holdMs ?? 0;
     const untilMs = duty.receivedAtMs + holdMs;
     // The clock that received it may be ahead of this one.
-    const dueInMs = Math.min(untilMs - ports.clock.nowMs(), holdMs);
+    const dueInMs = Math.min(untilMs - nowMs, holdMs);
     if (dueInMs > 0 && duty.place !== undefined) {
       const why = `order: held until ${new Date(untilMs).toISOString()}`;
       const held = { ...recorded(duty, "pending", why), dueInMs, order: duty.place };

@@ -298,6 +298,9 @@ describe("without the tenant's configuration", () => {
     const directory = { get: down, at: down, refresh: down, forget: () => {} };
     expect(await consume(world, "normal", twoEvents(), { directory })).toEqual([5, 5]);
     expect(world.transport.sent).toEqual([]);
+    // Nothing stays claimed: they need not wait for the end of a lease.
+    for (const { leaseUntilMs } of world.ledger.events.values()) expect(leaseUntilMs).toBe(0);
+    expect(world.ledger.events.size).toBe(2);
     expect(world.ledger.deliveries.size).toBe(0);
   });
 });

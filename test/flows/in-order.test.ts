@@ -69,6 +69,55 @@ const broken = (world: World, turns: Partial<Turns>) => ({
   turns: async () => ({ ...turnsOf(world), ...turns }),
 });
 
+describe("an event that fills half a message and more", () => {
+  it("keeps its place when it is sent from the archive", async () => {
+    const world = worldWith(FIFO);
+    const note = "x".repeat(40_000);
+    let [now, most] = [0, 0];
+    world.transport.answer = async () => {
+      now += 1;
+      most = Math.max(most, now);
+      await world.clock.timer(300).elapsed;
+      now -= 1;
+      return response(world.transport.sent.length === 1 ? 503 : 200);
+    };
+    for (const number of [1, 2, 3, 4]) {
+      const { sketch } = event("b", number);
+      const body = JSON.stringify({ order: "b", number, note });
+      await consume(world, "normal", [messageWith(sketch, body)]);
+    }
+    await settleDown(world, 5);
+    expect(sentTo(world)).toEqual(["b1", "b1", "b2", "b3", "b4"]);
+    expect(most).toBe(1);
+  });
+});
+
+describe("what is held", () => {
+  it("is not overtaken by a younger one of its batch whose hold ends while the archive is waited for", async () => {
+    const world = worldWith({ ...FIFO, holdSeconds: 1 });
+    const archive = {
+      ...world.archive,
+      async put(...given: Parameters<typeof world.archive.put>) {
+        await world.clock.timer(60).elapsed;
+        return world.archive.put(...given);
+      },
+    };
+    // Of others nothing is written meanwhile: what is held is not either.
+    world.transport.answer = async ({ body }) => {
+      const isOther = platformText.decode(body as Uint8Array)?.includes("other") === true;
+      if (isOther) await world.clock.timer(700).elapsed;
+      return response(200);
+    };
+    const [one, two] = [event("c", 5_000), event("c", 5_020)];
+    const many = Array.from({ length: 20 }, (_, at) => event(`other-${at}`, 100));
+    await world.clock.advance(Date.UTC(2026, 0, 1) + 4_990 - world.clock.nowMs());
+    const batch = [one, two, ...many].map((each) => each.message());
+    await consume(world, "normal", batch, { archive });
+    await settleDown(world, 2);
+    expect(sentTo(world).filter((name) => name.startsWith("c"))).toEqual(["c5000", "c5020"]);
+  });
+});
+
 describe("a batch", () => {
   it("sends what it has of one key one after the other, oldest first, and keys side by side", async () => {
     const world = worldWith(FIFO);

@@ -4,7 +4,9 @@ import { ExactNumber, type Json } from "../json.ts";
 
 /** More digits than any number that counts something has; what is longer has no rank. */
 const DIGITS_MAX = 64;
-const LITERAL = /^(-?)0*(\d*)(?:\.(\d+?))?0*(?:[eE]([+-]?\d{1,6}))?$/;
+const LITERAL = /^(-?)0*(\d*)(?:\.(\d+))?(?:[eE]([+-]?\d{1,6}))?$/;
+/** Of zeros before and behind those digits: what is longer is not looked at. */
+const CHARACTERS_MAX = 1_000;
 const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /** Times sort after numbers. Null for what is neither, or too long. */
@@ -18,6 +20,7 @@ export function rankOf(value: Json | undefined): string | null {
 
 /** Sign, exponent, digits: of negative ones complemented, so that the larger is the smaller. */
 function numberRank(literal: string): string | null {
+  if (literal.length > CHARACTERS_MAX) return null;
   const [, sign, whole = "", fraction = "", power = "0"] = LITERAL.exec(literal) ?? [];
   if (sign === undefined) return null;
   const all = whole + fraction;

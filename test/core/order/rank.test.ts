@@ -75,4 +75,10 @@ describe("a rank", () => {
   it("is refused to what is no scalar, or not there", () => {
     for (const value of [undefined, null, true, [1], { a: 1 }]) expect(rankOf(value)).toBeNull();
   });
+
+  it("of a number that is written at length without end is none, and takes no time to say so", () => {
+    const small = numberOf(`0.${"0".repeat(900)}1`);
+    expect(rankOf(small)).toBe(rankOf(numberOf("1e-901")));
+    expect(rankOf(numberOf(`0.${"0".repeat(500_000)}1`))).toBeNull();
+  });
 });
