@@ -256,6 +256,9 @@ export const targetOperations: readonly Operation[] = [
     async handle(call) {
       const { id, version } = await setPaused(call, false);
       const released = await release(call);
+      // Its gate looks at what waits for a batch, or for room.
+      const { tenant = "" } = call.params;
+      call.defer(configureGate({ tenant, target: id }, call.app.deliver));
       return { status: 200, body: { id, paused: false, released }, version };
     },
   }),

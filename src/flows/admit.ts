@@ -108,7 +108,11 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
         () => new Retryable("limiter did not answer in time"),
       );
       take(state, answer, clock.nowMs(), needed);
-      for (const { lease, told } of telling) forgetTold(lease, told);
+      // It hears no limit out behind one that it denies.
+      const heard = new Set(answer.grants.map(({ scope }) => scope));
+      for (const [at, { lease, told }] of telling.entries()) {
+        if (heard.has(asks[at]?.scope ?? "")) forgetTold(lease, told);
+      }
       for (const secret of secretsUsed) {
         state.secretsUsed.delete(secret);
         state.secretsToldAtMs.set(secret, clock.nowMs());

@@ -22,7 +22,7 @@ import type { DueBatch, HeldBatch, Look } from "./send-batch.ts";
 /** What it has the ledger, the archive and the network do. */
 export interface BatchHands {
   look(id: GateId, limits: BatchLimits): Promise<Look>;
-  /** Leases what goes; null when nothing of it can. */
+  /** Leases what goes, each of its calls within its time; null when nothing of it can. */
   take(batch: DueBatch): Promise<HeldBatch | null>;
   /** Null when a failure of ours came before the request. */
   send(batch: HeldBatch): Promise<Answer | null>;
@@ -55,9 +55,17 @@ export function createBatchRun(ports: BatchRunPorts): BatchRun {
 
   function goOn(): void {
     isAsked = true;
-    if (isLooking) return;
-    isLooking = true;
-    defer(lookOn());
+    if (isLooking) guard();
+    else {
+      isLooking = true;
+      defer(lookOn());
+    }
+  }
+
+  /** Somebody looks already, or will when a batch has ended: the alarm is for a process that dies before. */
+  function guard(): void {
+    const waiting = gate.kept()?.state.batch ?? NOTHING;
+    gate.put({ ...waiting, lookAtMs: clock.nowMs() + BATCH_GUARD_MS });
   }
 
   async function lookOn(): Promise<void> {
@@ -79,11 +87,12 @@ export function createBatchRun(ports: BatchRunPorts): BatchRun {
   async function round(): Promise<boolean> {
     const kept = gate.kept();
     const limits = kept?.config.batch;
-    // The end of one that is under way has it go on.
-    if (kept === null || limits === undefined || underWay >= CONNECTIONS_PER_TARGET_MAX)
+    if (kept === null || limits === undefined) return false;
+    if (underWay >= CONNECTIONS_PER_TARGET_MAX) {
+      guard();
       return false;
-    const nowMs = clock.nowMs();
-    gate.put({ ...NOTHING, lookAtMs: nowMs + BATCH_GUARD_MS });
+    }
+    gate.put({ ...NOTHING, lookAtMs: clock.nowMs() + BATCH_GUARD_MS });
     const late = () => new Error("the ledger did not answer in time");
     const found = await within(hands.look(kept.id, limits), LEDGER_TIMEOUT_MS, clock, late);
     if (found.kind === "due") return begin(kept.id, found);
@@ -128,10 +137,9 @@ export function createBatchRun(ports: BatchRunPorts): BatchRun {
     if (waitMs > 0) await clock.timer(waitMs).elapsed;
     lease.limit.take();
     const ended = lease.begin(isRetry);
-    const late = () => new Error("what goes with a batch could not be leased in time");
     let held: HeldBatch | null = null;
     try {
-      held = await within(hands.take(found), LEDGER_TIMEOUT_MS, clock, late);
+      held = await hands.take(found);
     } finally {
       if (held === null) {
         ended(null);
@@ -169,7 +177,9 @@ export function createBatchRun(ports: BatchRunPorts): BatchRun {
 
   /** Never rejects: its slots come back with their time. */
   async function reported(id: GateId, { config }: DueBatch, lease: HeldLease): Promise<void> {
-    const told = { config, report: lease.report(), parked: null, ask: null };
+    const report = lease.report();
+    if (report === null) return; // nothing was granted
+    const told = { config, report, parked: null, ask: null };
     await gate.tell(id, told).catch((error: unknown) => failed("gate-unreachable", error));
   }
 

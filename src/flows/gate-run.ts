@@ -60,6 +60,11 @@ export interface GateRun extends Gates {
 const isBefore = (one: GateConfig, other: GateConfig): boolean =>
   one.bornAtMs !== undefined && other.bornAtMs !== undefined && one.bornAtMs < other.bornAtMs;
 
+const areOther = (one: GateConfig, other: GateConfig): boolean =>
+  one.perDay !== other.perDay ||
+  one.perSecond !== other.perSecond ||
+  one.concurrency !== other.concurrency;
+
 const CONFIG_DEFAULT: GateConfig = {
   ...{ concurrency: GATE_CONCURRENCY_DEFAULT, perSecond: null, perDay: null, isAdaptive: false },
 };
@@ -90,7 +95,11 @@ export function createGateRun(ports: GatePorts): GateRun {
   function open(id: GateId, config: GateConfig): KeptGate {
     const known = kept?.config ?? CONFIG_DEFAULT;
     const isKnown = kept !== null && !isBefore(known, config);
-    const state = isKnown && kept !== null ? kept.state : newGate(clock.nowMs());
+    let state = isKnown && kept !== null ? kept.state : newGate(clock.nowMs());
+    // A refusal by other limits holds no batch back.
+    if (state.batch !== undefined && areOther(known, config)) {
+      state = { ...state, batch: { ...state.batch, notBeforeMs: 0 } };
+    }
     // Who still knows a target that was made anew since is told by the limits of the new one.
     kept = { id, config: isBefore(config, known) ? known : config, state };
     return kept;

@@ -5,6 +5,7 @@ import {
   BATCH_ANSWER_BYTES_MAX,
   BATCH_ATTRIBUTES_BYTES_DEFAULT,
   BATCH_LEASE_MARGIN_MS,
+  BATCH_READ_MS_MAX,
   BATCH_REASON_CHARS_MAX,
   BATCH_UNANSWERED_MAX,
 } from "../core/batch/limits.ts";
@@ -16,6 +17,7 @@ import { ARCHIVED_VIEW_BYTES_MAX } from "../core/limits.ts";
 import { PRIORITIES, type Priority } from "../core/priority.ts";
 import type { Target, Tenant } from "../core/tenant.ts";
 import { BATCH_TOKEN, type BatchResult } from "../ports/batches.ts";
+import { within } from "../ports/clock.ts";
 import type { GateId } from "../ports/gates.ts";
 import { keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
@@ -129,8 +131,10 @@ export async function takeBatch(due: DueBatch, ports: DeliverPorts): Promise<Hel
   const { id, target, rules, limits, ready } = due;
   const pulls = await ports.pulls();
   const near = ready.slice(0, fitting(ready.map(bytesOf), limits));
-  const { messages, unmade } = await messagesOf(id, near, rules, ports);
-  for (const [reason, some] of unmade) await pulls.bury(some, NO_LEASE, reason);
+  const late = () => new Error("the archive did not answer in time");
+  const reading = messagesOf(id, near, rules, ports);
+  const { messages, unmade } = await within(reading, BATCH_READ_MS_MAX, ports.clock, late);
+  for (const [reason, some] of unmade) await inTime(pulls.bury(some, NO_LEASE, reason), ports);
   const sizes = messages.map(({ bytes }) => bytes.length);
   const going = messages.slice(0, fitting(sizes, limits));
   if (going.length === 0) return null;
@@ -138,9 +142,16 @@ export async function takeBatch(due: DueBatch, ports: DeliverPorts): Promise<Hel
   const token = timeOrderedId(BATCH_TOKEN, leasedAtMs, ports.random.bytes(10));
   const leaseMs = target.timeoutMs + BATCH_LEASE_MARGIN_MS;
   const deliveries = going.map(({ delivery }) => delivery);
-  const leased = await pulls.lease(deliveries, token, leaseMs);
-  const own = going.filter(({ delivery }) => leased.has(keyOf(delivery)));
-  return own.length === 0 ? null : { id, target, token, leasedAtMs, messages: own };
+  const held = { id, target, token, leasedAtMs };
+  try {
+    const leased = await inTime(pulls.lease(deliveries, token, leaseMs), ports);
+    const own = going.filter(({ delivery }) => leased.has(keyOf(delivery)));
+    return own.length === 0 ? null : { ...held, messages: own };
+  } catch (error) {
+    // Also what may have been leased by a call that said nothing of it.
+    await giveBackBatch({ ...held, messages: going }, ports);
+    throw error;
+  }
 }
 
 /** One request. Null when a failure of ours came before it: then nothing of it was attempted. Never rejects. */

@@ -48,6 +48,25 @@ describe("a receiver of batches that is slow", () => {
     expect(states()).toEqual(Array(3).fill("delivered"));
   });
 
+  it("costs its gate nothing while as many are under way as may be", async () => {
+    const writes: number[] = [];
+    world.gates.memoBy((memo) => ({
+      ...memo,
+      write: (kept) => memo.write(kept).then(() => void writes.push(world.clock.nowMs())),
+    }));
+    tenantWith({ events: 1 });
+    slowly(14_000, () => response(200));
+    await bring("a", "b", "c", "d");
+    await world.clock.advance(500);
+    expect(came()).toHaveLength(4);
+    await bring("e");
+    writes.splice(0);
+    await world.clock.advance(10_000);
+    expect(writes.length).toBeLessThan(5);
+    await world.clock.advance(60_000);
+    expect(states()).toEqual(Array(5).fill("delivered"));
+  });
+
   it("gets no more at once than its gate allows", async () => {
     tenantWith({ events: 1 }, { limits: { isSet: true, concurrency: 2 } });
     let [open, most] = [0, 0];
@@ -157,6 +176,37 @@ describe("a target that gets batches", () => {
     await world.clock.run(configureGate(SINK, createIsolate(world).deliver));
     await world.clock.advance(200);
     expect(came()).toEqual([["a", "b"]]);
+  });
+
+  it("sends at once when a limit that refused it is raised", async () => {
+    const limits = { isSet: true, perDay: 1 };
+    tenantWith({ events: 1 }, { limits });
+    await bring("a", "b");
+    await world.clock.advance(10_000);
+    expect(came()).toEqual([["a"]]);
+    tenantWith({ events: 1 }, { limits: { ...limits, perDay: 10 } });
+    await world.clock.run(configureGate(SINK, createIsolate(world).deliver));
+    await world.clock.advance(200);
+    expect(came()).toEqual([["a"], ["b"]]);
+  });
+
+  it("loses no try, and no minute, to a lease of which no answer came", async () => {
+    tenantWith({ seconds: 1 });
+    const { deliver } = createIsolate(world);
+    const pulls = await deliver.pulls();
+    let isLost = false;
+    const lease: typeof pulls.lease = async (...given) => {
+      const leased = await pulls.lease(...given);
+      if (isLost) return leased;
+      isLost = true;
+      throw new Error("the answer is lost");
+    };
+    createIsolate(world, { broken: { pulls: async () => ({ ...pulls, lease }) } });
+    await bring("a");
+    createIsolate(world, { broken: { pulls: async () => ({ ...pulls, lease }) } });
+    await world.clock.advance(5_000);
+    expect(came()).toEqual([["a"]]);
+    expect(rows()[0]).toMatchObject({ state: "delivered", attempts: 1 });
   });
 
   it("is asked for no more looks than it needs by a gate that knows other limits", async () => {

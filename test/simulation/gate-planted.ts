@@ -115,7 +115,7 @@ export const PLANTED_IN_GATES: readonly PlantedBug[] = [
   bug(
     "growth after a drop stays slow for ever",
     ADAPTIVE,
-    "limit > ceiling * OUTGROWN",
+    "limit > Math.max(ceiling * OUTGROWN, ceiling + 1 + CLOSE)",
     "limit < 0",
   ),
 ];

@@ -20,6 +20,8 @@ export const BATCH_ANSWER_BYTES_MAX = 262_144;
 export const BATCH_REASON_CHARS_MAX = 200;
 /** Results in one statement, so that its parameter stays well below 2 MB, the most that D1 binds. */
 export const BATCH_SETTLE_PAGE = 250;
+/** Its events are read within this time, before it is leased: a thousand objects over a few connections. */
+export const BATCH_READ_MS_MAX = 30_000;
 /** Beyond its request's own time: reading the answer, and three writes of the ledger that are late. */
 export const BATCH_LEASE_MARGIN_MS = 60_000;
 /** Somebody looks again after so long, should the process die that looks now. */

@@ -62,7 +62,8 @@ function decreased(adaptive: Adaptive, flight: Flight, cap: number): Adaptive {
  * add a step, larger on the way back to where it last dropped something. A lease tells of several rounds.
  */
 function growth(limit: number, ceiling: number | null, { ok, slots }: Flight): number {
-  if (ceiling === null || limit > ceiling * OUTGROWN) return Math.min(ok, 2 * slots);
+  if (ceiling === null || limit > Math.max(ceiling * OUTGROWN, ceiling + 1 + CLOSE))
+    return Math.min(ok, 2 * slots);
   const isClose = Math.abs(limit - ceiling) <= CLOSE;
   const step = isClose ? CLOSE_STEP : Math.max(1, (ceiling - limit) / 2);
   return (step * ok) / limit;
