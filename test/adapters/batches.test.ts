@@ -67,10 +67,13 @@ describe.each(SUBJECTS)("what waits for a batch in $name", (subject) => {
     const id = await target();
     await park(id, { priority: "normal" });
     const urgent = await park(id, { priority: "critical" });
-    await subject.pauseQueue("normal", true);
     const events = async () => (await batches.look(id, 10)).ready.map(({ event }) => event);
-    expect(await events()).toEqual([urgent.id]);
-    await subject.pauseQueue("normal", false);
+    await subject.pauseQueue("normal", true);
+    try {
+      expect(await events()).toEqual([urgent.id]);
+    } finally {
+      await subject.pauseQueue("normal", false);
+    }
     expect(await events()).toHaveLength(2);
   });
 

@@ -217,7 +217,7 @@ describe.each(SUBJECTS)("a turn in $name", ({ ledger, turns, prepare, stateOf })
     expect(await stateOf(a)).toBeUndefined();
   });
 
-  it("waits through the release of its target, and not when the target is deleted", async () => {
+  it("is let go with its target's release where that has no order any more", async () => {
     const [a, b] = (await eventsOf(2)) as [FirstClaim, FirstClaim];
     const key = freshKey();
     await ask(key, "fifo", [a]);

@@ -12,6 +12,7 @@ import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { boundTo, frameOf, packOf, type RecordSketch } from "../support/memory-records.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
+import { NO_GATE } from "../support/memory-tenants.ts";
 import { messageOf } from "./consumer.ts";
 
 let world: World;
@@ -123,12 +124,12 @@ describe("a closed target", () => {
     const ledger: DeliverPorts["ledger"] = {
       ...world.ledger,
       buryClosedExcess: (tenant, target, ...rest) =>
-        target === "gone"
+        target === "paused"
           ? Promise.reject(new Error("down"))
           : buryClosedExcess(tenant, target, ...rest),
     };
     await expect(keep(1, 0, { ...ports, ledger })).rejects.toThrow("down");
-    expect(statesOf("paused")).toEqual({ parked: 1, dead: 2 });
+    expect(statesOf("gone")).toEqual({ parked: 1, dead: 2 });
   });
 
   it("keeps what is old no longer than before, however little it is", async () => {
@@ -140,8 +141,10 @@ describe("a closed target", () => {
 
 describe("an open target", () => {
   it("is none of them, whatever waits for its gate", async () => {
+    const gate = { ...NO_GATE, isSet: true, perDay: 0 };
+    world.tenants.put("acme", { targets: { open: { gate } } });
     await park(3, { to: ["open"] });
     expect(await keep(0)).toBe(0);
-    expect(statesOf("open")).toEqual({ delivered: 3 });
+    expect(statesOf("open")).toEqual({ parked: 3 });
   });
 });
