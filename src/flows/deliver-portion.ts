@@ -22,7 +22,7 @@ import { createSettler } from "./settle.ts";
 import { withPlace } from "./take-turns.ts";
 import { tellBatches } from "./tell-batches.ts";
 
-/** Throws when nothing could be claimed or begun: nothing is owned then. Else each message is marked, or may be acked. */
+/** Throws when nothing could be claimed or begun: then nothing is owned. Else each message is marked, or is done. */
 export async function deliverPortion(
   role: QueueRole,
   opened: OpenedBatch,
