@@ -34,6 +34,7 @@ import { createDirectory } from "./flows/directory.ts";
 import { createCommits } from "./flows/enqueue.ts";
 import { createFairShares } from "./flows/fair-shares.ts";
 import type { FanOutPorts } from "./flows/fan-out-page.ts";
+import { createGivingWay } from "./flows/giving-way.ts";
 import { createAddressGuard } from "./flows/guard-address.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
 import { createProbe } from "./flows/probe.ts";
@@ -151,6 +152,7 @@ function composeApp(env: Env, config: Config): App {
       sagaJobs: createSagaJobs(session),
       sagas: createSagas(env.SAGA, meter),
       fairShares: createFairShares(),
+      givingWay: createGivingWay(),
       queueValves: createQueueValves(),
       ...{ receivers, tokens },
       transport: createTransport(guard, systemClock),

@@ -116,6 +116,10 @@ export async function attemptAll(
   ): Promise<DeliveryResult | null> {
     await settler.room(delivered);
     const { duty, outgoing } = gated;
+    // What has a gate goes at the gate's pace.
+    const isPaced = gates.limitOf(gates.keyOf(duty)) !== undefined;
+    const turn = isPaced ? null : ports.givingWay.turn(role, ports.clock);
+    if (turn !== null) await turn;
     const { timeoutMs } = outgoing.target;
     const isTooLate = ports.clock.nowMs() + timeoutMs > deadlineMs;
     if (isTooLate || (control !== null && !ports.queueValves.mayGoOn(control.queue, ports))) {

@@ -36,10 +36,12 @@ export async function deliverBatch(
   const untilMs = ports.clock.nowMs() + BATCH_BEGIN_MS_MAX;
   const invocation: Invocation = { untilMs, lateCount: 0, resultsMax: 0 };
   const worked: OpenMessage[] = [];
+  const ended = ports.givingWay.begins(role, ports.clock);
   for await (const portion of portionsOf(messages, ports)) {
     await workOn(role, portion, invocation, ports);
     worked.push(...portion.messages);
   }
+  ended();
   // Together: what is done holds when the invocation ends, and the outbox is told once.
   await answerMessages(role, worked, ports);
 }

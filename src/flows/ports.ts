@@ -23,6 +23,7 @@ import type { Transport } from "../ports/transport.ts";
 import type { Turns } from "../ports/turns.ts";
 import type { Directory } from "./directory.ts";
 import type { FairShares } from "./fair-shares.ts";
+import type { GivingWay } from "./giving-way.ts";
 import type { Probe } from "./probe.ts";
 import type { QueueValves } from "./queue-valves.ts";
 import type { Receivers } from "./receivers.ts";
@@ -43,6 +44,7 @@ export interface DeliverPorts {
   readonly directory: Directory;
   /** Of this isolate. */
   readonly fairShares: FairShares;
+  readonly givingWay: GivingWay;
   readonly fanOuts: FanOutJobs;
   readonly gates: Gates;
   readonly ledger: Ledger;

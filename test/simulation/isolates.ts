@@ -5,6 +5,7 @@ import { createAdmission } from "../../src/flows/admit.ts";
 import { createDirectory, type Directory } from "../../src/flows/directory.ts";
 import { createCommits } from "../../src/flows/enqueue.ts";
 import { createFairShares } from "../../src/flows/fair-shares.ts";
+import { createGivingWay } from "../../src/flows/giving-way.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { createQueueValves } from "../../src/flows/queue-valves.ts";
@@ -136,7 +137,8 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     const tokens = createTokens();
     const queueValves = createQueueValves();
     const fairShares = createFairShares();
-    const mine = { directory, fairShares, ledgerProbe, queueValves, receivers, tokens };
+    const givingWay = createGivingWay();
+    const mine = { directory, fairShares, givingWay, ledgerProbe, queueValves, receivers, tokens };
     const common = { ...named, ...mine, clock, defer: silence };
     const pure = { crypto: rememberingCrypto, text: platformText };
     const archive = wiredArchive(stores, life, (key) => stores.removals.storing(life, null, key));

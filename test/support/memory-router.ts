@@ -7,6 +7,7 @@ import { createAdmission } from "../../src/flows/admit.ts";
 import { createDirectory } from "../../src/flows/directory.ts";
 import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
 import { createFairShares } from "../../src/flows/fair-shares.ts";
+import { createGivingWay } from "../../src/flows/giving-way.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { publishEvent } from "../../src/flows/publish-event.ts";
@@ -133,6 +134,7 @@ export function createIsolate(
     random: createSeededRandom(options.seed ?? 1),
     sagaIndex: world.sagas.index,
     fairShares: createFairShares(),
+    givingWay: createGivingWay(),
     queueValves: createQueueValves(),
     receivers: createReceivers(),
     tokens: createTokens(),
