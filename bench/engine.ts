@@ -43,6 +43,7 @@ export async function runWorker(options: RunOptions): Promise<Running> {
     ...bindings,
     ...(options.consumer === "own" ? { queueConsumers } : {}),
     bindings: { ...options.vars },
+    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     name: options.name,
     modules: true,
     modulesRoot: dirname(options.script),
@@ -70,5 +71,7 @@ export async function runWorker(options: RunOptions): Promise<Running> {
       handleStructuredLogs: ({ message }: { message: string }) => console.error(message),
     } as unknown as Parameters<typeof convertV4MiniflareOptions>[0]),
   );
-  return { origin: (await miniflare.ready).origin, stop: () => miniflare.dispose() };
+  await miniflare.ready;
+  const { origin } = await miniflare.unsafeGetDirectURL(options.name);
+  return { origin, stop: () => miniflare.dispose() };
 }

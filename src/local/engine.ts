@@ -68,8 +68,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       scriptPath: join(directory, "index.js"),
       rootPath: ROOT,
       host: "127.0.0.1",
-      port: options.port,
+      port: 0,
+      // Past Miniflare's own Worker before this one, which takes longer than a refusal does.
+      unsafeDirectSockets: [{ host: "127.0.0.1", port: options.port }],
       cf: false,
+      stripCfConnectingIp: false, // there is none, and headers are not copied for it
       log: new Log(LogLevel.NONE),
       resourcePersistencePath: options.stateDirectory,
       unsafeHandleRuntimeRestart: recover,
@@ -78,7 +81,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       ...(options.inspector === true ? { inspectorPort: 0, inspectorHost: "127.0.0.1" } : {}),
     } as unknown as Parameters<typeof convertV4MiniflareOptions>[0]),
   );
-  const url = await miniflare.ready;
+  await miniflare.ready;
+  const url = await miniflare.unsafeGetDirectURL();
   await recover();
   const sweep = () => runScheduled(miniflare, "* * * * *");
   const timer = setInterval(() => void sweep().catch(() => {}), SWEEP_EVERY_MS);
