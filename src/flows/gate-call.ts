@@ -1,7 +1,7 @@
 /** One call of a target's gate, within its time. */
 import type { Ask, GateReport } from "../core/gate/index.ts";
 import { timeOrderedId } from "../core/ids.ts";
-import { GATE_HORIZON_MS, GATE_TIMEOUT_MS, LEASE_MARGIN_MS } from "../core/limits.ts";
+import { GATE_HORIZON_MS, GATE_TIMEOUT_MS, GATE_WAIT_MS, LEASE_MARGIN_MS } from "../core/limits.ts";
 import type { Gate } from "../core/tenant.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
 import type { GateId, Gates, GateTold } from "../ports/gates.ts";
@@ -16,15 +16,21 @@ export interface GateCallPorts {
   readonly random: Random;
 }
 
-export interface GateWish extends Pick<Ask, "want" | "priority" | "isReleased"> {
+export interface GateWish extends Pick<Ask, "want" | "priority" | "isReleased" | "mayWait"> {
   /** Of one attempt. */
   readonly timeoutMs: number;
 }
 
 const late = () => new Error("the gate did not answer in time");
 
+/** Who waits at the gate for a slot gets the time for it. */
 const call = (id: GateId, told: GateTold, { clock, gates }: GateCallPorts) =>
-  within(gates.tell(id, told), GATE_TIMEOUT_MS, clock, late);
+  within(
+    gates.tell(id, told),
+    GATE_TIMEOUT_MS + (told.ask?.mayWait === true ? GATE_WAIT_MS : 0),
+    clock,
+    late,
+  );
 
 /** Null: it did not answer, and has no limits of its own, so that all may pass. Never rejects. */
 export async function askGate(

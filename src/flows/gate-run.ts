@@ -1,8 +1,12 @@
 /** What a gate's object does: it keeps the gate's state, and lets parked deliveries go when there is room for them. */
 import { joined, lookingAt, nextBatchMs, type Waiting } from "../core/batch/batch.ts";
 import {
+  type Ask,
   acquire,
+  attend,
+  attendAll,
   forgiven,
+  type GateAnswer,
   type GateConfig,
   type GateState,
   isForgettable,
@@ -23,9 +27,10 @@ import {
 } from "../core/limits.ts";
 import { PRIORITIES } from "../core/priority.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
-import type { GateId, Gates, ReleasedParked } from "../ports/gates.ts";
+import type { GateAnswered, GateId, Gates, ReleasedParked } from "../ports/gates.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import { type BatchHands, createBatchRun } from "./batch-run.ts";
+import { createGateWaiters } from "./gate-waiters.ts";
 
 export interface KeptGate {
   readonly id: GateId;
@@ -76,6 +81,7 @@ export function createGateRun(ports: GatePorts): GateRun {
   /** A hint: an object that forgets it finds out again. */
   let pausedUntilMs = 0;
   let loading: Promise<void> | null = null;
+  const waiters = createGateWaiters(clock);
 
   function load(): Promise<void> {
     loading ??= Promise.all([memo.read(), memo.alarmMs()]).then(
@@ -106,7 +112,15 @@ export function createGateRun(ports: GatePorts): GateRun {
   }
 
   /** Written before anybody hears of it: an object that dies has promised no more than it remembers. */
-  async function keep(changed: KeptGate): Promise<void> {
+  function keep(changed: KeptGate): Promise<void> {
+    const { id, config } = changed;
+    const { state, answers } = attendAll(changed.state, config, waiters.asks, clock.nowMs());
+    const written = write({ id, config, state });
+    waiters.answer(answers, written);
+    return written;
+  }
+
+  async function write(changed: KeptGate): Promise<void> {
     kept = changed;
     const { state, config } = changed;
     const { release: count, wakeAtMs } = next(state, config, clock.nowMs());
@@ -132,6 +146,22 @@ export function createGateRun(ports: GatePorts): GateRun {
       armedMs = null;
       throw error;
     }
+  }
+
+  /** What one that waited hears: what the gate said meanwhile, or now when its time is over. */
+  async function answered(
+    said: GateAnswer | null,
+    ask: Ask,
+    { id, config }: Pick<KeptGate, "id" | "config">,
+  ): Promise<GateAnswered> {
+    let answer = said;
+    if (answer === null) {
+      const known = open(id, config);
+      const late = acquire(known.state, known.config, ask, clock.nowMs());
+      answer = late.answer;
+      await keep({ ...known, state: late.state });
+    }
+    return { answer, nowMs: clock.nowMs(), parked: kept === null ? 0 : parkedCount(kept.state) };
   }
 
   async function letGo({ id, state, config }: KeptGate): Promise<void> {
@@ -167,9 +197,17 @@ export function createGateRun(ports: GatePorts): GateRun {
         const more = { ...waiting, sinceMs: nowMs };
         state = { ...state, batch: joined(state.batch, more, config.batch), troubleAtMs: nowMs };
       }
-      const asked = told.ask === null ? null : acquire(state, config, told.ask, nowMs);
+      const asked = told.ask === null ? null : attend(state, config, told.ask, nowMs);
       state = asked?.state ?? state;
-      await keep({ id, config, state });
+      const waits = asked?.answer === null ? told.ask : null;
+      const waited = waits === null ? null : waiters.wait(waits);
+      try {
+        await keep({ id, config, state });
+      } catch (error) {
+        if (waits !== null) waiters.leave(waits);
+        throw error;
+      }
+      if (waits !== null) return answered(await waited, waits, { id, config });
       return { answer: asked?.answer ?? null, nowMs, parked: parkedCount(state) };
     },
 

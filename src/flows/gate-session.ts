@@ -105,7 +105,9 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
     const { duty, outgoing } = first;
     const { gate, timeoutMs } = outgoing.target;
     const { isReleased } = duty;
-    const wish = { want: wantOf(own), priority: gatePriority(duty), isReleased, timeoutMs };
+    const priority = gatePriority(duty);
+    // What was let go is expected: its slots are about to be free.
+    const wish = { want: wantOf(own), priority, isReleased, mayWait: isReleased, timeoutMs };
     asking.add(key);
     const lease = await askGate(duty, gate, wish, ports);
     asking.delete(key);

@@ -1,8 +1,9 @@
 /** A gate's object when its storage fails it: nothing that is parked is left without somebody who looks after it. */
 import { beforeEach, describe, expect, it } from "vitest";
-import type { GateConfig } from "../../src/core/gate/index.ts";
-import { GATE_PAUSE_MS_MIN, GATE_TICK_MS } from "../../src/core/limits.ts";
+import type { Ask, GateConfig } from "../../src/core/gate/index.ts";
+import { GATE_PAUSE_MS_MIN, GATE_TICK_MS, GATE_WAIT_MS } from "../../src/core/limits.ts";
 import { createGateRun, type GateRun, type KeptGate } from "../../src/flows/gate-run.ts";
+import type { GateTold } from "../../src/ports/gates.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createMemoryLog, createSeededRandom } from "../support/memory-system.ts";
 import { down } from "./consumer.ts";
@@ -84,5 +85,75 @@ describe("a gate whose alarm did not come", () => {
     await clock.advance(60_000);
     await run.wake(id, config);
     expect(stored.alarmMs).toBe(clock.nowMs() + GATE_PAUSE_MS_MIN);
+  });
+});
+
+describe("an ask that waits for a slot", () => {
+  const ask = (lease: string, more: Partial<Ask> = {}): GateTold => ({
+    ...{ config, report: null, parked: null },
+    ask: {
+      ...{ lease, want: { fresh: 24, retries: 0 }, priority: "normal", isReleased: true },
+      ...{ mayWait: true, ttlMs: 20_000, ...more },
+    },
+  });
+  const done = (lease: string): GateTold => ({
+    ...{ config, parked: null, ask: null },
+    report: {
+      ...{ lease, sent: { fresh: 24, retries: 0 }, retryAfterMs: null, allowedPerMinute: null },
+      outcomes: { ok: 24, failed: 0, dropped: 0, timedOut: 0, rejected: 0, durationMs: 100 },
+      isDone: true,
+    },
+  });
+
+  it("has it as soon as a lease ends, by the gate's clock at that moment", async () => {
+    const run = gate();
+    await run.tell(id, ask("first"));
+    const waiting = run.tell(id, ask("second"));
+    await clock.advance(700);
+    await run.tell(id, done("first"));
+    const answered = await waiting;
+    expect(answered).toMatchObject({ answer: { kind: "granted" }, nowMs: clock.nowMs() });
+    expect(stored.kept?.state.leases.map((lease) => lease.id)).toEqual(["second"]);
+  });
+
+  it("is turned away when it has waited its time", async () => {
+    const run = gate();
+    await run.tell(id, ask("first"));
+    const fromMs = clock.nowMs();
+    const answered = await clock.run(run.tell(id, ask("second")));
+    expect(answered?.answer).toMatchObject({ kind: "refused", reason: "concurrency" });
+    expect(clock.nowMs() - fromMs).toBe(GATE_WAIT_MS);
+    await run.tell(id, done("first"));
+    expect(stored.kept?.state.leases).toEqual([]);
+  });
+
+  it("hears at once that a person holds the target", async () => {
+    const run = gate();
+    await run.tell(id, ask("first"));
+    const waiting = run.tell(id, ask("second"));
+    await clock.advance(10);
+    await run.tell(id, { ...done("other"), config: { ...config, isPaused: true } });
+    expect((await waiting)?.answer).toMatchObject({ kind: "refused", reason: "operator" });
+  });
+
+  it("gets no slot that could not be written down, and fails with it", async () => {
+    const run = gate();
+    await run.tell(id, ask("first"));
+    const waiting = run.tell(id, ask("second"));
+    await clock.advance(10);
+    const { write } = memo;
+    memo = { ...memo, write: down };
+    const telling = run.tell(id, done("first"));
+    await expect(Promise.all([telling, waiting])).rejects.toThrow();
+    await expect(waiting).rejects.toThrow();
+    memo = { ...memo, write };
+  });
+
+  it("does not wait where it could not be written down that it does", async () => {
+    const run = gate();
+    await run.tell(id, ask("first"));
+    memo = { ...memo, write: down };
+    await expect(run.tell(id, ask("second"))).rejects.toThrow();
+    expect(clock.armed).toBe(0);
   });
 });

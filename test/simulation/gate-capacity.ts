@@ -1,5 +1,5 @@
 /** A receiver whose capacity changes, always with work for more: what a limit uses of it, and what is refused. */
-import type { GateConfig } from "../../src/core/gate/index.ts";
+import type { Ask, GateConfig, Grant } from "../../src/core/gate/index.ts";
 import { type Agenda, createAgenda } from "./agenda.ts";
 import { createChance } from "./chance.ts";
 import { holdGate, type Reply, work } from "./gate-world.ts";
@@ -47,12 +47,15 @@ export function runCapacity(seed: number, config: GateConfig): Used {
     leases += 1;
     const lease = `lease-${leases}`;
     const want = { fresh: ITEMS, retries: 0 };
-    const ask = { lease, want, priority: "normal", isReleased: true, ttlMs: 20_000 } as const;
-    const grant = gate.acquire(ask);
-    if (grant.kind === "refused") {
-      soon(agenda, chance.between(5, 20), consume);
-      return;
-    }
+    const more = { isReleased: true, mayWait: true, ttlMs: 20_000 };
+    const ask: Ask = { lease, want, priority: "normal", ...more };
+    gate.attend(ask, (answer) => {
+      if (answer.kind === "granted") soon(agenda, 0, () => consumeGranted(lease, answer));
+      else soon(agenda, chance.between(5, 20), consume);
+    });
+  }
+
+  function consumeGranted(lease: string, grant: Grant): void {
     work<number>(
       {
         ...{ grant, lease, items: Array.from({ length: grant.count }, (_, item) => item) },

@@ -23,8 +23,14 @@ export const PLANTED_IN_GATES: readonly PlantedBug[] = [
   bug(
     "a lease does not see what others hold",
     CAPS,
-    "return Math.max(0, limit - heldSlots(state));",
+    "return Math.max(0, limit - held);",
     "return limit;",
+  ),
+  bug(
+    "all that wait are given the slots of one lease",
+    "src/core/gate/waiting.ts",
+    "attend(state, config, ask, nowMs);\n    if",
+    "attend(before, config, ask, nowMs);\n    if",
   ),
   bug(
     "turns come back that others have before theirs",

@@ -1,5 +1,6 @@
 /** One seed: a gate, consumers that die, a ledger of what is parked, and a receiver with troubles of its own. */
 import {
+  type GateAnswer,
   type GateConfig,
   type Grant,
   next,
@@ -34,6 +35,17 @@ export interface GateOutcome {
   readonly openings: number;
   readonly hours: number;
   readonly violation: string | null;
+}
+
+/** What a consumer asks for. */
+interface Visit {
+  readonly batch: readonly Item[];
+  /** Of the batch, those that were attempted before, and the others. */
+  readonly again: readonly Item[];
+  readonly fresh: readonly Item[];
+  readonly isReleased: boolean;
+  /** How often it asked for these before. */
+  readonly asks: number;
 }
 
 /** How the receiver behaves for a while. */
@@ -76,9 +88,19 @@ export function runGate(seed: number): GateOutcome {
     const want = { fresh: fresh.length, retries: again.length };
     const { priority } = first;
     const ttlMs = chance.pick([8_000, 20_000, 60_000]);
-    const ask = { lease, want, priority, isReleased, ttlMs };
-    const answer = gate.acquire(ask);
-    watch.asked(ask, answer, ledger);
+    const ask = { lease, want, priority, isReleased, mayWait: isReleased, ttlMs };
+    gate.attend(ask, (answer) => {
+      watch.asked(ask, answer, ledger);
+      // Its answer is on the way while the call goes on that freed its slots.
+      soon(0, () => answered(lease, answer, { batch, again, fresh, isReleased, asks }));
+    });
+  }
+
+  function answered(
+    lease: string,
+    answer: GateAnswer,
+    { batch, again, fresh, isReleased, asks }: Visit,
+  ): void {
     const refused: Refusal | null = answer.kind === "refused" ? answer : answer.refused;
     if (refused !== null) refusals[refused.reason] = (refusals[refused.reason] ?? 0) + 1;
     if (answer.kind === "refused") {

@@ -3,6 +3,8 @@ import { isDeepStrictEqual } from "node:util";
 import {
   type Ask,
   acquire,
+  attend,
+  attendAll,
   type GateAnswer,
   type GateConfig,
   type GateReport,
@@ -12,6 +14,7 @@ import {
   nextTurn,
   report,
 } from "../../src/core/gate/index.ts";
+import { GATE_WAIT_MS } from "../../src/core/limits.ts";
 import type { Agenda } from "./agenda.ts";
 
 /** A report takes some time as well, and must come before its lease ends. */
@@ -31,6 +34,8 @@ export interface HeldGate {
   readonly state: () => GateState;
   change(next: GateState): void;
   acquire(ask: Ask): GateAnswer;
+  /** Answers now, or when a slot is free or the ask has waited its time: in the middle of another's call then. */
+  attend(ask: Ask, answered: (answer: GateAnswer) => void): void;
   report(said: GateReport): void;
 }
 
@@ -45,20 +50,36 @@ export function holdGate(
 ): HeldGate {
   let state = newGate(agenda.nowMs());
   let changes = 0;
+  const waiting = new Map<Ask, (answer: GateAnswer) => void>();
   function change(next: GateState): void {
-    state = next;
+    const { state: after, answers } = attendAll(next, config, [...waiting.keys()], agenda.nowMs());
+    state = after;
+    for (const [ask, answer] of answers) {
+      const answered = waiting.get(ask);
+      waiting.delete(ask);
+      answered?.(answer);
+    }
     changes += 1;
     if (!isWatched || changes % LOOKED_AT_EVERY !== 0) return;
-    const text = JSON.stringify(next);
-    if (!isDeepStrictEqual(JSON.parse(text), next)) throw new Error("as JSON the gate is another");
+    const text = JSON.stringify(after);
+    if (!isDeepStrictEqual(JSON.parse(text), after)) throw new Error("as JSON the gate is another");
     if (text.length > 2_000 + 400 * config.concurrency) throw new Error("the gate has grown");
   }
+  function acquired(ask: Ask): GateAnswer {
+    const { state: next, answer } = acquire(state, config, ask, agenda.nowMs());
+    change(next);
+    return answer;
+  }
   return {
-    ...{ config, state: () => state, change },
-    acquire(ask) {
-      const { state: next, answer } = acquire(state, config, ask, agenda.nowMs());
+    ...{ config, state: () => state, change, acquire: acquired },
+    attend(ask, answered) {
+      const { state: next, answer } = attend(state, config, ask, agenda.nowMs());
       change(next);
-      return answer;
+      if (answer !== null) return answered(answer);
+      waiting.set(ask, answered);
+      agenda.at(agenda.nowMs() + GATE_WAIT_MS, () => {
+        if (waiting.delete(ask)) answered(acquired(ask));
+      });
     },
     report: (said) => change(report(state, config, said, agenda.nowMs(), unit())),
   };

@@ -1,16 +1,19 @@
 /** What is parked for a target, as far as its gate was told, and how much of it may go. The ledger is the truth. */
 import {
   CONNECTIONS_MAX,
+  GATE_AHEAD_MS,
+  GATE_ATTEMPT_MS_DEFAULT,
   GATE_PAUSE_MS_MIN,
   GATE_RELEASE_MAX,
   GATE_RELEASE_MS,
   GATE_TICK_MS,
+  GATE_WAIT_MS,
 } from "../limits.ts";
 import { PRIORITIES, type Priority } from "../priority.ts";
-import { type Cap, freeSlots, hardCaps, throughput } from "./caps.ts";
+import { type Cap, freeSlots, hardCaps, heldSlots, slotsOf, throughput } from "./caps.ts";
 import { firstTurnMs, horizonMs, intervalMs, turnsWithin } from "./pace.ts";
 import { refusing } from "./refusals.ts";
-import type { GateConfig, GateState } from "./state.ts";
+import { type GateConfig, type GateLease, type GateState, totalOf } from "./state.ts";
 import { atTime } from "./upkeep.ts";
 
 /** `count` deliveries of one priority were parked, or found to be by the sweeper: a word of it may get lost. */
@@ -102,10 +105,11 @@ function roomFor(
   nowMs: number,
 ): number {
   const out = nowMs < state.released.untilMs ? state.released.count : 0;
-  const free = freeSlots(state, config);
   const withinMs = horizonMs(
     PRIORITIES.find((name) => state.backlog[name] !== undefined) ?? "bulk",
   );
+  const isOpen = state.breaker.phase === "closed";
+  const free = isOpen ? slotsSoon(state, config, nowMs) : freeSlots(state, config);
   const room = Math.min(
     throughput(free, state, withinMs),
     turnsWithin(state, stepMs, nowMs, GATE_TICK_MS),
@@ -113,7 +117,7 @@ function roomFor(
     GATE_RELEASE_MAX,
   );
   // Probes are set free one by one: each decides about the next.
-  if (state.breaker.phase !== "closed") return out > 0 ? 0 : Math.min(1, room);
+  if (!isOpen) return out > 0 ? 0 : Math.min(1, room);
   // One invocation takes what comes at once, and has so many connections: what is more would be parked anew. Another
   // portion waits for each that is at work, so that as many invocations as there are get theirs.
   const portion = throughput(Math.min(free, CONNECTIONS_MAX), state, withinMs);
@@ -121,9 +125,29 @@ function roomFor(
   return Math.max(0, Math.min(portion, room - out, portionsMax - out));
 }
 
-/** The next turn, where it is far; otherwise a tick: leases end, and what was released has asked. */
+/**
+ * Slots that are free, and those whose leases are about to end when what is let go now has come. It finds them, or
+ * waits a moment: so the slots of a busy receiver do not rest between two leases.
+ */
+function slotsSoon(state: GateState, config: GateConfig, nowMs: number): number {
+  const ending = state.leases.filter((lease) => aheadAtMs(state, lease) <= nowMs);
+  return freeSlots(state, config, heldSlots(state) - slotsOf(ending));
+}
+
+/**
+ * When to let go what takes the slots of a lease: just before its last attempts end. Never, where attempts take longer
+ * than anybody waits: the rest between two of them is short beside them.
+ */
+function aheadAtMs({ attemptMs }: GateState, { lastTurnMs, left, slots }: GateLease): number {
+  const eachMs = attemptMs ?? GATE_ATTEMPT_MS_DEFAULT;
+  if (eachMs > GATE_WAIT_MS) return Number.POSITIVE_INFINITY;
+  return lastTurnMs + Math.ceil(totalOf(left) / slots) * eachMs - GATE_AHEAD_MS;
+}
+
+/** The next turn, where it is far; otherwise a tick, or when the next lease is about to end. */
 function nextChangeMs(state: GateState, stepMs: number, nowMs: number): number {
   const turnMs = firstTurnMs(state, stepMs, nowMs);
   if (turnMs > nowMs + GATE_TICK_MS) return turnMs;
-  return nowMs + GATE_TICK_MS;
+  const ahead = state.leases.map((lease) => aheadAtMs(state, lease)).filter((atMs) => atMs > nowMs);
+  return Math.min(nowMs + GATE_TICK_MS, ...ahead);
 }

@@ -27,6 +27,8 @@ export interface Ask {
   readonly priority: Priority;
   /** It comes out of parking, so nothing that is parked is before it. */
   readonly isReleased: boolean;
+  /** Where every slot is taken, it waits for one. */
+  readonly mayWait?: boolean;
   readonly ttlMs: number;
 }
 
@@ -36,14 +38,20 @@ export interface Cap {
   readonly untilMs: number | null;
 }
 
-export const heldSlots = ({ leases }: GateState): number =>
+export const slotsOf = (leases: GateState["leases"]): number =>
   leases.reduce((sum, { slots }) => sum + slots, 0);
 
-/** Slots that are free, of those that one invocation can use. */
-export function freeSlots(state: GateState, config: GateConfig): number {
+export const heldSlots = ({ leases }: GateState): number => slotsOf(leases);
+
+/** Slots that are free where `held` are not, of those that one invocation can use. */
+export function freeSlots(
+  state: GateState,
+  config: GateConfig,
+  held: number = heldSlots(state),
+): number {
   if (state.leases.length >= GATE_LEASES_MAX) return 0;
   const limit = limitOf(state.adaptive, config.isAdaptive, config.concurrency);
-  return Math.max(0, limit - heldSlots(state));
+  return Math.max(0, limit - held);
 }
 
 export const sentToday = ({ quota }: GateState, nowMs: number): number =>

@@ -16,3 +16,4 @@ export {
   newGate,
 } from "./state.ts";
 export { isForgettable, isQuiet, type Limitation, limits } from "./view.ts";
+export { attend, attendAll } from "./waiting.ts";

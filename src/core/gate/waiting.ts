@@ -1,0 +1,44 @@
+/**
+ * Asks that wait at the gate for a slot: what was let go of parking while leases ended comes just before the slots
+ * are free. Turned away, it would be parked anew, at seven rows each, and its slots would rest until it came again.
+ */
+
+import { PRIORITIES } from "../priority.ts";
+import { acquire, type GateAnswer } from "./acquire.ts";
+import type { Ask } from "./caps.ts";
+import type { GateConfig, GateState } from "./state.ts";
+
+/** As `acquire`, but no answer (null) to an ask that may wait, and finds every slot taken. */
+export function attend(
+  before: GateState,
+  config: GateConfig,
+  ask: Ask,
+  nowMs: number,
+): { readonly state: GateState; readonly answer: GateAnswer | null } {
+  const { state, answer } = acquire(before, config, ask, nowMs);
+  const isFull = answer.kind === "refused" && answer.reason === "concurrency";
+  if (!isFull || ask.mayWait !== true) return { state, answer };
+  // While it waits it is still to come: nothing else is let go in its place.
+  return { state: { ...state, released: before.released }, answer: null };
+}
+
+/** Answers those of `waiting` that need not wait any more: the most urgent first, and who waits longest. */
+export function attendAll(
+  before: GateState,
+  config: GateConfig,
+  waiting: readonly Ask[],
+  nowMs: number,
+): { readonly state: GateState; readonly answers: ReadonlyMap<Ask, GateAnswer> } {
+  const answers = new Map<Ask, GateAnswer>();
+  let state = before;
+  for (const ask of waiting.toSorted(byUrgency)) {
+    const attended = attend(state, config, ask, nowMs);
+    if (attended.answer === null) continue;
+    state = attended.state;
+    answers.set(ask, attended.answer);
+  }
+  return { state, answers };
+}
+
+const byUrgency = (one: Ask, other: Ask): number =>
+  PRIORITIES.indexOf(one.priority) - PRIORITIES.indexOf(other.priority);

@@ -1,0 +1,107 @@
+/** Asks that wait at a gate for a slot, and what is let go of parking for slots that are about to be free. */
+import { describe, expect, it } from "vitest";
+import {
+  type Ask,
+  attend,
+  attendAll,
+  type GateConfig,
+  type GateState,
+  newGate,
+  next,
+  parked,
+  released,
+  report,
+} from "../../../src/core/gate/index.ts";
+import {
+  CONNECTIONS_MAX,
+  GATE_AHEAD_MS,
+  GATE_ATTEMPT_MS_DEFAULT,
+  GATE_PAUSE_MS_MIN,
+  GATE_TICK_MS,
+  GATE_WAIT_MS,
+} from "../../../src/core/limits.ts";
+import { FIXED, NOTHING, NOW_MS } from "./consumers.ts";
+
+const askOf = (lease: string, more: Partial<Ask> = {}): Ask => ({
+  ...{
+    lease,
+    want: { fresh: 24, retries: 0 },
+    priority: "normal",
+    isReleased: true,
+    mayWait: true,
+  },
+  ...{ ttlMs: 20_000, ...more },
+});
+
+/** Every slot is leased, to "busy", and more is parked than fits. */
+function full(config: GateConfig = FIXED): GateState {
+  const state = parked(newGate(NOW_MS), { priority: "normal", count: 100 }, NOW_MS);
+  return attend(state, config, askOf("busy"), NOW_MS).state;
+}
+
+const ended = (state: GateState, atMs: number): GateState => {
+  const sent = { fresh: 24, retries: 0 };
+  const said = { lease: "busy", sent, isDone: true, retryAfterMs: null, allowedPerMinute: null };
+  const outcomes = { ...NOTHING, ok: 24, durationMs: GATE_ATTEMPT_MS_DEFAULT };
+  return report(state, FIXED, { ...said, outcomes }, atMs, 0);
+};
+
+describe("an ask that finds every slot taken", () => {
+  it("waits when it may, and is still to come meanwhile", () => {
+    const state = released(full(), { priority: "normal", count: 24, isEmpty: false }, NOW_MS);
+    const attended = attend(state, FIXED, askOf("next"), NOW_MS);
+    expect(attended.answer).toBeNull();
+    expect(attended.state.released).toEqual(state.released);
+  });
+
+  it("is refused when it may not wait", () => {
+    const { answer } = attend(full(), FIXED, askOf("next", { mayWait: false }), NOW_MS);
+    expect(answer).toMatchObject({ kind: "refused", reason: "concurrency" });
+  });
+
+  it("does not wait for what no slot would change", () => {
+    const paused = { ...FIXED, isPaused: true };
+    const { answer } = attend(full(), paused, askOf("next"), NOW_MS);
+    expect(answer).toMatchObject({ kind: "refused", reason: "operator" });
+  });
+
+  it("has its slots when the lease before it ends", () => {
+    const waiting = askOf("next");
+    expect(attendAll(full(), FIXED, [waiting], NOW_MS).answers.size).toBe(0);
+    const { state, answers } = attendAll(ended(full(), NOW_MS), FIXED, [waiting], NOW_MS);
+    expect(answers.get(waiting)).toMatchObject({ kind: "granted", slots: CONNECTIONS_MAX });
+    expect(state.leases.map(({ id }) => id)).toEqual(["next"]);
+  });
+
+  it("has them after a more urgent one, and after one that waits longer", () => {
+    const [bulk, first, second] = [
+      askOf("bulk", { priority: "bulk" }),
+      askOf("first", { priority: "critical" }),
+      askOf("second", { priority: "critical" }),
+    ];
+    const { answers } = attendAll(ended(full(), NOW_MS), FIXED, [bulk, first, second], NOW_MS);
+    expect([...answers.keys()]).toEqual([first]);
+  });
+});
+
+describe("what is parked while every slot is taken", () => {
+  const endsAtMs = NOW_MS + (24 / CONNECTIONS_MAX) * GATE_ATTEMPT_MS_DEFAULT;
+
+  it("is let go just before a lease ends, once", () => {
+    const state = full();
+    const early = next(state, FIXED, endsAtMs - GATE_AHEAD_MS - GATE_PAUSE_MS_MIN);
+    expect(early).toMatchObject({ release: 0, wakeAtMs: endsAtMs - GATE_AHEAD_MS });
+    const { release } = next(state, FIXED, endsAtMs - GATE_AHEAD_MS);
+    expect(release).toBeGreaterThanOrEqual(CONNECTIONS_MAX);
+    const out = { priority: "normal", count: release, isEmpty: false } as const;
+    const after = released(state, out, endsAtMs - GATE_AHEAD_MS);
+    expect(next(after, FIXED, endsAtMs - GATE_AHEAD_MS).release).toBe(0);
+  });
+
+  it("stays where attempts take longer than anybody waits", () => {
+    const state = { ...full(), attemptMs: GATE_WAIT_MS + 1 };
+    for (const ms of [0, GATE_TICK_MS, 10_000, 19_999]) {
+      expect(next(state, FIXED, NOW_MS + ms).release).toBe(0);
+    }
+  });
+});
