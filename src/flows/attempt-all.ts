@@ -6,6 +6,7 @@ import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { beginAttempt } from "./begin-attempt.ts";
 import type { Claimed } from "./claim.ts";
 import type { Invocation, QueueRole } from "./deliver-batch.ts";
+import type { Followed } from "./follow-changes.ts";
 import { type GatedDuty, type GateSession, openGates } from "./gate-session.ts";
 import type { KeptOf } from "./keep-segments.ts";
 import { endsWithin, type LateAttempt, underWay } from "./late-attempts.ts";
@@ -43,6 +44,8 @@ export interface AtWork {
   /** How long even the newest of its messages waited; null: all came back. */
   readonly waited: number | null;
   readonly claimed: Claimed;
+  /** What has changed since. */
+  readonly changes: Pick<Followed, "decide">;
   readonly keptOf: KeptOf;
   readonly settler: Settler;
   /** Hands a result to the settler as soon as it may; `last` says that nothing further is under way. */
@@ -59,7 +62,18 @@ export interface Attempts {
 /** Resolves when each of `ready` has been attempted, is under way alone, waits or goes back. Never rejects. */
 export async function attemptAll(
   ready: readonly GatedDuty[],
-  { role, control, invocation, deadlineMs, waited, claimed, keptOf, settler, settle }: AtWork,
+  {
+    role,
+    control,
+    invocation,
+    deadlineMs,
+    waited,
+    claimed,
+    changes,
+    keptOf,
+    settler,
+    settle,
+  }: AtWork,
   ports: DeliverPorts,
 ): Promise<Attempts> {
   /** Not awaited one by one: no delivery waits until the archive has another's bytes. */
@@ -115,14 +129,20 @@ export async function attemptAll(
     place: Place,
   ): Promise<DeliveryResult | null> {
     await settler.room(delivered);
-    const { duty, outgoing } = gated;
+    const { duty } = gated;
     // What has a gate goes at the gate's pace.
     const isPaced = gates.limitOf(gates.keyOf(duty)) !== undefined;
     const turn = isPaced ? null : ports.givingWay.turn(role, ports.clock);
     if (turn !== null) await turn;
+    const decided = changes.decide(gated);
+    if (decided.kind === "result") {
+      end(gated, inPlace(decided.result, duty));
+      return null;
+    }
+    const { outgoing } = decided;
     const { timeoutMs } = outgoing.target;
     const isTooLate = ports.clock.nowMs() + timeoutMs > deadlineMs;
-    if (isTooLate || (control !== null && !ports.queueValves.mayGoOn(control.queue, ports))) {
+    if (isTooLate || (control !== null && !ports.queueValves.mayGoOn(control.queue))) {
       giveBackLater(gated);
       return null;
     }
@@ -131,7 +151,7 @@ export async function attemptAll(
       park(gated);
       return null;
     }
-    const made = beginAttempt(gated, gates, closed, ports);
+    const made = beginAttempt({ duty, outgoing }, gates, closed, ports);
     const isQuick = await endsWithin(made, ports.receivers.patienceMs(key), ports.clock);
     const isLeft = !isQuick && (duty.claimedBy === "row" || (await keptOf(duty.held)));
     const result = isLeft ? null : ((await made) ?? unmade(duty));

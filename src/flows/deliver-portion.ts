@@ -10,6 +10,7 @@ import { type Claimed, claimBatch } from "./claim.ts";
 import { decideDelivery, unmatchedResult } from "./decide-delivery.ts";
 import type { Invocation, QueueRole } from "./deliver-batch.ts";
 import { waitedMs } from "./fair-shares.ts";
+import { followChanges } from "./follow-changes.ts";
 import type { GatedDuty } from "./gate-session.ts";
 import { giveBack, keptFrom, putBack, unkeptOf } from "./give-back.ts";
 import { keepSegments } from "./keep-segments.ts";
@@ -36,11 +37,13 @@ export async function deliverPortion(
     throw error;
   });
   ports.ledgerProbe.answered();
-  ports.queueValves.learn(claimed.controls, ports.clock.nowMs());
+  ports.queueValves.learn(claimed.controls);
   const control = role === "dead" ? null : ports.queueValves.of(role);
   if (control?.isPaused === true) return putBack(opened, claimed, ports);
   ports.meter.add("events_duplicate", claimed.duplicates.length);
+  const changes = followChanges(role, claimed.revisions, deadlineMs, ports);
   const tenants = await tenantsOf(opened, claimed, ports).catch(async (error: unknown) => {
+    changes.end();
     await putBack(opened, claimed, ports); // nobody waits for the end of a lease that is of no use
     throw error;
   });
@@ -85,9 +88,10 @@ export async function deliverPortion(
 
   const { late, turns, gates } = await attemptAll(
     ready,
-    { role, control, invocation, deadlineMs, waited, claimed, keptOf, settler, settle },
+    { role, control, invocation, deadlineMs, waited, claimed, changes, keptOf, settler, settle },
     ports,
   );
+  changes.end();
   await Promise.all(settling);
 
   const unwritten = await settler.finish(claimed.duplicates);

@@ -1,6 +1,7 @@
 /**
- * Whether a queue is worked on, as its operators say. What an isolate knows of it came with its last claim, at
- * no cost; a queue that it knows to be held is asked about before each batch, and each half second until it is open.
+ * Whether a queue is worked on, as its operators say. What an isolate knows of it came with its last claim, at no
+ * cost, or with what a batch at work asked; a queue that it knows to be held is asked about before each batch, and
+ * each half second until it is open.
  */
 
 import { Retryable } from "../core/errors.ts";
@@ -18,13 +19,10 @@ export interface QueueValves {
    * and comes again, while all that is behind it rests in the queue. Never rejects.
    */
   opened(queue: QueueName, ports: ValvePorts): Promise<boolean>;
-  /**
-   * Whether a batch at work may begin one more delivery. A long one asks again each half second, and waits for
-   * no answer.
-   */
-  mayGoOn(queue: QueueName, ports: ValvePorts): boolean;
-  /** What a claim said of the queues, at `nowMs`. */
-  learn(controls: readonly QueueControl[], nowMs: number): void;
+  /** Whether a batch at work may begin one more delivery. */
+  mayGoOn(queue: QueueName): boolean;
+  /** What the ledger said of the queues. */
+  learn(controls: readonly QueueControl[]): void;
   of(queue: QueueName): QueueControl;
 }
 
@@ -36,13 +34,11 @@ export interface ValvePorts {
 
 export function createQueueValves(): QueueValves {
   let known = controlsOf([]);
-  let toldAtMs = Number.NEGATIVE_INFINITY;
 
   const of = (queue: QueueName): QueueControl => known.get(queue) ?? uncontrolled(queue);
 
   /** A ledger that does not answer changes nothing: it holds up what was held, and only that. */
   async function ask({ clock, ledger, log }: ValvePorts): Promise<void> {
-    toldAtMs = clock.nowMs();
     try {
       const late = () => new Retryable("the ledger did not answer in time");
       known = controlsOf(await within(ledger.queueControls(), LEDGER_TIMEOUT_MS, clock, late));
@@ -53,14 +49,10 @@ export function createQueueValves(): QueueValves {
 
   return {
     of,
-    learn(controls, nowMs) {
+    learn(controls) {
       known = controlsOf(controls);
-      toldAtMs = nowMs;
     },
-    mayGoOn(queue, ports) {
-      if (ports.clock.nowMs() >= toldAtMs + QUEUE_ASK_MS) void ask(ports);
-      return !of(queue).isPaused;
-    },
+    mayGoOn: (queue) => !of(queue).isPaused,
     async opened(queue, ports) {
       if (!isHeld(of(queue))) return true;
       const { clock } = ports;

@@ -83,6 +83,13 @@ export interface ClaimAnswer {
   readonly controls: readonly QueueControl[];
 }
 
+/** What operators have changed since a claim. */
+export interface Changes {
+  /** Tenants that have another revision than was known; null: it was deleted, and perhaps made anew since. */
+  readonly revisions: ReadonlyMap<string, number | null>;
+  readonly controls: readonly QueueControl[];
+}
+
 /** One attempt as kept with its delivery. */
 export interface AttemptRecord {
   readonly number: number;
@@ -171,6 +178,8 @@ export interface Ledger {
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
   /** What operators say of the queues that they have touched; each claim answers it as well. */
   queueControls(): Promise<readonly QueueControl[]>;
+  /** The same for a batch at work, and what has changed of the tenants whose revisions it knows. */
+  changes(known: ReadonlyMap<string, number>): Promise<Changes>;
   /** Writes down where the bytes of events rest that are unplaced and that the token holds. */
   place(token: string, placements: readonly Placement[]): Promise<void>;
   /** Writes results; answers the keys that were refused because the claim is no longer held. */

@@ -11,6 +11,7 @@ import { createIsolate, createWorld, type World } from "../support/memory-router
 import { response } from "../support/memory-transport.ts";
 import { createMemoryTurns } from "../support/memory-turns.ts";
 import { consume, down, messageOf, messageWith, rowOf, type TestMessage } from "./consumer.ts";
+import { settleDown } from "./settle-down.ts";
 
 const FIFO: OrderDoc = { key: "$.data.order", mode: "fifo" };
 
@@ -36,33 +37,6 @@ const sentTo = (world: World): string[] =>
     const { order, number } = JSON.parse(platformText.decode(body as Uint8Array) ?? "{}");
     return `${order}${number}`;
   });
-
-/** Works on all that is in the queues until nothing more comes, then lets the sweeper look. */
-async function settleDown(world: World, minutes = 1): Promise<void> {
-  for (let minute = 0; minute < minutes; minute += 1) {
-    for (let idle = 0; idle < 2; ) {
-      const taken = QUEUES.flatMap((queue) =>
-        world.queues.take(queue, 50).map((message) => ({ queue, message })),
-      );
-      idle = taken.length === 0 ? idle + 1 : 0;
-      for (const queue of QUEUES) {
-        const own = taken.filter((each) => each.queue === queue).map(({ message }) => message);
-        const copies = own.map(
-          (message): TestMessage => ({ ...messageOf(message.body), ...message, answers: [] }),
-        );
-        const answered = copies.map((copy) => ({
-          ...copy,
-          ack: () => (copy.answers.push("ack"), copy.ack()),
-          retry: (seconds: number) => (copy.answers.push(seconds), copy.retry(seconds)),
-        }));
-        if (own.length > 0) await consume(world, queue, answered);
-      }
-      await world.clock.advance(1_000);
-    }
-    await world.clock.run(sweep("overdue", createIsolate(world).deliver));
-    await world.clock.advance(60_000);
-  }
-}
 
 const turnsOf = (world: World): Turns => createMemoryTurns(world.clock, world.ledger);
 const broken = (world: World, turns: Partial<Turns>) => ({

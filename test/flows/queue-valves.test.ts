@@ -33,7 +33,7 @@ const paused = { isPaused: true };
 /** An isolate that has heard what is said of the queues, by a batch that was put back. */
 async function toldIsolate() {
   const { deliver } = createIsolate(world);
-  deliver.queueValves.learn([...world.ledger.controls.values()], world.clock.nowMs());
+  deliver.queueValves.learn([...world.ledger.controls.values()]);
   return deliver;
 }
 
@@ -136,7 +136,7 @@ describe("a batch of a paused queue", () => {
     const { deliver } = createIsolate(world, {
       broken: { ledger: { ...world.ledger, queueControls } },
     });
-    deliver.queueValves.learn([...world.ledger.controls.values()], world.clock.nowMs());
+    deliver.queueValves.learn([...world.ledger.controls.values()]);
     const message = messageWith({ to: ["pager"] });
     await world.clock.run(deliverBatch("normal", [message], deliver));
     expect(message.answers).toEqual([1]);

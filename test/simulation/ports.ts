@@ -262,6 +262,7 @@ export function wiredLedger(
         claims.gaveBack(token, unfinished);
       }),
     queueControls: () => call("queueControls", () => ledger.queueControls()),
+    changes: (known) => call("changes", () => ledger.changes(known)),
     due: (horizonMs, count) => call("due", () => ledger.due(horizonMs, count)),
     putOff(keys, byMs) {
       onPutOff(keys.map(keyOf));

@@ -206,6 +206,15 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
 
     queueControls: async () => [...controls.values()],
 
+    async changes(known) {
+      const changed = [...known].flatMap(([id, revision]): [string, number | null][] => {
+        const isOfThisLife = (tenants.born(id)?.revision ?? Number.POSITIVE_INFINITY) <= revision;
+        const now = isOfThisLife ? (tenants.revision(id) ?? null) : null;
+        return now === revision ? [] : [[id, now]];
+      });
+      return { revisions: new Map(changed), controls: [...controls.values()] };
+    },
+
     async settle(token, results, copies) {
       const refused = results.filter((result) => !write(result, token)).map(keyOf);
       for (const copy of copies) {

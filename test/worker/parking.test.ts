@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inTurn, receiverHere, status } from "../support/answers.ts";
 import { type Router, startRouter } from "../support/router.ts";
-import { prepareTenant } from "../support/tenant.ts";
+import { type Delivery, prepareTenant } from "../support/tenant.ts";
 import { eventually } from "../support/wait.ts";
 
 let router: Router;
@@ -126,6 +126,45 @@ describe("pause and resume", () => {
     await tenant.delivery(id, "slow", "delivered");
     await router.sweep();
     await tenant.delivery(id, "held", "delivered");
+  });
+
+  it("pressed while a batch is at work leave the rest of it parked, and send it", async () => {
+    const answerMs = 300;
+    const receiver = await receiverHere(
+      (_, response) => void setTimeout(() => response.end("ok"), answerMs),
+    );
+    const tenant = await prepareTenant(router, "at-work", { slow: { url: receiver.url } });
+    const path = `${tenant.path}/targets/slow`;
+    // One event, so one message: its deliveries are a batch of five seconds.
+    const count = 96;
+    for (let at = 1; at < count; at += 1) {
+      const rule = { pattern: { data: { to: ["slow"] } }, priority: "critical", targets: ["slow"] };
+      await router.admin.put(`${tenant.path}/rules/slow-${at}`, rule);
+    }
+    const { id } = await tenant.send("slow");
+    const ended = async (isEnded: (delivery: Delivery) => boolean): Promise<Delivery[]> => {
+      const { body } = await eventually(
+        () => router.admin.get(`${tenant.path}/deliveries?event=${id}&limit=200`),
+        ({ body: { items } }) => items.length === count && items.every(isEnded),
+      );
+      return body.items;
+    };
+    const isDelivered = ({ state }: Delivery) => state === "delivered";
+    const isParked = ({ state, lastError }: Delivery) =>
+      state === "parked" && lastError === "target paused";
+    await receiver.waitFor(1);
+    await router.admin.post(`${path}/pause`);
+    const parked = (await ended((each) => isDelivered(each) || isParked(each))).filter(isParked);
+    expect(parked.length).toBeGreaterThan(0);
+    const one = await router.admin.get(`${tenant.path}/deliveries/${parked[0]?.id}`);
+    expect(one.body).toMatchObject({ attemptCount: 0, attempts: [] });
+    expect(receiver.received).toHaveLength(count - parked.length);
+    const resumed = await router.admin.post(`${path}/resume`);
+    expect(resumed.body).toMatchObject({ paused: false, released: parked.length });
+    await ended(isDelivered);
+    const ids = receiver.received.map(({ headers }) => headers["webhook-id"]);
+    expect(ids).toHaveLength(count);
+    expect(new Set(ids).size).toBe(count);
   });
 
   it.each(["pause", "resume"])("of a target that does not exist: %s answers 404", async (name) => {

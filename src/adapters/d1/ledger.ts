@@ -1,4 +1,5 @@
 /** The ledger in D1: one statement per question, whole batches through `json_each`. */
+import { changesSince, type Standing } from "../../core/changes.ts";
 import type { Slot } from "../../core/generation.ts";
 import { type DeliveryResult, type Duplicate, keyOf, type Ledger } from "../../ports/ledger.ts";
 import { type ClaimPart, claimParts, compactKey, readClaim } from "./claim.ts";
@@ -6,7 +7,7 @@ import { atKeys, idsOf, inEachSlot, keysOf, readDue } from "./delivery-rows.ts";
 import { expire } from "./expire.ts";
 import * as owed from "./owed-statements.ts";
 import { createParked } from "./parked.ts";
-import { createQueueControls } from "./queue-controls.ts";
+import { createQueueControls, QUEUE_CONTROLS, readQueueControl } from "./queue-controls.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { bySlot } from "./slots.ts";
 import * as sql from "./statements.ts";
@@ -27,6 +28,21 @@ export function createLedger(session: Session): Ledger {
     },
 
     queueControls: () => createQueueControls(session).read(),
+
+    async changes(known) {
+      const [tenants = [], controls = []] = await session.batch("changes", [
+        { sql: sql.REVISIONS, params: [JSON.stringify([...known.keys()])] },
+        { sql: QUEUE_CONTROLS, params: [] },
+      ]);
+      const found = tenants.map((row): [string, Standing] => {
+        const [revision, createdAtMs] = [number(row.revision), number(row.created_at)];
+        return [text(row.id), { revision, createdAtMs }];
+      });
+      return {
+        revisions: changesSince(known, new Map(found)),
+        controls: controls.map(readQueueControl),
+      };
+    },
 
     async settle(token, results, duplicates) {
       const ofKind = (kind: DeliveryResult["claimedBy"]) =>
