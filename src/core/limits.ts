@@ -34,10 +34,14 @@ export const DELAYED_MESSAGES_MAX = 5_000;
 
 /** A send that has not answered by then is treated as failed; hangs of 57 s are on record (workerd#6053). */
 export const QUEUE_SEND_TIMEOUT_MS = 2_000;
+/** A send of what the ledger owes anyway: a queue that hangs holds up its batch no longer than this. */
+export const SEND_AGAIN_TIMEOUT_MS = 5_000;
 /** The second durable store gets this long; both together stay below what senders wait. */
 export const OUTBOX_PUT_TIMEOUT_MS = 1_500;
 /** A big body's write to the archive, before its sender is answered. */
 export const ARCHIVE_PUT_TIMEOUT_MS = 10_000;
+/** A read of the archive for something that comes again if it is late. */
+export const ARCHIVE_READ_TIMEOUT_MS = 5_000;
 /** Results wait this long for their segment: an archive that hangs holds up no batch for its tries … */
 export const ARCHIVE_WAIT_MS = 2_000;
 /** … and longer by what a slow one needs for so many bytes: a megabyte a second. */

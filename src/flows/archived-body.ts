@@ -1,4 +1,7 @@
 /** The body of an event whose bytes rest in the archive. */
+import { Retryable } from "../core/errors.ts";
+import { ARCHIVE_READ_TIMEOUT_MS } from "../core/limits.ts";
+import { within } from "../ports/clock.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
 
@@ -7,10 +10,14 @@ export async function archivedBody(
   ports: DeliverPorts,
 ): Promise<{ stream: ReadableStream<Uint8Array>; bytes: number }> {
   const { pointer, bodyOffset, bodyBytes } = held;
-  const stream =
-    pointer === null
-      ? null
-      : await ports.archive.stream(pointer.segment, pointer.offset + bodyOffset, bodyBytes);
+  if (pointer === null) throw new Error("the archived body is not there");
+  const { segment, offset } = pointer;
+  const opening = ports.archive.stream(segment, offset + bodyOffset, bodyBytes);
+  const stream = await within(opening, ARCHIVE_READ_TIMEOUT_MS, ports.clock, () => {
+    // Nobody reads what opens after all.
+    void opening.then((unread) => unread?.cancel()).catch(() => {});
+    return new Retryable("the archive did not answer in time");
+  });
   if (stream === null) throw new Error("the archived body is not there");
   return { stream, bytes: bodyBytes };
 }

@@ -1,8 +1,9 @@
 /** One portion of a batch: claim, deliver, settle. A failing part is retried alone. */
 import { Retryable } from "../core/errors.ts";
-import { LEASE_MARGIN_MS, LEASE_SECONDS } from "../core/limits.ts";
+import { LEASE_MARGIN_MS, LEASE_SECONDS, LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import { settleGroupMax } from "../core/settle.ts";
 import type { Tenant } from "../core/tenant.ts";
+import { within } from "../ports/clock.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { attemptAll } from "./attempt-all.ts";
 import type { ListDuty } from "./begin-fan-out.ts";
@@ -119,6 +120,8 @@ export async function deliverPortion(
   ports.defer(passTurns(turns.keys, ports));
 }
 
+const late = () => new Retryable("a tenant was not read in time");
+
 async function tenantsOf(
   opened: OpenedBatch,
   claimed: Claimed,
@@ -128,7 +131,9 @@ async function tenantsOf(
   const tenants = await Promise.all(
     ids.map(async (id): Promise<[string, Tenant | null]> => {
       const revision = claimed.revisions.get(id);
-      return [id, revision === undefined ? null : await ports.directory.at(id, revision)];
+      if (revision === undefined) return [id, null];
+      const reading = ports.directory.at(id, revision);
+      return [id, await within(reading, LEDGER_TIMEOUT_MS, ports.clock, late)];
     }),
   );
   return new Map(tenants);

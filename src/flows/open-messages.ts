@@ -6,9 +6,12 @@ import {
   isParcel,
   type Origin,
   type PackItem,
+  type Parcel,
 } from "../core/enqueue/pack.ts";
 import type { EventRecord, Frame, Pointer } from "../core/enqueue/record.ts";
-import { BACKOFF_SECONDS_MAX, PACK_BYTES_MAX } from "../core/limits.ts";
+import { Retryable } from "../core/errors.ts";
+import { ARCHIVE_READ_TIMEOUT_MS, BACKOFF_SECONDS_MAX, PACK_BYTES_MAX } from "../core/limits.ts";
+import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
 import type { DeliverPorts } from "./ports.ts";
 
@@ -100,6 +103,9 @@ async function openMessage(
   return { open, events };
 }
 
+const late = () => new Retryable("the archive did not answer in time");
+
+/** Null for what is gone, and for what could not be read or not in time: then its message comes again. */
 async function hold(
   open: OpenMessage,
   item: PackItem,
@@ -111,21 +117,31 @@ async function hold(
     return { ...content, open, frame: content, pointer: null, again };
   }
   try {
-    const { pointer } = content;
-    // What came in a message of its own the first time is whole again: transformers and orders look at its data.
-    const isWhole = again !== null && pointer.length <= PACK_BYTES_MAX;
-    const frame = isWhole ? await ports.archive.frame(pointer) : null;
-    if (frame !== null) return { ...frame, open, frame, pointer: null, again };
-    const meta = await ports.archive.meta(pointer);
-    if (meta !== null) return { ...meta, open, frame: null, pointer, again };
-    // A deleted tenant's objects may be removed before its last messages come.
-    const isGone = (await ports.directory.refresh(content.tenant)) === null;
-    if (isGone) ports.log.info("tenant-gone", { events: 1 });
-    else await keepPoison(open, `no object at ${content.pointer.segment}`, ports);
+    const reading = holdArchived(open, content, again, ports);
+    return await within(reading, ARCHIVE_READ_TIMEOUT_MS, ports.clock, late);
   } catch (error) {
     ports.log.warn("archive-unreachable", { message: open.message.id, error: errorText(error) });
     retryLater(open, backoffSeconds(open.message.attempts));
+    return null;
   }
+}
+
+async function holdArchived(
+  open: OpenMessage,
+  { pointer, tenant }: Parcel,
+  again: readonly Again[] | null,
+  ports: DeliverPorts,
+): Promise<HeldEvent | null> {
+  // What came in a message of its own the first time is whole again: transformers and orders look at its data.
+  const isWhole = again !== null && pointer.length <= PACK_BYTES_MAX;
+  const frame = isWhole ? await ports.archive.frame(pointer) : null;
+  if (frame !== null) return { ...frame, open, frame, pointer: null, again };
+  const meta = await ports.archive.meta(pointer);
+  if (meta !== null) return { ...meta, open, frame: null, pointer, again };
+  // A deleted tenant's objects may be removed before its last messages come.
+  const isGone = (await ports.directory.refresh(tenant)) === null;
+  if (isGone) ports.log.info("tenant-gone", { events: 1 });
+  else await keepPoison(open, `no object at ${pointer.segment}`, ports);
   return null;
 }
 
@@ -134,7 +150,8 @@ async function keepPoison(open: OpenMessage, reason: string, ports: DeliverPorts
   ports.log.error("poison-message", { message: message.id, reason, bytes: message.body.length });
   try {
     const key = poisonKey(message.id, ports.clock.nowMs());
-    await ports.archive.putPoison(key, message.body, reason);
+    const putting = ports.archive.putPoison(key, message.body, reason);
+    await within(putting, ARCHIVE_READ_TIMEOUT_MS, ports.clock, late);
   } catch (error) {
     ports.log.warn("archive-unreachable", { message: message.id, error: errorText(error) });
     retryLater(open, backoffSeconds(message.attempts));

@@ -21,7 +21,7 @@ import { sendPacks } from "./send-again.ts";
 
 export interface SlicePorts
   extends ReadSlicePorts,
-    Pick<DeliverPorts, "directory" | "log" | "queues"> {
+    Pick<DeliverPorts, "clock" | "directory" | "log" | "queues"> {
   readonly replays: Pick<Replays, "replay" | "advance">;
 }
 

@@ -2,7 +2,9 @@
 import { departureSeconds } from "../core/deliver/retry.ts";
 import { mapWithin } from "../core/deliver/schedule.ts";
 import type { PackItem } from "../core/enqueue/pack.ts";
+import { Retryable } from "../core/errors.ts";
 import {
+  ARCHIVE_READ_TIMEOUT_MS,
   CONNECTIONS_MAX,
   OUTBOX_RESEND_MS,
   PACK_BYTES_MAX,
@@ -12,6 +14,7 @@ import {
   SWEEP_PAGES_MAX,
 } from "../core/limits.ts";
 import { QUEUES } from "../core/priority.ts";
+import { within } from "../ports/clock.ts";
 import type { DueDelivery } from "../ports/ledger.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { againOf, sendPacks } from "./send-again.ts";
@@ -123,11 +126,14 @@ async function contentsOf(
   return contents;
 }
 
+const late = () => new Retryable("the archive did not answer in time");
+
 async function contentOf(
   { pointer, event, tenant }: DueDelivery,
-  { archive }: DeliverPorts,
+  { archive, clock }: DeliverPorts,
 ): Promise<Content | null> {
-  if (pointer.length <= PACK_BYTES_MAX / 2) return archive.frame(pointer);
-  const isThere = (await archive.meta(pointer)) !== null;
+  const inTime = <T>(reading: Promise<T>) => within(reading, ARCHIVE_READ_TIMEOUT_MS, clock, late);
+  if (pointer.length <= PACK_BYTES_MAX / 2) return inTime(archive.frame(pointer));
+  const isThere = (await inTime(archive.meta(pointer))) !== null;
   return isThere ? { pointer, id: event, receipt: "", tenant } : null;
 }

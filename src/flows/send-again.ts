@@ -11,8 +11,9 @@ import {
   itemBytes,
   type PackItem,
 } from "../core/enqueue/pack.ts";
-import { PACK_BYTES_MAX } from "../core/limits.ts";
+import { PACK_BYTES_MAX, SEND_AGAIN_TIMEOUT_MS } from "../core/limits.ts";
 import type { QueueName } from "../core/priority.ts";
+import { within } from "../ports/clock.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import type { HeldEvent } from "./open-messages.ts";
@@ -70,17 +71,23 @@ function fitting(going: Going, { text }: Pick<DeliverPorts, "text">): PackItem[]
   return going.again.map((again) => ({ content: going.content, again: [again] }));
 }
 
-/** Sends items as few packs; a failure is logged and left to the sweeper. */
+const late = () => new Error("the queue did not answer in time");
+
+/**
+ * Sends items as few packs; a failure is logged and left to the sweeper. So is a send that is late: should the queue
+ * take it after all, there are two messages of one delivery, of which the first claim makes the other one stale.
+ */
 export async function sendPacks(
   items: readonly PackItem[],
   priority: QueueName,
   delaySeconds: number,
-  ports: Pick<DeliverPorts, "queues" | "text" | "log">,
+  ports: Pick<DeliverPorts, "clock" | "queues" | "text" | "log">,
 ): Promise<boolean> {
   const groups = groupBySize(items, (item) => itemBytes(item, ports.text), PACK_BYTES_MAX);
   const packs = groups.map((group) => encodePack({ origin: null, items: group }, ports.text));
   try {
-    await ports.queues.send(priority, packs, delaySeconds);
+    const sending = ports.queues.send(priority, packs, delaySeconds);
+    await within(sending, SEND_AGAIN_TIMEOUT_MS, ports.clock, late);
     return true;
   } catch (error) {
     ports.log.warn("send-again-failed", { priority, packs: packs.length, error: errorText(error) });

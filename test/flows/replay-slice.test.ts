@@ -4,7 +4,12 @@ import { platformText } from "../../src/adapters/crypto.ts";
 import { segmentKey } from "../../src/core/archive-keys.ts";
 import { decodePack } from "../../src/core/enqueue/pack.ts";
 import type { Frame } from "../../src/core/enqueue/record.ts";
-import { OUTBOX_RESEND_MS, REPLAY_BACKLOG_MAX, SWEEP_GRACE_MS } from "../../src/core/limits.ts";
+import {
+  OUTBOX_RESEND_MS,
+  REPLAY_BACKLOG_MAX,
+  SEND_AGAIN_TIMEOUT_MS,
+  SWEEP_GRACE_MS,
+} from "../../src/core/limits.ts";
 import type { ReplayQuery } from "../../src/core/replay.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import { countReplay, replaySlice, type SlicePorts } from "../../src/flows/replay-slice.ts";
@@ -72,9 +77,9 @@ function portsThrough(call: Call = (_, work) => work()): SlicePorts {
           call(`${name}.${String(member)}`, async () => value.apply(target, asked));
       },
     });
-  const { archive, crypto, directory, log, queues } = isolate.deliver;
+  const { archive, clock, crypto, directory, log, queues } = isolate.deliver;
   return {
-    ...{ crypto, log, text: platformText },
+    ...{ clock, crypto, log, text: platformText },
     archive: through("archive", archive),
     directory: through("directory", directory),
     queues: through("queues", queues),
@@ -122,6 +127,19 @@ describe("a replay", () => {
       ...{ state: "done", examined: COUNT, deliveries: EVEN.length },
     });
     expect(await replays.states(AT)).toEqual({ delivered: EVEN.length });
+  });
+
+  it("is held up by no queue that hangs: what it was to take goes out with the sweeper", async () => {
+    await replays.create(AT, query({ perSecond: 1_000 }));
+    const hanging = portsThrough((name, work) =>
+      name === "queues.send" ? new Promise<never>(() => {}) : work(),
+    );
+    const beganAtMs = world.clock.nowMs();
+    expect(await world.clock.run(replaySlice(AT, hanging))).toBeNull();
+    expect(world.clock.nowMs() - beganAtMs).toBe(SEND_AGAIN_TIMEOUT_MS);
+    expect(await replays.states(AT)).toEqual({ pending: EVEN.length });
+    await deliverAll();
+    expect(sentEvents()).toEqual(EVEN.toSorted());
   });
 
   it("misses nothing and sends nothing twice, whichever call it dies before or after", async () => {

@@ -2,12 +2,17 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
 import { decodePack, isParcel } from "../../src/core/enqueue/pack.ts";
-import { PACK_BYTES_MAX, QUEUE_DELAY_SECONDS_MAX } from "../../src/core/limits.ts";
+import {
+  PACK_BYTES_MAX,
+  QUEUE_DELAY_SECONDS_MAX,
+  SEND_AGAIN_TIMEOUT_MS,
+} from "../../src/core/limits.ts";
 import type { Priority } from "../../src/core/priority.ts";
 import type { DeliveryState } from "../../src/core/settle.ts";
 import type { HeldEvent } from "../../src/flows/open-messages.ts";
 import { type Settled, sendAgain } from "../../src/flows/send-again.ts";
 import type { DeliveryResult } from "../../src/ports/ledger.ts";
+import type { Queues } from "../../src/ports/queues.ts";
 import { frameOf, type RecordSketch } from "../support/memory-records.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import { down, messageOf } from "./consumer.ts";
@@ -158,5 +163,24 @@ describe("a queue that refuses", () => {
     const all = [settled(held({}), { target: "a" }), settled(held({}), { target: "b" })];
     await world.clock.run(sendAgain(all, deliver));
     expect(world.log.of("send-again-failed")).toMatchObject([{ priority: "normal", packs: 1 }]);
+  });
+});
+
+describe("a queue that hangs", () => {
+  it("holds nobody up for long, and what it was to take is left to the sweeper", async () => {
+    const { promise: answer, resolve } = Promise.withResolvers<void>();
+    const queues: Queues = {
+      ...world.queues,
+      send: (...asked) => answer.then(() => world.queues.send(...asked)),
+    };
+    const { deliver } = createIsolate(world, { broken: { queues } });
+    const beganAtMs = world.clock.nowMs();
+    const all = [settled(held({}), { target: "a" }), settled(held({}), { target: "b" })];
+    await world.clock.run(sendAgain(all, deliver));
+    expect(world.clock.nowMs() - beganAtMs).toBe(SEND_AGAIN_TIMEOUT_MS);
+    expect(world.log.of("send-again-failed")).toMatchObject([{ priority: "normal", packs: 1 }]);
+    resolve();
+    await world.clock.advance(0);
+    expect(messages("normal")).toHaveLength(1);
   });
 });
