@@ -19,6 +19,7 @@ import { createFanOutJobs } from "../../src/adapters/fan-out-jobs.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
 import { createMeter, systemClock } from "../../src/adapters/system.ts";
 import { type BatchBody, batchLimitsOf } from "../../src/core/batch/batch.ts";
+import { compileOrder, type OrderDoc } from "../../src/core/order/order.ts";
 import type { QueueName } from "../../src/core/priority.ts";
 import { pullTargetOf } from "../../src/core/pull/pull.ts";
 import { uncontrolled } from "../../src/core/queue-control.ts";
@@ -62,6 +63,8 @@ export interface Subject {
   readonly batches: Batches;
   /** Makes the target `sink` of a tenant one that gets batches, or with null none any more. */
   haveBatched(tenant: string, batch?: BatchBody | null): Promise<void>;
+  /** Makes the target `sink` of a tenant one that keeps an order. */
+  haveOrdered(tenant: string): Promise<void>;
   /** Makes the target `sink` of a tenant one that is pulled. */
   havePulled(tenant: string): Promise<void>;
   /** As an operator does. */
@@ -83,6 +86,7 @@ export const session = createSession(env.DB, meter);
 export const vault = createVault(env.ENCRYPTION_KEY ?? "");
 export const config = createConfigStore(session, vault);
 
+const ORDER: OrderDoc = { key: "$.data.id", mode: "fifo" };
 const SINK = { kind: "http", url: "https://sink.example.com/" };
 
 const real: Subject = {
@@ -115,6 +119,10 @@ const real: Subject = {
   async haveBatched(tenant, batch = { seconds: 5 }) {
     const doc = JSON.stringify({ ...SINK, batch: batch ?? undefined });
     const sink = { doc, secrets: null };
+    await config.putResource(tenant, "target", "sink", sink, null);
+  },
+  async haveOrdered(tenant) {
+    const sink = { doc: JSON.stringify({ ...SINK, order: ORDER }), secrets: null };
     await config.putResource(tenant, "target", "sink", sink, null);
   },
   async havePulled(tenant) {
@@ -175,6 +183,8 @@ const simulated: Subject = {
     const gate = batch === null ? NO_GATE : { ...NO_GATE, batch: batchLimitsOf(batch) };
     tenants.put(tenant, { targets: { sink: { gate } } });
   },
+  haveOrdered: async (tenant) =>
+    void tenants.put(tenant, { targets: { sink: { order: compileOrder(ORDER) } } }),
   havePulled: async (tenant) =>
     void tenants.put(tenant, { targets: { sink: { other: pullTargetOf({}) } } }),
   pauseQueue: async (queue, isPaused) =>

@@ -44,6 +44,7 @@ describe("a delivery in order", () => {
 
   it.each([
     ["fifo", 16],
+    ["latest-wins", 17],
     ["drop-older", 17],
   ] as const)("by %s that waits first writes %d", async (mode, rows) => {
     const head = firstOf({ receivedAtMs: BASE_MS });

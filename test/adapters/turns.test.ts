@@ -20,7 +20,8 @@ import {
 } from "./ledgers.ts";
 import { askOf, BASE_MS, freshKey, keyOfFirst } from "./turn-asks.ts";
 
-describe.each(SUBJECTS)("a turn in $name", ({ ledger, turns, prepare, stateOf }) => {
+describe.each(SUBJECTS)("a turn in $name", (subject) => {
+  const { ledger, turns, prepare, haveOrdered, removeTarget, stateOf } = subject;
   /** Events of one tenant, one second apart. */
   async function eventsOf(count: number): Promise<FirstClaim[]> {
     const tenant = freshTenant();
@@ -215,6 +216,21 @@ describe.each(SUBJECTS)("a turn in $name", ({ ledger, turns, prepare, stateOf })
     const asks = [askOf(a, freshKey(), "fifo")];
     expect(await turns.take(freshToken(), 90, asks)).toEqual(new Map());
     expect(await stateOf(a)).toBeUndefined();
+  });
+
+  it("outlasts its target's release while that keeps an order, and ends with the target", async () => {
+    const [a, b] = (await eventsOf(2)) as [FirstClaim, FirstClaim];
+    await haveOrdered(b.tenant);
+    const key = freshKey();
+    const { token } = await ask(key, "fifo", [a]);
+    await ask(key, "fifo", [b]);
+    expect(await ledger.release(b.tenant, "sink")).toBe(0);
+    expect(await stateOf(b)).toMatchObject({ state: "parked" });
+    await removeTarget(b.tenant);
+    expect(await ledger.release(b.tenant, "sink")).toBe(1);
+    expect(await stateOf(b)).toMatchObject({ state: "cancelled" });
+    await end(token, a);
+    expect(await turns.next([key])).toEqual([]);
   });
 
   it("is let go with its target's release where that has no order any more", async () => {
