@@ -348,5 +348,7 @@ export const REPLAY_WATCHDOG_MS = 60_000;
 /** A running replay that has not moved for so long is woken by the sweeper, so many in a pass. */
 export const REPLAY_OVERDUE_MS = 90_000;
 export const REPLAY_SWEEP_PAGE = 100;
+/** Those that wait for their queue, or cannot go on, do not move: among so many the others have their turn. */
+export const REPLAY_SWEEP_SEEN_MAX = 1_000;
 /** Deliveries of an event that one message takes along. */
 export const REPLAY_AGAIN_MAX = 100;

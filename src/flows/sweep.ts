@@ -5,7 +5,13 @@
 import { FANOUT_SWEEP_PAGE, FANOUT_SWEEP_SEEN_MAX } from "../core/fan-out/limits.ts";
 import { halfInTurn, inTurn } from "../core/gate/index.ts";
 import { PARKED_TARGETS_MAX, PARKED_TARGETS_SEEN_MAX } from "../core/gate/limits.ts";
-import { DELETIONS_MAX, OPENINGS_MAX, REPLAY_SWEEP_PAGE, SWEEP_GRACE_MS } from "../core/limits.ts";
+import {
+  DELETIONS_MAX,
+  OPENINGS_MAX,
+  REPLAY_SWEEP_PAGE,
+  REPLAY_SWEEP_SEEN_MAX,
+  SWEEP_GRACE_MS,
+} from "../core/limits.ts";
 import {
   SAGA_JOBS_MAX,
   SAGA_NEVER_BEGUN_MS,
@@ -124,9 +130,9 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
   });
   await part("sagas", () => wakeSagas(scope, swept, ports));
   await part("replays", async () => {
-    const overdue = await ports.replayers.overdue(REPLAY_SWEEP_PAGE);
+    const found = await ports.replayers.overdue(REPLAY_SWEEP_SEEN_MAX);
     await wakeEach(
-      overdue,
+      halfInTurn(found, REPLAY_SWEEP_PAGE, turn, ({ tenant, id }) => `${tenant}/${id}`),
       async (replay) => {
         await ports.replayers.wake(replay);
         swept.replays += 1;

@@ -1,7 +1,10 @@
-/** Which fan-outs the sweeper wakes where not all can be woken. */
+/** Which fan-outs and replays the sweeper wakes where not all can be woken. */
 import { describe, expect, it } from "vitest";
 import { FANOUT_OVERDUE_MS, FANOUT_SWEEP_PAGE } from "../../src/core/fan-out/limits.ts";
+import { REPLAY_SWEEP_PAGE } from "../../src/core/limits.ts";
 import { sweep } from "../../src/flows/sweep.ts";
+import type { ReplayId } from "../../src/ports/replays.ts";
+import { createIsolate, createWorld } from "../support/memory-router.ts";
 import { createMailing, listOf } from "./mailing.ts";
 
 describe("a fan-out that has not moved", () => {
@@ -26,5 +29,25 @@ describe("a fan-out that has not moved", () => {
     }
     const woken = new Set(world.fanOuts.woken.map(({ id }) => id));
     expect(woken.size).toBe(2 * FANOUT_SWEEP_PAGE + 1);
+  });
+});
+
+describe("a replay that has not moved", () => {
+  it("is woken by the sweeper in the end, however many that do not move are older", async () => {
+    const world = createWorld();
+    const stuck = Array.from({ length: 2 * REPLAY_SWEEP_PAGE }, (_, at) => `rpl_${at}`);
+    const overdue = [...stuck, "rpl_new"].map((id): ReplayId => ({ tenant: "acme", id }));
+    const woken: string[] = [];
+    const replayers = {
+      overdue: async (count: number) => overdue.slice(0, count),
+      wake: async ({ id }: ReplayId) => void woken.push(id),
+    };
+    const { deliver } = createIsolate(world, { broken: { replayers } });
+    for (let pass = 1; pass <= 5; pass += 1) {
+      const swept = await world.clock.run(sweep("overdue", deliver));
+      expect(swept.replays).toBe(REPLAY_SWEEP_PAGE);
+      await world.clock.advance(60_000);
+    }
+    expect(new Set(woken)).toEqual(new Set(overdue.map(({ id }) => id)));
   });
 });
