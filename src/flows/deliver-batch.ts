@@ -28,10 +28,7 @@ export async function deliverBatch(
   ports: DeliverPorts,
 ): Promise<void> {
   if (role !== "dead" && !(await ports.queueValves.opened(role, ports))) {
-    const held = messages.map((message): OpenMessage => {
-      return { message, origin: null, retryAfterSeconds: GIVEN_BACK_RETRY_SECONDS };
-    });
-    return answerMessages(role, held, ports);
+    return answerMessages(role, messages.map(givenBack), ports);
   }
   const untilMs = ports.clock.nowMs() + BATCH_BEGIN_MS_MAX;
   const invocation: Invocation = { untilMs, lateCount: 0, resultsMax: 0 };
@@ -40,11 +37,19 @@ export async function deliverBatch(
   for await (const portion of portionsOf(messages, ports)) {
     await workOn(role, portion, invocation, ports);
     worked.push(...portion.messages);
+    // The rest is not opened: what is large would be read from the archive, and go back.
+    if (!mayBegin(invocation, ports)) break;
   }
   ended();
   // Together: what is done holds when the invocation ends, and the outbox is told once.
-  await answerMessages(role, worked, ports);
+  const known = new Set(worked.map(({ message }) => message));
+  const rest = messages.filter((message) => !known.has(message)).map(givenBack);
+  await answerMessages(role, [...worked, ...rest], ports);
 }
+
+const givenBack = (message: QueueMessage): OpenMessage => {
+  return { message, origin: null, retryAfterSeconds: GIVEN_BACK_RETRY_SECONDS };
+};
 
 /** What the portions of a batch have in common. */
 export interface Invocation {
@@ -56,6 +61,9 @@ export interface Invocation {
   resultsMax: number;
 }
 
+const mayBegin = ({ untilMs, lateCount }: Invocation, { clock }: DeliverPorts): boolean =>
+  clock.nowMs() < untilMs && lateCount < CONNECTIONS_MAX;
+
 async function workOn(
   role: QueueRole,
   opened: OpenedBatch,
@@ -64,9 +72,7 @@ async function workOn(
 ): Promise<void> {
   try {
     if (opened.events.length === 0) return;
-    const { untilMs, lateCount } = invocation;
-    const mayBegin = ports.clock.nowMs() < untilMs && lateCount < CONNECTIONS_MAX;
-    if (mayBegin) return await deliverPortion(role, opened, invocation, ports);
+    if (mayBegin(invocation, ports)) return await deliverPortion(role, opened, invocation, ports);
     for (const open of opened.messages) retryLater(open, GIVEN_BACK_RETRY_SECONDS);
   } catch (error) {
     ports.log.error("batch-failed", { role, error: errorText(error) });

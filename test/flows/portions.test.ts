@@ -1,8 +1,15 @@
 /** A batch of many events is claimed in portions: none is too large for the ledger, and an invocation has an end. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { BATCH_BEGIN_MS_MAX, CLAIM_MAX, CONNECTIONS_MAX } from "../../src/core/limits.ts";
+import {
+  BATCH_BEGIN_MS_MAX,
+  CLAIM_MAX,
+  CONNECTIONS_MAX,
+  MESSAGES_OPENED_MAX,
+} from "../../src/core/limits.ts";
+import { GIVEN_BACK_RETRY_SECONDS } from "../../src/flows/open-messages.ts";
+import type { Archive } from "../../src/ports/archive.ts";
 import type { ClaimRequest } from "../../src/ports/ledger.ts";
-import { frameOf } from "../support/memory-records.ts";
+import { frameOf, recordOf } from "../support/memory-records.ts";
 import { createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
 import { consume, messageOf, messageOfItems, type TestMessage } from "./consumer.ts";
@@ -78,6 +85,30 @@ describe("a batch of many events", () => {
     const states = [...world.ledger.deliveries.values()].map(({ state }) => state);
     expect(states).toEqual(Array(20 * EVENTS).fill("delivered"));
     expect(world.transport.sent).toHaveLength(20 * EVENTS);
+  });
+
+  it("reads nothing from the archive of what goes back anyway", async () => {
+    // Each holds its place for longer than its batch waits.
+    world.transport.answer = async () => {
+      await world.clock.timer(14_000).elapsed;
+      return response(200);
+    };
+    const records = Array.from({ length: 50 }, (_, at) => recordOf({ key: `${at}`, to: ["mail"] }));
+    const parcels = records.map(({ id, receipt, tenant }) => {
+      const pointer = { segment: `acme/big/${id}`, offset: 0, length: 1_000_000 };
+      return messageOfItems({ content: { pointer, id, receipt, tenant } });
+    });
+    let read = 0;
+    const meta: Archive["meta"] = async ({ segment }) => {
+      read += 1;
+      const record = records.find(({ id }) => segment.endsWith(id));
+      return record === undefined ? null : { record, bodyOffset: 0, bodyBytes: 1 };
+    };
+    const first = packs(CLAIM_MAX / EVENTS);
+    const archive = { ...world.archive, meta };
+    const answers = await consume(world, "normal", [...first, ...parcels], { archive });
+    expect(read).toBeLessThan(MESSAGES_OPENED_MAX);
+    expect(new Set(answers.slice(first.length))).toEqual(new Set([GIVEN_BACK_RETRY_SECONDS]));
   });
 
   it("opens no more connections than there are, with what an earlier portion left under way", async () => {
