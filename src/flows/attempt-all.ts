@@ -147,7 +147,7 @@ export async function attemptAll(
       return null;
     }
     const key = targetKey(duty);
-    if (!ports.receivers.hasRoom(key) || !gates.mayBegin(duty)) {
+    if (!ports.receivers.hasRoom(key, ports.clock.nowMs()) || !gates.mayBegin(duty)) {
       park(gated);
       return null;
     }
@@ -159,7 +159,7 @@ export async function attemptAll(
     if (isLeft) {
       place.isLate();
       invocation.lateCount += 1;
-      const ended = ports.receivers.began(key);
+      const ended = ports.receivers.began(key, ports.clock.nowMs());
       late.push({ duty, made });
       if (duty.claimedBy === "event") {
         settling.push(settle(duty.held, underWay(duty, timeoutMs), open === 0));

@@ -134,7 +134,7 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
   function refusalOf(duty: Duty, lease: HeldLease | null): ReturnType<HeldLease["refusal"]> {
     const key = targetKey(duty);
     const isSlow = receivers.patienceMs(key) === 0;
-    if (lease !== null && receivers.hasRoom(key)) return lease.refusal();
+    if (lease !== null && receivers.hasRoom(key, clock.nowMs())) return lease.refusal();
     if (!isSlow) return { reason: "many of its attempts are under way", dueInMs: GATE_TICK_MS };
     receivers.failed(key, clock.nowMs());
     return { reason: "its target answers slowly", dueInMs: SLOW_TARGET_PAUSE_MS };
@@ -177,7 +177,7 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
         return { ...recorded(duty, "parked", SHARE_TAKEN), dueInMs: GATE_TICK_MS };
       }
       const { reason, dueInMs } = refusalOf(duty, known.lease);
-      if (duty.isReleased || !receivers.hasRoom(targetKey(duty))) {
+      if (duty.isReleased || !receivers.hasRoom(targetKey(duty), clock.nowMs())) {
         known.pauseMs = Math.max(known.pauseMs, Math.min(dueInMs, SLOW_TARGET_PAUSE_MS));
       }
       return { ...recorded(duty, "parked", reason), dueInMs };

@@ -3,6 +3,7 @@ import {
   ATTEMPT_AWAITED_MS,
   GATE_QUIET_MS,
   LATE_PER_TARGET_MAX,
+  LEASE_SECONDS,
   RECEIVERS_KNOWN_MAX,
 } from "../core/limits.ts";
 import type { GateId } from "../ports/gates.ts";
@@ -11,10 +12,10 @@ export interface Receivers {
   /** How long a batch waits for an answer. */
   patienceMs(key: string): number;
   /** Whether one more may be begun that perhaps nobody waits for. */
-  hasRoom(key: string): boolean;
+  hasRoom(key: string, nowMs: number): boolean;
   answered(key: string, afterMs: number): void;
   /** One that nobody waits for is under way; what it returns ends it. */
-  began(key: string): () => void;
+  began(key: string, nowMs: number): () => void;
   /** It failed, or had too much: its gate is asked from now on. */
   failed(key: string, nowMs: number): void;
   isInTrouble(key: string, nowMs: number): boolean;
@@ -25,22 +26,31 @@ export const targetKey = ({ tenant, target }: GateId): string => `${tenant}/${ta
 
 export function createReceivers(): Receivers {
   const slow = new Set<string>();
-  const underWay = new Map<string, number>();
+  /** Since when, of each. */
+  const underWay = new Map<string, Set<{ readonly atMs: number }>>();
   const failedAtMs = new Map<string, number>();
-  const count = (key: string) => underWay.get(key) ?? 0;
   return {
     patienceMs: (key) => (slow.has(key) ? 0 : ATTEMPT_AWAITED_MS),
-    hasRoom: (key) => count(key) < LATE_PER_TARGET_MAX,
+    hasRoom(key, nowMs) {
+      const own = underWay.get(key);
+      if (own === undefined) return true;
+      // Of an invocation that was cut off nobody says that it has ended; its claim has by then.
+      for (const each of own) if (nowMs >= each.atMs + LEASE_SECONDS * 1_000) own.delete(each);
+      if (own.size === 0) underWay.delete(key);
+      return own.size < LATE_PER_TARGET_MAX;
+    },
     answered(key, afterMs) {
       if (afterMs <= ATTEMPT_AWAITED_MS) slow.delete(key);
     },
-    began(key) {
+    began(key, nowMs) {
       slow.add(key);
       keepNewest(slow);
-      underWay.set(key, count(key) + 1);
+      const own = underWay.get(key) ?? new Set();
+      const attempt = { atMs: nowMs };
+      underWay.set(key, own.add(attempt));
       return () => {
-        if (count(key) > 1) underWay.set(key, count(key) - 1);
-        else underWay.delete(key);
+        own.delete(attempt);
+        if (own.size === 0 && underWay.get(key) === own) underWay.delete(key);
       };
     },
     failed(key, nowMs) {
