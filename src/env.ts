@@ -1,5 +1,4 @@
 /** Bindings, as wrangler.toml names them, and variables, parsed once; a bad one is named and nothing starts. */
-import * as z from "zod/mini";
 import type { FanOutRpc } from "./adapters/fan-out-jobs.ts";
 import type { TargetGateRpc } from "./adapters/gates.ts";
 import type { TenantLimiterRpc } from "./adapters/limiter.ts";
@@ -35,88 +34,112 @@ export interface Env {
   readonly OUTBOX_SHARDS?: string;
 }
 
-const Flag = z._default(z.enum(["true", "false"], 'is neither "true" nor "false"'), "false");
-const PORT = /^([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/;
-const HOST = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*(:\d{1,5})?$/;
+const NO_TEXT = "is no text";
+
+/** What a variable may hold. */
+interface Variable {
+  /** What it says where it is not set. */
+  readonly unset?: string;
+  allows(text: string): boolean;
+  /** Said after its name where it holds anything else. */
+  readonly fault: string;
+  /** Said where it is not set but must be. */
+  readonly missing?: string;
+}
 
 const listOf = (text: string): string[] =>
   text
     .split(",")
     .map((each) => each.trim())
     .filter((each) => each !== "");
-const list = (each: RegExp, message: string, countMin = 0) =>
-  z.string().check(
-    z.refine((text) => {
-      const all = listOf(text);
-      return all.length >= countMin && all.every((one) => each.test(one));
-    }, message),
-  );
 
-/** By what the guard judges an address. */
-const GuardVars = {
-  ALLOW_PRIVATE_TARGETS: Flag,
-  ALLOW_IP_TARGETS: Flag,
-  TARGET_PORTS: z._default(
-    list(PORT, "is not a list of ports with commas between them", 1),
-    TARGET_PORTS_DEFAULT.join(),
-  ),
-  OWN_HOSTS: z._default(
-    list(HOST, "is not a list of host names in lower case with commas between them"),
-    "",
-  ),
-  DNS_RESOLVER: z._default(
-    z.string().check(z.refine(isResolverUrl, "is not a https URL, or one of http on this machine")),
-    "",
-  ),
-};
+const oneOf = (unset: string, other: string): Variable => ({
+  unset,
+  allows: (text) => text === unset || text === other,
+  fault: `is neither "${unset}" nor "${other}"`,
+});
+
+const flag: Variable = { ...oneOf("false", "true"), fault: 'is neither "true" nor "false"' };
+
+const isKey = (text: string): boolean => decodeBase64(text)?.length === 32;
 
 /** Whoever answers in the resolver's place decides what may be called. */
 function isResolverUrl(text: string): boolean {
-  if (text === "") return true;
   if (!URL.canParse(text)) return false;
   const { protocol, hostname } = new URL(text);
   return protocol === "https:" || (protocol === "http:" && hostname === "127.0.0.1");
 }
 
-const Vars = z.object({
+const PORT = /^([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/;
+const HOST = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*(:\d{1,5})?$/;
+
+/** By what the guard judges an address. */
+const GUARD_VARIABLES = {
+  ALLOW_PRIVATE_TARGETS: flag,
+  ALLOW_IP_TARGETS: flag,
+  TARGET_PORTS: {
+    unset: TARGET_PORTS_DEFAULT.join(),
+    allows: (text) => listOf(text).length > 0 && listOf(text).every((port) => PORT.test(port)),
+    fault: "is not a list of ports with commas between them",
+  },
+  OWN_HOSTS: {
+    unset: "",
+    allows: (text) => listOf(text).every((host) => HOST.test(host)),
+    fault: "is not a list of host names in lower case with commas between them",
+  },
+  DNS_RESOLVER: {
+    unset: "",
+    allows: (text) => text === "" || isResolverUrl(text),
+    fault: "is not a https URL, or one of http on this machine",
+  },
+} satisfies Record<string, Variable>;
+
+const VARIABLES = {
   /** Empty or short: the admin routes stay closed; ingest goes on. */
-  ADMIN_TOKEN: z._default(z.string(), ""),
-  ENCRYPTION_KEY: z
-    .string("is missing: 32 random bytes in base64, as a secret")
-    .check(z.refine((value) => decodeBase64(value)?.length === 32, "is not 32 bytes in base64")),
+  ADMIN_TOKEN: { unset: "", allows: () => true, fault: NO_TEXT },
+  ENCRYPTION_KEY: {
+    allows: isKey,
+    fault: "is not 32 bytes in base64",
+    missing: "is missing: 32 random bytes in base64, as a secret",
+  },
   /** Where participants of sagas reach the router; without it callbacks are relative references. */
-  PUBLIC_URL: z._default(
-    z
-      .string()
-      .check(
-        z.refine(
-          (value) => value === "" || /^https?:\/\/[^\s?#]+$/.test(value),
-          "is no http address",
-        ),
-      ),
-    "",
-  ),
-  ENCRYPTION_KEYS_OLD: z._default(
-    z
-      .string()
-      .check(
-        z.refine(
-          (text) => listOf(text).every((key) => decodeBase64(key)?.length === 32),
-          "is not a list of keys of 32 bytes in base64 with commas between them",
-        ),
-      ),
-    "",
-  ),
-  ...GuardVars,
-  OUTBOX: z._default(
-    z.enum(["on-failure", "always"], 'is neither "on-failure" nor "always"'),
-    "on-failure",
-  ),
-  OUTBOX_SHARDS: z._default(
-    z.string().check(z.regex(/^([1-9]|[1-5]\d|6[0-4])$/, "is not a number from 1 to 64")),
-    "1",
-  ),
-});
+  PUBLIC_URL: {
+    unset: "",
+    allows: (text) => text === "" || /^https?:\/\/[^\s?#]+$/.test(text),
+    fault: "is no http address",
+  },
+  ENCRYPTION_KEYS_OLD: {
+    unset: "",
+    allows: (text) => listOf(text).every(isKey),
+    fault: "is not a list of keys of 32 bytes in base64 with commas between them",
+  },
+  ...GUARD_VARIABLES,
+  OUTBOX: oneOf("on-failure", "always"),
+  OUTBOX_SHARDS: {
+    unset: "1",
+    allows: (text) => /^([1-9]|[1-5]\d|6[0-4])$/.test(text),
+    fault: "is not a number from 1 to 64",
+  },
+} satisfies Record<string, Variable>;
+
+type Texts<Variables> = Readonly<Record<keyof Variables, string>>;
+
+/** By hand: a library for this would be a quarter of what a cold start evaluates. */
+function read<Variables extends Readonly<Record<string, Variable>>>(
+  vars: Readonly<Record<string, unknown>>,
+  variables: Variables,
+): { readonly data: Texts<Variables>; readonly faults: readonly string[] } {
+  const faults: string[] = [];
+  const texts = Object.entries(variables).map(([name, variable]): [string, string] => {
+    const { unset, allows, fault, missing = NO_TEXT } = variable;
+    const value = vars[name] ?? unset;
+    if (value === undefined) faults.push(`${name} ${missing}`);
+    else if (typeof value !== "string") faults.push(`${name} ${NO_TEXT}`);
+    else if (!allows(value)) faults.push(`${name} ${fault}`);
+    return [name, String(value)];
+  });
+  return { data: Object.fromEntries(texts) as Texts<Variables>, faults };
+}
 
 export interface GuardConfig {
   readonly policy: AddressPolicy;
@@ -141,12 +164,8 @@ export type ParsedConfig =
   | { readonly ok: false; readonly faults: readonly string[] };
 
 export function parseConfig(vars: Readonly<Record<string, unknown>>): ParsedConfig {
-  const parsed = Vars.safeParse(vars);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
-    return { ok: false, faults };
-  }
-  const { data } = parsed;
+  const { data, faults } = read(vars, VARIABLES);
+  if (faults.length > 0) return { ok: false, faults };
   return {
     ok: true,
     config: {
@@ -155,7 +174,7 @@ export function parseConfig(vars: Readonly<Record<string, unknown>>): ParsedConf
       publicUrl: data.PUBLIC_URL.replace(/\/+$/, ""),
       encryptionKeysOld: listOf(data.ENCRYPTION_KEYS_OLD),
       guard: guardConfig(data),
-      outbox: data.OUTBOX,
+      outbox: data.OUTBOX === "always" ? "always" : "on-failure",
       outboxShards: Number(data.OUTBOX_SHARDS),
     },
   };
@@ -163,11 +182,11 @@ export function parseConfig(vars: Readonly<Record<string, unknown>>): ParsedConf
 
 /** What the guard needs; null when a variable of its own is bad, whatever the others are. */
 export function parseGuardConfig(vars: Readonly<Record<string, unknown>>): GuardConfig | null {
-  const parsed = z.object(GuardVars).safeParse(vars);
-  return parsed.success ? guardConfig(parsed.data) : null;
+  const { data, faults } = read(vars, GUARD_VARIABLES);
+  return faults.length === 0 ? guardConfig(data) : null;
 }
 
-function guardConfig(data: Readonly<Record<keyof typeof GuardVars, string>>): GuardConfig {
+function guardConfig(data: Texts<typeof GUARD_VARIABLES>): GuardConfig {
   return {
     policy: {
       allowPrivate: data.ALLOW_PRIVATE_TARGETS === "true",

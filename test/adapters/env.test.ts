@@ -27,6 +27,28 @@ describe("old keys", () => {
   });
 });
 
+describe("all that is bad", () => {
+  it("is named at once, one line for each variable", () => {
+    const vars = { ADMIN_TOKEN: 1, ENCRYPTION_KEY: "c2hvcnQ=", OUTBOX: "never", OUTBOX_SHARDS: 4 };
+    expect(parseConfig(vars)).toEqual({
+      ok: false,
+      faults: [
+        "ADMIN_TOKEN is no text",
+        "ENCRYPTION_KEY is not 32 bytes in base64",
+        'OUTBOX is neither "on-failure" nor "always"',
+        "OUTBOX_SHARDS is no text",
+      ],
+    });
+  });
+
+  it("is at least the key, where nothing is set", () => {
+    expect(parseConfig({})).toEqual({
+      ok: false,
+      faults: ["ENCRYPTION_KEY is missing: 32 random bytes in base64, as a secret"],
+    });
+  });
+});
+
 describe("what the guard is told", () => {
   it("is the strictest when nothing is", () => {
     expect(parseGuardConfig({})).toEqual({

@@ -40,7 +40,7 @@ const LAYERS: readonly Layer[] = [
     types: ["src/env.ts"],
   },
   { path: "src/compose.ts", may: [CORE, PORTS, FLOWS, ADAPTERS, "src/env.ts"] },
-  { path: "src/env.ts", may: [CORE, "zod"], types: [ADAPTERS] },
+  { path: "src/env.ts", may: [CORE], types: [ADAPTERS] },
   {
     path: "src/app.ts",
     may: [CORE, PORTS, FLOWS, "routes/", "src/compose.ts", "hono"],
@@ -144,7 +144,7 @@ describe("the Worker", () => {
 
   it("does not load the admin half before it is used", () => {
     expect(atStart.size).toBeGreaterThan(40);
-    const late = /^(routes\/admin|zod$|src\/adapters\/d1\/(admin|config|history|redrive))/;
+    const late = /^(routes\/admin|zod|src\/adapters\/d1\/(admin|config|history|redrive))/;
     expect([...atStart].filter((path) => late.test(path))).toEqual([]);
     expect(worker).toContain("routes/admin/index.ts");
   });
