@@ -2,7 +2,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { composeSaga } from "../src/compose.ts";
 import { OBJECT_VALUE_BYTES_MAX } from "../src/core/limits.ts";
-import type { CallbackAddress } from "../src/core/saga/callback.ts";
+import type { CallbackAddress } from "../src/core/saga/callback-address.ts";
 import type { Command } from "../src/core/saga/commands.ts";
 import type { Outcome } from "../src/core/saga/instance.ts";
 import { pack, unpack } from "../src/core/saga/text.ts";

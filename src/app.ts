@@ -2,7 +2,6 @@
 import type { Context } from "hono";
 import { Hono } from "hono/tiny";
 import { handleIngest } from "../routes/ingest.ts";
-import { homePage, problemPage } from "../routes/pages.ts";
 import { problemResponse } from "../routes/problems.ts";
 import { type App, compose } from "./compose.ts";
 import { Retryable } from "./core/errors.ts";
@@ -16,11 +15,16 @@ type Bound = { Bindings: Env };
 export function createApp(): Hono<Bound> {
   const app = new Hono<Bound>();
 
+  // What no webhook needs is loaded on first use: the start does not pay for it.
   app.get("/healthz", (context) => context.json({ status: "ok", version: VERSION }));
-  app.get("/", (context) => context.html(homePage()));
-  app.get("/problems/:slug", (context) => {
+  app.get("/", async (context) => {
+    const { homePage } = await import("../routes/pages.ts");
+    return context.html(homePage());
+  });
+  app.get("/problems/:slug", async (context) => {
     const slug = context.req.param("slug");
     if (!Object.hasOwn(PROBLEMS, slug)) return notFound(context);
+    const { problemPage } = await import("../routes/pages.ts");
     return context.html(problemPage(slug as ProblemSlug));
   });
 
@@ -37,7 +41,6 @@ export function createApp(): Hono<Bound> {
     }),
   );
 
-  // Loaded on first use: a webhook never pays for the admin half.
   app.get(
     "/openapi.json",
     composed(async (context) => {

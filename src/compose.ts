@@ -3,11 +3,7 @@ import { createArchive } from "./adapters/archive.ts";
 import { createBound } from "./adapters/bound-targets.ts";
 import { createCallbacks } from "./adapters/callbacks.ts";
 import { platformCrypto, platformText } from "./adapters/crypto.ts";
-import { runningDeletions } from "./adapters/d1/deletions.ts";
 import { createLedger } from "./adapters/d1/ledger.ts";
-import { runningReseal } from "./adapters/d1/reseals.ts";
-import { createSagaDirectory } from "./adapters/d1/saga-index.ts";
-import { createSagaJobs } from "./adapters/d1/saga-jobs.ts";
 import { createSession } from "./adapters/d1/session.ts";
 import { createTenantStore } from "./adapters/d1/tenant-store.ts";
 import { defer } from "./adapters/defer.ts";
@@ -15,6 +11,7 @@ import { createResolver } from "./adapters/dns-resolver.ts";
 import { createFanOutJobs } from "./adapters/fan-out-jobs.ts";
 import { createGates } from "./adapters/gates.ts";
 import { createTransport } from "./adapters/http-transport.ts";
+import { createLateSagaIndex, createLateStores } from "./adapters/late-stores.ts";
 import { createLimiter } from "./adapters/limiter.ts";
 import { createOutbox } from "./adapters/outbox.ts";
 import { createQueues } from "./adapters/queues.ts";
@@ -116,50 +113,22 @@ function composeApp(env: Env, config: Config): App {
     accept,
     deliver: {
       ...common,
-      async batches() {
-        const { createBatches } = await import("./adapters/d1/batches.ts");
-        return createBatches(session);
-      },
+      ...createLateStores(session, vault, { bucket: env.ARCHIVE, text: platformText, meter }),
       bound: createBound(env, systemClock),
       defer,
-      deletions: {
-        running: (count) => runningDeletions(session, count),
-        async remover() {
-          const { createArchiveListing } = await import("./adapters/archive-listing.ts");
-          const { createRemover } = await import("./adapters/d1/remover.ts");
-          return createRemover(session, createArchiveListing(env.ARCHIVE, platformText, meter));
-        },
-      },
       fanOuts: createFanOutJobs(session, env.FAN_OUT, meter),
       gates: createGates(env.TARGET_GATE, meter),
       ledger: createLedger(session),
       isolate: base32(systemRandom.bytes(5)),
       ledgerProbe: createProbe(systemClock),
       publisher: { publish: (event) => publishEvent(event, accept) },
-      async pulls() {
-        const { createPulls } = await import("./adapters/d1/pulls.ts");
-        return createPulls(session);
-      },
       replayers: createReplayers(session, env.REPLAY, meter),
-      reseals: {
-        running: () => runningReseal(session),
-        async resealer() {
-          const { createResealer } = await import("./adapters/d1/encryption.ts");
-          return createResealer(session, vault);
-        },
-      },
-      sagaIndex: createSagaDirectory(session),
-      sagaJobs: createSagaJobs(session),
       sagas: createSagas(env.SAGA, meter),
       fairShares: createFairShares(),
       givingWay: createGivingWay(),
       queueValves: createQueueValves(),
       ...{ receivers, tokens },
       transport: createTransport(guard, systemClock),
-      async turns() {
-        const { createTurns } = await import("./adapters/d1/turns.ts");
-        return createTurns(session);
-      },
     },
     async adminStores(deed) {
       const { createAdminStores } = await import("./adapters/d1/admin-stores.ts");
@@ -257,7 +226,7 @@ export function composeSaga(env: Env): Omit<SagaPorts, "journal" | "defer"> {
     config: createSagaConfig(async () => (await runningApp(env).adminStores()).config),
     crypto: platformCrypto,
     gates: createGates(env.TARGET_GATE, meter),
-    index: createSagaDirectory(createSession(env.DB, meter)),
+    index: createLateSagaIndex(createSession(env.DB, meter)),
     log: consoleLog,
     publisher: { publish: async (event) => publishEvent(event, runningApp(env).accept) },
     random: systemRandom,

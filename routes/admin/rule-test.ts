@@ -3,7 +3,8 @@ import * as z from "zod";
 import { assert } from "../../src/core/errors.ts";
 import { isJsonArray, isJsonObject, type Json } from "../../src/core/json.ts";
 import { RULE_TEST_CASES_MAX } from "../../src/core/limits.ts";
-import { explainPattern, matchesPattern, parsePattern } from "../../src/core/pattern/index.ts";
+import { explainPattern } from "../../src/core/pattern/explain.ts";
+import { matchesPattern, parsePattern } from "../../src/core/pattern/index.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import {
   compileTransformer,

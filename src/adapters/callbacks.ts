@@ -1,5 +1,5 @@
 /** Addresses for callbacks: signed with a key that is derived for nothing else. */
-import { readAddress, signAddress } from "../core/saga/callback.ts";
+import { readAddress, signAddress } from "../core/saga/callback-address.ts";
 import type { Callbacks } from "../ports/saga.ts";
 import { platformCrypto, platformText } from "./crypto.ts";
 

@@ -2,7 +2,8 @@
  * One instance of a saga and its driver. Before each request its intent is written down, after it its answer; what
  * follows is planned anew from what is written. So a process may die anywhere, and the next one goes on.
  */
-import { type CallbackAddress, heardBack } from "../core/saga/callback.ts";
+import { heardBack } from "../core/saga/callback.ts";
+import type { CallbackAddress } from "../core/saga/callback-address.ts";
 import { undoWished } from "../core/saga/child.ts";
 import type { Command } from "../core/saga/commands.ts";
 import { isEnded, type Outcome } from "../core/saga/instance.ts";

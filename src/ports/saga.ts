@@ -2,7 +2,8 @@
 import type { Answer } from "../core/deliver/outcome.ts";
 import type { Json } from "../core/json.ts";
 import type { Fault } from "../core/problem.ts";
-import type { CallbackAddress, HeardBack } from "../core/saga/callback.ts";
+import type { HeardBack } from "../core/saga/callback.ts";
+import type { CallbackAddress } from "../core/saga/callback-address.ts";
 import type { Command, CommandKind } from "../core/saga/commands.ts";
 import type { SagaDoc } from "../core/saga/definition.ts";
 import type { Entry, Instance, Outcome, SagaStatus } from "../core/saga/instance.ts";

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { createCallbacks } from "../../src/adapters/callbacks.ts";
 import { platformText } from "../../src/adapters/crypto.ts";
-import type { CallbackAddress } from "../../src/core/saga/callback.ts";
+import type { CallbackAddress } from "../../src/core/saga/callback-address.ts";
 import type { StepDoc } from "../../src/core/saga/definition.ts";
 import { SAGA_OUTPUT_BYTES_MAX, SAGA_WATCHDOG_MS } from "../../src/core/saga/limits.ts";
 import { pack } from "../../src/core/saga/text.ts";

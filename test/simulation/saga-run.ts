@@ -4,7 +4,7 @@
  */
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import type { Answer } from "../../src/core/deliver/outcome.ts";
-import type { CallbackAddress } from "../../src/core/saga/callback.ts";
+import type { CallbackAddress } from "../../src/core/saga/callback-address.ts";
 import { COMMANDS, type Command } from "../../src/core/saga/commands.ts";
 import { isEnded } from "../../src/core/saga/instance.ts";
 import { pack, unpack } from "../../src/core/saga/text.ts";

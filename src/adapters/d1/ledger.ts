@@ -1,24 +1,26 @@
-/** The ledger in D1: one statement per question, whole batches through `json_each`. */
+/**
+ * The ledger in D1: one statement per question, whole batches through `json_each`. What each batch asks stands here;
+ * the rest is asked by the sweeper, by gates and by people, and loaded by the first of them.
+ */
 import { changesSince, type Standing } from "../../core/changes.ts";
+import { onFirstCall } from "../../core/first-use.ts";
 import type { Slot } from "../../core/generation.ts";
 import { type DeliveryResult, type Duplicate, keyOf, type Ledger } from "../../ports/ledger.ts";
 import { type ClaimPart, claimParts, compactKey, readClaim } from "./claim.ts";
-import { atKeys, idsOf, inEachSlot, keysOf, readDue } from "./delivery-rows.ts";
-import { expire } from "./expire.ts";
-import * as owed from "./owed-statements.ts";
-import { createParked } from "./parked.ts";
+import { atKeys, idsOf, keysOf } from "./delivery-rows.ts";
 import { createQueueControls, QUEUE_CONTROLS, readQueueControl } from "./queue-controls.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { bySlot } from "./slots.ts";
 import * as sql from "./statements.ts";
 
-/** Paced redrives go out this long ahead: the time between two sweeps and a little more. */
-const PACED_HORIZON_MS = 75_000;
+const OWED_METHODS = [
+  ...(["due", "putOff", "bury", "release", "openings", "recover", "expire"] as const),
+  ...(["takeParked", "parkedTargets", "buryParked", "disableTarget"] as const),
+  ...(["closedTargets", "buryClosed", "buryClosedExcess"] as const),
+];
 
 export function createLedger(session: Session): Ledger {
   return {
-    ...createParked(session),
-
     async claim(request) {
       const parts = claimParts(request);
       const rows = await session.batch("claim", parts);
@@ -75,64 +77,18 @@ export function createLedger(session: Session): Ledger {
       const ofKind = (kind: DeliveryResult["claimedBy"]) =>
         unfinished.filter(({ claimedBy }) => claimedBy === kind);
       const statements = bySlot(ofKind("event")).map(([slot, own]): Statement => {
-        return { sql: owed.GIVE_BACK_EVENTS[slot], params: [idsOf(own), token] };
+        return { sql: sql.GIVE_BACK_EVENTS[slot], params: [idsOf(own), token] };
       });
       await session.batch("give-back", [
         ...statements,
-        ...atKeys(ofKind("row"), owed.GIVE_BACK_DELIVERIES, token),
+        ...atKeys(ofKind("row"), sql.GIVE_BACK_DELIVERIES, token),
       ]);
     },
 
-    async due(horizonMs, count) {
-      const params = [horizonMs, count, PACED_HORIZON_MS];
-      return (await session.rows("due", owed.DUE, params)).map(readDue);
-    },
-
-    async putOff(keys, byMs) {
-      await session.batch("put-off", atKeys(keys, owed.PUT_OFF, byMs));
-    },
-
-    async bury(keys, reason) {
-      await session.batch("bury", atKeys(keys, owed.BURY, reason));
-    },
-
-    async release(tenant, target) {
-      const [seen] = await session.rows("opening", owed.OPENING, [tenant, target]);
-      const params = [tenant, target, owed.RELEASE_PAGE];
-      for (let released = 0; ; ) {
-        const pages = await session.batch("release", inEachSlot(owed.RELEASE, params));
-        released += pages.flat().length;
-        if (pages.some((rows) => rows.length === owed.RELEASE_PAGE)) continue;
-        if (seen !== undefined) {
-          const version = number(seen.version);
-          await session.rows("end-opening", owed.END_OPENING, [tenant, target, version]);
-        }
-        return released;
-      }
-    },
-
-    async openings(count) {
-      const rows = await session.rows("openings", owed.OPENINGS, [count]);
-      return rows.map((row) => ({ tenant: text(row.tenant), target: text(row.target) }));
-    },
-
-    async recover(isolate) {
-      await session.batch("recover", [
-        ...inEachSlot(owed.END_EVENT_LEASES, [isolate]),
-        ...inEachSlot(owed.END_DELIVERY_LEASES, [isolate]),
-      ]);
-    },
-
-    expire: (nowMs) => expire(session, nowMs),
-
-    async disableTarget(tenant, target, reason) {
-      const [, rows] = await session.batch("disable-target", [
-        { sql: owed.BUMP_REVISION, params: [tenant] },
-        { sql: owed.DISABLE_TARGET, params: [tenant, target, reason] },
-      ]);
-      const revision = rows?.[0]?.version;
-      return revision === undefined ? null : number(revision);
-    },
+    ...onFirstCall(OWED_METHODS, async () => {
+      const { createOwed } = await import("./owed.ts");
+      return createOwed(session);
+    }),
   };
 }
 

@@ -38,22 +38,6 @@ WHERE ${AT_KEY}
   AND deliveries.${OWED} AND (deliveries.state <> 'delivering' OR deliveries.due_at < ${NOW})`,
 );
 
-/** ?1 = [id], ?2 = token. */
-export const GIVE_BACK_EVENTS = perSlot(
-  (slot) => `
-UPDATE ${eventsOf(slot)} SET lease_until = 0
-WHERE token = ?2 AND id IN (SELECT value FROM json_each(?1))`,
-);
-
-/** ?1 as in PUT_OFF, ?2 = token. */
-export const GIVE_BACK_DELIVERIES = perSlot(
-  (slot) => `
-UPDATE ${deliveriesOf(slot)} AS deliveries SET state = 'pending', due_at = ${NOW}
-FROM json_each(?1) AS j
-WHERE ${AT_KEY}
-  AND deliveries.state = 'delivering' AND deliveries.token = ?2`,
-);
-
 /** ?1 as in PUT_OFF, ?2 = reason. */
 export const BURY = perSlot(
   (slot) => `

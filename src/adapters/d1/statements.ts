@@ -191,3 +191,19 @@ INSERT INTO ${duplicatesOf(slot)} (event, receipt, received_at, reason)
 SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?1) WHERE true
 ON CONFLICT (event, receipt) DO NOTHING`,
 );
+
+/** ?1 = [id], ?2 = token. */
+export const GIVE_BACK_EVENTS = perSlot(
+  (slot) => `
+UPDATE ${eventsOf(slot)} SET lease_until = 0
+WHERE token = ?2 AND id IN (SELECT value FROM json_each(?1))`,
+);
+
+/** ?1 = [[tenant, receivedAt, event, subscription]], ?2 = token. */
+export const GIVE_BACK_DELIVERIES = perSlot(
+  (slot) => `
+UPDATE ${deliveriesOf(slot)} AS deliveries SET state = 'pending', due_at = ${NOW}
+FROM json_each(?1) AS j
+WHERE ${AT_KEY}
+  AND deliveries.state = 'delivering' AND deliveries.token = ?2`,
+);

@@ -1,6 +1,4 @@
-/** The pattern language: what the rest of the router uses of it. */
-export { explainPattern, type LeafVerdict } from "./explain.ts";
-export { type ExplainedRule, explainRule, nearestFirst } from "./explain-rules.ts";
+/** The pattern language: what events meet. Explanations are for people, and imported from their own files. */
 export type { PatternIssue, PatternIssueCode } from "./issues.ts";
 export { matchesPattern } from "./match.ts";
 export { type ParsedPattern, parsePattern } from "./parse.ts";

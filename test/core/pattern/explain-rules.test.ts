@@ -2,12 +2,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Json } from "../../../src/core/json.ts";
-import {
-  explainRule,
-  matchesPattern,
-  nearestFirst,
-  parsePattern,
-} from "../../../src/core/pattern/index.ts";
+import { explainRule, nearestFirst } from "../../../src/core/pattern/explain-rules.ts";
+import { matchesPattern, parsePattern } from "../../../src/core/pattern/index.ts";
 
 function rulesOf(patterns: Readonly<Record<string, Json>>) {
   return Object.entries(patterns).map(([id, json]) => {

@@ -1,6 +1,6 @@
 /** Explanations: the verdict of every field, and the near misses that cost people hours. */
 import { describe, expect, test } from "vitest";
-import { explainPattern } from "../../../src/core/pattern/index.ts";
+import { explainPattern } from "../../../src/core/pattern/explain.ts";
 import { eventOf, patternOf } from "./support.ts";
 
 function explain(pattern: string, event: string) {

@@ -1,12 +1,8 @@
 /** Events and patterns built to be expensive: what they cost is counted, never timed. */
 import { describe, expect, test, vi } from "vitest";
 import type { Json } from "../../../src/core/json.ts";
-import {
-  compileRules,
-  explainPattern,
-  matchesPattern,
-  type Pattern,
-} from "../../../src/core/pattern/index.ts";
+import { explainPattern } from "../../../src/core/pattern/explain.ts";
+import { compileRules, matchesPattern, type Pattern } from "../../../src/core/pattern/index.ts";
 import type { AllOf } from "../../../src/core/pattern/pattern.ts";
 import { eventOf, matches, patternOf } from "./support.ts";
 

@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isJsonArray, isJsonObject, type Json } from "../../../src/core/json.ts";
+import { explainPattern } from "../../../src/core/pattern/explain.ts";
 import {
   compileRules,
-  explainPattern,
   matchesPattern,
   type Pattern,
   parsePattern,

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import * as ingestCaps from "../../../src/core/ingest/limits.ts";
 import { parseJson, parseJsonDocument } from "../../../src/core/json.ts";
 import { RULES_PER_TENANT_MAX } from "../../../src/core/limits.ts";
-import { explainPattern, matchesPattern, parsePattern } from "../../../src/core/pattern/index.ts";
+import { explainPattern } from "../../../src/core/pattern/explain.ts";
+import { matchesPattern, parsePattern } from "../../../src/core/pattern/index.ts";
 import * as caps from "../../../src/core/pattern/limits.ts";
 
 const readme = readFileSync(

@@ -2,12 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Json } from "../../../../src/core/json.ts";
-import {
-  compileRules,
-  explainPattern,
-  matchesPattern,
-  parsePattern,
-} from "../../../../src/core/pattern/index.ts";
+import { explainPattern } from "../../../../src/core/pattern/explain.ts";
+import { compileRules, matchesPattern, parsePattern } from "../../../../src/core/pattern/index.ts";
 import {
   REGEX_CELLS_MAX,
   REGEX_CHARACTERS_MAX,
