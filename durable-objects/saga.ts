@@ -1,6 +1,7 @@
 /** One instance of a saga: its journal and its alarm. What happens in it is `flows/advance-saga.ts`. */
 import { DurableObject } from "cloudflare:workers";
 import { composeSaga } from "../src/compose.ts";
+import { onFirstUse } from "../src/core/first-use.ts";
 import { OBJECT_VALUE_BYTES_MAX } from "../src/core/limits.ts";
 import type { CallbackAddress } from "../src/core/saga/callback-address.ts";
 import type { Command } from "../src/core/saga/commands.ts";
@@ -20,7 +21,7 @@ import { putNow, setAlarm } from "./counted.ts";
 export class Saga extends DurableObject<Env> {
   /** The driver is loaded by the first instance of an isolate: who takes webhooks in does not pay for it. */
   readonly #create: () => Promise<SagaRun>;
-  #run: Promise<SagaRun> | null = null;
+  #driver: () => Promise<SagaRun>;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
@@ -32,15 +33,7 @@ export class Saga extends DurableObject<Env> {
         defer: (work) => state.waitUntil(work),
       });
     };
-  }
-
-  /** Whoever comes after a failure tries again. */
-  #driver(): Promise<SagaRun> {
-    this.#run ??= this.#create().catch((error: unknown) => {
-      this.#run = null;
-      throw error;
-    });
-    return this.#run;
+    this.#driver = onFirstUse(this.#create);
   }
 
   /** The answer leaves only after the journal's first row is durable: the runtime holds it back until then. */
@@ -87,7 +80,7 @@ export class Saga extends DurableObject<Env> {
   /** The same key may start it anew: another life, that hears nothing of the former one. */
   async erase(): Promise<void> {
     await (await this.#driver()).erase();
-    this.#run = null;
+    this.#driver = onFirstUse(this.#create);
   }
 
   override async alarm(): Promise<void> {

@@ -1,14 +1,16 @@
 /** A target's gate: its state and its alarm. What it decides is `src/core/gate`. */
 import { DurableObject } from "cloudflare:workers";
 import { compose, gateParts } from "../src/compose.ts";
+import { onFirstUse } from "../src/core/first-use.ts";
 import type { GateConfig, Limitation } from "../src/core/gate/index.ts";
 import type { Env } from "../src/env.ts";
-import { createGateRun, type GateRun, type KeptGate } from "../src/flows/gate-run.ts";
+import type { GateRun, KeptGate } from "../src/flows/gate-run.ts";
 import type { GateAnswered, GateId, GateTold } from "../src/ports/gates.ts";
 import { put, setAlarm } from "./counted.ts";
 
 export class TargetGate extends DurableObject<Env> {
-  readonly #run: GateRun;
+  /** Loaded by the first gate of an isolate: most targets have no limits. */
+  readonly #run: () => Promise<GateRun>;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
@@ -19,55 +21,58 @@ export class TargetGate extends DurableObject<Env> {
       if (!composed.ok) throw new Error("the configuration is not valid");
       return composed.app.deliver;
     };
-    this.#run = createGateRun({
-      ...gateParts,
-      memo: {
-        read: async () => (await storage.get<KeptGate>("gate")) ?? null,
-        write: (kept) => put(storage, "gate", kept),
-        erase: () => storage.deleteAll(),
-        alarmMs: () => storage.getAlarm(),
-        setAlarm: (atMs) => setAlarm(storage, atMs),
-      },
-      async release(id, count) {
-        const { releaseParked } = await import("../src/flows/release-parked.ts");
-        return releaseParked(id, count, ports());
-      },
-      batches: {
-        async look(id, limits) {
-          return (await batches()).lookForBatch(id, limits, ports());
+    this.#run = onFirstUse(async () => {
+      const { createGateRun } = await import("../src/flows/gate-run.ts");
+      return createGateRun({
+        ...gateParts,
+        memo: {
+          read: async () => (await storage.get<KeptGate>("gate")) ?? null,
+          write: (kept) => put(storage, "gate", kept),
+          erase: () => storage.deleteAll(),
+          alarmMs: () => storage.getAlarm(),
+          setAlarm: (atMs) => setAlarm(storage, atMs),
         },
-        async take(due) {
-          return (await batches()).takeBatch(due, ports());
+        async release(id, count) {
+          const { releaseParked } = await import("../src/flows/release-parked.ts");
+          return releaseParked(id, count, ports());
         },
-        async send(held) {
-          return (await batches()).sendBatch(held, ports());
+        batches: {
+          async look(id, limits) {
+            return (await batches()).lookForBatch(id, limits, ports());
+          },
+          async take(due) {
+            return (await batches()).takeBatch(due, ports());
+          },
+          async send(held) {
+            return (await batches()).sendBatch(held, ports());
+          },
         },
-      },
-      defer: (work) => state.waitUntil(work),
+        defer: (work) => state.waitUntil(work),
+      });
     });
   }
 
-  tell(id: GateId, told: GateTold): Promise<GateAnswered | null> {
-    return this.#run.tell(id, told);
+  async tell(id: GateId, told: GateTold): Promise<GateAnswered | null> {
+    return (await this.#run()).tell(id, told);
   }
 
   async limits(id: GateId, config: GateConfig): Promise<Limitation[]> {
-    return [...(await this.#run.limits(id, config))];
+    return [...(await (await this.#run()).limits(id, config))];
   }
 
-  nextBatchMs(id: GateId): Promise<number | null> {
-    return this.#run.nextBatchMs(id);
+  async nextBatchMs(id: GateId): Promise<number | null> {
+    return (await this.#run()).nextBatchMs(id);
   }
 
-  reset(id: GateId, config: GateConfig): Promise<void> {
-    return this.#run.reset(id, config);
+  async reset(id: GateId, config: GateConfig): Promise<void> {
+    await (await this.#run()).reset(id, config);
   }
 
-  wake(id: GateId, config: GateConfig | null): Promise<void> {
-    return this.#run.wake(id, config);
+  async wake(id: GateId, config: GateConfig | null): Promise<void> {
+    await (await this.#run()).wake(id, config);
   }
 
-  override alarm(): Promise<void> {
-    return this.#run.alarm();
+  override async alarm(): Promise<void> {
+    await (await this.#run()).alarm();
   }
 }

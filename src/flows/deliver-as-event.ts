@@ -5,14 +5,9 @@ import { ATTEMPT_TIMEOUT_MS_DEFAULT } from "../core/limits.ts";
 import type { EventTarget } from "../core/tenant.ts";
 import { within } from "../ports/clock.ts";
 import type { Duty } from "./claim.ts";
+import type { Made } from "./deliver-to-binding.ts";
 import { eventIn } from "./event-view.ts";
 import type { DeliverPorts } from "./ports.ts";
-
-/** What a rule's transformer made of the event. */
-interface Made {
-  readonly contentType: string;
-  readonly body: string;
-}
 
 /**
  * Its data is what the rule's transformer made, or the event's own as rules see it. Its id follows from the

@@ -9,7 +9,7 @@ import { eventIn } from "./event-view.ts";
 import type { DeliverPorts } from "./ports.ts";
 
 /** What the rule's transformer made of the event. */
-interface Made {
+export interface Made {
   readonly contentType: string;
   readonly body: string;
 }

@@ -12,9 +12,6 @@ import { errorText } from "../ports/log.ts";
 import type { OutgoingRequest } from "../ports/transport.ts";
 import { archivedBody } from "./archived-body.ts";
 import type { Duty } from "./claim.ts";
-import { deliverAsEvent } from "./deliver-as-event.ts";
-import { deliverToBinding } from "./deliver-to-binding.ts";
-import { deliverToSaga } from "./deliver-to-saga.ts";
 import { eventIn } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
@@ -66,12 +63,12 @@ export async function attempt(
       const result = recorded(duty, "dead", `not signed: ${unsigned}`);
       return { result, answer: null, targetGone: false };
     }
-    const { other, saga } = target;
-    if (saga !== null) answer = await deliverToSaga(duty.held, saga, ports);
-    else if (other?.kind === "event") answer = await deliverAsEvent(duty, other, made, ports);
-    else if (other?.kind === "queue" || (other?.kind === "service" && other.method !== null))
-      answer = await deliverToBinding(duty, other, made, target.timeoutMs, ports);
-    else answer = await sendOnce(duty, target, keys, content, startedAtMs, ports);
+    if (isCalled(target)) {
+      answer = await sendOnce(duty, target, keys, content, startedAtMs, ports);
+    } else {
+      const { deliverElsewhere } = await import("./deliver-elsewhere.ts");
+      answer = await deliverElsewhere(duty, target, made, ports);
+    }
   } catch (error) {
     ports.log.warn("attempt-not-made", { delivery: duty.id, error: errorText(error) });
     return null;
@@ -102,6 +99,13 @@ export async function attempt(
     targetGone: outcome.state === "dead" && outcome.targetGone,
   };
 }
+
+/** Over HTTP. What takes another way loads it on first use. */
+const isCalled = ({ saga, other }: Target): boolean =>
+  saga === null &&
+  (other === undefined ||
+    other.kind === "pull" ||
+    (other.kind === "service" && other.method === null));
 
 /** A result without an attempt: parked, cancelled, or passed on to another queue. */
 export function recorded(

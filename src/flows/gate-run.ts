@@ -1,14 +1,11 @@
 /** What a gate's object does: it keeps the gate's state, and lets parked deliveries go when there is room for them. */
 import { joined, lookingAt, nextBatchMs, type Waiting } from "../core/batch/batch.ts";
+import type { Ask, GateAnswer, GateConfig, GateState } from "../core/gate/index.ts";
 import {
-  type Ask,
   acquire,
   attend,
   attendAll,
   forgiven,
-  type GateAnswer,
-  type GateConfig,
-  type GateState,
   isForgettable,
   limits,
   newGate,
@@ -17,7 +14,7 @@ import {
   parkedCount,
   released,
   report,
-} from "../core/gate/index.ts";
+} from "../core/gate/keeper.ts";
 import {
   GATE_CONCURRENCY_DEFAULT,
   GATE_FORGET_MS,

@@ -2,8 +2,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { DELETION_SETTLES_MS, REMOVE_PAGE, REMOVE_PAGES_MAX } from "../../src/core/limits.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
-// The sweeper loads it on first use, for which a clock that stands still does not wait.
-import "../../src/flows/delete-tenant.ts";
 import { recoverAll, type Swept, sweep } from "../../src/flows/sweep.ts";
 import { type Fault, withFaults } from "../support/memory-faults.ts";
 import type { RecordSketch } from "../support/memory-records.ts";

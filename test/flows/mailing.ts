@@ -1,8 +1,6 @@
 /** A tenant whose rule sends each element of a list on, for tests; and everything that does it, turn by turn. */
 import { platformText } from "../../src/adapters/crypto.ts";
 import { QUEUES } from "../../src/core/priority.ts";
-// A batch loads it on first use, for which a clock that stands still does not wait.
-import "../../src/flows/begin-fan-out.ts";
 import { acceptEvent } from "../../src/flows/accept-event.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import { type FanOutPorts, fanOutPage } from "../../src/flows/fan-out-page.ts";

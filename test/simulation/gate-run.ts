@@ -1,13 +1,6 @@
 /** One seed: a gate, consumers that die, a ledger of what is parked, and a receiver with troubles of its own. */
-import {
-  type GateAnswer,
-  type GateConfig,
-  type Grant,
-  next,
-  parked,
-  type Refusal,
-  released,
-} from "../../src/core/gate/index.ts";
+import type { GateAnswer, GateConfig, Grant, Refusal } from "../../src/core/gate/index.ts";
+import { next, parked, released } from "../../src/core/gate/keeper.ts";
 import { PRIORITIES, type Priority } from "../../src/core/priority.ts";
 import { createAgenda } from "./agenda.ts";
 import { createChance } from "./chance.ts";

@@ -2,18 +2,14 @@
 import { isDeepStrictEqual } from "node:util";
 import {
   type Ask,
-  acquire,
-  attend,
-  attendAll,
   type GateAnswer,
   type GateConfig,
   type GateReport,
   type GateState,
   type Grant,
-  newGate,
   nextTurn,
-  report,
 } from "../../src/core/gate/index.ts";
+import { acquire, attend, attendAll, newGate, report } from "../../src/core/gate/keeper.ts";
 import { GATE_WAIT_MS } from "../../src/core/limits.ts";
 import type { Agenda } from "./agenda.ts";
 

@@ -3,9 +3,7 @@ import { platformText } from "../../src/adapters/crypto.ts";
 import type { QueueRole } from "../../src/flows/deliver-batch.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Pulls } from "../../src/ports/pulls.ts";
-// These are loaded on first use, for which virtual time does not wait.
-import "../../src/flows/begin-fan-out.ts";
-import "../../src/flows/delete-tenant.ts";
+import "../support/loaded.ts";
 import {
   createMemoryArchive,
   createMemoryListing,

@@ -18,6 +18,7 @@ import { lookForBatch, sendBatch, takeBatch } from "../../src/flows/send-batch.t
 import { createTokens } from "../../src/flows/tokens.ts";
 import type { Publisher } from "../../src/ports/saga.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+import "./loaded.ts";
 import { createMemoryArchive, createMemoryListing, type MemoryArchive } from "./memory-archive.ts";
 import { createMemoryBatches } from "./memory-batches.ts";
 import { createMemoryBound, type MemoryBound } from "./memory-bound.ts";

@@ -2,19 +2,14 @@
 import { isDeepStrictEqual } from "node:util";
 import {
   type Ask,
-  acquire,
   type GateConfig,
   type GateReport,
   type GateState,
   type Grant,
-  newGate,
-  next,
   nextTurn,
   type Outcomes,
-  parked,
-  released,
-  report,
 } from "../../../src/core/gate/index.ts";
+import { acquire, newGate, next, parked, released, report } from "../../../src/core/gate/keeper.ts";
 import type { Priority } from "../../../src/core/priority.ts";
 
 export const NOW_MS = Date.UTC(2026, 10, 27, 12);

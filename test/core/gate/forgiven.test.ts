@@ -1,6 +1,6 @@
 /** A gate that is set back: what it forgets of its receiver, and what it keeps of everybody else. */
 import { describe, expect, it } from "vitest";
-import { forgiven, limits } from "../../../src/core/gate/index.ts";
+import { forgiven, limits } from "../../../src/core/gate/keeper.ts";
 import { ask, FIXED, granted, held, park, refusalOf, sendEach, tell } from "./consumers.ts";
 
 const reset = (gate: ReturnType<typeof held>): void => {

@@ -1,7 +1,8 @@
 /** No schedule of consumers, answers and deaths gets more out of a gate than its limits. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { limits, nextTurn } from "../../../src/core/gate/index.ts";
+import { nextTurn } from "../../../src/core/gate/index.ts";
+import { limits } from "../../../src/core/gate/keeper.ts";
 import { DAY_MS, type GateConfig } from "../../../src/core/gate/state.ts";
 import {
   BREAKER_OPEN_MS,

@@ -1,6 +1,7 @@
 /** What a gate grants and refuses, and why. */
 import { describe, expect, it } from "vitest";
-import { limits, nextTurn } from "../../../src/core/gate/index.ts";
+import { nextTurn } from "../../../src/core/gate/index.ts";
+import { limits } from "../../../src/core/gate/keeper.ts";
 import { DAY_MS } from "../../../src/core/gate/state.ts";
 import * as at from "../../../src/core/limits.ts";
 import {

@@ -1,17 +1,15 @@
 /** Asks that wait at a gate for a slot, and what is let go of parking for slots that are about to be free. */
 import { describe, expect, it } from "vitest";
+import type { Ask, GateConfig, GateState } from "../../../src/core/gate/index.ts";
 import {
-  type Ask,
   attend,
   attendAll,
-  type GateConfig,
-  type GateState,
   newGate,
   next,
   parked,
   released,
   report,
-} from "../../../src/core/gate/index.ts";
+} from "../../../src/core/gate/keeper.ts";
 import {
   CONNECTIONS_MAX,
   GATE_AHEAD_MS,
