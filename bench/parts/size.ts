@@ -10,10 +10,10 @@ import { createScratch, type Scratch } from "../ground.ts";
 import { figure, table } from "../measure/table.ts";
 import { type Options, progress, type Report } from "../part.ts";
 
-/** Of what is evaluated before the first request, compressed: every isolate pays it (docs/decisions/0014). */
+/** Of what is evaluated before the first request, compressed: every isolate pays it (docs/decisions/0028). */
 const START_GZIP_BYTES_MAX = 120 * 1_024;
 /** Of all modules together, compressed as wrangler counts it. */
-const GZIP_BYTES_MAX = 160 * 1_024;
+const GZIP_BYTES_MAX = 240 * 1_024;
 
 interface Metafile {
   readonly inputs: Readonly<Record<string, { imports: readonly { path: string; kind: string }[] }>>;
