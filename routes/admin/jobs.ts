@@ -1,6 +1,6 @@
 /** Jobs: what an operator began and goes on by itself, with its progress. */
 import * as z from "zod";
-import { DELETION_SETTLES_MS } from "../../src/core/limits.ts";
+import { DELETION_SETTLES_MS } from "../../src/core/operator-limits.ts";
 import { DELIVERY_STATES, isFinal } from "../../src/core/settle.ts";
 import { JOB_STATES, type Job } from "../../src/ports/jobs.ts";
 import { iso } from "./change.ts";

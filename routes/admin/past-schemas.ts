@@ -1,7 +1,7 @@
 /** The bodies of calls that look at the past, or send it again: dead letters, searches, replays, reconciliations. */
 import * as z from "zod";
+import { REPLAY_PER_SECOND_MAX } from "../../src/core/archive-limits.ts";
 import { decodeBase64 } from "../../src/core/bytes.ts";
-import { REPLAY_PER_SECOND_MAX } from "../../src/core/limits.ts";
 import { HeaderValue, Reason, Slug } from "./schemas.ts";
 
 const Instant = z.iso.datetime({ offset: true });

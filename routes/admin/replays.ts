@@ -1,8 +1,8 @@
 /** Replays: a slice of the past once more, by the present rules, at a pace, until it is done or stopped. */
 import * as z from "zod";
+import { REPLAY_PER_SECOND_DEFAULT } from "../../src/core/archive-limits.ts";
 import { timeOrderedId } from "../../src/core/ids.ts";
 import { isJsonObject, type Json, parseJsonDocument } from "../../src/core/json.ts";
-import { REPLAY_PER_SECOND_DEFAULT } from "../../src/core/limits.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import type { ReplayQuery } from "../../src/core/replay.ts";
 import { countReplay } from "../../src/flows/replay-slice.ts";

@@ -1,8 +1,8 @@
 /** Trying a pattern on the past: what it would have matched of the newest events, beside what a rule matches. */
 import * as z from "zod";
+import { PREVIEW_EVENTS_DEFAULT, PREVIEW_EVENTS_MAX } from "../../src/core/archive-limits.ts";
 import { assert } from "../../src/core/errors.ts";
 import { type Json, parseJsonDocument } from "../../src/core/json.ts";
-import { PREVIEW_EVENTS_DEFAULT, PREVIEW_EVENTS_MAX } from "../../src/core/limits.ts";
 import { type Pattern, parsePattern } from "../../src/core/pattern/index.ts";
 import { matchesPerDay } from "../../src/core/preview.ts";
 import type { Fault } from "../../src/core/problem.ts";

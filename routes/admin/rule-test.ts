@@ -1,8 +1,8 @@
 /** Trying a pattern: on one event, sent along or stored, or on several that must match, or must not. */
 import * as z from "zod";
+import { RULE_TEST_CASES_MAX } from "../../src/core/archive-limits.ts";
 import { assert } from "../../src/core/errors.ts";
 import { isJsonArray, isJsonObject, type Json } from "../../src/core/json.ts";
-import { RULE_TEST_CASES_MAX } from "../../src/core/limits.ts";
 import { explainPattern } from "../../src/core/pattern/explain.ts";
 import { matchesPattern, parsePattern } from "../../src/core/pattern/index.ts";
 import type { Fault } from "../../src/core/problem.ts";

@@ -1,4 +1,6 @@
 /** Names looked up over HTTPS: a resolver that answers in JSON, as 1.1.1.1 and 8.8.8.8 do. */
+
+import { DNS_ANSWER_BYTES_MAX, DNS_TIMEOUT_MS } from "../core/deliver/limits.ts";
 import {
   ADDRESS_RECORDS,
   type AddressRecord,
@@ -8,7 +10,6 @@ import {
 } from "../core/deliver/resolution.ts";
 import { Retryable } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
-import { DNS_ANSWER_BYTES_MAX, DNS_TIMEOUT_MS } from "../core/limits.ts";
 import type { Meter } from "../ports/meter.ts";
 import type { Resolver } from "../ports/resolver.ts";
 import { firstText } from "./answer-text.ts";

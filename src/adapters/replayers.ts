@@ -1,5 +1,5 @@
 /** Who drives replays: a Durable Object each, reached by RPC, and the ledger's word on which of them lag. */
-import { REPLAY_OVERDUE_MS } from "../core/limits.ts";
+import { REPLAY_OVERDUE_MS } from "../core/archive-limits.ts";
 import type { Meter } from "../ports/meter.ts";
 import type { Replayers } from "../ports/replays.ts";
 import { type Session, text } from "./d1/session.ts";

@@ -63,32 +63,6 @@ export const OUTBOX_RESEND_MS = 120_000;
 /** One attempt, unless the target says otherwise (Standard Webhooks: 15 to 30 s). */
 export const ATTEMPT_TIMEOUT_MS_DEFAULT = 15_000;
 export const ATTEMPT_TIMEOUT_MS_MAX = 30_000;
-/** A receiver is asked for its permission while a person waits for the answer to a PUT. */
-export const HANDSHAKE_TIMEOUT_MS = 5_000;
-/** A token's endpoint gets this long, and never longer than the attempt that needs the token. */
-export const TOKEN_TIMEOUT_MS = 5_000;
-/** A token is not used in the last minute of its life, in which it may end on its way. */
-export const TOKEN_MARGIN_SECONDS = 60;
-/** Of one whose endpoint does not say how long it lives (RFC 6749 §5.1 only recommends it). */
-export const TOKEN_SECONDS_DEFAULT = 300;
-/** However long it lives: what was taken back meanwhile is asked for anew within an hour. */
-export const TOKEN_SECONDS_MAX = 3_600;
-/** An endpoint that failed is left alone for this long: many deliveries may need it at once. */
-export const TOKEN_FAILURE_MS = 5_000;
-/** A receiver that refuses every token costs its endpoint one request in this time. */
-export const TOKEN_FORGET_MS = 60_000;
-/** Of an endpoint's answer; tokens of some KB are common. */
-export const TOKEN_ANSWER_BYTES_MAX = 32_768;
-/** Tokens that one isolate holds. */
-export const TOKENS_MAX = 1_000;
-/** Both lookups of a name together; resolvers answer in some ten. What is late was not found out. */
-export const DNS_TIMEOUT_MS = 2_000;
-/** What was found out about a name is believed for this long at most, however long its records say. */
-export const DNS_TTL_SECONDS_MAX = 60;
-/** Names of which one isolate remembers what it found out. */
-export const DNS_NAMES_MAX = 1_000;
-/** Of a resolver's answer: as much as the longest DNS message; a longer one is not whole. */
-export const DNS_ANSWER_BYTES_MAX = 65_536;
 /** A claim's lease: six times an attempt, as SQS advises for visibility. */
 export const LEASE_SECONDS = 90;
 /** Work stops this long before the lease ends, so that a late settle is not refused. */
@@ -216,18 +190,6 @@ export const SWEEP_PAGES_MAX = 25;
 
 /** Targets whose parked deliveries one sweep releases. */
 export const OPENINGS_MAX = 20;
-/** Deletions of tenants that one pass works on, the oldest first. */
-export const DELETIONS_MAX = 20;
-/** Deliveries, or objects, that a deletion removes at once: R2 deletes this many in a call at most. */
-export const REMOVE_PAGE = 1_000;
-/** Such pages in one pass for each tenant; what is left waits for the next. */
-export const REMOVE_PAGES_MAX = 50;
-/** Resources that are sealed anew at once: each may have a megabyte of secrets and headers … */
-export const RESEAL_PAGE = 20;
-/** … and such pages in one pass: with a call to each tenant's limiter within an invocation's 1,000. */
-export const RESEAL_PAGES_MAX = 20;
-/** A consumer that had claimed before a tenant was deleted may store bytes until its lease ends, and some time more. */
-export const DELETION_SETTLES_MS = LEASE_SECONDS * 1_000 + 30_000;
 
 /** A message waits at most this long in a queue, and once more among dead messages (Cloudflare Queues default). */
 export const QUEUE_RETENTION_MS = 4 * 86_400_000;
@@ -287,68 +249,5 @@ export const POISON_DAYS_DEFAULT = 30;
 /** A larger event is shown without its data: the bytes have a route of their own. */
 export const ARCHIVED_VIEW_BYTES_MAX = 5_000_000;
 
-/** Objects that one pass of a reconciliation reads, and bytes of them: an isolate has 128 MB. */
-export const RECONCILE_OBJECTS_MAX = 50;
-export const RECONCILE_BYTES_MAX = 16_000_000;
-/** Calls to stores after which a pass ends: an invocation has 1,000 (Cloudflare Workers limits). */
-export const RECONCILE_CALLS_MAX = 400;
-/** Rows of the ledger whose bytes are looked for together, each perhaps in an object of its own. */
-export const RECONCILE_PAGE = 100;
-/** Mismatches that a pass names; it counts all. */
-export const RECONCILE_SHOWN_MAX = 100;
-/** A big body younger than this may still wait in its queue. */
-export const RECONCILE_BIG_GRACE_MS = 600_000;
-
-/** Rules that are explained beside one event, each in some microseconds. */
-export const EXPLAINED_RULES_MAX = 10_000;
-/** Archived events that a pattern is tried on in one call, when it does not say how many, and at most. */
-export const PREVIEW_EVENTS_DEFAULT = 100;
-export const PREVIEW_EVENTS_MAX = 1_000;
-/** Objects read for it, of the 1,000 calls of an invocation, and bytes of them: an isolate has 128 MB. */
-export const PREVIEW_OBJECTS_MAX = 300;
-export const PREVIEW_BYTES_MAX = 16_000_000;
-/**
- * What one search looks at before it answers what it has: events, reads of the archive and bytes of them; and
- * of those how much at once. A frame is read with the next one unless more than the gap lies between them.
- */
-export const SEARCH_EVENTS_MAX = 5_000;
-export const SEARCH_READS_MAX = 300;
-export const SEARCH_BYTES_MAX = 16_000_000;
-export const SEARCH_PAGE = 100;
-export const SEARCH_CHUNK_BYTES_MAX = 4_000_000;
-export const READ_GAP_BYTES_MAX = 65_536;
-/** A shorter span says nothing of a day. */
-export const PREVIEW_SPAN_MS_MIN = 3_600_000;
-/** Events that a pattern is tried on in one call. */
-export const RULE_TEST_CASES_MAX = 100;
-
 /** A value of a Durable Object with its name: 2 MB (SQLite storage limits), less what wraps it. */
 export const OBJECT_VALUE_BYTES_MAX = 1_900_000;
-
-/** Deliveries that a slice of a replay makes, events that it looks at, objects and bytes that it reads. */
-export const REPLAY_DELIVERIES_MAX = 200;
-export const REPLAY_EVENTS_MAX = 1_000;
-export const REPLAY_OBJECTS_MAX = 60;
-export const REPLAY_BYTES_MAX = 8_000_000;
-/** Slices that one count of what a replay would send looks at. */
-export const REPLAY_COUNT_SLICES_MAX = 20;
-export const REPLAY_PER_SECOND_DEFAULT = 50;
-export const REPLAY_PER_SECOND_MAX = 1_000;
-/** Messages in the queue of replays above which none makes more, and how long it waits then. */
-export const REPLAY_BACKLOG_MAX = 200;
-export const REPLAY_BACKLOG_WAIT_MS = 5_000;
-/** Between two slices at least; an alarm is never set to now. */
-export const REPLAY_PAUSE_MS_MIN = 50;
-/** After a slice that failed. */
-export const REPLAY_RETRY_MS = 5_000;
-/** A slice that has not ended by then is given up; while its alarm runs no other goes off. */
-export const REPLAY_SLICE_TIMEOUT_MS = 50_000;
-/** An alarm this far ahead stands behind every slice; what a dead process left is taken up then. */
-export const REPLAY_WATCHDOG_MS = 60_000;
-/** A running replay that has not moved for so long is woken by the sweeper, so many in a pass. */
-export const REPLAY_OVERDUE_MS = 90_000;
-export const REPLAY_SWEEP_PAGE = 100;
-/** Those that wait for their queue, or cannot go on, do not move: among so many the others have their turn. */
-export const REPLAY_SWEEP_SEEN_MAX = 1_000;
-/** Deliveries of an event that one message takes along. */
-export const REPLAY_AGAIN_MAX = 100;

@@ -1,4 +1,5 @@
-/** Limits of what operators do, and of what is kept of it. */
+/** Limits of what operators do, of what is kept of it, and of the jobs that go on from it. */
+import { LEASE_SECONDS } from "./limits.ts";
 
 /** An operator's deed is kept as long as the oldest row of the ledger may be: three generations. */
 export const DEED_MS_MAX = 3 * 14 * 86_400_000;
@@ -23,3 +24,16 @@ export const QUEUE_ASK_MS = 500;
 export const CHANGES_ASK_MS = 500;
 /** Most that a batch is put off: with all that it does then, within those 15 minutes. */
 export const QUEUE_DELAY_CONTROL_SECONDS_MAX = 60;
+
+/** Deletions of tenants that one pass works on, the oldest first. */
+export const DELETIONS_MAX = 20;
+/** Deliveries, or objects, that a deletion removes at once: R2 deletes this many in a call at most. */
+export const REMOVE_PAGE = 1_000;
+/** Such pages in one pass for each tenant; what is left waits for the next. */
+export const REMOVE_PAGES_MAX = 50;
+/** Resources that are sealed anew at once: each may have a megabyte of secrets and headers … */
+export const RESEAL_PAGE = 20;
+/** … and such pages in one pass: with a call to each tenant's limiter within an invocation's 1,000. */
+export const RESEAL_PAGES_MAX = 20;
+/** A consumer that had claimed before a tenant was deleted may store bytes until its lease ends, and some time more. */
+export const DELETION_SETTLES_MS = LEASE_SECONDS * 1_000 + 30_000;

@@ -1,6 +1,7 @@
 /** A pattern tried on what came before: what it would have matched, and what another one would not have. */
+
+import { PREVIEW_SPAN_MS_MIN } from "./archive-limits.ts";
 import type { Json } from "./json.ts";
-import { PREVIEW_SPAN_MS_MIN } from "./limits.ts";
 import { matchesPattern, type Pattern } from "./pattern/index.ts";
 
 export interface PatternPreview {

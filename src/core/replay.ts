@@ -1,8 +1,8 @@
 /** A replay: what is sent once more, in which order the archive is read, and where each slice begins. */
 import { type ArchiveKind, hourStartMs, type TimeRange } from "./archive-keys.ts";
+import { REPLAY_DELIVERIES_MAX } from "./archive-limits.ts";
 import type { EventRecord } from "./enqueue/record.ts";
 import type { Json } from "./json.ts";
-import { REPLAY_DELIVERIES_MAX } from "./limits.ts";
 import type { Tenant } from "./tenant.ts";
 
 export interface ReplayQuery extends TimeRange {

@@ -5,7 +5,7 @@ import {
   PERMISSION_HEADERS,
   REQUEST_ORIGIN,
 } from "../core/deliver/handshake.ts";
-import { HANDSHAKE_TIMEOUT_MS } from "../core/limits.ts";
+import { HANDSHAKE_TIMEOUT_MS } from "../core/deliver/limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Transport } from "../ports/transport.ts";
 

@@ -2,7 +2,7 @@
  * Removes what deleted tenants left behind: rows of the ledger, objects of the archive, the limiter's state.
  * A pass may end anywhere: nothing is kept but the job's row, and the next one goes on with what is there.
  */
-import { DELETION_SETTLES_MS, REMOVE_PAGE, REMOVE_PAGES_MAX } from "../core/limits.ts";
+import { DELETION_SETTLES_MS, REMOVE_PAGE, REMOVE_PAGES_MAX } from "../core/operator-limits.ts";
 import type { Deletion, Removed, Remover } from "../ports/deletions.ts";
 import type { DeliverPorts } from "./ports.ts";
 

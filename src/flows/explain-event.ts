@@ -1,6 +1,8 @@
 /** Why an event went where it went: all rules of its tenant, as they are now, beside what they saw. */
+
+import { EXPLAINED_RULES_MAX } from "../core/archive-limits.ts";
 import { isJsonObject, type Json, parseJsonDocument } from "../core/json.ts";
-import { EXPLAINED_RULES_MAX, LIST_LIMIT_MAX } from "../core/limits.ts";
+import { LIST_LIMIT_MAX } from "../core/limits.ts";
 import { type ExplainedRule, explainRule, nearestFirst } from "../core/pattern/explain-rules.ts";
 import { parsePattern } from "../core/pattern/index.ts";
 import type { RuleMode } from "../core/resources.ts";

@@ -2,6 +2,8 @@
  * The guard of every way out: an address is judged as it is written, then by what its name stands for.
  * What was found out about a name holds for as long as its records say, and not for longer than a minute.
  */
+
+import { DNS_NAMES_MAX, DNS_TIMEOUT_MS, DNS_TTL_SECONDS_MAX } from "../core/deliver/limits.ts";
 import {
   type AddressPolicy,
   bareHost,
@@ -10,7 +12,6 @@ import {
   refusedResolution,
 } from "../core/deliver/target-url.ts";
 import { Retryable } from "../core/errors.ts";
-import { DNS_NAMES_MAX, DNS_TIMEOUT_MS, DNS_TTL_SECONDS_MAX } from "../core/limits.ts";
 import { type Clock, within } from "../ports/clock.ts";
 import type { AddressGuard, AddressVerdict } from "../ports/guard.ts";
 import type { Resolver } from "../ports/resolver.ts";

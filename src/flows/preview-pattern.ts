@@ -1,12 +1,9 @@
 /** A pattern over the newest archived events of its tenant, beside the present pattern of a rule. */
+
+import { PREVIEW_BYTES_MAX, PREVIEW_OBJECTS_MAX } from "../core/archive-limits.ts";
 import type { EventRecord } from "../core/enqueue/record.ts";
 import type { Json } from "../core/json.ts";
-import {
-  ARCHIVED_VIEW_BYTES_MAX,
-  CONNECTIONS_MAX,
-  PREVIEW_BYTES_MAX,
-  PREVIEW_OBJECTS_MAX,
-} from "../core/limits.ts";
+import { ARCHIVED_VIEW_BYTES_MAX, CONNECTIONS_MAX } from "../core/limits.ts";
 import type { Pattern } from "../core/pattern/index.ts";
 import { emptyPreview, type PatternPreview, previewEvent } from "../core/preview.ts";
 import type { ArchiveListing, StoredObject } from "../ports/archive.ts";

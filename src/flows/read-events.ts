@@ -1,13 +1,10 @@
 /** Many archived events at once: neighbours in a segment are one read, as many reads as there are connections. */
+
+import { READ_GAP_BYTES_MAX, SEARCH_CHUNK_BYTES_MAX } from "../core/archive-limits.ts";
 import { mapWithin } from "../core/deliver/schedule.ts";
 import { decodeFrame, type Pointer } from "../core/enqueue/record.ts";
 import { Retryable } from "../core/errors.ts";
-import {
-  ARCHIVED_VIEW_BYTES_MAX,
-  CONNECTIONS_MAX,
-  READ_GAP_BYTES_MAX,
-  SEARCH_CHUNK_BYTES_MAX,
-} from "../core/limits.ts";
+import { ARCHIVED_VIEW_BYTES_MAX, CONNECTIONS_MAX } from "../core/limits.ts";
 import { type Span, spansOf } from "../core/spans.ts";
 import type { PlacedEvent } from "../ports/history.ts";
 import { type ArchivedEvent, archivedEvent, archivedFrame } from "./event-view.ts";

@@ -1,15 +1,10 @@
 /** The next part of the past that a replay looks at: archived events in the order of time, within bounds. */
 import type { ArchiveKind } from "../core/archive-keys.ts";
+import { REPLAY_BYTES_MAX, REPLAY_EVENTS_MAX, REPLAY_OBJECTS_MAX } from "../core/archive-limits.ts";
 import type { EventRecord, Frame, Pointer } from "../core/enqueue/record.ts";
 import { subscriptionHash } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
-import {
-  ARCHIVED_VIEW_BYTES_MAX,
-  CONNECTIONS_MAX,
-  REPLAY_BYTES_MAX,
-  REPLAY_EVENTS_MAX,
-  REPLAY_OBJECTS_MAX,
-} from "../core/limits.ts";
+import { ARCHIVED_VIEW_BYTES_MAX, CONNECTIONS_MAX } from "../core/limits.ts";
 import { matchesPattern, type Pattern, parsePattern } from "../core/pattern/index.ts";
 import {
   type Checkpoint,

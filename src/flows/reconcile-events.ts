@@ -1,9 +1,10 @@
 /** Archived events beside what the ledger knows of them: where the two differ, and the way to mend it. */
+
+import { RECONCILE_BIG_GRACE_MS } from "../core/archive-limits.ts";
 import type { PackItem } from "../core/enqueue/pack.ts";
 import type { EventRecord, Frame, Pointer } from "../core/enqueue/record.ts";
 import { expiryAt } from "../core/generation.ts";
 import { subscriptionHash } from "../core/ids.ts";
-import { RECONCILE_BIG_GRACE_MS } from "../core/limits.ts";
 import type { KnownEvent, Repointing } from "../ports/audit.ts";
 import { errorText } from "../ports/log.ts";
 import {

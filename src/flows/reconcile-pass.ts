@@ -5,7 +5,7 @@ import {
   RECONCILE_CALLS_MAX,
   RECONCILE_OBJECTS_MAX,
   RECONCILE_SHOWN_MAX,
-} from "../core/limits.ts";
+} from "../core/archive-limits.ts";
 import type { ArchiveListing } from "../ports/archive.ts";
 import type { Audit } from "../ports/audit.ts";
 import type { ConfigStore } from "../ports/config.ts";

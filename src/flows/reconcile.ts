@@ -3,7 +3,7 @@
  * mended from the other. One bounded pass; the next goes on where this one stopped.
  */
 import type { ArchiveKind } from "../core/archive-keys.ts";
-import { RECONCILE_PAGE } from "../core/limits.ts";
+import { RECONCILE_PAGE } from "../core/archive-limits.ts";
 import { type Archived, compare } from "./reconcile-events.ts";
 import {
   isPresent,

@@ -4,7 +4,7 @@ import {
   REPLAY_RETRY_MS,
   REPLAY_SLICE_TIMEOUT_MS,
   REPLAY_WATCHDOG_MS,
-} from "../core/limits.ts";
+} from "../core/archive-limits.ts";
 import { type Clock, within } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import type { ReplayId } from "../ports/replays.ts";

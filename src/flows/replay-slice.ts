@@ -3,14 +3,15 @@
  * selected, written with the checkpoint in one transaction, then their messages. A death repeats reading at most:
  * what is written the sweeper finds, what is not is read again.
  */
-import type { PackItem } from "../core/enqueue/pack.ts";
+
 import {
-  PACK_BYTES_MAX,
   REPLAY_AGAIN_MAX,
   REPLAY_BACKLOG_MAX,
   REPLAY_BACKLOG_WAIT_MS,
   REPLAY_COUNT_SLICES_MAX,
-} from "../core/limits.ts";
+} from "../core/archive-limits.ts";
+import type { PackItem } from "../core/enqueue/pack.ts";
+import { PACK_BYTES_MAX } from "../core/limits.ts";
 import { type Checkpoint, pauseMs, type ReplayQuery, START } from "../core/replay.ts";
 import type { Tenant } from "../core/tenant.ts";
 import { keyOf } from "../ports/ledger.ts";

@@ -2,7 +2,7 @@
  * Seals secrets anew with the newest key, page by page. A pass may end anywhere: what it has sealed needs no
  * second time, and the next one goes on from where the job's row says.
  */
-import { RESEAL_PAGE, RESEAL_PAGES_MAX } from "../core/limits.ts";
+import { RESEAL_PAGE, RESEAL_PAGES_MAX } from "../core/operator-limits.ts";
 import type { Reseal, Reseals } from "../ports/encryption.ts";
 import type { Limiter } from "../ports/limiter.ts";
 import type { Log } from "../ports/log.ts";

@@ -8,7 +8,7 @@ import {
   SEARCH_EVENTS_MAX,
   SEARCH_PAGE,
   SEARCH_READS_MAX,
-} from "../core/limits.ts";
+} from "../core/archive-limits.ts";
 import { matchesPattern, type Pattern } from "../core/pattern/index.ts";
 import type { EventSelection, History, PlacedEvent, Position } from "../ports/history.ts";
 import { type ReadPorts, readEvents } from "./read-events.ts";

@@ -2,16 +2,13 @@
  * The sweeper: what the ledger still owes and no message carries any more is sent again. Messages and
  * alarms are hints; this pass over the ledger is the guarantee.
  */
+
+import { REPLAY_SWEEP_PAGE, REPLAY_SWEEP_SEEN_MAX } from "../core/archive-limits.ts";
 import { FANOUT_SWEEP_PAGE, FANOUT_SWEEP_SEEN_MAX } from "../core/fan-out/limits.ts";
 import { halfInTurn, inTurn } from "../core/gate/index.ts";
 import { PARKED_TARGETS_MAX, PARKED_TARGETS_SEEN_MAX } from "../core/gate/limits.ts";
-import {
-  DELETIONS_MAX,
-  OPENINGS_MAX,
-  REPLAY_SWEEP_PAGE,
-  REPLAY_SWEEP_SEEN_MAX,
-  SWEEP_GRACE_MS,
-} from "../core/limits.ts";
+import { OPENINGS_MAX, SWEEP_GRACE_MS } from "../core/limits.ts";
+import { DELETIONS_MAX } from "../core/operator-limits.ts";
 import {
   SAGA_JOBS_MAX,
   SAGA_NEVER_BEGUN_MS,

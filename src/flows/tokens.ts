@@ -1,17 +1,18 @@
 /** The tokens that one isolate holds for receivers that want one: each asked for once by all who need it. */
-import {
-  type ClientCredentials,
-  type TokenAnswer,
-  tokenAnswer,
-  tokenRequest,
-} from "../core/deliver/token.ts";
+
 import {
   TOKEN_ANSWER_BYTES_MAX,
   TOKEN_FAILURE_MS,
   TOKEN_FORGET_MS,
   TOKEN_TIMEOUT_MS,
   TOKENS_MAX,
-} from "../core/limits.ts";
+} from "../core/deliver/limits.ts";
+import {
+  type ClientCredentials,
+  type TokenAnswer,
+  tokenAnswer,
+  tokenRequest,
+} from "../core/deliver/token.ts";
 import { type Clock, within } from "../ports/clock.ts";
 import type { DeliverPorts } from "./ports.ts";
 

@@ -10,7 +10,7 @@ import { createLimiter } from "../../src/adapters/limiter.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
 import { createMeter } from "../../src/adapters/system.ts";
 import { encodeBase64 } from "../../src/core/bytes.ts";
-import { RESEAL_PAGE } from "../../src/core/limits.ts";
+import { RESEAL_PAGE } from "../../src/core/operator-limits.ts";
 import { reseal } from "../../src/flows/reseal.ts";
 import type { Vault } from "../../src/ports/vault.ts";
 import { createMemoryLog } from "../support/memory-system.ts";

@@ -1,12 +1,16 @@
 /** Relations between limits that other code relies on. */
 import { describe, expect, it } from "vitest";
+import * as archiveLimits from "../../src/core/archive-limits.ts";
+import * as deliverLimits from "../../src/core/deliver/limits.ts";
 import * as limits from "../../src/core/limits.ts";
 import * as operatorLimits from "../../src/core/operator-limits.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
 
+const all = { ...limits, ...archiveLimits, ...deliverLimits, ...operatorLimits };
+
 describe("limits", () => {
   it("are positive whole numbers", () => {
-    const entries = Object.entries({ ...limits, ...operatorLimits });
+    const entries = Object.entries(all);
     expect(entries.length).toBeGreaterThan(30);
     for (const [name, value] of entries) {
       expect([name, Number.isSafeInteger(value) && value > 0]).toEqual([name, true]);
@@ -14,7 +18,7 @@ describe("limits", () => {
   });
 
   it("end in their unit or in what they bound", () => {
-    for (const name of Object.keys({ ...limits, ...operatorLimits })) {
+    for (const name of Object.keys(all)) {
       expect(name).toMatch(/_(MAX|MIN|DEFAULT|MS|SECONDS|PAGE)$/);
     }
   });

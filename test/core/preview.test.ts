@@ -1,7 +1,7 @@
 /** A pattern over events of the past: how it differs from another, and what it says of a day. */
 import { describe, expect, test } from "vitest";
+import { PREVIEW_SPAN_MS_MIN } from "../../src/core/archive-limits.ts";
 import type { Json } from "../../src/core/json.ts";
-import { PREVIEW_SPAN_MS_MIN } from "../../src/core/limits.ts";
 import { type Pattern, parsePattern } from "../../src/core/pattern/index.ts";
 import { emptyPreview, matchesPerDay, previewEvent } from "../../src/core/preview.ts";
 

@@ -1,6 +1,10 @@
 /** A deleted tenant: nothing more is written or sent for it, what it left is removed, and nobody else's is. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { DELETION_SETTLES_MS, REMOVE_PAGE, REMOVE_PAGES_MAX } from "../../src/core/limits.ts";
+import {
+  DELETION_SETTLES_MS,
+  REMOVE_PAGE,
+  REMOVE_PAGES_MAX,
+} from "../../src/core/operator-limits.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { recoverAll, type Swept, sweep } from "../../src/flows/sweep.ts";
 import { type Fault, withFaults } from "../support/memory-faults.ts";

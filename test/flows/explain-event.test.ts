@@ -1,6 +1,6 @@
 /** Why an event went where it went: all rules are read, page by page, within a bound. */
 import { describe, expect, it } from "vitest";
-import { EXPLAINED_RULES_MAX } from "../../src/core/limits.ts";
+import { EXPLAINED_RULES_MAX } from "../../src/core/archive-limits.ts";
 import { explainEvent } from "../../src/flows/explain-event.ts";
 import type { ConfigStore } from "../../src/ports/config.ts";
 

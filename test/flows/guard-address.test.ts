@@ -1,9 +1,13 @@
 /** The guard of every way out: what is written, what a name stands for, and what cannot be found out. */
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
+import {
+  DNS_NAMES_MAX,
+  DNS_TIMEOUT_MS,
+  DNS_TTL_SECONDS_MAX,
+} from "../../src/core/deliver/limits.ts";
 import type { Resolved } from "../../src/core/deliver/resolution.ts";
 import { type AddressPolicy, PUBLIC_ONLY } from "../../src/core/deliver/target-url.ts";
-import { DNS_NAMES_MAX, DNS_TIMEOUT_MS, DNS_TTL_SECONDS_MAX } from "../../src/core/limits.ts";
 import { createAddressGuard } from "../../src/flows/guard-address.ts";
 import type { AddressGuard } from "../../src/ports/guard.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";

@@ -2,16 +2,12 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
 import { bigKey, segmentKey } from "../../src/core/archive-keys.ts";
+import { PREVIEW_BYTES_MAX, PREVIEW_OBJECTS_MAX } from "../../src/core/archive-limits.ts";
 import type { Frame } from "../../src/core/enqueue/record.ts";
 import { timeOrderedId } from "../../src/core/ids.ts";
 import { PARSED_BYTES_MAX } from "../../src/core/ingest/limits.ts";
 import type { Json } from "../../src/core/json.ts";
-import {
-  ARCHIVED_VIEW_BYTES_MAX,
-  CONNECTIONS_MAX,
-  PREVIEW_BYTES_MAX,
-  PREVIEW_OBJECTS_MAX,
-} from "../../src/core/limits.ts";
+import { ARCHIVED_VIEW_BYTES_MAX, CONNECTIONS_MAX } from "../../src/core/limits.ts";
 import { type Pattern, parsePattern } from "../../src/core/pattern/index.ts";
 import { type PreviewPorts, previewPattern } from "../../src/flows/preview-pattern.ts";
 import {

@@ -3,14 +3,12 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
 import { bigKey, HOUR_MS } from "../../src/core/archive-keys.ts";
 import {
-  GENERATION_MS,
-  LEASE_SECONDS,
-  PACK_BYTES_MAX,
   RECONCILE_BIG_GRACE_MS,
   RECONCILE_CALLS_MAX,
   RECONCILE_OBJECTS_MAX,
   RECONCILE_SHOWN_MAX,
-} from "../../src/core/limits.ts";
+} from "../../src/core/archive-limits.ts";
+import { GENERATION_MS, LEASE_SECONDS, PACK_BYTES_MAX } from "../../src/core/limits.ts";
 import { PRIORITIES } from "../../src/core/priority.ts";
 import type { OutboxMode } from "../../src/flows/enqueue.ts";
 import { reconcile } from "../../src/flows/reconcile.ts";

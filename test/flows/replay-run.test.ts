@@ -1,6 +1,6 @@
 /** What drives a replay: it never stands still without an alarm, and an alarm is never now and never throws. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { REPLAY_RETRY_MS, REPLAY_WATCHDOG_MS } from "../../src/core/limits.ts";
+import { REPLAY_RETRY_MS, REPLAY_WATCHDOG_MS } from "../../src/core/archive-limits.ts";
 import { createReplayRun, type ReplayMemo, type ReplayRun } from "../../src/flows/replay-run.ts";
 import type { ReplayId } from "../../src/ports/replays.ts";
 import { createFakeClock } from "../support/fake-clock.ts";

@@ -2,14 +2,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
 import { segmentKey } from "../../src/core/archive-keys.ts";
+import { REPLAY_BACKLOG_MAX } from "../../src/core/archive-limits.ts";
 import { decodePack } from "../../src/core/enqueue/pack.ts";
 import type { Frame } from "../../src/core/enqueue/record.ts";
-import {
-  OUTBOX_RESEND_MS,
-  REPLAY_BACKLOG_MAX,
-  SEND_AGAIN_TIMEOUT_MS,
-  SWEEP_GRACE_MS,
-} from "../../src/core/limits.ts";
+import { OUTBOX_RESEND_MS, SEND_AGAIN_TIMEOUT_MS, SWEEP_GRACE_MS } from "../../src/core/limits.ts";
 import type { ReplayQuery } from "../../src/core/replay.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import { countReplay, replaySlice, type SlicePorts } from "../../src/flows/replay-slice.ts";

@@ -1,6 +1,6 @@
 /** Secrets are sealed anew: all of them, once, whatever ends on the way. */
 import { describe, expect, it } from "vitest";
-import { RESEAL_PAGE, RESEAL_PAGES_MAX } from "../../src/core/limits.ts";
+import { RESEAL_PAGE, RESEAL_PAGES_MAX } from "../../src/core/operator-limits.ts";
 import { type ResealPorts, reseal } from "../../src/flows/reseal.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { createMemoryReseals, type MemoryReseals } from "../support/memory-reseals.ts";

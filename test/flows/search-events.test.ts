@@ -2,16 +2,16 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
-import type { Frame, Pointer } from "../../src/core/enqueue/record.ts";
-import { Retryable } from "../../src/core/errors.ts";
-import type { Json } from "../../src/core/json.ts";
 import {
-  CONNECTIONS_MAX,
   SEARCH_BYTES_MAX,
   SEARCH_CHUNK_BYTES_MAX,
   SEARCH_EVENTS_MAX,
   SEARCH_PAGE,
-} from "../../src/core/limits.ts";
+} from "../../src/core/archive-limits.ts";
+import type { Frame, Pointer } from "../../src/core/enqueue/record.ts";
+import { Retryable } from "../../src/core/errors.ts";
+import type { Json } from "../../src/core/json.ts";
+import { CONNECTIONS_MAX } from "../../src/core/limits.ts";
 import { type Pattern, parsePattern } from "../../src/core/pattern/index.ts";
 import { type Searched, type SearchPorts, searchEvents } from "../../src/flows/search-events.ts";
 import type { PlacedEvent, Position } from "../../src/ports/history.ts";

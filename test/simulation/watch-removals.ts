@@ -1,5 +1,7 @@
 /** Watches who stores objects: what a removed tenant may have left, as nothing waits for a sleeper for ever. */
-import { DELETION_SETTLES_MS, LEASE_TTL_MS } from "../../src/core/limits.ts";
+
+import { LEASE_TTL_MS } from "../../src/core/limits.ts";
+import { DELETION_SETTLES_MS } from "../../src/core/operator-limits.ts";
 import type { DeletionJob } from "../support/memory-deletions.ts";
 import type { Life } from "./life.ts";
 

@@ -1,8 +1,8 @@
 /** OAuth 2.0 client credentials (RFC 6749, §4.4): the request for a token, and what its answer means. */
 import { encodeBase64 } from "../bytes.ts";
 import type { Text } from "../crypto.ts";
-import { TOKEN_MARGIN_SECONDS, TOKEN_SECONDS_DEFAULT, TOKEN_SECONDS_MAX } from "../limits.ts";
 import type { TargetAuth } from "./auth.ts";
+import { TOKEN_MARGIN_SECONDS, TOKEN_SECONDS_DEFAULT, TOKEN_SECONDS_MAX } from "./limits.ts";
 import type { Answer } from "./outcome.ts";
 import { describe } from "./outcome.ts";
 
