@@ -6,17 +6,13 @@ import { type BatchLimits, joined, nextBatchMs, type Waiting } from "../core/bat
 import { BATCH_GUARD_MS, BATCH_LEASE_MARGIN_MS } from "../core/batch/limits.ts";
 import type { Answer } from "../core/deliver/outcome.ts";
 import { timeOrderedId } from "../core/ids.ts";
-import {
-  CONNECTIONS_PER_TARGET_MAX,
-  GATE_HORIZON_MS,
-  GATE_TICK_MS,
-  LEDGER_TIMEOUT_MS,
-} from "../core/limits.ts";
-import { type Clock, type Random, within } from "../ports/clock.ts";
+import { CONNECTIONS_PER_TARGET_MAX, GATE_HORIZON_MS, GATE_TICK_MS } from "../core/limits.ts";
+import type { Clock, Random } from "../ports/clock.ts";
 import type { GateId, Gates } from "../ports/gates.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import { type HeldLease, holdLease } from "./gate-lease.ts";
 import type { KeptGate } from "./gate-run.ts";
+import { inTime } from "./in-time.ts";
 import type { DueBatch, HeldBatch, Look } from "./send-batch.ts";
 
 /** What it has the ledger, the archive and the network do. */
@@ -93,8 +89,7 @@ export function createBatchRun(ports: BatchRunPorts): BatchRun {
       return false;
     }
     gate.put({ ...NOTHING, lookAtMs: clock.nowMs() + BATCH_GUARD_MS });
-    const late = () => new Error("the ledger did not answer in time");
-    const found = await within(hands.look(kept.id, limits), LEDGER_TIMEOUT_MS, clock, late);
+    const found = await inTime(hands.look(kept.id, limits), ports);
     if (found.kind === "due") return begin(kept.id, found);
     gate.put(found.kind === "closed" ? undefined : waitingNow(found));
     await gate.save();

@@ -3,12 +3,10 @@
 import { hourOf, segmentKey } from "../core/archive-keys.ts";
 import type { Again } from "../core/enqueue/pack.ts";
 import type { Pointer } from "../core/enqueue/record.ts";
-import { Retryable } from "../core/errors.ts";
 import { deliveryId, subscriptionHash, timeOrderedId } from "../core/ids.ts";
-import { LEASE_SECONDS, LEDGER_TIMEOUT_MS } from "../core/limits.ts";
+import { LEASE_SECONDS } from "../core/limits.ts";
 import type { Place as OrderPlace } from "../core/order/order.ts";
 import type { QueueName, Subscription } from "../core/priority.ts";
-import { within } from "../ports/clock.ts";
 import type { FanOutId } from "../ports/fan-outs.ts";
 import {
   type AgainClaim,
@@ -18,6 +16,7 @@ import {
   firstKey,
   keyOf,
 } from "../ports/ledger.ts";
+import { inTime } from "./in-time.ts";
 import { type HeldEvent, type OpenedBatch, retryLater } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
 
@@ -95,8 +94,7 @@ export async function claimBatch(batch: OpenedBatch, ports: DeliverPorts): Promi
     tenants: [...new Set(batch.events.map((event) => event.record.tenant))],
     fanOuts: fanOutsOf(firsts),
   });
-  const late = () => new Retryable("the ledger did not answer in time");
-  const answer = await within(claiming, LEDGER_TIMEOUT_MS, ports.clock, late);
+  const answer = await inTime(claiming, ports);
   return sort(token, firsts, againDuties, places, answer, ports);
 }
 

@@ -1,9 +1,8 @@
 /** The next of a key goes when the one before has ended: the flow that ends it says so, or the sweeper finds it. */
 import { base32 } from "../core/ids.ts";
-import { LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import { ORDER_KEYS_PAGE } from "../core/order/limits.ts";
-import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
+import { inTime } from "./in-time.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { sendDue } from "./revive.ts";
 
@@ -20,8 +19,7 @@ export async function passTurns(keys: readonly string[], ports: DeliverPorts): P
 /** What the queue does not take stays owed, and the sweeper sends it. Answers how many were let go. */
 async function sendNext(keys: readonly string[], ports: DeliverPorts): Promise<number> {
   const turns = await ports.turns();
-  const late = () => new Error("the ledger did not answer in time");
-  const next = await within(turns.next(keys), LEDGER_TIMEOUT_MS, ports.clock, late);
+  const next = await inTime(turns.next(keys), ports);
   if (next.length > 0) await sendDue(next, ports);
   return next.length;
 }

@@ -3,15 +3,13 @@
  * cost, or with what a batch at work asked; a queue that it knows to be held is asked about before each batch, and
  * each half second until it is open.
  */
-
-import { Retryable } from "../core/errors.ts";
-import { LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import { QUEUE_ASK_MS, QUEUE_HOLD_MS_MAX } from "../core/operator-limits.ts";
 import type { QueueName } from "../core/priority.ts";
 import { controlsOf, isHeld, type QueueControl, uncontrolled } from "../core/queue-control.ts";
-import { type Clock, within } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import { errorText, type Log } from "../ports/log.ts";
+import { inTime } from "./in-time.ts";
 
 export interface QueueValves {
   /**
@@ -40,8 +38,7 @@ export function createQueueValves(): QueueValves {
   /** A ledger that does not answer changes nothing: it holds up what was held, and only that. */
   async function ask({ clock, ledger, log }: ValvePorts): Promise<void> {
     try {
-      const late = () => new Retryable("the ledger did not answer in time");
-      known = controlsOf(await within(ledger.queueControls(), LEDGER_TIMEOUT_MS, clock, late));
+      known = controlsOf(await inTime(ledger.queueControls(), { clock }));
     } catch (error) {
       log.warn("queue-control-unknown", { error: errorText(error) });
     }

@@ -25,10 +25,11 @@ import { NO_LEASE, type Ready } from "../ports/pulls.ts";
 import { type BatchMessage, messagesOf } from "./batch-messages.ts";
 import { requestOf } from "./batch-request.ts";
 import { disableTarget } from "./disable-target.ts";
+import { inTime } from "./in-time.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
 import { gatePriority } from "./release-parked.ts";
-import { giveBackBatch, inTime, settleBatch } from "./settle-batch.ts";
+import { giveBackBatch, settleBatch } from "./settle-batch.ts";
 
 /** What is due now, of which as much goes as fits. */
 export interface DueBatch {

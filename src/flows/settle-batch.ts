@@ -1,14 +1,10 @@
 /** The end of a batch in the ledger: settled, or given back as if it had never been leased. */
-import { LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import type { BatchResult } from "../ports/batches.ts";
-import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
+import { inTime } from "./in-time.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
 import type { HeldBatch } from "./send-batch.ts";
-
-export const inTime = <T>(work: Promise<T>, { clock }: DeliverPorts): Promise<T> =>
-  within(work, LEDGER_TIMEOUT_MS, clock, () => new Error("the ledger did not answer in time"));
 
 /** Writes before it is left to the lease's end; a repeat of what was written changes nothing. */
 const WRITES_MAX = 3;

@@ -3,17 +3,15 @@
  * group is full or no result has come for a moment. What a crash repeats is at most the results that wait.
  */
 import type { Timer } from "../core/enqueue/group-commit.ts";
-import { Retryable } from "../core/errors.ts";
-import { CONNECTIONS_MAX, LEDGER_TIMEOUT_MS, SETTLE_LINGER_MS } from "../core/limits.ts";
-import { within } from "../ports/clock.ts";
+import { CONNECTIONS_MAX, SETTLE_LINGER_MS } from "../core/limits.ts";
 import { type DeliveryResult, type Duplicate, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
+import { inTime } from "./in-time.ts";
 import type { DeliverPorts } from "./ports.ts";
 
 /** Writes of one group before it is left to the queue's redelivery; each is idempotent. */
 const WRITES_MAX = 3;
 const WRITE_PAUSE_MS = 200;
-const late = () => new Retryable("the ledger did not answer in time");
 
 export interface Settler {
   /** Takes a result. `last` says that nothing further is under way now. */
@@ -59,7 +57,7 @@ export function createSettler(token: string, groupMax: number, ports: DeliverPor
     for (let attempt = 1; ; attempt += 1) {
       try {
         const settling = ports.ledger.settle(token, group, duplicates);
-        const refused = await within(settling, LEDGER_TIMEOUT_MS, ports.clock, late);
+        const refused = await inTime(settling, ports);
         for (const key of refused) unwritten.add(key);
         if (refused.size > 0) ports.log.warn("settle-refused", { token, count: refused.size });
         return;

@@ -2,19 +2,19 @@
  * Deliveries of targets with an order, in one batch: each asks for its turn before anything is sent. Those of one
  * key that have it go one after the other, each when the ledger has what came of the one before.
  */
-import { LEASE_SECONDS, LEDGER_TIMEOUT_MS } from "../core/limits.ts";
+import { LEASE_SECONDS } from "../core/limits.ts";
 import { ORDER_RETRY_MS } from "../core/order/limits.ts";
 import { type OrderMode, type Place, placeOf } from "../core/order/order.ts";
 import { compareAge, waitsReason } from "../core/order/turns.ts";
 import { isFinal } from "../core/settle.ts";
 import type { Target, Tenant } from "../core/tenant.ts";
-import { within } from "../ports/clock.ts";
 import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import type { Claimed, Duty } from "./claim.ts";
 import { recorded } from "./deliver.ts";
 import { eventIn } from "./event-view.ts";
 import type { GatedDuty } from "./gate-session.ts";
+import { inTime } from "./in-time.ts";
 import type { KeptOf } from "./keep-segments.ts";
 import { type HeldEvent, tryAgainLater } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
@@ -138,9 +138,8 @@ async function ask(
   });
   try {
     const turns = await ports.turns();
-    const late = () => new Error("the ledger did not answer in time");
     const taking = turns.take(token, LEASE_SECONDS, asks);
-    const verdicts = await within(taking, LEDGER_TIMEOUT_MS, ports.clock, late);
+    const verdicts = await inTime(taking, ports);
     const going = asking.flatMap(({ duty, outgoing }): GatedDuty[] => {
       const isGranted = verdicts.get(keyOf(duty))?.kind === "turn";
       return isGranted ? [{ outgoing, duty: { ...duty, claimedBy: "row" } }] : [];

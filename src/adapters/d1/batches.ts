@@ -4,7 +4,8 @@ import { SLOTS } from "../../core/generation.ts";
 import type { Batches, BatchResult } from "../../ports/batches.ts";
 import * as sql from "./batch-statements.ts";
 import { compactKey } from "./claim.ts";
-import { keyIn, readReady } from "./pulls.ts";
+import { keysOf } from "./delivery-rows.ts";
+import { readReady } from "./pulls.ts";
 import { number, type Session, type Statement } from "./session.ts";
 import { bySlot } from "./slots.ts";
 
@@ -38,7 +39,7 @@ export const createBatches = (session: Session): Batches => ({
         };
       }),
     );
-    return new Set((await session.batch("settle-batch", statements)).flat().map(keyIn));
+    return keysOf((await session.batch("settle-batch", statements)).flat());
   },
 });
 

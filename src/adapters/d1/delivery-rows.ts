@@ -5,8 +5,9 @@ import { compactKey } from "./claim.ts";
 import { number, type Row, type Statement, text } from "./session.ts";
 import { bySlot } from "./slots.ts";
 
-export const keysOf = (rows: readonly Row[]): ReadonlySet<string> =>
-  new Set(rows.map((row) => `${text(row.event)} ${text(row.subscription)}`));
+export const keyIn = (row: Row): string => `${text(row.event)} ${text(row.subscription)}`;
+
+export const keysOf = (rows: readonly Row[]): ReadonlySet<string> => new Set(rows.map(keyIn));
 
 export const idsOf = (events: readonly { readonly event: string }[]): string =>
   JSON.stringify([...new Set(events.map(({ event }) => event))]);

@@ -5,6 +5,7 @@ import type { DeliveryState } from "../../core/settle.ts";
 import type { DeliveryKey } from "../../ports/ledger.ts";
 import type { Backlog, HeldLease, Pulls, Ready } from "../../ports/pulls.ts";
 import { compactKey } from "./claim.ts";
+import { keyIn, keysOf } from "./delivery-rows.ts";
 import { EXCESS } from "./parked-statements.ts";
 import * as sql from "./pull-statements.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
@@ -25,7 +26,7 @@ export function createPulls(session: Session): Pulls {
     const batch = bySlot(keys).map(([slot, own]): Statement => {
       return { sql: statements[slot], params: [JSON.stringify(own.map(rowOf)), ...params] };
     });
-    return new Set((await session.batch(operation, batch)).flat().map(keyIn));
+    return keysOf((await session.batch(operation, batch)).flat());
   }
 
   const changeHeld = (
@@ -129,8 +130,6 @@ const leaseRow = (lease: HeldLease): (string | number)[] => [
   lease.token,
   lease.leasedAtMs,
 ];
-
-export const keyIn = (row: Row): string => `${text(row.event)} ${text(row.subscription)}`;
 
 const positionOf = (row: Row) => ({
   receivedAtMs: number(row.received_at),
