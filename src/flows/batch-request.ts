@@ -3,7 +3,7 @@ import { BATCH_ANSWER_BYTES_MAX } from "../core/batch/limits.ts";
 import type { Answer } from "../core/deliver/outcome.ts";
 import { ownHeaders } from "../core/deliver/request.ts";
 import { signedPrefix } from "../core/deliver/signature.ts";
-import { haveAllExpired, isLive } from "../core/deliver/signing-keys.ts";
+import { isLive } from "../core/deliver/signing-keys.ts";
 import { batchId } from "../core/ids.ts";
 import type { OutgoingRequest } from "../ports/transport.ts";
 import { proofOf } from "./deliver.ts";
@@ -35,12 +35,7 @@ export async function requestOf(
     crypto,
     text,
   );
-  const notSent = (detail: string): Made => ({ batch, answer: { kind: "network", detail } });
-  if (target.isLocked) return notSent("the target's secrets are locked");
-  if (haveAllExpired(target.signingKeys, nowMs)) {
-    return notSent("each signing secret of the target has expired");
-  }
-  const proof = await proofOf(id, target, ports);
+  const proof = await proofOf(id, target, nowMs, ports);
   if ("kind" in proof) return { batch, answer: proof };
   const body = arrayOf(messages.map(({ bytes }) => bytes));
   const timestampSeconds = Math.floor(nowMs / 1_000);
@@ -57,12 +52,7 @@ export async function requestOf(
   return {
     batch,
     request: { url: target.url, headers, body, timeoutMs, answerBytesMax },
-    heard(answer) {
-      if (answer.kind !== "response" || answer.status !== 401 || target.auth?.scheme !== "oauth2")
-        return;
-      const token = proof.headers.authorization?.replace("Bearer ", "") ?? "";
-      ports.tokens.refused(id.tenant, target.auth, token, ports.clock);
-    },
+    heard: proof.heard,
   };
 }
 

@@ -133,11 +133,7 @@ async function sendOnce(
   nowMs: number,
   ports: DeliverPorts,
 ): Promise<Answer> {
-  if (target.isLocked) return { kind: "network", detail: "the target's secrets are locked" };
-  if (haveAllExpired(target.signingKeys, nowMs)) {
-    return { kind: "network", detail: "each signing secret of the target has expired" };
-  }
-  const proof = await proofOf(duty, target, ports);
+  const proof = await proofOf(duty, target, nowMs, ports);
   if ("kind" in proof) return proof;
   const timestampSeconds = Math.floor(nowMs / 1_000);
   const { record } = duty.held;
@@ -168,26 +164,44 @@ async function sendOnce(
   const request = { url: target.url, headers, body, timeoutMs };
   if (target.other?.kind === "service") return ports.bound.request(target.other.service, request);
   const answer = await ports.transport.send(request);
-  if (answer.kind === "response" && answer.status === 401 && target.auth?.scheme === "oauth2") {
-    const token = proof.headers.authorization?.replace("Bearer ", "") ?? "";
-    ports.tokens.refused(duty.tenant, target.auth, token, ports.clock);
-  }
+  proof.heard(answer);
   return answer;
+}
+
+interface Proof {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Takes the answer: a token that was refused is not used again. */
+  heard(answer: Answer): void;
 }
 
 /** What proves to the receiver who calls, or why there is nothing to prove it with. */
 export async function proofOf(
   { tenant }: Pick<Duty, "tenant">,
-  { auth, timeoutMs }: Pick<Target, "auth" | "timeoutMs">,
+  { auth, isLocked, signingKeys, timeoutMs }: Target,
+  nowMs: number,
   ports: DeliverPorts,
-): Promise<{ readonly headers: Readonly<Record<string, string>> } | Answer> {
-  if (auth === undefined) return { headers: {} };
-  if (auth.scheme !== "oauth2") {
-    return { headers: { [authHeaderName(auth)]: authHeaderValue(auth, ports.text) } };
+): Promise<Proof | Answer> {
+  if (isLocked) return { kind: "network", detail: "the target's secrets are locked" };
+  if (haveAllExpired(signingKeys, nowMs)) {
+    return { kind: "network", detail: "each signing secret of the target has expired" };
   }
-  const answer = await ports.tokens.get(tenant, auth, timeoutMs, ports);
-  if (answer.kind === "token") return { headers: { authorization: `Bearer ${answer.token}` } };
-  return { kind: answer.isFinal ? "refused" : "network", detail: answer.detail };
+  if (auth === undefined) return { headers: {}, heard() {} };
+  if (auth.scheme !== "oauth2") {
+    const headers = { [authHeaderName(auth)]: authHeaderValue(auth, ports.text) };
+    return { headers, heard() {} };
+  }
+  const got = await ports.tokens.get(tenant, auth, timeoutMs, ports);
+  if (got.kind !== "token") {
+    return { kind: got.isFinal ? "refused" : "network", detail: got.detail };
+  }
+  return {
+    headers: { authorization: `Bearer ${got.token}` },
+    heard(answer) {
+      if (answer.kind === "response" && answer.status === 401) {
+        ports.tokens.refused(tenant, auth, got.token, ports.clock);
+      }
+    },
+  };
 }
 
 const bodyToSend = (held: HeldEvent, ports: DeliverPorts): Promise<OutgoingRequest["body"]> =>
