@@ -74,7 +74,7 @@ export function beginLife(
     broken: {
       clock,
       archive: wired(world.archive, chance.pick([CALL_MS_MAX, ARCHIVE_MS_MAX])),
-      defer: (work) => void work.catch(() => {}),
+      defer: (work) => void work.catch((error: unknown) => watch.rejected("deferred work", error)),
       gates: wired(world.gates),
       ledger: wired(world.ledger),
       queues: wired(world.queues),

@@ -89,4 +89,10 @@ export const PLANTED_IN_ORDERS: readonly PlantedBug[] = [
     "return keys.length === 0 ? 0 : sendNext(keys, ports);",
     "return 0;",
   ),
+  bug(
+    "what fails in a batch is nobody's",
+    "src/flows/deliver-batch.ts",
+    "for (const open of opened.messages) tryAgainLater(open);",
+    "throw error;",
+  ),
 ];

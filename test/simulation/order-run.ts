@@ -104,9 +104,11 @@ export async function runOrder(seed: number): Promise<OrderOutcome> {
   }
 
   arrive(world, chance, events);
-  const all = [operate(), sweepNow(), ...Array.from({ length: CONSUMERS }, consume)];
-  for (const each of all)
-    each.catch((error: unknown) => world.log.error("failed", { error: `${error}` }));
+  const parts = { "an operator": operate, "the sweeper": sweepNow };
+  const consumers = Array.from({ length: CONSUMERS }, () => ["a consumer", consume] as const);
+  // Who dies settles nothing any more, so that none of them may reject.
+  for (const [what, part] of [...Object.entries(parts), ...consumers])
+    part().catch((error: unknown) => watch.rejected(what, error));
   await world.clock.advance(STORM_MS);
   for (let minutes = 0; minutes < CALM_MS / 600_000 && watch.violation === null; minutes += 1) {
     await world.clock.advance(600_000);

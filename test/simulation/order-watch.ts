@@ -4,6 +4,7 @@ import type { OrderMode } from "../../src/core/order/order.ts";
 import { rankOf } from "../../src/core/order/rank.ts";
 import { type Contender, compareAge } from "../../src/core/order/turns.ts";
 import { keyOf } from "../../src/ports/ledger.ts";
+import { errorText } from "../../src/ports/log.ts";
 import type { Turns } from "../../src/ports/turns.ts";
 import type { DeliveryRow } from "../support/memory-ledger.ts";
 import type { World } from "../support/memory-router.ts";
@@ -28,6 +29,8 @@ export interface OrderWatch {
   redriven(event: OrderedEvent): void;
   begins(event: OrderedEvent): void;
   ends(event: OrderedEvent, isTaken: boolean): void;
+  /** Part of the program rejected, which nobody is there to hear. */
+  rejected(what: string, error: unknown): void;
   /** When nothing goes on any more. */
   last(): void;
 }
@@ -134,6 +137,7 @@ export function createOrderWatch(
       underWay.delete(event.key);
       if (isTaken) lastTaken.set(event.key, event);
     },
+    rejected: (what, error) => violated(`${what} rejects: ${errorText(error)}`),
     last() {
       for (const event of events) {
         const row = rowOf(event);
