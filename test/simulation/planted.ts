@@ -160,7 +160,7 @@ export const PLANTED: readonly PlantedBug[] = [
     "an attempt under way is made once more before it has had its time",
     "src/flows/late-attempts.ts",
     "dueInMs: timeoutMs + LEASE_MARGIN_MS,",
-    "dueInMs: 0,",
+    "dueInMs: -timeoutMs - LEASE_MARGIN_MS,",
   ),
   bug(
     "an old message claims a newer attempt",
@@ -220,7 +220,7 @@ export const PLANTED: readonly PlantedBug[] = [
     "a failure of the archive counts as an attempt",
     DELIVER,
     "errorText(error) });\n    return null;",
-    'errorText(error) });\n    return { kind: "network", detail: "the archive" } as const;',
+    'errorText(error) });\n    answer = { kind: "network", detail: "the archive" };',
   ),
   bug(
     "any answer counts as delivered",

@@ -77,6 +77,10 @@ export function createAttemptWatch(
     if (claims.settlementOf(key)?.state === "delivered") {
       violations.add(`${event} is sent again although its delivery was settled`, event);
     }
+    const { invocation, sentAtMs, heard } = before;
+    if (heard === null && !wasDisturbed(invocation, sentAtMs)) {
+      violations.add(`${event} is sent again while an attempt of it is under way`, event);
+    }
     if (before.reception?.isProcessed !== true) return;
     repeats += 1;
     if (isUnknown(before)) return;
