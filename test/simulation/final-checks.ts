@@ -1,6 +1,7 @@
 /** Checks of what is left when all is quiet: nothing promised is missing, and nothing ended without a reason. */
 import { platformText } from "../../src/adapters/crypto.ts";
 import { prefixesOf } from "../../src/core/archive-keys.ts";
+import { BATCH_UNANSWERED_MAX } from "../../src/core/batch/limits.ts";
 import { decodeFrame } from "../../src/core/enqueue/record.ts";
 import { elementId } from "../../src/core/fan-out/element.ts";
 import { FAN_OUT } from "../../src/core/priority.ts";
@@ -173,7 +174,7 @@ export const waitsForLost = (
   scenario: Scenario,
 ): boolean =>
   state === "parked" &&
-  lastError?.includes("breaker") === true &&
+  (lastError?.includes("breaker") === true || scenario.isBatched(tenant, target)) &&
   receivers.isLost(scenario.urlOf(tenant, target));
 
 function checkRow(stores: Stores, scenario: Scenario, row: DeliveryRow): void {
@@ -191,7 +192,12 @@ function checkRow(stores: Stores, scenario: Scenario, row: DeliveryRow): void {
   const isPulled = scenario.kindOf(row.tenant, target) === "pull";
   // What is too large to be published is no request to anybody.
   const refused = lastError?.includes("too large to be read") ? 1 : 0;
-  const made = isPulled ? (stores.pullWatch.of(keyOf(row))?.leases ?? 0) : sent.length + refused;
+  const isBatched = scenario.isBatched(row.tenant, target);
+  // What was leased and given up by a death counts, whether it was sent or not.
+  const leases = isBatched
+    ? stores.batchWatch.leasesOf(keyOf(row))
+    : (stores.pullWatch.of(keyOf(row))?.leases ?? 0);
+  const made = isPulled || isBatched ? leases : sent.length + refused;
   if (row.attempts > made) fail(`${row.attempts} attempts are counted, ${made} were made`);
   checkPublished(row, stores, fail);
   if (isPulled) checkPulled(row, stores, fail);
@@ -229,6 +235,11 @@ function checkRow(stores: Stores, scenario: Scenario, row: DeliveryRow): void {
     if (refusals.some(({ heard }) => heard?.kind === "response" && heard.status === 410))
       return true;
     const delays = scenario.delaysOf(row.tenant, target);
+    if (isBatched) {
+      const isLost = lastError?.startsWith("its batches ended without an answer") === true;
+      const most = delays.length + 1 + (isLost ? BATCH_UNANSWERED_MAX : 0);
+      return counted >= most && (isLost || refusals.length > 0);
+    }
     return counted === delays.length + 1 && refusals.length >= counted;
   }
 }

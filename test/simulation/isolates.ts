@@ -13,9 +13,10 @@ import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
 import { createTokens } from "../../src/flows/tokens.ts";
 import { COUNTERS, type Meter } from "../../src/ports/meter.ts";
-import { createMemoryBatches } from "../support/memory-batches.ts";
 import { NO_RESEALS } from "../support/memory-reseals.ts";
 import { createMemorySagaJobs } from "../support/memory-saga-jobs.ts";
+import { wiredBatches } from "./batch-rows.ts";
+import { createGateObjects } from "./gate-objects.ts";
 import type { Invocation } from "./invocation.ts";
 import { createLife, type Life } from "./life.ts";
 import { rememberingCrypto } from "./names.ts";
@@ -48,7 +49,10 @@ export interface Isolates {
   pick(): Isolate | null;
   /** While closed nobody is picked: the engine starts again. */
   isClosed: boolean;
+  /** The isolate, or the gate's object that has it. */
   kill(life: Life): void;
+  killObjects(): void;
+  /** Also the gates' objects. */
   killAll(): void;
   /** An isolate stands still for longer than a lease. */
   holdUp(life: Life): void;
@@ -80,7 +84,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
 
   function kill(life: Life): void {
     const { isolate } = life;
-    if (!isolate.isAlive()) return;
+    if (!isolate.isAlive() || objects.kill(isolate)) return;
     trace.note(isolate.name, "dies");
     isolate.kill();
     living = living.filter((each) => each.life !== isolate);
@@ -95,8 +99,10 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
       return this.isClosed ? null : (living[chance.between(0, living.length - 1)] ?? null);
     },
     kill,
+    killObjects: () => objects.killAll(),
     killAll() {
       for (const { life } of living) kill(life);
+      objects.killAll();
     },
     holdUp({ isolate }) {
       const untilMs = scheduler.nowMs() + chance.between(91, 200) * 1_000;
@@ -120,6 +126,11 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     };
     return releaseParked(id, count, isolate.deliver(invocation));
   });
+  const objects = createGateObjects(
+    stores,
+    (life) => createIsolate(stores, life),
+    () => isolates.isClosed,
+  );
   stores.fanOuts.runBy(() => isolates.pick());
   return isolates;
 
@@ -158,10 +169,7 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
         archive: wiredArchive(stores, invocation.life, (key) =>
           stores.removals.storing(invocation.life, invocation.startedAtMs, key),
         ),
-        async batches() {
-          const { ledger, tenants, pulls } = stores;
-          return createMemoryBatches(invocation.life.clock, ledger, tenants, pulls);
-        },
+        batches: async () => wiredBatches(stores, invocation),
         bound: wiredBound(stores, invocation),
         deletions: wiredDeletions(stores, invocation.life),
         fanOuts: wiredFanOuts(stores, invocation.life),

@@ -3,6 +3,7 @@
  * loads it. The program knows nothing of them. A place that is not there exactly once fails the check.
  */
 
+import { PLANTED_IN_BATCHES } from "./planted-batches.ts";
 import { PLANTED_IN_KINDS } from "./planted-kinds.ts";
 import { PLANTED_BY_OPERATORS } from "./planted-operators.ts";
 
@@ -360,6 +361,7 @@ export const PLANTED: readonly PlantedBug[] = [
     "await ports.fanOuts.create({",
     "void ports.fanOuts.create({",
   ),
+  ...PLANTED_IN_BATCHES,
   ...PLANTED_IN_KINDS,
   ...PLANTED_BY_OPERATORS,
 ];

@@ -5,7 +5,7 @@ import { createChance } from "./chance.ts";
 import { checkEnd, waitsForLost } from "./final-checks.ts";
 import type { Invocation } from "./invocation.ts";
 import { createIsolates, type Isolate, type Isolates } from "./isolates.ts";
-import { createLife } from "./life.ts";
+import { createLife, type Life } from "./life.ts";
 import { createOperators } from "./operators.ts";
 import { createReaders } from "./readers.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
@@ -66,6 +66,8 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
   wire.onCrash = (life) => {
     if (stores.outbox.isObject(life)) stores.outbox.kill();
     else isolates.kill(life);
+    // The engine dies with it, and starts again.
+    if (life.isolate === recovering) restart();
   };
   wire.onStall = (life) => {
     isolates.holdUp(life);
@@ -113,11 +115,15 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
   }
   scheduler.after(chance.between(0, MINUTE_MS), null, everyMinute);
 
-  for (const atMs of weather.objectDeathsAtMs) scheduler.after(atMs, null, stores.outbox.kill);
+  for (const atMs of weather.objectDeathsAtMs) {
+    scheduler.after(atMs, null, stores.outbox.kill);
+    scheduler.after(atMs, null, isolates.killObjects);
+  }
   for (const atMs of weather.restartsAtMs) scheduler.after(atMs, null, restart);
   for (const atMs of weather.clockJumpsAtMs) scheduler.after(atMs, null, isolates.jumpClocks);
 
   let recovery: Planned | null = null;
+  let recovering: Life | null = null;
   /** As `kill -9` of the local engine: its queues are gone, which it says before it works again. */
   function restart(): void {
     trace.note("world", "restarts");
@@ -136,8 +142,10 @@ export async function run(seed: number, keepsLines = false): Promise<Outcome> {
     isolates.isClosed = false;
     const isolate = isolates.pick();
     isolates.isClosed = isolate !== null;
+    recovering = isolate?.life ?? null;
     const open = (): void => {
       isolates.isClosed = false;
+      recovering = null;
     };
     // Should it die of another restart, that one's recovery follows.
     if (isolate !== null)

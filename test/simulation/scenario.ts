@@ -32,6 +32,7 @@ export interface Scenario {
   /** A target's pauses between attempts, also after it was deleted. */
   delaysOf(tenant: string, target: string): readonly number[];
   kindOf(tenant: string, target: string): TargetKind | undefined;
+  isBatched(tenant: string, target: string): boolean;
   urlOf(tenant: string, target: string): string;
 }
 
@@ -47,15 +48,18 @@ const elements = (key: string, count: number): string[] =>
 export function drawScenario(chance: Chance): Scenario {
   const isPileUp = chance.happens(0.025);
   const isMixed = !isPileUp && chance.aside.happens(0.25);
+  const isBatched = !isPileUp && !isMixed && chance.aside.happens(0.25);
+  const traits = { isBusy: isPileUp, isMixed, isBatched };
   const names = ["acme", "globex", "initech"].slice(0, isPileUp ? 1 : chance.between(1, 3));
-  const tenants = new Map(names.map((name) => [name, drawTenant(name, isPileUp, isMixed, chance)]));
+  const tenants = new Map(names.map((name) => [name, drawTenant(name, traits, chance)]));
   const [first = "acme"] = names;
   const webhooks = new Map<string, Webhook>();
   const sendings: Sending[] = [];
   const hasBig = chance.happens(0.16);
   const isCrowd = isPileUp || chance.happens(0.3);
   const spanMs = chance.pick([1, 20, 120]) * SECOND;
-  const count = isPileUp ? 14 : chance.between(1, isCrowd ? 8 : 3);
+  const drawn = isPileUp ? 14 : chance.between(1, isCrowd ? 8 : 3);
+  const count = drawn + (isBatched ? chance.aside.between(0, 6) : 0);
   const sameKind = chance.happens(0.3) ? chance.pick(KINDS) : null;
   for (let index = 0; index < count; index += 1) {
     const tenant = chance.pick([first, ...names]);
@@ -117,6 +121,7 @@ export function drawScenario(chance: Chance): Scenario {
     ...{ tenants, webhooks, sendings, doings, isPileUp },
     delaysOf: (tenant, target) => all.get(`${tenant} ${target}`)?.delaysSeconds ?? [],
     kindOf: (tenant, target) => all.get(`${tenant} ${target}`)?.kind,
+    isBatched: (tenant, target) => (all.get(`${tenant} ${target}`)?.batch ?? null) !== null,
     urlOf: (tenant, target) => all.get(`${tenant} ${target}`)?.url ?? "",
   };
 }

@@ -54,6 +54,7 @@ describe("planted bugs", () => {
     "202 comes before the queue has answered",
     "a settle needs no token",
     "a lease keeps nobody out",
+    "of a batch of which something failed the rest is sent again",
     "an event that another works on is acknowledged",
   ];
 

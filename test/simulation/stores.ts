@@ -1,6 +1,7 @@
 /** What outlives every isolate of a run: the stores in memory, the receivers, and what watches them. */
 import { platformText } from "../../src/adapters/crypto.ts";
 import type { QueueRole } from "../../src/flows/deliver-batch.ts";
+import type { Batches } from "../../src/ports/batches.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Pulls } from "../../src/ports/pulls.ts";
 import "../support/loaded.ts";
@@ -9,6 +10,7 @@ import {
   createMemoryListing,
   type MemoryArchive,
 } from "../support/memory-archive.ts";
+import { createMemoryBatches } from "../support/memory-batches.ts";
 import { createMemoryDeletions, type MemoryDeletions } from "../support/memory-deletions.ts";
 import { createMemoryFanOuts } from "../support/memory-fan-outs.ts";
 import { createMemoryGates, type MemoryGates } from "../support/memory-gates.ts";
@@ -29,6 +31,7 @@ import { type Trace, traceLog } from "./trace.ts";
 import type { Violations } from "./violations.ts";
 import { type AcceptanceWatch, createAcceptanceWatch } from "./watch-acceptance.ts";
 import { type AttemptWatch, createAttemptWatch } from "./watch-attempts.ts";
+import { type BatchWatch, createBatchWatch } from "./watch-batches.ts";
 import { type ClaimWatch, createClaimWatch } from "./watch-claims.ts";
 import { createFanOutWatch, type FanOutWatch } from "./watch-fan-outs.ts";
 import { createPullWatch, type PullWatch } from "./watch-pulls.ts";
@@ -54,6 +57,8 @@ export interface Stores {
   readonly wire: Wire;
   readonly acceptance: AcceptanceWatch;
   readonly attempts: AttemptWatch;
+  readonly batches: Batches;
+  readonly batchWatch: BatchWatch;
   readonly claims: ClaimWatch;
   readonly fanOutWatch: FanOutWatch;
   readonly queueWatch: QueueWatch;
@@ -131,12 +136,15 @@ export function createStores(options: StoresOptions): Stores {
       [...all.values()].map((target) => [target.url, { tenant, target }] as const),
     ),
   );
+  const pulls = createMemoryPulls(clock, ledger, tenants);
   const stores: Stores = {
     archive,
+    batches: createMemoryBatches(clock, ledger, tenants, pulls),
+    batchWatch: createBatchWatch(targets, claims, violations),
     fanOuts: createSimulatedFanOuts(() => stores, createMemoryFanOuts(clock, tenants, ledger)),
     gates: createMemoryGates(clock, traceLog(trace, "gate")),
     outbox,
-    pulls: createMemoryPulls(clock, ledger, tenants),
+    pulls,
     pullWatch: createPullWatch(clock.nowMs, ledger, tenants, violations),
     queues,
     sagas: createMemorySagas({ clock, log: traceLog(trace, "saga"), transport: NOWHERE }),

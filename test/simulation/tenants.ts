@@ -3,11 +3,12 @@
  * what each revision matches can be said without the program.
  */
 
+import { type BatchLimits, batchLimitsOf } from "../../src/core/batch/batch.ts";
 import type { ForEachDoc } from "../../src/core/fan-out/for-each.ts";
 import { FAN_OUT, PRIORITIES, type Priority, type Subscription } from "../../src/core/priority.ts";
 import { pullTargetOf } from "../../src/core/pull/pull.ts";
 import type { Limit, OtherTarget } from "../../src/core/tenant.ts";
-import type { MemoryTenants, TenantSketch } from "../support/memory-tenants.ts";
+import { type MemoryTenants, NO_GATE, type TenantSketch } from "../support/memory-tenants.ts";
 import type { Chance } from "./chance.ts";
 
 export interface SimulatedRule {
@@ -34,6 +35,8 @@ export interface SimulatedTarget {
   readonly timeoutMs: number;
   readonly delaysSeconds: readonly number[];
   readonly secret: boolean;
+  /** It gets its events together, in one request. */
+  readonly batch: BatchLimits | null;
   isPaused: boolean;
 }
 
@@ -54,14 +57,18 @@ const KIND_SETS: readonly (readonly string[])[] = [["a"], ["b"], ["a", "b"], ["a
 const PRIORITY_LIST: readonly Priority[] = ["normal", ...PRIORITIES];
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G";
 
-/**
- * With `isBusy` every event goes to two targets or more, and each attempt may take as long as it can; with `isMixed`
- * to targets of all kinds.
- */
+export interface TenantTraits {
+  /** Every event goes to two targets or more, and each attempt may take as long as it can. */
+  readonly isBusy: boolean;
+  /** Targets are of all kinds. */
+  readonly isMixed: boolean;
+  /** Most targets get batches. */
+  readonly isBatched: boolean;
+}
+
 export function drawTenant(
   id: string,
-  isBusy: boolean,
-  isMixed: boolean,
+  { isBusy, isMixed, isBatched }: TenantTraits,
   chance: Chance,
 ): SimulatedTenant {
   const timeoutMs = isBusy ? 30_000 : chance.pick([5_000, 15_000, 30_000]);
@@ -76,6 +83,7 @@ export function drawTenant(
       timeoutMs,
       delaysSeconds: chance.pick([[5], [5, 60], [5, 60, 150]]),
       secret: chance.happens(0.2),
+      batch: isBatched && chance.aside.happens(0.7) ? drawBatch(chance) : null,
       isPaused: chance.happens(0.3),
     },
   ]);
@@ -91,6 +99,13 @@ export function drawTenant(
     isDeleted: false,
   };
 }
+
+/** Few and small, so that each of its limits is met; an event in a batch weighs about half a kilobyte. */
+const drawBatch = ({ aside }: Chance): BatchLimits =>
+  batchLimitsOf({
+    ...{ seconds: aside.pick([1, 5, 20]), events: aside.pick([2, 3, 5]) },
+    kilobytes: aside.pick([1, 2, 100]),
+  });
 
 /** An event is published again by one rule at most: what meets the rules once more is not more of them each time. */
 export function drawRules(
@@ -148,11 +163,12 @@ export function writeDown(
   };
   const targets: Record<string, NonNullable<TenantSketch["targets"]>[string]> = {};
   for (const target of tenant.targets.values()) {
-    const { id, url, timeoutMs, delaysSeconds, secret } = target;
+    const { id, url, timeoutMs, delaysSeconds, secret, batch } = target;
     const other = otherOf(target);
     targets[id] = {
       ...{ url, timeoutMs, retry: { delaysSeconds }, closed: closedOf(target) },
       ...(other === null ? {} : { other }),
+      ...(batch === null ? {} : { gate: { ...NO_GATE, batch } }),
       ...(secret ? { secret: SECRET } : {}),
     };
   }

@@ -17,6 +17,9 @@ interface Lease {
   readonly untilMs: number;
 }
 
+export type SettledResult = DeliveryKey &
+  Pick<DeliveryResult, "state" | "attempts" | "claimedBy" | "dueInMs">;
+
 export interface Settlement {
   readonly state: DeliveryResult["state"];
   readonly attempts: number;
@@ -24,7 +27,9 @@ export interface Settlement {
 
 export interface ClaimWatch {
   claimed(request: ClaimRequest, answer: ClaimAnswer): void;
-  settled(token: string, results: readonly DeliveryResult[], refused: ReadonlySet<string>): void;
+  settled(token: string, results: readonly SettledResult[], refused: ReadonlySet<string>): void;
+  /** Rows alone, as what goes with a batch is leased. */
+  leased(token: string, rows: readonly DeliveryKey[], leaseMs: number): void;
   /** The token's own leases end before their time. */
   gaveBack(token: string, unfinished: readonly DeliveryKey[]): void;
   /** All leases are ended but an isolate's own: whoever held one is gone. */
@@ -65,6 +70,13 @@ export function createClaimWatch(nowMs: () => number, violations: Violations): C
       for (const again of agains) {
         const key = keyOf(again);
         if (answer.agains.has(key)) take(rows, key, again.event, lease);
+      }
+    },
+
+    leased(token, own, leaseMs) {
+      claimedAtMs.set(token, nowMs());
+      for (const key of own) {
+        take(rows, keyOf(key), key.event, { token, untilMs: nowMs() + leaseMs });
       }
     },
 

@@ -7,6 +7,8 @@ import type { Bound } from "../../src/ports/bound.ts";
 import type { Publisher } from "../../src/ports/saga.ts";
 import type { OutgoingRequest, Transport } from "../../src/ports/transport.ts";
 import { bytesOfStream } from "../support/memory-archive.ts";
+import { sendBatched } from "./batch-wire.ts";
+import { carries, type Message } from "./cloud-event.ts";
 import { type Invocation, wasDisturbed } from "./invocation.ts";
 import { subscriptionOf } from "./names.ts";
 import type { Reception } from "./receivers.ts";
@@ -57,9 +59,12 @@ async function reach(
 async function request(
   stores: Stores,
   invocation: Invocation,
-  { url, headers, body, timeoutMs }: OutgoingRequest,
+  outgoing: OutgoingRequest,
 ): Promise<Answer> {
+  const { url, headers, body, timeoutMs } = outgoing;
   const bytes = body instanceof Uint8Array ? body : await bytesOfStream(body.stream);
+  if (stores.batchWatch.limitsOf(url) !== null)
+    return sendBatched(stores, invocation, outgoing, bytes);
   const event = headers.get("signalbox-event") ?? "";
   const isSame = stores.acceptance.isRewritten(event) ? isSameJson : isEqual;
   const sent = {
@@ -75,15 +80,6 @@ async function request(
 
 export function wiredTransport(stores: Stores, invocation: Invocation): Transport {
   return { send: (outgoing) => request(stores, invocation, outgoing) };
-}
-
-interface Message {
-  readonly signalboxevent: string;
-  readonly signalboxrule: string;
-  readonly signalboxdelivery: string;
-  readonly signalboxattempt: number;
-  readonly data?: unknown;
-  readonly dataref?: string;
 }
 
 /** Queues and services of the account. What is no request says only whether it was taken. */
@@ -110,14 +106,6 @@ export function wiredBound(stores: Stores, invocation: Invocation): Bound {
     request: (_, outgoing) => request(stores, invocation, outgoing),
     call: (service, _, event, timeoutMs) => put(service, event, timeoutMs),
   };
-}
-
-/** Its data, or where they are: only what no message holds, or no double. */
-function carries({ signalboxevent, data, dataref }: Message, own: Uint8Array): boolean {
-  const text = Buffer.from(own).toString();
-  if (dataref === undefined) return JSON.stringify(data) === JSON.stringify(JSON.parse(text));
-  const isHeldBack = own.length > 60_000 || text.includes(".0");
-  return isHeldBack && dataref.endsWith(`/events/${signalboxevent}/body`);
 }
 
 const isEqual = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

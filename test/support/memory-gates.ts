@@ -19,11 +19,13 @@ export interface MemoryGates extends Gates {
   sendBy(hands: GatePorts["batches"]): void;
   /** What objects keep is reached by this, for failures. */
   memoBy(wrap: (memo: GatePorts["memo"]) => GatePorts["memo"]): void;
-  /** Every object loses its memory, and what it was about to do; what it keeps, and its alarm, are there. */
-  restart(): void;
+  /** An object, or each, loses its memory, and what it was about to do; what it keeps, and its alarm, are there. */
+  restart(id?: GateId): void;
   /** Calls so far. */
   readonly calls: number;
 }
+
+const nameOf = ({ tenant, target }: GateId): string => `${tenant}/${target}`;
 
 export function createMemoryGates(clock: Clock, log: Log): MemoryGates {
   const runs = new Map<string, GateRun>();
@@ -44,7 +46,10 @@ export function createMemoryGates(clock: Clock, log: Log): MemoryGates {
   }
 
   function runOf({ tenant, target }: GateId): GateRun {
-    const name = `${tenant}/${target}`;
+    const name = nameOf({ tenant, target });
+    /** What has no memory any more gets nothing done. */
+    const ifThere = <T>(work: () => Promise<T>): Promise<T> =>
+      runs.get(name) === run ? work() : new Promise(() => {});
     const known = runs.get(name);
     if (known !== undefined) return known;
     const run: GateRun = createGateRun({
@@ -71,9 +76,9 @@ export function createMemoryGates(clock: Clock, log: Log): MemoryGates {
       }),
       release: (id, count) => release(id, count),
       batches: {
-        look: (id, limits) => hands.look(id, limits),
-        take: (due) => hands.take(due),
-        send: (held) => hands.send(held),
+        look: (id, limits) => ifThere(() => hands.look(id, limits)),
+        take: (due) => ifThere(() => hands.take(due)),
+        send: (held) => ifThere(() => hands.send(held)),
       },
     });
     runs.set(name, run);
@@ -94,7 +99,10 @@ export function createMemoryGates(clock: Clock, log: Log): MemoryGates {
     memoBy(wrap) {
       memoBy = wrap;
     },
-    restart: () => runs.clear(),
+    restart(id) {
+      if (id === undefined) runs.clear();
+      else runs.delete(nameOf(id));
+    },
     tell: (id, told) => called(id).tell(id, told),
     limits: (id, config) => called(id).limits(id, config),
     nextBatchMs: (id) => called(id).nextBatchMs(id),
