@@ -45,6 +45,18 @@ describe.each(SUBJECTS)("what waits for a batch in $name", (subject) => {
     ...more,
   });
 
+  it("says that its target was opened when it waits since then", async () => {
+    const tenant = freshTenant();
+    await prepare(tenant);
+    await ledger.disableTarget(tenant, "sink", "410");
+    const closed = { dueInMs: null, lastError: "target disabled" };
+    const first = await park({ tenant, target: "sink" }, closed);
+    await haveBatched(tenant);
+    expect(await ledger.release(tenant, "sink")).toBe(1);
+    expect(await stateOf(first)).toMatchObject({ state: "parked", lastError: "target opened" });
+    expect((await batches.look({ tenant, target: "sink" }, 1)).ready).toHaveLength(1);
+  });
+
   it("is found in its order with how long it waits, and the revision of its tenant", async () => {
     const id = await target();
     const base = Date.now() - MINUTE_MS;

@@ -296,7 +296,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
         change(key, () => {
           if (!isOpen) return { state: "cancelled", dueAtMs: null, lastError: "target deleted" };
           return hasGate
-            ? { dueAtMs: clock.nowMs(), lastError: null }
+            ? { dueAtMs: clock.nowMs(), lastError: "target opened" }
             : { state: "pending", dueAtMs: 0, lastError: null };
         });
       }

@@ -78,7 +78,7 @@ UPDATE ${deliveriesOf(slot)} SET
   state = CASE WHEN ${HAS_GATE} THEN 'parked' WHEN ${IS_THERE} THEN 'pending' ELSE 'cancelled' END,
   due_at = CASE WHEN ${HAS_GATE} THEN ${NOW} WHEN ${IS_THERE} THEN 0 END,
   settled_at = ${NOW},
-  last_error = CASE WHEN ${IS_THERE} THEN NULL ELSE 'target deleted' END
+  last_error = CASE WHEN ${HAS_GATE} THEN 'target opened' WHEN ${IS_THERE} THEN NULL ELSE 'target deleted' END
 WHERE NOT ${IS_CLOSED} AND (tenant, received_at, event, subscription) IN (
   SELECT tenant, received_at, event, subscription FROM ${openDeliveriesOf(slot)}
   WHERE ${OPEN} AND state = 'parked' AND tenant = ?1 AND target = ?2 AND (due_at IS NULL OR NOT ${IS_THERE})
