@@ -4,6 +4,7 @@ import { keyOf } from "../../src/ports/ledger.ts";
 import type { Pulls } from "../../src/ports/pulls.ts";
 import type { Invocation } from "./invocation.ts";
 import { short } from "./ports.ts";
+import { isHeld } from "./readers.ts";
 import type { Stores } from "./stores.ts";
 import { checkSaid } from "./watch-batches.ts";
 
@@ -33,7 +34,7 @@ export function wiredBatches(stores: Stores, invocation: Invocation): Batches {
 
 /** The leases of batches, which no reader has. */
 export function wiredLeases(stores: Stores, invocation: Invocation): Pulls {
-  const { wire, pulls, batchWatch } = stores;
+  const { wire, ledger, pulls, batchWatch } = stores;
   const call = <T>(method: string, effect: () => Promise<T>, detail?: () => string) =>
     wire.call(invocation.life, "ledger", method, effect, detail);
   return {
@@ -54,8 +55,9 @@ export function wiredLeases(stores: Stores, invocation: Invocation): Pulls {
     },
     giveBack: (leases) =>
       call("giveBackBatch", async () => {
+        const held = leases.filter((lease) => isHeld(lease, ledger));
         await pulls.giveBack(leases);
-        batchWatch.gaveBack(leases);
+        batchWatch.gaveBack(held);
       }),
   };
 }

@@ -167,14 +167,18 @@ function isOfCancelled({ event, lastError, tenant }: DeliveryRow, { acceptance, 
   return fanOut?.state === "cancelled" && lastError === CANCELLED;
 }
 
-/** A breaker asks a receiver that is down for good more and more seldom. */
+/**
+ * A breaker asks a receiver that is down for good more and more seldom; whatever its gate parked before, for whichever
+ * reason, waits behind.
+ */
 export const waitsForLost = (
-  { tenant, target, state, lastError }: DeliveryRow,
+  { tenant, target, state, dueAtMs }: DeliveryRow,
   { receivers }: Pick<Stores, "receivers">,
   scenario: Scenario,
 ): boolean =>
   state === "parked" &&
-  (lastError?.includes("breaker") === true || scenario.isBatched(tenant, target)) &&
+  dueAtMs !== null &&
+  scenario.kindOf(tenant, target) !== "pull" &&
   receivers.isLost(scenario.urlOf(tenant, target));
 
 function checkRow(stores: Stores, scenario: Scenario, row: DeliveryRow): void {

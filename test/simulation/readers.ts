@@ -5,7 +5,9 @@ import { isJsonObject, stringifyJson } from "../../src/core/json.ts";
 import { parseLeaseId } from "../../src/core/pull/pull.ts";
 import { answerLeases, type Said } from "../../src/flows/answer-leases.ts";
 import { type PulledItem, pull } from "../../src/flows/pull.ts";
-import type { Pulls } from "../../src/ports/pulls.ts";
+import { keyOf } from "../../src/ports/ledger.ts";
+import type { HeldLease, Pulls } from "../../src/ports/pulls.ts";
+import type { MemoryLedger } from "../support/memory-ledger.ts";
 import type { Isolates } from "./isolates.ts";
 import { createLife, type Life } from "./life.ts";
 import { wiredArchive } from "./ports.ts";
@@ -13,8 +15,14 @@ import type { Stores } from "./stores.ts";
 import { PULL, type SimulatedTarget, type SimulatedTenant } from "./tenants.ts";
 import { traceLog } from "./trace.ts";
 
+/** Not one that has ended since: what comes late of it gives nothing back. */
+export function isHeld(lease: HeldLease, { deliveries }: MemoryLedger): boolean {
+  const { state, token } = deliveries.get(keyOf(lease)) ?? {};
+  return state === "parked" && token === lease.token;
+}
+
 /** The rows behind the wire, and their book beside it. */
-export function wiredPulls({ wire, pulls, pullWatch }: Stores, life: Life): Pulls {
+export function wiredPulls({ wire, ledger, pulls, pullWatch }: Stores, life: Life): Pulls {
   const call = <T>(method: string, effect: () => Promise<T>) =>
     wire.call(life, "ledger", method, effect);
   return {
@@ -28,8 +36,9 @@ export function wiredPulls({ wire, pulls, pullWatch }: Stores, life: Life): Pull
       }),
     giveBack: (leases) =>
       call("giveBackLeases", async () => {
+        const held = leases.filter((lease) => isHeld(lease, ledger));
         await pulls.giveBack(leases);
-        pullWatch.gaveBack(leases);
+        pullWatch.gaveBack(held);
       }),
     acknowledge: (id, leases) =>
       call("acknowledge", async () => {
