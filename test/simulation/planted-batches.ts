@@ -4,7 +4,6 @@ import type { PlantedBug } from "./planted.ts";
 const ANSWER = "src/core/batch/answer.ts";
 const BATCH = "src/core/batch/batch.ts";
 const MESSAGES = "src/flows/batch-messages.ts";
-const RUN = "src/flows/batch-run.ts";
 const SEND = "src/flows/send-batch.ts";
 const SWEEP = "src/flows/sweep.ts";
 
@@ -13,8 +12,6 @@ const bug = (name: string, file: string, find: string, replace: string): Planted
 };
 
 const WAKE = "await ports.gates.wake(id, target?.gate ?? null);";
-const GUARD = "gate.put({ ...NOTHING, lookAtMs: clock.nowMs() + BATCH_GUARD_MS });\n    const late";
-
 export const PLANTED_IN_BATCHES: readonly PlantedBug[] = [
   bug(
     "what failed in a batch counts as delivered",
@@ -40,13 +37,6 @@ export const PLANTED_IN_BATCHES: readonly PlantedBug[] = [
     "answer.status >= 200 && answer.status < 300;",
     "answer.status >= 200;",
   ),
-  {
-    name: "nobody looks again when the process dies that looks for a batch",
-    edits: [
-      { file: RUN, find: GUARD, replace: "gate.put(undefined);\n    const late" },
-      { file: SWEEP, find: WAKE, replace: `if (!isBatched) ${WAKE}` },
-    ],
-  },
   bug("the sweeper leaves batches alone", SWEEP, WAKE, `if (!isBatched) ${WAKE}`),
   {
     name: "a batch has one event more than its target takes",
