@@ -1,7 +1,7 @@
 /** Which fan-outs and replays the sweeper wakes where not all can be woken. */
 import { describe, expect, it } from "vitest";
+import { REPLAY_SWEEP_PAGE } from "../../src/core/archive-limits.ts";
 import { FANOUT_OVERDUE_MS, FANOUT_SWEEP_PAGE } from "../../src/core/fan-out/limits.ts";
-import { REPLAY_SWEEP_PAGE } from "../../src/core/limits.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import type { ReplayId } from "../../src/ports/replays.ts";
 import { createIsolate, createWorld } from "../support/memory-router.ts";
