@@ -10,10 +10,13 @@ export interface Broker {
   readonly url: string;
   /** Begins to hand out batches. */
   serve(origin: string): void;
+  /** Resolves when what came out of the queues has been handed to consumers once: what waits, waits in the ledger. */
+  emptied(): Promise<void>;
   stop(): Promise<void>;
 }
 
 const AGAIN_MS = 1_000;
+const LOOK_MS = 100;
 
 export async function startBroker(): Promise<Broker> {
   const queues = new Map<string, MessageText[]>();
@@ -82,6 +85,11 @@ export async function startBroker(): Promise<Broker> {
     serve(at) {
       origin = at;
       for (const queue of queues.keys()) handOut(queue);
+    },
+    async emptied() {
+      while ([...queues.values()].some(({ length }) => length > 0)) {
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
     },
     async stop() {
       isOver = true;

@@ -2,15 +2,13 @@
  * What operators change while a portion is at work. It is asked for beside the attempts, each half second: none waits
  * for the answer, and a portion that is over by then costs no round trip. What is not answered changes nothing.
  */
-import { Retryable } from "../core/errors.ts";
-import { LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import { CHANGES_ASK_MS } from "../core/operator-limits.ts";
 import type { Tenant } from "../core/tenant.ts";
-import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
 import { type Decided, decideDelivery } from "./decide-delivery.ts";
 import type { QueueRole } from "./deliver-batch.ts";
 import type { GatedDuty } from "./gate-session.ts";
+import { inTime } from "./in-time.ts";
 import type { DeliverPorts } from "./ports.ts";
 
 export interface Followed {
@@ -33,18 +31,15 @@ export function followChanges(
   let timer = clock.timer(CHANGES_ASK_MS);
   let isOver = false;
 
-  const late = () => new Retryable("the ledger did not answer in time");
-  const inTime = <T>(asked: Promise<T>) => within(asked, LEDGER_TIMEOUT_MS, clock, late);
-
   async function learn(id: string, revision: number | null): Promise<void> {
-    newest.set(id, revision === null ? null : await inTime(directory.at(id, revision)));
+    newest.set(id, revision === null ? null : await inTime(directory.at(id, revision), { clock }));
     if (revision === null) known.delete(id);
     else known.set(id, revision);
   }
 
   async function ask(): Promise<void> {
     try {
-      const changes = await inTime(ledger.changes(known));
+      const changes = await inTime(ledger.changes(known), { clock });
       queueValves.learn(changes.controls);
       await Promise.all([...changes.revisions].map(([id, revision]) => learn(id, revision)));
     } catch (error) {

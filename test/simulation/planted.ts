@@ -49,8 +49,8 @@ export const PLANTED: readonly PlantedBug[] = [
       },
       {
         file: BATCH,
-        find: "  await answerMessages(role, worked, ports);\n",
-        replace: "",
+        find: "  await answerMessages(role, [...worked, ...rest], ports);\n",
+        replace: "  await answerMessages(role, rest, ports);\n",
       },
     ],
   },

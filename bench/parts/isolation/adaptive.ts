@@ -1,7 +1,7 @@
 /** A receiver whose capacity changes, with work for more: what adaptive concurrency uses of it beside fixed limits. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { startBroker } from "../../consumers/broker.ts";
+import { type Broker, startBroker } from "../../consumers/broker.ts";
 import { nowMs } from "../../load/job.ts";
 import { figure, table } from "../../measure/table.ts";
 import { type Options, progress, type Report } from "../../part.ts";
@@ -10,7 +10,7 @@ import { sendEvents } from "./fill.ts";
 import { OPEN_SOURCE } from "./scene.ts";
 
 const CAPACITIES = [50, 10, 80] as const;
-const SERVICE_MS = 200;
+const SERVICE_MS = 500;
 const GATES = {
   adaptive: { adaptive: true, concurrency: 100 },
   "fixed at 10": { concurrency: 10 },
@@ -21,7 +21,7 @@ const USED_MIN = 0.9;
 const REFUSED_MAX = 0.02;
 
 export async function measureAdaptive({ quick, ground }: Options): Promise<Report> {
-  const phaseMs = quick ? 4_000 : 20_000;
+  const phaseMs = quick ? 4_000 : 60_000;
   const { routerConsumers, vars, routerState } = await ground();
   const broker = await startBroker();
   const router = await startRouter(
@@ -38,7 +38,7 @@ export async function measureAdaptive({ quick, ground }: Options): Promise<Repor
   try {
     for (const [name, gate] of Object.entries(GATES)) {
       progress(`a receiver that can take ${CAPACITIES.join(", then ")}: ${name}`);
-      found[name] = await measureOne(router, name.replaceAll(" ", "-"), gate, phaseMs);
+      found[name] = await measureOne({ router, broker }, name.replaceAll(" ", "-"), gate, phaseMs);
     }
   } finally {
     await router.stop();
@@ -70,7 +70,7 @@ interface Used {
 }
 
 async function measureOne(
-  router: Router,
+  { router, broker }: { readonly router: Router; readonly broker: Broker },
   name: string,
   gate: object,
   phaseMs: number,
@@ -86,18 +86,17 @@ async function measureOne(
   });
   const mostMs = CAPACITIES.reduce((sum, capacity) => sum + capacity * phaseMs, 0);
   await sendEvents(router, `/in/${name}/open`, Math.ceil((1.2 * mostMs) / SERVICE_MS));
+  await broker.emptied();
   const used = await receiver.measure(phaseMs);
   await router.admin.put(`${tenant}/targets/own`, { ...target, paused: true });
   receiver.stop();
   return { used, ...receiver.counted() };
 }
 
-/** It begins with the first request. */
 async function startReceiver() {
   let capacity: number = CAPACITIES[0];
   let [inFlight, busyMs, changedAtMs] = [0, 0, nowMs()];
   const counts = { requests: 0, refused: 0 };
-  const begun = Promise.withResolvers<void>();
   const note = (change: number): void => {
     const atMs = nowMs();
     busyMs += inFlight * (atMs - changedAtMs);
@@ -105,7 +104,6 @@ async function startReceiver() {
   };
   const server = createServer((request, response) => {
     request.resume().on("end", () => {
-      begun.resolve();
       counts.requests += 1;
       if (inFlight >= capacity) {
         counts.refused += 1;
@@ -125,7 +123,6 @@ async function startReceiver() {
     url: `http://127.0.0.1:${port}/`,
     async measure(phaseMs: number): Promise<number[]> {
       const shares: number[] = [];
-      await begun.promise;
       for (const next of CAPACITIES) {
         capacity = next;
         note(0);

@@ -5,9 +5,13 @@ import { type Options, progress, type Report } from "../../part.ts";
 import { inRounds, judge, VERDICT_HEAD, verdictCells } from "./rounds.ts";
 import { arrived, delays, load, OPEN_SOURCE, type Scene, startScene } from "./scene.ts";
 
-const LIMIT = { eventsPerSecond: 5, burst: 10, overflow: "reject" } as const;
+/**
+ * So that the noise is a hundred requests a second, and all of it half of the one thread that ingest, consumers and
+ * stores share here: a thread that is full makes each tenant wait for any other, whatever a router does.
+ */
+const LIMIT = { eventsPerSecond: 2, burst: 4, overflow: "reject" } as const;
 const NOISE = 50;
-const QUIET_PER_SECOND = 50;
+const QUIET_PER_SECOND = 20;
 const GOAL = { share: 0.99, ratioMax: 1.2 } as const;
 const JAIN_MIN = 0.99;
 /** Tokens that isolates hold without a call: what one lease may carry over its life of a second. */
@@ -24,7 +28,7 @@ export async function measureNoisyTenant({ quick, rounds, ground }: Options): Pr
     const came = new Map<string, number>(quiet.map((tenant) => [tenant, 0]));
     const refused: Outcome["refused"][] = [];
     const paths = quiet.map((tenant) => `/in/${tenant}/open`);
-    const seconds = quick ? 2 : 12;
+    const seconds = quick ? 2 : 20;
     const round = async (): Promise<number[]> => {
       const pace = { paths, perSecond: QUIET_PER_SECOND, seconds };
       const outcome = await load(scene, measuring, pace);
