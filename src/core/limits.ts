@@ -119,10 +119,10 @@ export const GATE_RELEASE_MS = 10_000;
 /** A call to a gate that has not answered by then counts as unreachable; its deliveries are parked for so long. */
 export const GATE_TIMEOUT_MS = 1_000;
 export const GATE_UNREACHABLE_MS = 5_000;
-/** What was let go and finds every slot taken waits at the gate for so long: as a lease lasts. */
-export const GATE_WAIT_MS = GATE_HORIZON_MS;
-/** What is parked is let go so long before a lease ends: as it takes through the queue and its claim. */
+/** What is parked is let go so long before a lease should end: as it takes through the queue and its claim. */
 export const GATE_AHEAD_MS = 300;
+/** What was let go and finds every slot taken waits at the gate for so long, and with it its batch. */
+export const GATE_WAIT_MS = 500;
 /** What was let go and found no slot is not let go again before. */
 export const GATE_AGAIN_MS = 200;
 /** The gate looks after what is parked this often while it can move, and no more often than … */

@@ -105,11 +105,20 @@ describe("an ask that waits for a slot", () => {
     },
   });
 
-  it("has it as soon as a lease ends, by the gate's clock at that moment", async () => {
+  /** All slots are leased to "first", whose attempts take as long as those before: it is about to end. */
+  async function busy(): Promise<GateRun> {
     const run = gate();
+    await run.tell(id, ask("before"));
+    await run.tell(id, done("before"));
     await run.tell(id, ask("first"));
+    await clock.advance(200);
+    return run;
+  }
+
+  it("has it as soon as a lease ends, by the gate's clock at that moment", async () => {
+    const run = await busy();
     const waiting = run.tell(id, ask("second"));
-    await clock.advance(700);
+    await clock.advance(300);
     await run.tell(id, done("first"));
     const answered = await waiting;
     expect(answered).toMatchObject({ answer: { kind: "granted" }, nowMs: clock.nowMs() });
@@ -117,8 +126,7 @@ describe("an ask that waits for a slot", () => {
   });
 
   it("is turned away when it has waited its time", async () => {
-    const run = gate();
-    await run.tell(id, ask("first"));
+    const run = await busy();
     const fromMs = clock.nowMs();
     const answered = await clock.run(run.tell(id, ask("second")));
     expect(answered?.answer).toMatchObject({ kind: "refused", reason: "concurrency" });
@@ -128,8 +136,7 @@ describe("an ask that waits for a slot", () => {
   });
 
   it("hears at once that a person holds the target", async () => {
-    const run = gate();
-    await run.tell(id, ask("first"));
+    const run = await busy();
     const waiting = run.tell(id, ask("second"));
     await clock.advance(10);
     await run.tell(id, { ...done("other"), config: { ...config, isPaused: true } });
@@ -137,8 +144,7 @@ describe("an ask that waits for a slot", () => {
   });
 
   it("gets no slot that could not be written down, and fails with it", async () => {
-    const run = gate();
-    await run.tell(id, ask("first"));
+    const run = await busy();
     const waiting = run.tell(id, ask("second"));
     await clock.advance(10);
     const { write } = memo;
@@ -150,8 +156,7 @@ describe("an ask that waits for a slot", () => {
   });
 
   it("does not wait where it could not be written down that it does", async () => {
-    const run = gate();
-    await run.tell(id, ask("first"));
+    const run = await busy();
     memo = { ...memo, write: down };
     await expect(run.tell(id, ask("second"))).rejects.toThrow();
     expect(clock.armed).toBe(0);

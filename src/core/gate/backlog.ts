@@ -2,18 +2,17 @@
 import {
   CONNECTIONS_MAX,
   GATE_AHEAD_MS,
-  GATE_ATTEMPT_MS_DEFAULT,
   GATE_PAUSE_MS_MIN,
   GATE_RELEASE_MAX,
   GATE_RELEASE_MS,
   GATE_TICK_MS,
-  GATE_WAIT_MS,
 } from "../limits.ts";
 import { PRIORITIES, type Priority } from "../priority.ts";
 import { type Cap, freeSlots, hardCaps, heldSlots, slotsOf, throughput } from "./caps.ts";
+import { endAtMs, isEnding } from "./lease-end.ts";
 import { firstTurnMs, horizonMs, intervalMs, turnsWithin } from "./pace.ts";
 import { refusing } from "./refusals.ts";
-import { type GateConfig, type GateLease, type GateState, totalOf } from "./state.ts";
+import type { GateConfig, GateState } from "./state.ts";
 import { atTime } from "./upkeep.ts";
 
 /** `count` deliveries of one priority were parked, or found to be by the sweeper: a word of it may get lost. */
@@ -130,24 +129,16 @@ function roomFor(
  * waits a moment: so the slots of a busy receiver do not rest between two leases.
  */
 function slotsSoon(state: GateState, config: GateConfig, nowMs: number): number {
-  const ending = state.leases.filter((lease) => aheadAtMs(state, lease) <= nowMs);
+  const ending = state.leases.filter((lease) => isEnding(state, lease, nowMs));
   return freeSlots(state, config, heldSlots(state) - slotsOf(ending));
-}
-
-/**
- * When to let go what takes the slots of a lease: just before its last attempts end. Never, where attempts take longer
- * than anybody waits: the rest between two of them is short beside them.
- */
-function aheadAtMs({ attemptMs }: GateState, { lastTurnMs, left, slots }: GateLease): number {
-  const eachMs = attemptMs ?? GATE_ATTEMPT_MS_DEFAULT;
-  if (eachMs > GATE_WAIT_MS) return Number.POSITIVE_INFINITY;
-  return lastTurnMs + Math.ceil(totalOf(left) / slots) * eachMs - GATE_AHEAD_MS;
 }
 
 /** The next turn, where it is far; otherwise a tick, or when the next lease is about to end. */
 function nextChangeMs(state: GateState, stepMs: number, nowMs: number): number {
   const turnMs = firstTurnMs(state, stepMs, nowMs);
   if (turnMs > nowMs + GATE_TICK_MS) return turnMs;
-  const ahead = state.leases.map((lease) => aheadAtMs(state, lease)).filter((atMs) => atMs > nowMs);
+  const ahead = state.leases
+    .map((lease) => endAtMs(state, lease) - GATE_AHEAD_MS)
+    .filter((atMs) => atMs > nowMs);
   return Math.min(nowMs + GATE_TICK_MS, ...ahead);
 }

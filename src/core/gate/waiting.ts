@@ -6,9 +6,10 @@
 import { PRIORITIES } from "../priority.ts";
 import { acquire, type GateAnswer } from "./acquire.ts";
 import type { Ask } from "./caps.ts";
+import { isEnding } from "./lease-end.ts";
 import type { GateConfig, GateState } from "./state.ts";
 
-/** As `acquire`, but no answer (null) to an ask that may wait, and finds every slot taken. */
+/** As `acquire`, but no answer (null) to an ask that may wait for a lease which is about to end. */
 export function attend(
   before: GateState,
   config: GateConfig,
@@ -17,7 +18,8 @@ export function attend(
 ): { readonly state: GateState; readonly answer: GateAnswer | null } {
   const { state, answer } = acquire(before, config, ask, nowMs);
   const isFull = answer.kind === "refused" && answer.reason === "concurrency";
-  if (!isFull || ask.mayWait !== true) return { state, answer };
+  const isWorthIt = state.leases.some((lease) => isEnding(state, lease, nowMs));
+  if (!isFull || ask.mayWait !== true || !isWorthIt) return { state, answer };
   // While it waits it is still to come: nothing else is let go in its place.
   return { state: { ...state, released: before.released }, answer: null };
 }

@@ -13,10 +13,9 @@ import {
 import {
   CONNECTIONS_MAX,
   GATE_AHEAD_MS,
-  GATE_ATTEMPT_MS_DEFAULT,
+  GATE_HORIZON_MS,
   GATE_PAUSE_MS_MIN,
   GATE_TICK_MS,
-  GATE_WAIT_MS,
 } from "../../../src/core/limits.ts";
 import { FIXED, NOTHING, NOW_MS } from "./consumers.ts";
 
@@ -31,42 +30,59 @@ const askOf = (lease: string, more: Partial<Ask> = {}): Ask => ({
   ...{ ttlMs: 20_000, ...more },
 });
 
+/** An attempt: a lease of all slots has 24 of them. */
+const EACH_MS = 500;
+/** When the lease of all slots should end. */
+const END_MS = NOW_MS + (24 / CONNECTIONS_MAX) * EACH_MS;
+
 /** Every slot is leased, to "busy", and more is parked than fits. */
 function full(config: GateConfig = FIXED): GateState {
   const state = parked(newGate(NOW_MS), { priority: "normal", count: 100 }, NOW_MS);
-  return attend(state, config, askOf("busy"), NOW_MS).state;
+  const known = { ...state, attemptMs: EACH_MS };
+  return attend(known, config, askOf("busy"), NOW_MS).state;
 }
 
 const ended = (state: GateState, atMs: number): GateState => {
   const sent = { fresh: 24, retries: 0 };
   const said = { lease: "busy", sent, isDone: true, retryAfterMs: null, allowedPerMinute: null };
-  const outcomes = { ...NOTHING, ok: 24, durationMs: GATE_ATTEMPT_MS_DEFAULT };
+  const outcomes = { ...NOTHING, ok: 24, durationMs: EACH_MS };
   return report(state, FIXED, { ...said, outcomes }, atMs, 0);
 };
 
 describe("an ask that finds every slot taken", () => {
   it("waits when it may, and is still to come meanwhile", () => {
     const state = released(full(), { priority: "normal", count: 24, isEmpty: false }, NOW_MS);
-    const attended = attend(state, FIXED, askOf("next"), NOW_MS);
+    const attended = attend(state, FIXED, askOf("next"), END_MS);
     expect(attended.answer).toBeNull();
     expect(attended.state.released).toEqual(state.released);
   });
 
   it("is refused when it may not wait", () => {
-    const { answer } = attend(full(), FIXED, askOf("next", { mayWait: false }), NOW_MS);
+    const { answer } = attend(full(), FIXED, askOf("next", { mayWait: false }), END_MS);
     expect(answer).toMatchObject({ kind: "refused", reason: "concurrency" });
   });
 
   it("does not wait for what no slot would change", () => {
     const paused = { ...FIXED, isPaused: true };
-    const { answer } = attend(full(), paused, askOf("next"), NOW_MS);
+    const { answer } = attend(full(), paused, askOf("next"), END_MS);
     expect(answer).toMatchObject({ kind: "refused", reason: "operator" });
+  });
+
+  it("does not wait for a lease that has just begun, or hangs, or of which nobody knows how long it takes", () => {
+    const unknown = { ...full(), attemptMs: null };
+    for (const [state, atMs] of [
+      [full(), NOW_MS],
+      [full(), END_MS + GATE_AHEAD_MS + 1],
+      [unknown, END_MS],
+    ] as const) {
+      expect(attend(state, FIXED, askOf("next"), atMs).answer?.kind).toBe("refused");
+    }
   });
 
   it("has its slots when the lease before it ends", () => {
     const waiting = askOf("next");
-    expect(attendAll(full(), FIXED, [waiting], NOW_MS).answers.size).toBe(0);
-    const { state, answers } = attendAll(ended(full(), NOW_MS), FIXED, [waiting], NOW_MS);
+    expect(attendAll(full(), FIXED, [waiting], END_MS).answers.size).toBe(0);
+    const { state, answers } = attendAll(ended(full(), END_MS), FIXED, [waiting], END_MS);
     expect(answers.get(waiting)).toMatchObject({ kind: "granted", slots: CONNECTIONS_MAX });
     expect(state.leases.map(({ id }) => id)).toEqual(["next"]);
   });
@@ -77,27 +93,26 @@ describe("an ask that finds every slot taken", () => {
       askOf("first", { priority: "critical" }),
       askOf("second", { priority: "critical" }),
     ];
-    const { answers } = attendAll(ended(full(), NOW_MS), FIXED, [bulk, first, second], NOW_MS);
-    expect([...answers.keys()]).toEqual([first]);
+    const { answers } = attendAll(ended(full(), END_MS), FIXED, [bulk, first, second], END_MS);
+    const kinds = [first, second, bulk].map((ask) => answers.get(ask)?.kind);
+    expect(kinds).toEqual(["granted", "refused", "refused"]); // no other lease is about to end
   });
 });
 
 describe("what is parked while every slot is taken", () => {
-  const endsAtMs = NOW_MS + (24 / CONNECTIONS_MAX) * GATE_ATTEMPT_MS_DEFAULT;
-
   it("is let go just before a lease ends, once", () => {
     const state = full();
-    const early = next(state, FIXED, endsAtMs - GATE_AHEAD_MS - GATE_PAUSE_MS_MIN);
-    expect(early).toMatchObject({ release: 0, wakeAtMs: endsAtMs - GATE_AHEAD_MS });
-    const { release } = next(state, FIXED, endsAtMs - GATE_AHEAD_MS);
+    const early = next(state, FIXED, END_MS - GATE_AHEAD_MS - GATE_PAUSE_MS_MIN);
+    expect(early).toMatchObject({ release: 0, wakeAtMs: END_MS - GATE_AHEAD_MS });
+    const { release } = next(state, FIXED, END_MS - GATE_AHEAD_MS);
     expect(release).toBeGreaterThanOrEqual(CONNECTIONS_MAX);
     const out = { priority: "normal", count: release, isEmpty: false } as const;
-    const after = released(state, out, endsAtMs - GATE_AHEAD_MS);
-    expect(next(after, FIXED, endsAtMs - GATE_AHEAD_MS).release).toBe(0);
+    const after = released(state, out, END_MS - GATE_AHEAD_MS);
+    expect(next(after, FIXED, END_MS - GATE_AHEAD_MS).release).toBe(0);
   });
 
-  it("stays where attempts take longer than anybody waits", () => {
-    const state = { ...full(), attemptMs: GATE_WAIT_MS + 1 };
+  it("stays where an attempt takes longer than a lease is to last", () => {
+    const state = { ...full(), attemptMs: GATE_HORIZON_MS + 1 };
     for (const ms of [0, GATE_TICK_MS, 10_000, 19_999]) {
       expect(next(state, FIXED, NOW_MS + ms).release).toBe(0);
     }

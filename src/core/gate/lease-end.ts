@@ -1,0 +1,20 @@
+/** When a lease should end, by how long the receiver's answers take: its slots are free then. */
+import { GATE_AHEAD_MS, GATE_HORIZON_MS } from "../limits.ts";
+import { type GateLease, type GateState, totalOf } from "./state.ts";
+
+/**
+ * Never, where nothing has been answered yet, or where one answer takes as long as a lease should: then nobody knows,
+ * and the rest between two leases is short beside them.
+ */
+export function endAtMs(
+  { attemptMs }: Pick<GateState, "attemptMs">,
+  { lastTurnMs, left, slots }: GateLease,
+): number {
+  if (attemptMs === null || attemptMs > GATE_HORIZON_MS) return Number.POSITIVE_INFINITY;
+  return lastTurnMs + Math.ceil(totalOf(left) / slots) * attemptMs;
+}
+
+/** It should end in a moment; what is overdue for longer hangs, and is waited for by nobody. */
+export function isEnding(state: GateState, lease: GateLease, nowMs: number): boolean {
+  return Math.abs(endAtMs(state, lease) - nowMs) <= GATE_AHEAD_MS;
+}
