@@ -17,7 +17,6 @@ describe("gates of receivers in trouble", () => {
       "quota",
       "rate",
       "retry-after",
-      "retry-budget",
     ]);
   }, 60_000);
 
