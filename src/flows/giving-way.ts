@@ -3,6 +3,7 @@
  * one is a wait of the other. While urgent batches come, the others begin their attempts between them, one by one.
  */
 import { GIVEN_WAY_MS, WAY_LOOK_MS, WAY_PACE_MS, WAY_WAIT_MS_MAX } from "../core/deliver/limits.ts";
+import { QUEUES } from "../core/priority.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { QueueRole } from "./deliver-batch.ts";
 
@@ -13,19 +14,28 @@ export interface GivingWay {
   turn(role: QueueRole, clock: Clock): Promise<void> | null;
 }
 
+interface Begun {
+  readonly atMs: number;
+}
+
 /** Most urgent first. */
-const ORDER: readonly QueueRole[] = ["critical", "normal", "bulk", "replay", "dead"];
+const ORDER: readonly QueueRole[] = [...QUEUES, "dead"];
 
 export function createGivingWay(): GivingWay {
-  const seen = ORDER.map(() => ({ atWork: 0, atMs: Number.NEGATIVE_INFINITY }));
+  const seen = ORDER.map(() => ({ begun: new Set<Begun>(), atMs: Number.NEGATIVE_INFINITY }));
   /** Of all that give way. */
   let nextMs = Number.NEGATIVE_INFINITY;
 
-  /** An invocation that was cut off never ends: what was not seen lately is not at work. */
+  const isLate = (atMs: number, nowMs: number): boolean =>
+    atMs > nowMs || nowMs >= atMs + GIVEN_WAY_MS;
   const lately = (role: QueueRole, nowMs: number) =>
-    seen
-      .slice(0, ORDER.indexOf(role))
-      .filter(({ atMs }) => atMs <= nowMs && nowMs < atMs + GIVEN_WAY_MS);
+    seen.slice(0, ORDER.indexOf(role)).filter(({ atMs }) => !isLate(atMs, nowMs));
+
+  /** An invocation that was cut off never ends: what began long ago is not at work, or waits for its receivers. */
+  function isAtWork(begun: Set<Begun>, nowMs: number): boolean {
+    for (const each of begun) if (isLate(each.atMs, nowMs)) begun.delete(each);
+    return begun.size > 0;
+  }
 
   async function wait(role: QueueRole, clock: Clock): Promise<void> {
     const untilMs = clock.nowMs() + WAY_WAIT_MS_MAX;
@@ -33,7 +43,7 @@ export function createGivingWay(): GivingWay {
       const nowMs = clock.nowMs();
       const urgent = lately(role, nowMs);
       if (urgent.length === 0 || nowMs >= untilMs) return;
-      const isClear = urgent.every(({ atWork }) => atWork === 0);
+      const isClear = !urgent.some(({ begun }) => isAtWork(begun, nowMs));
       if (isClear && nowMs >= nextMs) {
         nextMs = nowMs + WAY_PACE_MS;
         return;
@@ -47,12 +57,13 @@ export function createGivingWay(): GivingWay {
     begins(role, clock) {
       const own = seen[ORDER.indexOf(role)];
       if (own === undefined) return () => {};
-      const note = (change: number): void => {
-        own.atWork += change;
+      const batch = { atMs: clock.nowMs() };
+      own.begun.add(batch);
+      own.atMs = batch.atMs;
+      return () => {
+        own.begun.delete(batch);
         own.atMs = clock.nowMs();
       };
-      note(1);
-      return () => note(-1);
     },
     turn: (role, clock) => (lately(role, clock.nowMs()).length === 0 ? null : wait(role, clock)),
   };

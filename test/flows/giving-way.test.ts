@@ -64,6 +64,13 @@ describe("a turn", () => {
     }
   });
 
+  it("takes one that was cut off for ended after a second, while others come", async () => {
+    way.begins("critical", clock);
+    await clock.advance(GIVEN_WAY_MS);
+    way.begins("critical", clock)();
+    expect(await waited(way.turn("bulk", clock))).toBeLessThan(WAY_WAIT_MS_MAX);
+  });
+
   it("does not wait for an invocation that was cut off, nor after the clock was set back", async () => {
     way.begins("critical", clock);
     await clock.advance(GIVEN_WAY_MS);
