@@ -5,18 +5,21 @@ import {
   acquire,
   attend,
   attendAll,
+  CONFIG_DEFAULT,
   forgiven,
+  isBefore,
   isForgettable,
   limits,
   newGate,
   next,
+  opened,
   parked,
   parkedCount,
   released,
   report,
+  stateFor,
 } from "../core/gate/keeper.ts";
 import {
-  GATE_CONCURRENCY_DEFAULT,
   GATE_FORGET_MS,
   GATE_PAUSE_MS_MIN,
   GATE_RELEASE_MS,
@@ -58,19 +61,6 @@ export interface GateRun extends Gates {
   alarm(): Promise<void>;
 }
 
-/** Whether `one` was known of a target that was there before the one `other` is of; not where nobody said when. */
-const isBefore = (one: GateConfig, other: GateConfig): boolean =>
-  one.bornAtMs !== undefined && other.bornAtMs !== undefined && one.bornAtMs < other.bornAtMs;
-
-const areOther = (one: GateConfig, other: GateConfig): boolean =>
-  one.perDay !== other.perDay ||
-  one.perSecond !== other.perSecond ||
-  one.concurrency !== other.concurrency;
-
-const CONFIG_DEFAULT: GateConfig = {
-  ...{ concurrency: GATE_CONCURRENCY_DEFAULT, perSecond: null, perDay: null, isAdaptive: false },
-};
-
 export function createGateRun(ports: GatePorts): GateRun {
   const { clock, log, memo, random, release } = ports;
   let kept: KeptGate | null = null;
@@ -96,15 +86,7 @@ export function createGateRun(ports: GatePorts): GateRun {
 
   /** Nothing may be awaited between this and `keep`: whoever asks meanwhile would be given the same slots. */
   function open(id: GateId, config: GateConfig): KeptGate {
-    const known = kept?.config ?? CONFIG_DEFAULT;
-    const isKnown = kept !== null && !isBefore(known, config);
-    let state = isKnown && kept !== null ? kept.state : newGate(clock.nowMs());
-    // A refusal by other limits holds no batch back.
-    if (state.batch !== undefined && areOther(known, config)) {
-      state = { ...state, batch: { ...state.batch, notBeforeMs: 0 } };
-    }
-    // Who still knows a target that was made anew since is told by the limits of the new one.
-    kept = { id, config: isBefore(config, known) ? known : config, state };
+    kept = { id, ...opened(kept, config, clock.nowMs()) };
     return kept;
   }
 
@@ -211,8 +193,7 @@ export function createGateRun(ports: GatePorts): GateRun {
     async limits(_id, config) {
       await load();
       const nowMs = clock.nowMs();
-      const isKnown = kept !== null && !isBefore(kept.config, config);
-      return limits(isKnown && kept !== null ? kept.state : newGate(nowMs), config, nowMs);
+      return limits(stateFor(kept, config) ?? newGate(nowMs), config, nowMs);
     },
 
     async nextBatchMs() {

@@ -2,6 +2,7 @@
 export { acquire } from "./acquire.ts";
 export { next, parked, parkedCount, released } from "./backlog.ts";
 export { forgiven } from "./forgiven.ts";
+export { CONFIG_DEFAULT, isBefore, opened, stateFor } from "./known.ts";
 export { report } from "./report.ts";
 export { newGate } from "./state.ts";
 export { isForgettable, isQuiet, limits } from "./view.ts";
