@@ -106,7 +106,7 @@ export const ADAPTIVE_MAX_DEFAULT = 50;
 export const GATE_LEASES_MAX = 256;
 /** A slot is free again by then whatever became of its holder: as long as a claim's lease. */
 export const GATE_LEASE_MS_MAX = LEASE_SECONDS * 1_000;
-/** Work one lease is given at once, so that a Retry-After, a new limit or urgent work waits no longer for it. */
+/** Work one lease is given at once, to the nearest round: a Retry-After, a new limit or urgent work waits for it. */
 export const GATE_HORIZON_MS = 2_000;
 /** An attempt lasts this long until a target's own are known. */
 export const GATE_ATTEMPT_MS_DEFAULT = 500;
@@ -127,8 +127,8 @@ export const GATE_WAIT_MS = 500;
 export const GATE_AGAIN_MS = 200;
 /** The gate looks after what is parked this often while it can move, and no more often than … */
 export const GATE_TICK_MS = 1_000;
-/** … this; an alarm is never set to now. */
-export const GATE_PAUSE_MS_MIN = 50;
+/** … this; an alarm is never set to now. Each lets one portion go: a hundred invocations a second are enough. */
+export const GATE_PAUSE_MS_MIN = 10;
 /** A backlog that nobody has confirmed for so long keeps nobody back: the gate's knowledge of it is a hint. */
 export const GATE_BACKLOG_MS = 120_000;
 /** A reason that has refused nothing for so long limits nothing any more. */

@@ -121,7 +121,7 @@ export function createBatchRun(ports: BatchRunPorts): BatchRun {
     const ttlMs = GATE_HORIZON_MS + timeoutMs + BATCH_LEASE_MARGIN_MS;
     const ask = { lease: name, want, priority, isReleased: true, ttlMs };
     const told = { config, report: null, parked: null };
-    const lease = holdLease(name, await gate.tell(id, { ...told, ask }), clock);
+    const lease = holdLease(name, await gate.tell(id, { ...told, ask }), config, clock);
     const waitMs = lease.limit.waitMs();
     if (waitMs === null) {
       rest(Math.max(GATE_TICK_MS, lease.refusal().dueInMs), found);

@@ -44,11 +44,11 @@ export async function askGate(
   const ask = { ...wish, lease, ttlMs: GATE_HORIZON_MS + timeoutMs + LEASE_MARGIN_MS };
   try {
     const told = { config, report: null, parked: null, ask };
-    return holdLease(lease, await call({ tenant, target }, told, ports), clock);
+    return holdLease(lease, await call({ tenant, target }, told, ports), config, clock);
   } catch (error) {
     log.warn("gate-unreachable", { gate: targetKey({ tenant, target }), error: errorText(error) });
     // A limit that was set holds; without one the gate would only have helped.
-    return config.isSet ? holdLease(lease, null, clock) : null;
+    return config.isSet ? holdLease(lease, null, config, clock) : null;
   }
 }
 

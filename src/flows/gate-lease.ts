@@ -2,6 +2,7 @@
 import type { Answer } from "../core/deliver/outcome.ts";
 import type { KeyLimit } from "../core/deliver/schedule.ts";
 import {
+  type GateConfig,
   type GateReport,
   isTrouble,
   leftMs,
@@ -9,6 +10,7 @@ import {
   NO_WAIT,
   nextTurn,
   outcomeKind,
+  totalOf,
 } from "../core/gate/index.ts";
 import { GATE_AGAIN_MS, GATE_UNREACHABLE_MS } from "../core/limits.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -21,16 +23,30 @@ export interface HeldLease {
   /** What it returns takes the answer, or null when no attempt could be made. */
   begin(isRetry: boolean): (answer: Answer | null) => void;
   /** Why what is left may not pass, and when it is worth asking again. */
-  refusal(): { readonly reason: string; readonly dueInMs: number };
+  refusal(): Refused;
   readonly isBusy: boolean;
-  /** What is to be told since the last time; null when nothing was granted. */
+  /** Nothing of it is under way, and nothing more can begin. */
+  readonly isSpent: boolean;
+  /** What is to be told since the last time; null when nothing was granted, or all is told. */
   report(): GateReport | null;
   /** Resolves when all that began has ended. */
   ended(): Promise<unknown>;
 }
 
+export interface Refused {
+  readonly reason: string;
+  readonly dueInMs: number;
+  /** Its gate is to let nothing go for so long: no time, where it knows by itself when there is room. */
+  readonly pauseMs: number;
+}
+
 /** `told` is null when the gate could not be asked. Clocks differ: what counts is how long from now. */
-export function holdLease(lease: string, told: GateAnswered | null, clock: Clock): HeldLease {
+export function holdLease(
+  lease: string,
+  told: GateAnswered | null,
+  { isAdaptive }: Pick<GateConfig, "isAdaptive">,
+  clock: Clock,
+): HeldLease {
   const answer = told?.answer ?? null;
   const aheadMs = clock.nowMs() - (told?.nowMs ?? 0);
   const grant = answer?.kind === "granted" ? answer : null;
@@ -38,11 +54,13 @@ export function holdLease(lease: string, told: GateAnswered | null, clock: Clock
   const gateNowMs = () => clock.nowMs() - aheadMs;
   let untold = nothing();
   const begun = { fresh: 0, retries: 0 };
+  let taken = 0;
   const underWay = new Set<Promise<void>>();
   let turn = 0;
   let lastStartMs: number | null = null;
   let blocked = NO_WAIT;
   let isOver = false;
+  let isTold = false;
   const turnAhead = () => (grant === null ? null : nextTurn(grant, turn, gateNowMs(), lastStartMs));
 
   function note(heard: Answer, durationMs: number): void {
@@ -66,6 +84,7 @@ export function holdLease(lease: string, told: GateAnswered | null, clock: Clock
         return ahead === null ? null : Math.max(0, Math.ceil(ahead.atMs - gateNowMs()));
       },
       take() {
+        taken += 1;
         turn = (turnAhead()?.turn ?? turn) + 1;
         lastStartMs = gateNowMs();
       },
@@ -87,27 +106,35 @@ export function holdLease(lease: string, told: GateAnswered | null, clock: Clock
     },
     refusal() {
       const nowMs = clock.nowMs();
-      if (answer === null)
-        return { reason: "its gate did not answer", dueInMs: GATE_UNREACHABLE_MS };
-      const dueInMs = leftMs(blocked, nowMs);
-      if (dueInMs > 0) return { reason: "gate: retry-after", dueInMs };
+      if (answer === null) {
+        const [dueInMs, pauseMs] = [GATE_UNREACHABLE_MS, GATE_UNREACHABLE_MS];
+        return { reason: "its gate did not answer", dueInMs, pauseMs };
+      }
+      // A limit that does not go down learns nothing from what was too much.
+      const pauseMs = isOver && !isAdaptive ? GATE_AGAIN_MS : 0;
+      const blockedMs = leftMs(blocked, nowMs);
+      if (blockedMs > 0) return { reason: "gate: retry-after", dueInMs: blockedMs, pauseMs };
       const refused = answer.kind === "refused" ? answer : answer.refused;
       const { reason, untilMs } = refused ?? { reason: "rate", untilMs: null };
-      return {
-        reason: `gate: ${reason}`,
-        dueInMs: untilMs === null ? GATE_AGAIN_MS : Math.max(0, untilMs - gateNowMs()),
-      };
+      const dueInMs = untilMs === null ? GATE_AGAIN_MS : Math.max(0, untilMs - gateNowMs());
+      return { reason: `gate: ${reason}`, dueInMs, pauseMs };
     },
     get isBusy() {
       return underWay.size > 0;
     },
+    get isSpent() {
+      // Who has taken a turn begins in a moment.
+      const isIdle = underWay.size === 0 && totalOf(begun) === taken;
+      return grant !== null && isIdle && (isOver || turnAhead() === null);
+    },
     ended: () => Promise.all(underWay),
     report() {
-      if (grant === null) return null;
+      if (grant === null || isTold) return null;
       const { sent, outcomes, okMs } = untold;
       untold = nothing();
+      isTold = underWay.size === 0;
       return {
-        ...{ lease, sent, isDone: underWay.size === 0, allowedPerMinute: null },
+        ...{ lease, sent, isDone: isTold, allowedPerMinute: null },
         outcomes: { ...outcomes, durationMs: outcomes.ok === 0 ? null : okMs / outcomes.ok },
         // Counted from the answer, not from when it is told.
         retryAfterMs: blocked === NO_WAIT ? null : leftMs(blocked, clock.nowMs()),

@@ -17,7 +17,7 @@ import type { DeliveryResult } from "../ports/ledger.ts";
 import type { Duty } from "./claim.ts";
 import { type Outgoing, recorded } from "./deliver.ts";
 import { askGate, tellGate, wishOf } from "./gate-call.ts";
-import type { HeldLease } from "./gate-lease.ts";
+import type { HeldLease, Refused } from "./gate-lease.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
 import { gatePriority } from "./release-parked.ts";
@@ -131,13 +131,14 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
     return ms === 0 ? null : wishOf(ms);
   }
 
-  function refusalOf(duty: Duty, lease: HeldLease | null): ReturnType<HeldLease["refusal"]> {
+  function refusalOf(duty: Duty, lease: HeldLease | null): Refused {
     const key = targetKey(duty);
     const isSlow = receivers.patienceMs(key) === 0;
     if (lease !== null && receivers.hasRoom(key, clock.nowMs())) return lease.refusal();
-    if (!isSlow) return { reason: "many of its attempts are under way", dueInMs: GATE_TICK_MS };
-    receivers.failed(key, clock.nowMs());
-    return { reason: "its target answers slowly", dueInMs: SLOW_TARGET_PAUSE_MS };
+    const pauseMs = isSlow ? SLOW_TARGET_PAUSE_MS : GATE_TICK_MS;
+    if (isSlow) receivers.failed(key, clock.nowMs());
+    const reason = isSlow ? "its target answers slowly" : "many of its attempts are under way";
+    return { reason, dueInMs: pauseMs, pauseMs };
   }
 
   async function join(some: readonly GatedDuty[]): Promise<void> {
@@ -157,9 +158,15 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
     mayBegin: (duty) => opened.get(keyOf(duty))?.lease?.mayBegin(isRetry(duty)) ?? true,
 
     begin({ duty, outgoing }) {
-      const ended = opened.get(keyOf(duty))?.lease?.begin(isRetry(duty));
+      const { lease } = opened.get(keyOf(duty)) ?? {};
+      const ended = lease?.begin(isRetry(duty));
       return (answer) => {
         ended?.(answer);
+        // Its slots are free before the results are written, and whatever else the batch is at.
+        if (lease?.isSpent) {
+          const told = { report: lease.report(), parked: null };
+          ports.defer(tellGate(duty, outgoing.target.gate, told, ports).then(() => {}));
+        }
         if (answer === null || !isTrouble(outcomeKind(answer))) return;
         receivers.failed(targetKey(duty), clock.nowMs());
         if (ended !== undefined || answer.kind !== "response") return;
@@ -176,9 +183,9 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
         known.isShareTaken = true;
         return { ...recorded(duty, "parked", SHARE_TAKEN), dueInMs: GATE_TICK_MS };
       }
-      const { reason, dueInMs } = refusalOf(duty, known.lease);
+      const { reason, dueInMs, pauseMs } = refusalOf(duty, known.lease);
       if (duty.isReleased || !receivers.hasRoom(targetKey(duty), clock.nowMs())) {
-        known.pauseMs = Math.max(known.pauseMs, Math.min(dueInMs, SLOW_TARGET_PAUSE_MS));
+        known.pauseMs = Math.max(known.pauseMs, Math.min(pauseMs, SLOW_TARGET_PAUSE_MS));
       }
       return { ...recorded(duty, "parked", reason), dueInMs };
     },

@@ -121,7 +121,7 @@ export const PLANTED_IN_GATES: readonly PlantedBug[] = [
   bug(
     "growth after a drop stays slow for ever",
     ADAPTIVE,
-    "limit > Math.max(ceiling * OUTGROWN, ceiling + 1 + CLOSE)",
+    "limit > Math.max(ceiling * OUTGROWN, ceiling + 2)",
     "limit < 0",
   ),
 ];

@@ -21,7 +21,7 @@ const USED_MIN = 0.9;
 const REFUSED_MAX = 0.02;
 
 export async function measureAdaptive({ quick, ground }: Options): Promise<Report> {
-  const phaseMs = quick ? 4_000 : 40_000;
+  const phaseMs = quick ? 4_000 : 60_000;
   const { routerConsumers, vars, routerState } = await ground();
   const broker = await startBroker();
   const router = await startRouter(

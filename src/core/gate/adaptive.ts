@@ -5,13 +5,12 @@
 import type { Adaptive } from "./state.ts";
 
 /** What remains of the limit after a drop. */
-const DECREASE = 0.85;
+const DECREASE = 0.95;
 /** A receiver that drops all at once may have had a bad moment: of what was in flight so much stays at least. */
 const LEAST = 0.5;
 /** Beyond this multiple of where the receiver last dropped something, that is no longer true, and growth is fast. */
-const OUTGROWN = 1.25;
-/** So close to it growth is slow: most of the time is spent just below what the receiver can take. */
-const CLOSE = 1;
+const OUTGROWN = 1.05;
+/** What it took then is tried for some rounds before one more is: most of the time is spent there. */
 const CLOSE_STEP = 0.25;
 
 export interface Flight {
@@ -29,6 +28,13 @@ export interface Flight {
 export const limitOf = (adaptive: Adaptive, isAdaptive: boolean, cap: number): number =>
   isAdaptive ? Math.max(1, Math.min(cap, Math.floor(adaptive.limit))) : cap;
 
+/** Nothing is known yet of what the receiver can take, or it takes more than it did: leases are short. */
+export const isClimbing = ({ limit, ceiling }: Adaptive): boolean =>
+  ceiling === null || isOutgrown(limit, ceiling);
+
+const isOutgrown = (limit: number, ceiling: number): boolean =>
+  limit > Math.max(ceiling * OUTGROWN, ceiling + 2);
+
 /** After the answers of one lease. */
 export function adapt(adaptive: Adaptive, flight: Flight, cap: number): Adaptive {
   if (flight.dropped > 0) return decreased(adaptive, flight, cap);
@@ -36,7 +42,7 @@ export function adapt(adaptive: Adaptive, flight: Flight, cap: number): Adaptive
   // While fewer slots are used, their success says nothing about more of them.
   const isUsed = flight.held * 2 >= Math.min(limit, cap);
   if (!isUsed || flight.ok === 0) return adaptive;
-  return { ...adaptive, limit: Math.min(cap, limit + growth(limit, ceiling, flight)) };
+  return { ...adaptive, limit: Math.min(cap, grown(limit, ceiling, flight)) };
 }
 
 /**
@@ -58,13 +64,12 @@ function decreased(adaptive: Adaptive, flight: Flight, cap: number): Adaptive {
 }
 
 /**
- * All requests in flight at once together double the limit while nothing is known of the receiver; later they
- * add a step, larger on the way back to where it last dropped something. A lease tells of several rounds.
+ * All requests in flight at once together double the limit while nothing is known of the receiver, and when it takes
+ * more than it did. Between, they lead back to what it took, and slowly past it. A lease tells of several rounds.
  */
-function growth(limit: number, ceiling: number | null, { ok, slots }: Flight): number {
-  if (ceiling === null || limit > Math.max(ceiling * OUTGROWN, ceiling + 1 + CLOSE))
-    return Math.min(ok, 2 * slots);
-  const isClose = Math.abs(limit - ceiling) <= CLOSE;
-  const step = isClose ? CLOSE_STEP : Math.max(1, (ceiling - limit) / 2);
-  return (step * ok) / limit;
+function grown(limit: number, ceiling: number | null, { ok, slots }: Flight): number {
+  if (ceiling === null || isOutgrown(limit, ceiling)) return limit + Math.min(ok, 2 * slots);
+  const rounds = ok / limit;
+  if (limit >= ceiling) return limit + rounds * (limit < ceiling + 1 ? CLOSE_STEP : 1);
+  return Math.min(ceiling, limit + rounds * Math.max(1, (ceiling - limit) / 2));
 }

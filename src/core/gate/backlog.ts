@@ -110,7 +110,7 @@ function roomFor(
   const isOpen = state.breaker.phase === "closed";
   const free = isOpen ? slotsSoon(state, config, nowMs) : freeSlots(state, config);
   const room = Math.min(
-    throughput(free, state, withinMs),
+    throughput(free, state, config, withinMs),
     turnsWithin(state, stepMs, nowMs, GATE_TICK_MS),
     ...caps.map(({ count }) => count),
     GATE_RELEASE_MAX,
@@ -119,7 +119,7 @@ function roomFor(
   if (!isOpen) return out > 0 ? 0 : Math.min(1, room);
   // One invocation takes what comes at once, and has so many connections: what is more would be parked anew. Another
   // portion waits for each that is at work, so that as many invocations as there are get theirs.
-  const portion = throughput(Math.min(free, CONNECTIONS_MAX), state, withinMs);
+  const portion = throughput(Math.min(free, CONNECTIONS_MAX), state, config, withinMs);
   const portionsMax = portion * (1 + state.leases.length);
   return Math.max(0, Math.min(portion, room - out, portionsMax - out));
 }

@@ -6,7 +6,7 @@ import {
   GATE_LEASES_MAX,
 } from "../limits.ts";
 import { PRIORITIES, type Priority } from "../priority.ts";
-import { limitOf } from "./adaptive.ts";
+import { isClimbing, limitOf } from "./adaptive.ts";
 import { probesAtMs, probesMax, probesUnderWay } from "./breaker.ts";
 import { firstTurnMs, horizonMs, intervalMs, turnsWithin } from "./pace.ts";
 import {
@@ -57,9 +57,20 @@ export function freeSlots(
 export const sentToday = ({ quota }: GateState, nowMs: number): number =>
   quota.day === dayOf(nowMs) ? quota.sent : 0;
 
-/** Deliveries that `slots` get through in `withinMs`, and one each at least. */
-export const throughput = (slots: number, { attemptMs }: GateState, withinMs: number): number =>
-  slots * Math.max(1, Math.floor(withinMs / Math.max(1, attemptMs ?? GATE_ATTEMPT_MS_DEFAULT)));
+/**
+ * Deliveries that `slots` get through in `withinMs`, and one each at least: so many while it is being learnt what the
+ * receiver can take, since a lease tells of its answers when it is over.
+ */
+export function throughput(
+  slots: number,
+  { adaptive, attemptMs }: GateState,
+  { isAdaptive }: GateConfig,
+  withinMs: number,
+): number {
+  if (isAdaptive && isClimbing(adaptive)) return slots;
+  const roundMs = Math.max(1, attemptMs ?? GATE_ATTEMPT_MS_DEFAULT);
+  return slots * Math.max(1, Math.round(withinMs / roundMs));
+}
 
 /** Something at least as urgent is parked already, by what the gate was told not long ago. */
 export const isBehind = (state: GateState, priority: Priority, nowMs: number): boolean =>
@@ -102,7 +113,7 @@ export function capsOf(state: GateState, config: GateConfig, ask: Ask, nowMs: nu
     found.push({ reason: "backlog", count: 0, untilMs: null });
   }
   found.push(
-    { reason: "concurrency", count: throughput(slots, state, withinMs), untilMs: null },
+    { reason: "concurrency", count: throughput(slots, state, config, withinMs), untilMs: null },
     { reason: "rate", count: turns, untilMs: firstTurnMs(state, stepMs, nowMs) },
     { reason: "retry-budget", count: want.fresh + retries, untilMs: null },
   );

@@ -7,5 +7,11 @@ export { halfInTurn, inTurn, type ParkedTarget } from "./in-turn.ts";
 export { isTrouble, type OutcomeKind, outcomeKind } from "./outcome.ts";
 export { nextTurn, type Turns } from "./pace.ts";
 export type { GateReport, Outcomes } from "./report.ts";
-export { GATE_REASONS, type GateConfig, type GateReason, type GateState } from "./state.ts";
+export {
+  GATE_REASONS,
+  type GateConfig,
+  type GateReason,
+  type GateState,
+  totalOf,
+} from "./state.ts";
 export type { Limitation } from "./view.ts";

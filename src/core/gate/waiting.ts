@@ -3,8 +3,9 @@
  * are free. Turned away, it would be parked anew, at seven rows each, and its slots would rest until it came again.
  */
 
+import { CONNECTIONS_MAX } from "../limits.ts";
 import { PRIORITIES } from "../priority.ts";
-import { acquire, type GateAnswer } from "./acquire.ts";
+import { acquire, type GateAnswer, type Grant } from "./acquire.ts";
 import type { Ask } from "./caps.ts";
 import { isEnding } from "./lease-end.ts";
 import type { GateConfig, GateState } from "./state.ts";
@@ -16,13 +17,21 @@ export function attend(
   ask: Ask,
   nowMs: number,
 ): { readonly state: GateState; readonly answer: GateAnswer | null } {
-  const { state, answer } = acquire(before, config, ask, nowMs);
-  const isFull = answer.kind === "refused" && answer.reason === "concurrency";
-  const isWorthIt = state.leases.some((lease) => isEnding(state, lease, nowMs));
-  if (!isFull || ask.mayWait !== true || !isWorthIt) return { state, answer };
+  const acquired = acquire(before, config, ask, nowMs);
+  const { state, answer } = acquired;
+  const isWorthIt =
+    ask.mayWait === true && state.leases.some((lease) => isEnding(state, lease, nowMs));
+  if (!isWorthIt) return acquired;
+  if (answer.kind === "granted")
+    return isSliver(answer) ? { state: before, answer: null } : acquired;
+  if (answer.reason !== "concurrency") return acquired;
   // While it waits it is still to come: nothing else is let go in its place.
   return { state: { ...state, released: before.released }, answer: null };
 }
+
+/** So few slots that an invocation of their own is not worth it, while more are about to be free. */
+const isSliver = ({ slots, refused }: Grant): boolean =>
+  refused?.reason === "concurrency" && slots * 2 < CONNECTIONS_MAX;
 
 /** Answers those of `waiting` that need not wait any more: the most urgent first, and who waits longest. */
 export function attendAll(

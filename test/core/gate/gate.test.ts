@@ -148,7 +148,10 @@ describe("Retry-After", () => {
     const untilMs = NOW_MS + 60_000;
     expect(refusalOf(ask(gate, { isReleased: true }))).toEqual(["retry-after", untilMs]);
     park(gate, "critical", 1);
-    expect(whatNext(gate)).toMatchObject({ release: 0, wakeAtMs: gate.nowMs + 50 });
+    expect(whatNext(gate)).toMatchObject({
+      release: 0,
+      wakeAtMs: gate.nowMs + at.GATE_PAUSE_MS_MIN,
+    });
     gate.nowMs += 1;
     expect(granted(ask(gate, { isReleased: true })).firstAtMs).toBe(untilMs);
   });
@@ -294,7 +297,7 @@ describe("adaptive concurrency", () => {
       for (const grant of fill(gate)) tell(gate, grant, { ok: grant.slots });
     }
     for (const grant of fill(gate)) tell(gate, grant, { dropped: grant.slots });
-    expect(slots(gate)).toBe(17);
+    expect(slots(gate)).toBe(19);
     for (let round = 0; round < 40; round += 1) {
       for (const grant of fill(gate)) tell(gate, grant, { ok: 1, timedOut: grant.slots });
       gate.nowMs += 1_000_000;
@@ -309,7 +312,32 @@ describe("adaptive concurrency", () => {
     tell(gate, grant, { dropped: 1 }, { isDone: false });
     const once = limit();
     tell(gate, grant, { dropped: 1 });
-    expect([once, limit()]).toEqual([3 * 0.85, 1]);
+    expect([once, limit()]).toEqual([3 * 0.95, 1]);
+  });
+
+  it("comes back to what was taken, tries one more for some rounds, and doubles where that holds", () => {
+    const gate = held(ADAPTIVE);
+    for (let round = 0; round < 2; round += 1) {
+      for (const grant of fill(gate)) tell(gate, grant, { ok: grant.slots });
+    }
+    const [first, ...others] = fill(gate);
+    if (first === undefined) throw new Error("nothing was granted");
+    tell(gate, first, { ok: first.slots - 1, dropped: 1 });
+    for (const grant of others) tell(gate, grant, { ok: grant.slots });
+    const seen: number[] = [];
+    for (let round = 0; round < 9; round += 1) {
+      seen.push(slots(gate));
+      for (const grant of fill(gate)) tell(gate, grant, { ok: grant.slots });
+    }
+    expect(seen).toEqual([14, 15, 15, 15, 15, 16, 17, 34, 40]);
+  });
+
+  it("grants one round at a time while nothing is known of the receiver, and two seconds later", () => {
+    const gate = held(ADAPTIVE);
+    expect(granted(ask(gate, { fresh: 100 }))).toMatchObject({ slots: 4, count: 4 });
+    gate.nowMs += 60_000;
+    tell(gate, granted(ask(gate, { fresh: 4 })), { ok: 3, dropped: 1, durationMs: 100 });
+    expect(granted(ask(gate, { fresh: 100 }))).toMatchObject({ slots: 2, count: 40 });
   });
 
   it("does not grow while fewer than half of the slots are used", () => {

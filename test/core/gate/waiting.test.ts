@@ -79,6 +79,27 @@ describe("an ask that finds every slot taken", () => {
     }
   });
 
+  it("waits also where so few are free that an invocation is not worth it, and takes them when it may not", () => {
+    const wide = { ...FIXED, concurrency: CONNECTIONS_MAX + 2 };
+    const { state, answer } = attend(full(wide), wide, askOf("next"), END_MS);
+    expect([answer, state.leases.length]).toEqual([null, 1]);
+    const soon = attend(full(wide), wide, askOf("next"), NOW_MS);
+    expect(soon.answer).toMatchObject({ kind: "granted", slots: 2 });
+    const hasto = attend(full(wide), wide, askOf("next", { mayWait: false }), END_MS);
+    expect(hasto.answer).toMatchObject({ kind: "granted", slots: 2 });
+  });
+
+  it("takes few free slots where it wants no more, or the rest is left by another limit", () => {
+    const wide = { ...FIXED, concurrency: CONNECTIONS_MAX + 2 };
+    const wants = (want: Ask["want"], config: GateConfig = wide) =>
+      attend(full(config), config, askOf("next", { want }), END_MS).answer;
+    expect(wants({ fresh: 2, retries: 0 })).toMatchObject({ kind: "granted", slots: 2 });
+    const [fresh, retries] = [2, 100];
+    expect(wants({ fresh, retries })).toBeNull();
+    const few = { ...wide, perDay: 24 + 2 };
+    expect(wants({ fresh: 24, retries: 0 }, few)).toMatchObject({ kind: "granted", slots: 2 });
+  });
+
   it("has its slots when the lease before it ends", () => {
     const waiting = askOf("next");
     expect(attendAll(full(), FIXED, [waiting], END_MS).answers.size).toBe(0);

@@ -1,0 +1,80 @@
+/** A batch's lease on a target: when it is spent, what is told of it, and how long its gate is to let nothing go. */
+import { describe, expect, it } from "vitest";
+import type { Answer } from "../../src/core/deliver/outcome.ts";
+import type { GateAnswer } from "../../src/core/gate/index.ts";
+import { GATE_AGAIN_MS, GATE_UNREACHABLE_MS } from "../../src/core/limits.ts";
+import { type HeldLease, holdLease } from "../../src/flows/gate-lease.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+
+const clock = createFakeClock();
+const NOW_MS = clock.nowMs();
+const GRANT: GateAnswer = {
+  ...{ kind: "granted", slots: 2, count: 2, retries: 0, firstAtMs: NOW_MS, intervalMs: 0 },
+  ...{ startByMs: NOW_MS + 2_000, expiresAtMs: NOW_MS + 20_000 },
+  ...{ isProbe: false, refused: { reason: "concurrency", untilMs: null } },
+};
+const answered = (status: number): Answer => ({
+  ...{ kind: "response", status, retryAfterMs: null, body: "" },
+});
+
+function held(answer: GateAnswer | null = GRANT, isAdaptive = false): HeldLease {
+  const told = answer === null ? null : { answer, nowMs: clock.nowMs(), parked: 0 };
+  return holdLease("lease", told, { isAdaptive }, clock);
+}
+
+/** Takes a turn and begins. */
+function begin(lease: HeldLease): (answer: Answer | null) => void {
+  lease.limit.take();
+  return lease.begin(false);
+}
+
+describe("a lease", () => {
+  it("is spent when all that it grants has begun and ended, and tells of it once", () => {
+    const lease = held();
+    const [first, second] = [begin(lease), begin(lease)];
+    first(answered(200));
+    expect(lease.isSpent).toBe(false);
+    second(answered(500));
+    expect(lease.isSpent).toBe(true);
+    expect(lease.report()).toMatchObject({ isDone: true, outcomes: { ok: 1, failed: 1 } });
+    expect(lease.report()).toBeNull();
+  });
+
+  it("is not spent while somebody who has taken a turn has not begun yet", () => {
+    const lease = held();
+    const first = begin(lease);
+    lease.limit.take();
+    first(answered(200));
+    expect(lease.isSpent).toBe(false);
+    lease.begin(false)(null);
+    expect(lease.isSpent).toBe(true);
+  });
+
+  it("is spent early where the receiver drops something, when the last one has ended", () => {
+    const lease = held({ ...GRANT, count: 10 });
+    const [first, second] = [begin(lease), begin(lease)];
+    first(answered(429));
+    expect([lease.limit.waitMs(), lease.isSpent]).toEqual([null, false]);
+    second(answered(200));
+    expect(lease.isSpent).toBe(true);
+  });
+
+  it("is never spent where nothing was granted", () => {
+    const refused: GateAnswer = { kind: "refused", reason: "breaker", untilMs: null };
+    expect([held(refused).isSpent, held(null).isSpent]).toEqual([false, false]);
+    expect([held(refused).report(), held(null).report()]).toEqual([null, null]);
+  });
+});
+
+describe("what a lease leaves", () => {
+  it("makes its gate pause only where that does not know by itself when there is room", () => {
+    expect(held().refusal()).toMatchObject({ reason: "gate: concurrency", pauseMs: 0 });
+    expect(held(null).refusal()).toMatchObject({
+      ...{ reason: "its gate did not answer", pauseMs: GATE_UNREACHABLE_MS },
+    });
+    const [fixed, adaptive] = [held(GRANT), held(GRANT, true)];
+    for (const lease of [fixed, adaptive]) begin(lease)(answered(429));
+    expect(fixed.refusal().pauseMs).toBe(GATE_AGAIN_MS); // nothing else keeps it from trying as many again
+    expect(adaptive.refusal().pauseMs).toBe(0);
+  });
+});
