@@ -15,12 +15,12 @@ export const FAIR_FULL_MS = 60_000;
 
 /** For so long after a more urgent batch was at work in an isolate, others there give way. */
 export const GIVEN_WAY_MS = 1_000;
-/** Between two attempts that give way, of one isolate: half of its thread, where one takes a millisecond of it. */
-export const WAY_PACE_MS = 2;
+/** Between two attempts that give way, of one isolate: a quarter of its thread, where one takes a millisecond of it. */
+export const WAY_PACE_MS = 4;
 /** How often one that gives way looks whether the way is clear. */
 export const WAY_LOOK_MS = 2;
 /** The longest that one gives way: a batch that takes longer waits for its receivers, and needs no thread. */
-export const WAY_WAIT_MS_MAX = 25;
+export const WAY_WAIT_MS_MAX = 50;
 
 /** A receiver is asked for its permission while a person waits for the answer to a PUT. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
