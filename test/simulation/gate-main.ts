@@ -1,9 +1,16 @@
 /** Seeds of gates, or the bugs that they must catch: `npm run sim -- --gates`. */
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { limited, runCapacity, type Used } from "./gate-capacity.ts";
 import { PLANTED_IN_GATES } from "./gate-planted.ts";
-import { huntBugs, runSeeds, sayViolations, stopwatch, type Violation } from "./seeds.ts";
+import {
+  addedUp,
+  huntBugs,
+  runOnAllCores,
+  runSeeds,
+  sayViolations,
+  stopwatch,
+  type Violation,
+} from "./seeds.ts";
 
 const WORKER = fileURLToPath(new URL("gate-worker.ts", import.meta.url));
 /** Every planted bug is caught within so many. */
@@ -32,24 +39,13 @@ export async function gateMain(from: number, count: number, isPlanted: boolean):
     return huntBugs("gates", PLANTED_IN_GATES, (bug) => runGateSeeds(1, GATE_SEEDS_PER_BUG, bug));
   }
   const seconds = stopwatch();
-  const parts = Math.min(availableParallelism(), count);
-  const starts = Array.from({ length: parts + 1 }, (_, part) =>
-    Math.floor(from + (count * part) / parts),
-  );
-  const reports = await Promise.all(
-    starts.slice(1).map((end, part) => {
-      const start = starts[part] ?? from;
-      return runGateSeeds(start, end - start);
-    }),
-  );
+  const reports = await runOnAllCores(from, count, runGateSeeds);
   const violations = reports.flatMap((report) => report.violations);
   sayViolations("gates", violations);
   const sum = (name: "runs" | "requests" | "deaths" | "openings"): number =>
     reports.reduce((all, report) => all + report[name], 0);
-  const reasons = [...new Set(reports.flatMap(({ refusals }) => Object.keys(refusals)))].sort();
-  const told = reasons.map((reason) => {
-    return `${reports.reduce((all, { refusals }) => all + (refusals[reason] ?? 0), 0)} ${reason}`;
-  });
+  const refusals = Object.entries(addedUp(reports.map((report) => report.refusals))).sort();
+  const told = refusals.map(([reason, times]) => `${times} ${reason}`);
   console.log(
     `${sum("runs")} gates, ${sum("requests")} requests, ${sum("deaths")} deaths of consumers, ` +
       `${sum("openings")} openings of the breaker; refused: ${told.join(", ")}; ` +

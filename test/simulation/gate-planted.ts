@@ -1,5 +1,5 @@
 /** Bugs to plant into gates, each of which some seed must catch. */
-import type { PlantedBug } from "./planted.ts";
+import { bug, type PlantedBug } from "./planted-bug.ts";
 
 const ADAPTIVE = "src/core/gate/adaptive.ts";
 const BACKLOG = "src/core/gate/backlog.ts";
@@ -8,10 +8,6 @@ const CAPS = "src/core/gate/caps.ts";
 const PACE = "src/core/gate/pace.ts";
 const REPORT = "src/core/gate/report.ts";
 const UPKEEP = "src/core/gate/upkeep.ts";
-
-const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
-  return { name, edits: [{ file, find, replace }] };
-};
 
 export const PLANTED_IN_GATES: readonly PlantedBug[] = [
   bug(

@@ -8,11 +8,7 @@ const USED_MIN = 0.9;
 const REFUSED_MAX = 0.02;
 
 const [from = "1", count = "1", planted] = process.argv.slice(2);
-if (planted !== undefined) {
-  const found = PLANTED_IN_GATES.find(({ name }) => name === planted);
-  if (found === undefined) throw new Error(`no planted bug is called "${planted}"`);
-  plant(found);
-}
+plant(planted, PLANTED_IN_GATES);
 // Loaded only now, so that the bug is in it.
 const { runGate } = await import("./gate-run.ts");
 const { limited, runCapacity } = await import("./gate-capacity.ts");

@@ -1,8 +1,15 @@
 /** Seeds of ordered deliveries, or the bugs that they must catch: `npm run sim -- --orders`. */
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { PLANTED_IN_ORDERS } from "./order-planted.ts";
-import { huntBugs, runSeeds, sayViolations, stopwatch, type Violation } from "./seeds.ts";
+import {
+  addedUp,
+  huntBugs,
+  runOnAllCores,
+  runSeeds,
+  sayViolations,
+  stopwatch,
+  type Violation,
+} from "./seeds.ts";
 
 const WORKER = fileURLToPath(new URL("order-worker.ts", import.meta.url));
 /** Every planted bug is caught within so many. */
@@ -29,23 +36,13 @@ export async function orderMain(from: number, count: number, isPlanted: boolean)
     );
   }
   const seconds = stopwatch();
-  const parts = Math.min(availableParallelism(), count);
-  const starts = Array.from({ length: parts + 1 }, (_, part) =>
-    Math.floor(from + (count * part) / parts),
-  );
-  const reports = await Promise.all(
-    starts.slice(1).map((end, part) => {
-      const start = starts[part] ?? from;
-      return runOrderSeeds(start, end - start);
-    }),
-  );
+  const reports = await runOnAllCores(from, count, runOrderSeeds);
   const violations = reports.flatMap((report) => report.violations);
   sayViolations("orders", violations);
   const sum = (name: "runs" | "attempts" | "deaths" | "waits" | "cancelled"): number =>
     reports.reduce((all, report) => all + report[name], 0);
-  const modes = ["fifo", "latest-wins", "drop-older"].map((mode) => {
-    return `${reports.reduce((all, report) => all + (report.modes[mode] ?? 0), 0)} ${mode}`;
-  });
+  const runs = addedUp(reports.map((report) => report.modes));
+  const modes = ["fifo", "latest-wins", "drop-older"].map((mode) => `${runs[mode] ?? 0} ${mode}`);
   console.log(
     `${sum("runs")} runs (${modes.join(", ")}), ${sum("attempts")} attempts, ${sum("deaths")} deaths of ` +
       `consumers, ${sum("waits")} waits, ${sum("cancelled")} cancelled; ` +

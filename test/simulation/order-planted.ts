@@ -1,14 +1,10 @@
 /** Bugs to plant into the order of deliveries, each of which some seed must catch. */
-import type { PlantedBug } from "./planted.ts";
+import { bug, type PlantedBug } from "./planted-bug.ts";
 
 const CHAIN = "src/flows/send-in-order.ts";
 const PASS = "src/flows/pass-turns.ts";
 const TAKE = "src/flows/take-turns.ts";
 const TURNS = "src/core/order/turns.ts";
-
-const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
-  return { name, edits: [{ file, find, replace }] };
-};
 
 export const PLANTED_IN_ORDERS: readonly PlantedBug[] = [
   bug(

@@ -3,11 +3,7 @@ import { PLANTED_IN_ORDERS } from "./order-planted.ts";
 import { plant } from "./planting.ts";
 
 const [from = "1", count = "1", planted] = process.argv.slice(2);
-if (planted !== undefined) {
-  const found = PLANTED_IN_ORDERS.find(({ name }) => name === planted);
-  if (found === undefined) throw new Error(`no planted bug is called "${planted}"`);
-  plant(found);
-}
+plant(planted, PLANTED_IN_ORDERS);
 // Loaded only now, so that the bug is in it.
 const { runOrder } = await import("./order-run.ts");
 Error.stackTraceLimit = 0;

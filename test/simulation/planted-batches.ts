@@ -1,15 +1,11 @@
 /** Bugs to plant into targets that get batches. */
-import type { PlantedBug } from "./planted.ts";
+import { bug, type PlantedBug } from "./planted-bug.ts";
 
 const ANSWER = "src/core/batch/answer.ts";
 const BATCH = "src/core/batch/batch.ts";
 const MESSAGES = "src/flows/batch-messages.ts";
 const SEND = "src/flows/send-batch.ts";
 const SWEEP = "src/flows/sweep.ts";
-
-const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
-  return { name, edits: [{ file, find, replace }] };
-};
 
 const WAKE = "await ports.gates.wake(id, target?.gate ?? null);";
 export const PLANTED_IN_BATCHES: readonly PlantedBug[] = [

@@ -1,5 +1,5 @@
 /** Bugs to plant into targets of kinds event, queue, service and pull. */
-import type { PlantedBug } from "./planted.ts";
+import { bug, type PlantedBug } from "./planted-bug.ts";
 
 const AS_EVENT = "src/flows/deliver-as-event.ts";
 const BINDING = "src/flows/deliver-to-binding.ts";
@@ -7,10 +7,6 @@ const KEEP = "src/flows/keep-parked.ts";
 const PUBLISH = "src/flows/publish-event.ts";
 const PULL = "src/flows/pull.ts";
 const PULLS = "test/support/memory-pulls.ts";
-
-const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
-  return { name, edits: [{ file, find, replace }] };
-};
 
 export const PLANTED_IN_KINDS: readonly PlantedBug[] = [
   bug(

@@ -1,5 +1,5 @@
 /** Bugs to plant into what operators command: paused and narrowed queues, and fan-outs that are stopped. */
-import type { PlantedBug } from "./planted.ts";
+import { bug, type PlantedBug } from "./planted-bug.ts";
 
 const GIVE_BACK = "src/flows/give-back.ts";
 const BATCH = "src/flows/deliver-batch.ts";
@@ -7,10 +7,6 @@ const PORTION = "src/flows/deliver-portion.ts";
 const ATTEMPTS = "src/flows/attempt-all.ts";
 const LEDGER = "test/support/memory-ledger.ts";
 const PAGE = "src/flows/fan-out-page.ts";
-
-const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
-  return { name, edits: [{ file, find, replace }] };
-};
 
 export const PLANTED_BY_OPERATORS: readonly PlantedBug[] = [
   bug(

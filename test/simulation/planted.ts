@@ -1,22 +1,9 @@
-/**
- * Bugs to plant: each is a change of one or two places of the source, made as a process of the simulation
- * loads it. The program knows nothing of them. A place that is not there exactly once fails the check.
- */
+/** Bugs to plant into the way of an event, and all others that the runs of all flows together must catch. */
 
 import { PLANTED_IN_BATCHES } from "./planted-batches.ts";
+import { bug, type PlantedBug } from "./planted-bug.ts";
 import { PLANTED_IN_KINDS } from "./planted-kinds.ts";
 import { PLANTED_BY_OPERATORS } from "./planted-operators.ts";
-
-export interface Edit {
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
-
-export interface PlantedBug {
-  readonly name: string;
-  readonly edits: readonly Edit[];
-}
 
 const ACCEPT = "src/flows/accept-event.ts";
 const BATCH = "src/flows/deliver-batch.ts";
@@ -32,10 +19,6 @@ const PAGE = "src/flows/fan-out-page.ts";
 const PARKED = "test/support/memory-parked.ts";
 const SHARD = "src/flows/outbox-shard.ts";
 const SWEEP = "src/flows/sweep.ts";
-
-const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
-  return { name, edits: [{ file, find, replace }] };
-};
 
 export const PLANTED: readonly PlantedBug[] = [
   {

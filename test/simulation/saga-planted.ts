@@ -1,5 +1,5 @@
 /** Bugs to plant into sagas, each of which some seed must catch; core/saga/model.ts has those of the decisions. */
-import type { PlantedBug } from "./planted.ts";
+import { bug, type PlantedBug } from "./planted-bug.ts";
 
 const WATCH = "src/flows/saga-watch.ts";
 const SEND = "src/flows/saga-send.ts";
@@ -8,10 +8,6 @@ const DEFINITION = "src/core/saga/definition.ts";
 const FOLD = "src/core/saga/fold.ts";
 const GATE = "src/flows/saga-gate.ts";
 const PLAN = "src/core/saga/plan.ts";
-
-const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
-  return { name, edits: [{ file, find, replace }] };
-};
 
 export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   bug(

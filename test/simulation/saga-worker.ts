@@ -4,11 +4,7 @@ import { plant } from "./planting.ts";
 import { PLANTED_IN_SAGAS } from "./saga-planted.ts";
 
 const [from = "1", count = "1", planted] = process.argv.slice(2);
-if (planted !== undefined) {
-  const found = PLANTED_IN_SAGAS.find(({ name }) => name === planted);
-  if (found === undefined) throw new Error(`no planted bug is called "${planted}"`);
-  plant(found);
-}
+plant(planted, PLANTED_IN_SAGAS);
 // Loaded only now, so that the bug is in it.
 const { runSaga } = await import("./saga-run.ts");
 Error.stackTraceLimit = 0;

@@ -1,6 +1,7 @@
 /** What the simulations of gates and sagas have in common: seeds in a process of its own, and planted bugs. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { availableParallelism } from "node:os";
 
 export interface Violation {
   readonly seed: number;
@@ -27,6 +28,32 @@ export async function runSeeds<Report>(
   ended.catch(() => {}); // it ends after its report as well
   const [report] = await Promise.race([said, ended]);
   return report as Report;
+}
+
+/** Seeds in as many processes as there are cores; answers their reports, those of the first seeds first. */
+export async function runOnAllCores<Report>(
+  from: number,
+  count: number,
+  run: (from: number, count: number) => Promise<Report>,
+): Promise<Report[]> {
+  const parts = Math.min(availableParallelism(), count);
+  const startOf = (part: number): number => from + Math.floor((count * part) / parts);
+  return Promise.all(
+    Array.from({ length: parts }, (_, part) =>
+      run(startOf(part), startOf(part + 1) - startOf(part)),
+    ),
+  );
+}
+
+/** How often each name was counted in all of these. */
+export function addedUp(
+  counts: readonly Readonly<Record<string, number>>[],
+): Readonly<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  for (const [name, times] of counts.flatMap((each) => Object.entries(each))) {
+    sums[name] = (sums[name] ?? 0) + times;
+  }
+  return sums;
 }
 
 export function stopwatch(): () => string {

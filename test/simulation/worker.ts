@@ -24,12 +24,7 @@ const SIDE_BY_SIDE = 2;
 // Nobody reads the stacks of errors that are made on purpose, and they cost more than the rest.
 Error.stackTraceLimit = 0;
 
-const planted = process.argv[2];
-if (planted !== undefined) {
-  const bug = PLANTED.find(({ name }) => name === planted);
-  if (bug === undefined) throw new Error(`no planted bug is called "${planted}"`);
-  plant(bug);
-}
+plant(process.argv[2], PLANTED);
 const { run } = await import("./run.ts");
 
 let escaped: string | null = null;

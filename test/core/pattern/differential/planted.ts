@@ -1,11 +1,10 @@
 /** Bugs to plant into the index, each of which a difference must give away. */
-import type { PlantedBug } from "../../../simulation/planted.ts";
+import { bug as bugIn, type PlantedBug } from "../../../simulation/planted-bug.ts";
 
 const INDEX = "src/core/pattern/rule-index";
 
-const bug = (name: string, file: string, find: string, replace: string): PlantedBug => {
-  return { name, edits: [{ file: `${INDEX}/${file}`, find, replace }] };
-};
+const bug = (name: string, file: string, find: string, replace: string): PlantedBug =>
+  bugIn(name, `${INDEX}/${file}`, find, replace);
 
 export const PLANTED: readonly PlantedBug[] = [
   bug(

@@ -3,11 +3,7 @@ import { plant } from "../../../simulation/planting.ts";
 import { PLANTED } from "./planted.ts";
 
 const [planted] = process.argv.slice(2);
-if (planted !== undefined) {
-  const found = PLANTED.find(({ name }) => name === planted);
-  if (found === undefined) throw new Error(`no planted bug is called "${planted}"`);
-  plant(found);
-}
+plant(planted, PLANTED);
 // Loaded only now, so that the bug is in it.
 const { compareSeed } = await import("./compare.ts");
 process.on("message", (seed: number) => {
