@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { afterHandshake, type Handshake } from "../../src/core/deliver/handshake.ts";
 import type { Json } from "../../src/core/json.ts";
-import type { TargetDoc } from "../../src/core/resources.ts";
+import type { TargetDoc } from "../../src/core/stored-target.ts";
 import { askPermission } from "../../src/flows/ask-permission.ts";
 import type { StoredResource } from "../../src/ports/config.ts";
 import { announce, iso, written } from "./change.ts";

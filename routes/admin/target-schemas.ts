@@ -17,7 +17,7 @@ import {
   PULL_LEASE_SECONDS_MAX,
   PULL_RETENTION_SECONDS_MAX,
 } from "../../src/core/pull/limits.ts";
-import { isMethodName } from "../../src/core/resources.ts";
+import { isMethodName } from "../../src/core/stored-target.ts";
 import { address, OwnHeaderName } from "./request-schemas.ts";
 import { HeaderValue, Slug } from "./schemas.ts";
 import { authBody } from "./target-auth.ts";

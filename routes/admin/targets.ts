@@ -10,8 +10,8 @@ import {
 } from "../../src/core/deliver/target-url.ts";
 import { isJsonObject, type Json, parseJsonDocument } from "../../src/core/json.ts";
 import type { Fault } from "../../src/core/problem.ts";
-import type { HttpTargetBody, TargetBody } from "../../src/core/resources.ts";
-import { storeTarget } from "../../src/core/resources.ts";
+import type { HttpTargetBody, TargetBody } from "../../src/core/stored-target.ts";
+import { storeTarget } from "../../src/core/stored-target.ts";
 import { configureGate, moveGate } from "../../src/flows/configure-gate.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import type { StoredResource } from "../../src/ports/config.ts";

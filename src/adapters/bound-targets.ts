@@ -1,6 +1,6 @@
 /** Queues and services by the names of their bindings: `TARGET_QUEUE_ORDERS` is the queue `orders`. */
 import type { Answer } from "../core/deliver/outcome.ts";
-import { isMethodName } from "../core/resources.ts";
+import { isMethodName } from "../core/stored-target.ts";
 import type { Bound } from "../ports/bound.ts";
 import type { Clock } from "../ports/clock.ts";
 import { dropBody, inTime, networkDetail, sendRequest } from "./send-request.ts";

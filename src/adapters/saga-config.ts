@@ -1,7 +1,8 @@
 /** What steps of sagas name: read as it is saved at that moment, since no revision is told to their objects. */
-import { type TargetDoc, targetOf } from "../core/resources.ts";
+
 import type { SagaDoc } from "../core/saga/definition.ts";
 import { unpack } from "../core/saga/text.ts";
+import { type TargetDoc, targetOf } from "../core/stored-target.ts";
 import type { ConfigStore } from "../ports/config.ts";
 import type { SagaConfig } from "../ports/saga.ts";
 

@@ -4,15 +4,8 @@ import { describe, expect, it } from "vitest";
 import { encodeBase64 } from "../../src/core/bytes.ts";
 import { STANDARD_LADDER } from "../../src/core/deliver/retry.ts";
 import type { SigningSecret } from "../../src/core/deliver/signing-keys.ts";
-import {
-  type HttpTargetBody,
-  limitOf,
-  type SourceBody,
-  sourceOf,
-  storeSource,
-  storeTarget,
-  targetOf,
-} from "../../src/core/resources.ts";
+import { limitOf, type SourceBody, sourceOf, storeSource } from "../../src/core/resources.ts";
+import { type HttpTargetBody, storeTarget, targetOf } from "../../src/core/stored-target.ts";
 import type { VerifyConfig } from "../../src/core/verify/config.ts";
 
 /** Such a text is nowhere but where a secret stands, so that finding it means a leak. */

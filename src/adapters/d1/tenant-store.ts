@@ -9,11 +9,10 @@ import {
   type Secrets,
   type SourceDoc,
   sourceOf,
-  type TargetDoc,
   type TenantBody,
-  targetOf,
 } from "../../core/resources.ts";
 import { unpack } from "../../core/saga/text.ts";
+import { type TargetDoc, targetOf } from "../../core/stored-target.ts";
 import type { Limit, Rule, SagaDefinition, Source, Target, Tenant } from "../../core/tenant.ts";
 import { compileTransformer } from "../../core/transform/transformer.ts";
 import type { TenantStore } from "../../ports/directory.ts";
