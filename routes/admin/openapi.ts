@@ -5,7 +5,7 @@ import { PROBLEMS, type ProblemSlug } from "../../src/core/problem.ts";
 import { VERSION } from "../../src/core/version.ts";
 import { deedHeaders } from "./deed.ts";
 import { isDeed, type Operation, operationId } from "./operation.ts";
-import { CallbackBody } from "./saga-schemas.ts";
+import { CallbackBody } from "./saga-instance-schemas.ts";
 import { Accepted, Count, Time } from "./schemas.ts";
 
 /** JSON Schema in the dialect of OpenAPI 3.1; what has an id stands once, in `named`. */

@@ -8,7 +8,7 @@ import { requireTenant } from "./change.ts";
 import { JobAnswer, jobView } from "./jobs.ts";
 import { invalid, notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { outputOf } from "./saga-commands.ts";
-import { BulkBody, BulkCount } from "./saga-schemas.ts";
+import { BulkBody, BulkCount } from "./saga-instance-schemas.ts";
 import { queryOf } from "./saga-view.ts";
 
 export const sagaBulkOperations: readonly Operation[] = [

@@ -16,7 +16,7 @@ import {
   Comparison,
   InstanceAnswer,
   MigrateBody,
-} from "./saga-schemas.ts";
+} from "./saga-instance-schemas.ts";
 import { instanceView, requireInstance } from "./saga-view.ts";
 import { definitionFaults, namedFaults } from "./sagas.ts";
 

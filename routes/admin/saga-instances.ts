@@ -10,7 +10,12 @@ import { requireTenant } from "./change.ts";
 import { notFound, type Operation, operation } from "./operation.ts";
 import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf, TimeQuery } from "./page.ts";
 import { sentMember } from "./rules.ts";
-import { InstanceAnswer, InstanceBody, InstanceQuery, InstanceSummary } from "./saga-schemas.ts";
+import {
+  InstanceAnswer,
+  InstanceBody,
+  InstanceQuery,
+  InstanceSummary,
+} from "./saga-instance-schemas.ts";
 import { instanceView, queryOf, requireInstance, summaryView } from "./saga-view.ts";
 
 const PATH = "/admin/tenants/{tenant}/saga-instances";

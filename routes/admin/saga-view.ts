@@ -2,7 +2,8 @@
 import { SAGA_ID } from "../../src/core/ids.ts";
 import type { Json } from "../../src/core/json.ts";
 import type { Entry } from "../../src/core/saga/instance.ts";
-import type { Actor, JournalRow, SagaQuery, SagaSummary, SagaView } from "../../src/ports/saga.ts";
+import type { Actor, JournalRow, SagaView } from "../../src/ports/saga.ts";
+import type { SagaQuery, SagaSummary } from "../../src/ports/saga-index.ts";
 import { iso, isoOrNull } from "./change.ts";
 import { type Call, notFound } from "./operation.ts";
 import { rangeOf } from "./page.ts";

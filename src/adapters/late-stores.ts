@@ -6,7 +6,7 @@ import type { Deletions } from "../ports/deletions.ts";
 import type { Reseals } from "../ports/encryption.ts";
 import type { Meter } from "../ports/meter.ts";
 import type { Pulls } from "../ports/pulls.ts";
-import type { SagaDirectory } from "../ports/saga.ts";
+import type { SagaDirectory } from "../ports/saga-index.ts";
 import type { SagaJobs } from "../ports/saga-jobs.ts";
 import type { Turns } from "../ports/turns.ts";
 import type { Vault } from "../ports/vault.ts";

@@ -5,7 +5,7 @@ import type { Command } from "../core/saga/commands.ts";
 import { SAGA_BULK_MAX } from "../core/saga/limits.ts";
 import { pack } from "../core/saga/text.ts";
 import type { Clock, Random } from "../ports/clock.ts";
-import type { SagaDirectory, SagaQuery } from "../ports/saga.ts";
+import type { SagaDirectory, SagaQuery } from "../ports/saga-index.ts";
 import type { SagaJobs } from "../ports/saga-jobs.ts";
 
 export interface BeginSagaJobPorts {

@@ -12,7 +12,8 @@ import {
 } from "../core/saga/limits.ts";
 import { type Clock, within } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
-import type { CommandAnswer, SagaDirectory, Sagas } from "../ports/saga.ts";
+import type { CommandAnswer, Sagas } from "../ports/saga.ts";
+import type { SagaDirectory } from "../ports/saga-index.ts";
 import type { Refusal, SagaJob, SagaJobProgress, SagaJobs } from "../ports/saga-jobs.ts";
 
 export interface CommandSagasPorts {

@@ -5,7 +5,7 @@ import { eventId, timeOrderedId } from "../core/ids.ts";
 import { readArchived } from "../core/ingest/events.ts";
 import { SAGA_HOPS_MAX } from "../core/saga/limits.ts";
 import { traceparentOf } from "../core/trace.ts";
-import type { SagaEvent } from "../ports/saga.ts";
+import type { SagaEvent } from "../ports/publisher.ts";
 import { type AcceptPorts, enqueue, matched } from "./accept-event.ts";
 
 const JSON_TYPE = "application/json";

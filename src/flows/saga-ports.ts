@@ -3,14 +3,9 @@ import type { Text } from "../core/crypto.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { Gates } from "../ports/gates.ts";
 import type { Log } from "../ports/log.ts";
-import type {
-  Callbacks,
-  Publisher,
-  SagaConfig,
-  SagaIndex,
-  SagaJournal,
-  Sagas,
-} from "../ports/saga.ts";
+import type { Publisher } from "../ports/publisher.ts";
+import type { Callbacks, SagaConfig, SagaJournal, Sagas } from "../ports/saga.ts";
+import type { SagaIndex } from "../ports/saga-index.ts";
 import type { StreamCrypto } from "../ports/stream-crypto.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Receivers } from "./receivers.ts";

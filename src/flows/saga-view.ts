@@ -1,6 +1,7 @@
 /** An instance as people see it, and as the index has it. */
 import { type Instance, isEnded } from "../core/saga/instance.ts";
-import type { JournalRow, SagaStart, SagaSummary, SagaView, StepView } from "../ports/saga.ts";
+import type { JournalRow, SagaStart, SagaView, StepView } from "../ports/saga.ts";
+import type { SagaSummary } from "../ports/saga-index.ts";
 
 export function viewOf(
   start: SagaStart,

@@ -4,7 +4,8 @@ import { sagaId } from "../core/ids.ts";
 import { SAGA_STARTING_MS } from "../core/saga/limits.ts";
 import type { SagaDefinition } from "../core/tenant.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { SagaIndex, SagaStart, Sagas, SagaView } from "../ports/saga.ts";
+import type { SagaStart, Sagas, SagaView } from "../ports/saga.ts";
+import type { SagaIndex } from "../ports/saga-index.ts";
 
 export interface StartPorts {
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 /** One command for many instances of sagas, as a job that goes on by itself. */
 import type { Command } from "../core/saga/commands.ts";
-import type { SagaPosition, SagaQuery } from "./saga.ts";
+import type { SagaPosition, SagaQuery } from "./saga-index.ts";
 
 /** Of those that would not take it: why, how many, and which came first. */
 export interface Refusal {

@@ -1,12 +1,11 @@
-/** What one instance of a saga is kept in, and where it can be found. */
-import type { Answer } from "../core/deliver/outcome.ts";
+/** Instances of sagas: what one is kept in, and what it is asked. */
 import type { Json } from "../core/json.ts";
 import type { Fault } from "../core/problem.ts";
 import type { HeardBack } from "../core/saga/callback.ts";
 import type { CallbackAddress } from "../core/saga/callback-address.ts";
 import type { Command, CommandKind } from "../core/saga/commands.ts";
 import type { SagaDoc } from "../core/saga/definition.ts";
-import type { Entry, Instance, Outcome, SagaStatus } from "../core/saga/instance.ts";
+import type { Entry, Instance, Outcome } from "../core/saga/instance.ts";
 import type { Migration } from "../core/saga/migrate.ts";
 import type { SagaDefinition, Target } from "../core/tenant.ts";
 
@@ -72,73 +71,11 @@ export interface Callbacks {
   read(signed: string): CallbackAddress | null;
 }
 
-/** An event that the router publishes itself: for a step, or of what a target of kind event gets. */
-export interface SagaEvent {
-  readonly tenant: string;
-  readonly source: string;
-  readonly type: string;
-  readonly subject: string | null;
-  readonly data: string;
-  /** Of `data`; JSON, if it is left out. */
-  readonly contentType?: string;
-  /** The same key is the same event. */
-  readonly key: string;
-  readonly hops: number;
-  /** Of one that a target makes: the delivery it is made of. */
-  readonly origin?: EventOrigin;
-}
-
-export interface EventOrigin {
-  readonly delivery: string;
-  readonly traceparent: string;
-  /** The event it is made of may not be more urgent than bulk; nor may this one. */
-  readonly isDemoted: boolean;
-}
-
-export interface Publisher {
-  /** Answers once the event is durable, or why it can never be. Rejects when a store does not take it now. */
-  publish(event: SagaEvent): Promise<Answer>;
-}
-
 /** What steps name, as it is saved now. Rejects when it cannot be read. */
 export interface SagaConfig {
   /** With its secrets; null when there is none. */
   target(tenant: string, id: string): Promise<Target | null>;
   saga(tenant: string, name: string): Promise<SagaDefinition | null>;
-}
-
-/** An instance as the index has it: what it is found by, and when it must be looked at. */
-export interface SagaSummary {
-  readonly id: string;
-  readonly tenant: string;
-  readonly saga: string;
-  readonly version: number;
-  readonly key: string;
-  readonly correlationId: string | null;
-  /** "STARTING" until its object has answered. */
-  readonly status: SagaStatus | "STARTING";
-  readonly paused: boolean;
-  /** Steps that are under way or waited for, by name. */
-  readonly step: string | null;
-  readonly reason: string | null;
-  /** Rises with every change of the instance. */
-  readonly rev: number;
-  /** By then its object wakes by itself; null when it waits for a person or has ended. */
-  readonly dueAtMs: number | null;
-  readonly startedAtMs: number;
-  readonly updatedAtMs: number;
-}
-
-/** What a row of the index is known by. */
-export type SagaEntry = Pick<SagaSummary, "tenant" | "startedAtMs" | "id">;
-
-/** Where instances are found. Written before an instance starts, so that none is invisible. */
-export interface SagaIndex {
-  /** Of one that was started before, at another time, this is a second entry, which its starter forgets. */
-  begin(summary: SagaSummary): Promise<void>;
-  forget(entry: SagaEntry): Promise<void>;
-  /** A summary older than the one that is there changes nothing. */
-  put(summary: SagaSummary): Promise<void>;
 }
 
 /** An instance as people see it. */
@@ -178,49 +115,6 @@ export interface StepView {
   readonly held: string | null;
   readonly output: Json;
   readonly error: string | null;
-}
-
-export interface SagaQuery {
-  readonly saga?: string | undefined;
-  readonly status?: string | undefined;
-  readonly correlationId?: string | undefined;
-  /** That is under way or waited for. */
-  readonly step?: string | undefined;
-  readonly paused?: boolean | undefined;
-  /** Started from then on; started before. */
-  readonly fromMs?: number | undefined;
-  readonly toMs?: number | undefined;
-  /** Only those that have not ended. */
-  readonly isOpen?: boolean | undefined;
-}
-
-/** Where a list goes on; instances are in the order of their start, the newest first. */
-export interface SagaPosition {
-  readonly startedAtMs: number;
-  readonly id: string;
-}
-
-export interface SagaDirectory extends SagaIndex {
-  list(
-    tenant: string,
-    query: SagaQuery,
-    after: SagaPosition | null,
-    count: number,
-  ): Promise<{ readonly items: readonly SagaSummary[]; readonly next: SagaPosition | null }>;
-  /** How many there are; no further than to `countMax`. */
-  count(tenant: string, query: SagaQuery, countMax: number): Promise<number>;
-  /** Instances that should have woken by themselves before `beforeMs`. */
-  overdue(
-    beforeMs: number,
-    count: number,
-  ): Promise<
-    readonly (SagaEntry & {
-      /** Its object has not told yet that it has begun. */
-      readonly isStarting: boolean;
-    })[]
-  >;
-  /** Of a tenant that was deleted: those that were started before. */
-  ofTenant(tenant: string, beforeMs: number, count: number): Promise<readonly SagaEntry[]>;
 }
 
 /** How an instance stands to its undo: under way, done, or why that cannot be. */

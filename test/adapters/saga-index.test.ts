@@ -1,7 +1,7 @@
 /** Where instances of sagas are found: D1 and the simulation's memory answer alike. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { createSagaDirectory } from "../../src/adapters/d1/saga-index.ts";
-import type { SagaQuery, SagaSummary } from "../../src/ports/saga.ts";
+import type { SagaQuery, SagaSummary } from "../../src/ports/saga-index.ts";
 import { createMemorySagaIndex } from "../support/memory-sagas.ts";
 import { costOf, freshTenant, SUBJECTS, session } from "./ledgers.ts";
 

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll } from "vitest";
 import type { Command, CommandKind } from "../../src/core/saga/commands.ts";
 import type { NodeDoc, SagaDoc, StepDoc } from "../../src/core/saga/definition.ts";
-import type { SagaConfig, SagaDirectory, SagaStart } from "../../src/ports/saga.ts";
+import type { SagaConfig, SagaStart } from "../../src/ports/saga.ts";
+import type { SagaDirectory } from "../../src/ports/saga-index.ts";
 import { createFakeClock, idle } from "../support/fake-clock.ts";
 import { createMemoryGates } from "../support/memory-gates.ts";
 import { createMemorySagas } from "../support/memory-sagas.ts";

@@ -4,7 +4,7 @@ import { ATTEMPT_TIMEOUT_MS_DEFAULT } from "../../src/core/limits.ts";
 import type { AcceptPorts } from "../../src/flows/accept-event.ts";
 import { publishEvent } from "../../src/flows/publish-event.ts";
 import type { Bound } from "../../src/ports/bound.ts";
-import type { Publisher } from "../../src/ports/saga.ts";
+import type { Publisher } from "../../src/ports/publisher.ts";
 import type { OutgoingRequest, Transport } from "../../src/ports/transport.ts";
 import { bytesOfStream } from "../support/memory-archive.ts";
 import { sendBatched } from "./batch-wire.ts";

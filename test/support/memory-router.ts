@@ -16,7 +16,7 @@ import { createReceivers } from "../../src/flows/receivers.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
 import { lookForBatch, sendBatch, takeBatch } from "../../src/flows/send-batch.ts";
 import { createTokens } from "../../src/flows/tokens.ts";
-import type { Publisher } from "../../src/ports/saga.ts";
+import type { Publisher } from "../../src/ports/publisher.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import "./loaded.ts";
 import { createMemoryArchive, createMemoryListing, type MemoryArchive } from "./memory-archive.ts";

@@ -8,18 +8,20 @@ import { createTokens } from "../../src/flows/tokens.ts";
 import type { Clock, Random } from "../../src/ports/clock.ts";
 import type { Gates } from "../../src/ports/gates.ts";
 import type { Log } from "../../src/ports/log.ts";
+import type { Publisher } from "../../src/ports/publisher.ts";
 import type {
   JournalRow,
-  Publisher,
   SagaConfig,
-  SagaDirectory,
-  SagaEntry,
   SagaJournal,
-  SagaQuery,
   SagaStart,
-  SagaSummary,
   Sagas,
 } from "../../src/ports/saga.ts";
+import type {
+  SagaDirectory,
+  SagaEntry,
+  SagaQuery,
+  SagaSummary,
+} from "../../src/ports/saga-index.ts";
 import type { Transport } from "../../src/ports/transport.ts";
 import { createSeededRandom } from "./memory-system.ts";
 

@@ -1,5 +1,10 @@
 /** Where instances of sagas are found, in D1. Their objects are the truth; a row is written before one exists. */
-import type { SagaDirectory, SagaPosition, SagaQuery, SagaSummary } from "../../ports/saga.ts";
+import type {
+  SagaDirectory,
+  SagaPosition,
+  SagaQuery,
+  SagaSummary,
+} from "../../ports/saga-index.ts";
 import { number, type Row, type Session, text } from "./session.ts";
 
 const COLUMNS = `tenant, id, saga, version, "key", correlation_id, status, paused, step, reason, rev, due_at,
