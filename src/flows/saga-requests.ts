@@ -9,8 +9,8 @@ import {
   SAGA_OUTPUT_BYTES_MAX,
   SAGA_TIMEOUT_MS_DEFAULT,
 } from "../core/saga/limits.ts";
-import type { Call } from "../core/saga/plan.ts";
 import { intentOf } from "../core/saga/request.ts";
+import type { Call } from "../core/saga/step-plan.ts";
 import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
 import { askChild, childId } from "./ask-child.ts";

@@ -8,6 +8,8 @@ const DEFINITION = "src/core/saga/definition.ts";
 const FOLD = "src/core/saga/fold.ts";
 const GATE = "src/flows/saga-gate.ts";
 const PLAN = "src/core/saga/plan.ts";
+const STEP = "src/core/saga/step-plan.ts";
+const UNDO = "src/core/saga/undo-plan.ts";
 
 export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   bug(
@@ -18,7 +20,7 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   ),
   bug(
     "an undo is registered when its action has succeeded",
-    PLAN,
+    UNDO,
     'startOrder !== null && (undo === "none"',
     'startOrder !== null && state.forward === "succeeded" && (undo === "none"',
   ),
@@ -32,7 +34,7 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   bug("a pause holds up nothing", PLAN, " || pausedAtMs !== null) return", ") return"),
   bug(
     "what was started first is undone first",
-    PLAN,
+    UNDO,
     "if (isLeft && startOrder > (steps[at]?.startOrder ?? -1)) at = index;",
     "if (isLeft && at === -1) at = index;",
   ),
@@ -44,7 +46,7 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   ),
   bug(
     "a step in doubt is undone without being settled",
-    PLAN,
+    UNDO,
     'settle === "tombstone" && compensate !== null;',
     "compensate !== null;",
   ),
@@ -74,19 +76,19 @@ export const PLANTED_IN_SAGAS: readonly PlantedBug[] = [
   ),
   bug(
     "a step that waits is taken for one that has done nothing",
-    PLAN,
+    UNDO,
     'return awaited(instance, step, at, "action", nowMs);\n    case "started":',
     'return decide({ kind: "no-undo", step: at });\n    case "started":',
   ),
   bug(
     "a held step ignores when it is due",
-    PLAN,
+    STEP,
     "if (state.dueAtMs !== null && state.dueAtMs > nowMs) return sleep(state.dueAtMs);\n  const isDied",
     "if (state.held === null && state.dueAtMs !== null && state.dueAtMs > nowMs) return sleep(state.dueAtMs);\n  const isDied",
   ),
   bug(
     "an undo that ends a wait does not rest while it is held",
-    PLAN,
+    UNDO,
     'return state.undo === "none" && state.held === null',
     'return state.undo === "none"',
   ),

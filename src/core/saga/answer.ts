@@ -3,8 +3,7 @@ import { type Answer, describe } from "../deliver/outcome.ts";
 import type { Json } from "../json.ts";
 import type { Act } from "./definition.ts";
 import type { Direction, Entry, Instance, Outcome } from "./instance.ts";
-import type { Call } from "./plan.ts";
-import { retryDelayMs } from "./plan.ts";
+import { type Call, retryDelayMs } from "./step-plan.ts";
 
 /** Statuses of 4xx that say nothing of the effect: it may be there already, or come later. */
 const UNKNOWN = new Set([408, 409, 425, 429]);

@@ -23,8 +23,9 @@ import {
   SAGA_TEST_TURNS_MAX,
   SAGA_TIMEOUT_MS_DEFAULT,
 } from "./limits.ts";
-import { type Call, plan } from "./plan.ts";
+import { plan } from "./plan.ts";
 import { intentOf } from "./request.ts";
+import type { Call } from "./step-plan.ts";
 import { pack } from "./text.ts";
 
 /** What a participant answers to one attempt. */

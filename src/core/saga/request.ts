@@ -7,8 +7,9 @@ import {
   SAGA_HEAD_CHARACTERS_MAX,
   SAGA_SUBJECT_CHARACTERS_MAX,
 } from "./limits.ts";
-import { type Call, scopeOf } from "./plan.ts";
+import { scopeOf } from "./plan.ts";
 import { charactersBrought, render } from "./references.ts";
+import type { Call } from "./step-plan.ts";
 
 export type RequestRendered =
   | { readonly ok: true; readonly request: RenderedRequest }

@@ -16,7 +16,8 @@ import {
   type StepState,
   startInstance,
 } from "../../../src/core/saga/instance.ts";
-import { type Call, plan } from "../../../src/core/saga/plan.ts";
+import { plan } from "../../../src/core/saga/plan.ts";
+import type { Call } from "../../../src/core/saga/step-plan.ts";
 
 export interface Budget {
   readonly crashes: number;
