@@ -16,8 +16,8 @@ import { within } from "../ports/clock.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import { archivedBody } from "./archived-body.ts";
-import type { Duty } from "./claim.ts";
 import { recorded } from "./deliver.ts";
+import type { Duty } from "./duty.ts";
 import type { KeptOf } from "./keep-segments.ts";
 import {
   GIVEN_BACK_RETRY_SECONDS,

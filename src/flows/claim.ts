@@ -1,45 +1,20 @@
 /** Who may work on what: one round trip claims everything in a batch and sorts it. */
-
 import { hourOf, segmentKey } from "../core/archive-keys.ts";
-import type { Again } from "../core/enqueue/pack.ts";
 import type { Pointer } from "../core/enqueue/record.ts";
-import { deliveryId, subscriptionHash, timeOrderedId } from "../core/ids.ts";
+import { timeOrderedId } from "../core/ids.ts";
 import { LEASE_SECONDS } from "../core/limits.ts";
-import type { Place as OrderPlace } from "../core/order/order.ts";
-import type { QueueName, Subscription } from "../core/priority.ts";
 import type { FanOutId } from "../ports/fan-outs.ts";
 import {
   type AgainClaim,
   type ClaimAnswer,
-  type DeliveryKey,
   type Duplicate,
   firstKey,
   keyOf,
 } from "../ports/ledger.ts";
+import { againDutiesOf, type Duty, dutyOf, newest } from "./duty.ts";
 import { inTime } from "./in-time.ts";
 import { type HeldEvent, type OpenedBatch, retryLater } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
-
-/** One delivery that is ours to make now. */
-export interface Duty extends DeliveryKey {
-  readonly id: string;
-  readonly held: HeldEvent;
-  readonly rule: string;
-  readonly target: string;
-  readonly priority: QueueName;
-  /** The replay that it belongs to: then the present rule decides what becomes of it. */
-  readonly replay: string | undefined;
-  /** The target gets what the rule's transformer makes of the event. */
-  readonly isTransformed: boolean;
-  /** Attempts made so far, and how many of them before the last redrive. */
-  readonly attempts: number;
-  readonly attemptsBase: number;
-  readonly claimedBy: "event" | "row";
-  /** It was parked, and its gate has let it go. */
-  readonly isReleased: boolean;
-  /** Of a target with an order, once it was looked for. */
-  readonly place?: OrderPlace;
-}
 
 export interface Claimed {
   readonly token: string;
@@ -143,63 +118,6 @@ function layOut(firsts: readonly HeldEvent[], ports: DeliverPorts): Map<HeldEven
 }
 
 const nowhere = (): Pointer => ({ segment: "", offset: 0, length: 0 });
-
-function againDutiesOf(event: HeldEvent, ports: DeliverPorts): Duty[] {
-  return (event.again ?? []).map((again) => {
-    if (again.replay !== undefined) {
-      return dutyOf(event, { ...again, priority: "replay" }, again.attempts, "row", ports);
-    }
-    const bound = event.record.subscriptions.find(
-      (subscription) => subscription.rule === again.rule && subscription.target === again.target,
-    );
-    const { priority = "bulk", transformed } = bound ?? {};
-    const subscription = { ...again, priority, ...(transformed === true ? { transformed } : {}) };
-    return dutyOf(event, subscription, again.attempts, "row", ports);
-  });
-}
-
-/**
- * One duty per delivery. Copies come from the sweeper when a queue is slow; those that know of fewer
- * attempts are stale, and the ledger's row looks after all of them.
- */
-function newest(duties: readonly Duty[]): Duty[] {
-  const byDelivery = new Map<string, Duty>();
-  for (const duty of duties) {
-    const other = byDelivery.get(keyOf(duty));
-    if (other === undefined || other.attempts < duty.attempts) byDelivery.set(keyOf(duty), duty);
-  }
-  return [...byDelivery.values()];
-}
-
-function dutyOf(
-  held: HeldEvent,
-  subscription: Omit<Subscription, "priority"> &
-    Pick<Again, "replay" | "released"> & { priority: QueueName },
-  attempts: number,
-  claimedBy: Duty["claimedBy"],
-  ports: DeliverPorts,
-): Duty {
-  const { id: event, tenant, receivedAtMs } = held.record;
-  const hash = subscriptionHash(subscription, ports.crypto, ports.text);
-  const { rule, target, priority, replay } = subscription;
-  return {
-    id: deliveryId(event, hash),
-    held,
-    tenant,
-    receivedAtMs,
-    event,
-    subscription: hash,
-    rule,
-    target,
-    priority,
-    replay,
-    isTransformed: subscription.transformed === true,
-    attempts,
-    attemptsBase: 0,
-    claimedBy,
-    isReleased: subscription.released === true,
-  };
-}
 
 function sort(
   token: string,

@@ -6,9 +6,9 @@ import type { Rule, Target, Tenant } from "../core/tenant.ts";
 import type { Transformer } from "../core/transform/transformer.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import type { FanOutRule } from "./begin-fan-out.ts";
-import type { Duty } from "./claim.ts";
 import { type Outgoing, recorded } from "./deliver.ts";
 import type { QueueRole } from "./deliver-batch.ts";
+import type { Duty } from "./duty.ts";
 
 /** Of an event that its rule meant to transform. */
 export const NO_TRANSFORMER = "its rule has no transformer for this target any more";

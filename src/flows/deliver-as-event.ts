@@ -4,8 +4,8 @@ import { isJsonObject, stringifyJson } from "../core/json.ts";
 import { ATTEMPT_TIMEOUT_MS_DEFAULT } from "../core/limits.ts";
 import type { EventTarget } from "../core/tenant.ts";
 import { within } from "../ports/clock.ts";
-import type { Duty } from "./claim.ts";
 import type { Made } from "./deliver-to-binding.ts";
+import type { Duty } from "./duty.ts";
 import { eventIn } from "./event-view.ts";
 import type { DeliverPorts } from "./ports.ts";
 

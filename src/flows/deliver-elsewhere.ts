@@ -2,10 +2,10 @@
 import type { Answer } from "../core/deliver/outcome.ts";
 import { assert } from "../core/errors.ts";
 import type { Target } from "../core/tenant.ts";
-import type { Duty } from "./claim.ts";
 import { deliverAsEvent } from "./deliver-as-event.ts";
 import { deliverToBinding, type Made } from "./deliver-to-binding.ts";
 import { deliverToSaga } from "./deliver-to-saga.ts";
+import type { Duty } from "./duty.ts";
 import type { DeliverPorts } from "./ports.ts";
 
 /** `made` of the event by the rule's transformer; null without one. Rejects when a store does not answer. */

@@ -4,7 +4,7 @@ import type { Answer } from "../core/deliver/outcome.ts";
 import { holdsExactNumber, isJsonObject, parseJsonDocument, stringifyJson } from "../core/json.ts";
 import { BOUND_MESSAGE_BYTES_MAX } from "../core/limits.ts";
 import type { QueueTarget, ServiceTarget } from "../core/tenant.ts";
-import type { Duty } from "./claim.ts";
+import type { Duty } from "./duty.ts";
 import { eventIn } from "./event-view.ts";
 import type { DeliverPorts } from "./ports.ts";
 

@@ -11,7 +11,7 @@ import type { AttemptRecord, DeliveryResult } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import type { OutgoingRequest } from "../ports/transport.ts";
 import { archivedBody } from "./archived-body.ts";
-import type { Duty } from "./claim.ts";
+import type { Duty } from "./duty.ts";
 import { eventIn } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";

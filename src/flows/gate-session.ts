@@ -14,8 +14,8 @@ import {
 import { GATE_TICK_MS, SLOW_TARGET_PAUSE_MS } from "../core/limits.ts";
 import type { Gate } from "../core/tenant.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
-import type { Duty } from "./claim.ts";
 import { type Outgoing, recorded } from "./deliver.ts";
+import type { Duty } from "./duty.ts";
 import { askGate, tellGate, wishOf } from "./gate-call.ts";
 import type { HeldLease, Refused } from "./gate-lease.ts";
 import type { DeliverPorts } from "./ports.ts";

@@ -2,8 +2,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
 import { SAGA_INPUT_BYTES_MAX } from "../../src/core/saga/limits.ts";
-import type { Duty } from "../../src/flows/claim.ts";
 import { decideDelivery } from "../../src/flows/decide-delivery.ts";
+import type { Duty } from "../../src/flows/duty.ts";
 import { startSaga } from "../../src/flows/start-saga.ts";
 import { idle } from "../support/fake-clock.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
