@@ -1,4 +1,4 @@
-/** What a target may be refused for beside its shape: its addresses, its secrets, and what it names and is not there. */
+/** What a target may be refused for beside its shape: addresses, secrets, and names of what is not there. */
 import type { App } from "../../src/compose.ts";
 import { type AddressPolicy, refusedAddress } from "../../src/core/deliver/target-url.ts";
 import { isJsonObject, type Json } from "../../src/core/json.ts";

@@ -3,18 +3,19 @@
  * page that was begun, and an instance that has had the command knows it by its id.
  */
 import { mapWithin } from "../core/deliver/schedule.ts";
-import { CONNECTIONS_MAX, LEDGER_TIMEOUT_MS } from "../core/limits.ts";
+import { CONNECTIONS_MAX } from "../core/limits.ts";
 import {
   SAGA_JOB_PAGE,
   SAGA_JOB_PAGES_MAX,
   SAGA_REFUSALS_MAX,
   SAGA_REFUSED_NAMED_MAX,
 } from "../core/saga/limits.ts";
-import { type Clock, within } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import type { CommandAnswer, Sagas } from "../ports/saga.ts";
 import type { SagaDirectory } from "../ports/saga-index.ts";
 import type { Refusal, SagaJob, SagaJobProgress, SagaJobs } from "../ports/saga-jobs.ts";
+import { inTime } from "./in-time.ts";
 
 export interface CommandSagasPorts {
   readonly clock: Clock;
@@ -93,10 +94,9 @@ async function commandInstance(
   { clock, log, sagas }: CommandSagasPorts,
 ): Promise<Heard> {
   const command = { ...job.command, id: `${job.id}:${instance}` };
-  const late = () => new Error("no answer in time");
   try {
     const answer = sagas.command(instance, command, undefined);
-    return await within(answer, LEDGER_TIMEOUT_MS, clock, late);
+    return await inTime(answer, { clock }, "no answer in time");
   } catch (error) {
     const { tenant, id: jobId } = job;
     log.warn("saga-silent", { tenant, id: instance, job: jobId, error: errorText(error) });

@@ -4,12 +4,12 @@
  */
 import type { Answer } from "../core/deliver/outcome.ts";
 import { type GateReport, isTrouble, outcomeKind } from "../core/gate/index.ts";
-import { GATE_BACKLOG_MS, LEDGER_TIMEOUT_MS } from "../core/limits.ts";
+import { GATE_BACKLOG_MS } from "../core/limits.ts";
 import { SAGA_CLOSED_MS_MIN, SAGA_GATED_MS_MIN, SAGA_HELD_MS_MAX } from "../core/saga/limits.ts";
 import type { Target } from "../core/tenant.ts";
-import { within } from "../ports/clock.ts";
 import { askGate, tellGate, wishOf } from "./gate-call.ts";
 import type { HeldLease } from "./gate-lease.ts";
+import { inTime } from "./in-time.ts";
 import { targetKey } from "./receivers.ts";
 import type { SagaPorts } from "./saga-ports.ts";
 
@@ -40,9 +40,8 @@ export interface Wish {
 
 /** Never rejects. A healthy target without limits costs no call. */
 export async function permitOf(wish: Wish, ports: SagaPorts): Promise<Permit> {
-  const late = () => new Error("the target was not read in time");
   const reading = ports.config.target(wish.tenant, wish.target);
-  const read = await within(reading, LEDGER_TIMEOUT_MS, ports.clock, late).then(
+  const read = await inTime(reading, ports, "the target was not read in time").then(
     (target) => ({ target }),
     (error: unknown) => ({ error }),
   );

@@ -2,12 +2,11 @@
  * What wakes an instance of a saga again, whatever happens to its process: the alarm behind a drive, the time at
  * which the index has it looked at, and its parent.
  */
-import { LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import { isEnded } from "../core/saga/instance.ts";
 import { SAGA_INDEX_RETRY_MS, SAGA_STARTING_MS, SAGA_WATCHDOG_MS } from "../core/saga/limits.ts";
-import { within } from "../ports/clock.ts";
 import { errorText } from "../ports/log.ts";
 import type { SagaStart } from "../ports/saga.ts";
+import { inTime } from "./in-time.ts";
 import type { SagaPorts } from "./saga-ports.ts";
 import type { Known, SagaRecord } from "./saga-record.ts";
 import { summaryOf } from "./saga-view.ts";
@@ -63,10 +62,9 @@ export function createSagaWatch(
 
   /** Tells the index how it stands, and when to look at it. False when the index did not answer. */
   async function tell({ start, instance }: Known, dueAtMs: number | null): Promise<boolean> {
-    const late = () => new Error("the index did not answer in time");
     const summary = summaryOf(start, instance, record.rows, dueAtMs);
     indexedMs = undefined;
-    telling = within(ports.index.put(summary), LEDGER_TIMEOUT_MS, clock, late);
+    telling = inTime(ports.index.put(summary), ports, "the index did not answer in time");
     try {
       await telling;
       indexedMs = summary.dueAtMs;
@@ -105,8 +103,8 @@ export function createSagaWatch(
   async function tellParent({ id, parent }: SagaStart): Promise<boolean> {
     if (parent === undefined) return true;
     try {
-      const late = () => new Error("the parent did not answer in time");
-      await within(ports.sagas.look(parent.id, parent.step), LEDGER_TIMEOUT_MS, clock, late);
+      const looking = ports.sagas.look(parent.id, parent.step);
+      await inTime(looking, ports, "the parent did not answer in time");
       return true;
     } catch (error) {
       log.warn("saga-parent-not-told", { saga: id, parent: parent.id, error: errorText(error) });

@@ -2,13 +2,13 @@
 import type { Text } from "../core/crypto.ts";
 import { Retryable } from "../core/errors.ts";
 import { parseJsonDocument } from "../core/json.ts";
-import { LEDGER_TIMEOUT_MS } from "../core/limits.ts";
 import type { Problem } from "../core/problem.ts";
 import { readCallback } from "../core/saga/callback.ts";
 import type { CallbackAddress } from "../core/saga/callback-address.ts";
 import { SAGA_OUTPUT_BYTES_MAX } from "../core/saga/limits.ts";
-import { type Clock, within } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Callbacks, Sagas } from "../ports/saga.ts";
+import { inTime } from "./in-time.ts";
 
 export interface CallbackPorts {
   readonly callbacks: Pick<Callbacks, "read">;
@@ -55,11 +55,11 @@ export async function takeCallback(
     const detail = "The callback is not valid: every fault is listed.";
     return refuse({ slug: "validation-failed", detail, errors: read.faults });
   }
-  const late = () => new Retryable("the instance did not answer in time");
   const telling = ports.sagas.callback(address, read.outcome).catch((): never => {
     throw new Retryable("the instance did not answer");
   });
-  return answered(await within(telling, LEDGER_TIMEOUT_MS, ports.clock, late), address);
+  const answer = await inTime(telling, ports, "the instance did not answer in time");
+  return answered(answer, address);
 }
 
 function answered(

@@ -1,12 +1,12 @@
 /** Waking objects that go on by themselves: one that does not answer holds up nobody else. */
-import { LEDGER_TIMEOUT_MS } from "../core/limits.ts";
-import { type Clock, within } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { FanOutId } from "../ports/fan-outs.ts";
 import { errorText } from "../ports/log.ts";
 import type { ReplayId } from "../ports/replays.ts";
+import { inTime } from "./in-time.ts";
 import type { DeliverPorts } from "./ports.ts";
 
-const late = () => new Error("an object did not answer in time");
+const LATE = "an object did not answer in time";
 
 /** Wakes all; throws the first failure when every other has had its turn. */
 export async function wakeEach<Item>(
@@ -14,7 +14,7 @@ export async function wakeEach<Item>(
   wake: (item: Item) => Promise<void>,
   clock: Clock,
 ): Promise<void> {
-  const woken = items.map((item) => within(wake(item), LEDGER_TIMEOUT_MS, clock, late));
+  const woken = items.map((item) => inTime(wake(item), { clock }, LATE));
   const failed = (await Promise.allSettled(woken)).find(({ status }) => status === "rejected");
   if (failed?.status === "rejected") throw failed.reason;
 }
