@@ -20,7 +20,7 @@ export const JSON_DEPTH_MAX = 1_000;
 /** Configuration nests little; 100 leaves room for a pattern in a rule in an import. */
 export const DOCUMENT_DEPTH_MAX = 100;
 /** Duplicate keys named in one document: more help nobody, and their pointers cost memory. */
-export const DUPLICATES_NAMED_MAX = 100;
+const DUPLICATES_NAMED_MAX = 100;
 
 export type ParsedJson =
   | { readonly ok: true; readonly value: Json }

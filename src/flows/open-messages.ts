@@ -52,7 +52,7 @@ export interface OpenedBatch {
 }
 
 /** Seconds before a message is tried again after a failure of ours, growing with its attempts. */
-export const backoffSeconds = (attempts: number): number =>
+const backoffSeconds = (attempts: number): number =>
   Math.min(BACKOFF_SECONDS_MAX, 5 * 2 ** (attempts - 1));
 
 /** What comes of a message that is given back needs no lease to end first. */

@@ -6,7 +6,7 @@ import { createTokens, type Tokens } from "../../src/flows/tokens.ts";
 import { createWorld, type World } from "../support/memory-router.ts";
 import { response, type Sent } from "../support/memory-transport.ts";
 import { nodeText } from "../support/node-crypto.ts";
-import { consume, messageOf, messageWith, rowOf } from "./consumer.ts";
+import { consume, messageWith, rowOf } from "./consumer.ts";
 
 const TOKEN_URL = "https://login.example.com/token";
 const AUTH: ClientCredentials = {

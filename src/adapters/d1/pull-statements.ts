@@ -1,5 +1,6 @@
 /** The SQL of what readers pull: parked rows with a time, in the order of the index that gates have. */
 import type { Slot } from "../../core/generation.ts";
+import { ATTEMPTS_KEPT_MAX } from "../../core/limits.ts";
 import { GATE, OWED_ANEW, SKIPPED } from "../../ports/pulls.ts";
 import { GATE_PARKED, parkedOf, RANK } from "./parked-statements.ts";
 import { acrossSlots, deliveriesOf, eventsOf, perSlot } from "./slots.ts";
@@ -48,9 +49,9 @@ FROM json_each(?1) AS j
 WHERE ${IS_HELD}`,
 );
 
-/** The attempts with one more, as SQL; the last 20 are kept, as in SETTLE_BY_ROW. */
+/** The attempts with one more, as SQL; the last ones are kept, as in SETTLE_BY_ROW. */
 export const withAttempt = (attempt: string): string => `json_insert(
-    CASE WHEN json_array_length(log) < 20 THEN log ELSE json_remove(log, '$[0]') END, '$[#]', ${attempt})`;
+    CASE WHEN json_array_length(log) < ${ATTEMPTS_KEPT_MAX} THEN log ELSE json_remove(log, '$[0]') END, '$[#]', ${attempt})`;
 
 /** The same of what came of one with a reader. */
 const logged = (error: string, answer: string): string =>

@@ -6,6 +6,7 @@
  * the outer loop, so that the tables are reached by primary key.
  */
 import { SLOTS, type Slot } from "../../core/generation.ts";
+import { ATTEMPTS_KEPT_MAX } from "../../core/limits.ts";
 import { acrossSlots, deliveriesOf, duplicatesOf, eventsOf, perSlot } from "./slots.ts";
 
 export const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
@@ -148,7 +149,7 @@ RETURNING event, subscription`,
 );
 
 /**
- * As SETTLE_BY_EVENT, for deliveries that were claimed by their own row; the last 20 attempts are kept.
+ * As SETTLE_BY_EVENT, for deliveries that were claimed by their own row; the last attempts are kept.
  * What the same token wrote before is written once more, without a second log entry.
  */
 export const SETTLE_BY_ROW = perSlot(
@@ -157,7 +158,7 @@ UPDATE ${deliveriesOf(slot)} AS deliveries SET
   state = ${STATE}, attempts = value->>10, due_at = ${DUE_AT},
   last_status = COALESCE(value->>12, last_status), last_error = value->>13, settled_at = ${NOW},
   log = CASE WHEN value->14 = 'null' OR attempts = value->>10 THEN log
-             WHEN json_array_length(log) < 20 THEN json_insert(log, '$[#]', json(value->14))
+             WHEN json_array_length(log) < ${ATTEMPTS_KEPT_MAX} THEN json_insert(log, '$[#]', json(value->14))
              ELSE json_insert(json_remove(log, '$[0]'), '$[#]', json(value->14)) END,
   order_turn = CASE WHEN value->>9 IN ('pending', 'parked') THEN ${turnBut("value->>17")} ELSE order_turn END
 FROM json_each(?1) AS j

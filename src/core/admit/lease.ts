@@ -64,7 +64,7 @@ export function tokensToAsk(
  * The least that is worth a call once a bucket runs dry: half a lease. Without it every admitted event
  * of an overloaded tenant would cost a call of its own.
  */
-export function leaseQuantum(needed: number, tokensMax: number): number {
+function leaseQuantum(needed: number, tokensMax: number): number {
   return Math.max(needed, Math.ceil(tokensMax / 2));
 }
 

@@ -28,7 +28,7 @@ export const telltaleOf = (key: string): number => telltale(key.length, `${key}"
 
 const named = (step: string): GrowingNames => ({ step, next: new Map(), telltales: 0 });
 
-export const NO_NAMES: Names = named("");
+const NO_NAMES: Names = named("");
 
 /** An index in a pointer may be a key as well, so all that stands around it counts. */
 export function namesOfPointers(pointers: Iterable<string>): Names {

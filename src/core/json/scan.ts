@@ -83,7 +83,7 @@ function opensAtMost(text: string, most: number): boolean {
 }
 
 /** The offset behind the string that opens at `open`; the text's length when it is never closed. */
-export function stringEnd(text: string, open: number): number {
+function stringEnd(text: string, open: number): number {
   for (let quote = text.indexOf('"', open + 1); quote !== -1; ) {
     let backslashes = 0;
     while (text.charCodeAt(quote - 1 - backslashes) === BACKSLASH) backslashes += 1;

@@ -72,7 +72,7 @@ export function growPathTree(paths: Iterable<string>): PathTree {
   return root;
 }
 
-export function pathsIn(tree: PathTree): readonly string[] {
+function pathsIn(tree: PathTree): readonly string[] {
   const below = [...tree.next.values()].flatMap(pathsIn);
   return tree.isField ? [tree.path, ...below] : below;
 }

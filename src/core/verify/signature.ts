@@ -6,7 +6,7 @@ import type { SignedRequest, Verdict } from "./config.ts";
 import { type SignatureFormat, signatureHeaders } from "./presets.ts";
 
 /** Stripe, Slack and Standard Webhooks all advise five minutes. */
-export const TOLERANCE_SECONDS_DEFAULT = 300;
+const TOLERANCE_SECONDS_DEFAULT = 300;
 
 interface Accepted {
   readonly secrets: readonly string[];
