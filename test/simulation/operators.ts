@@ -1,5 +1,6 @@
 /** Operators who change rules and targets while events are under way. */
 import { Retryable } from "../../src/core/errors.ts";
+import type { QueueName } from "../../src/core/priority.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createFanOutOperators } from "./fan-out-operators.ts";
 import type { Invocation } from "./invocation.ts";
@@ -33,18 +34,24 @@ export function createOperators(
 
   type Work = (ports: DeliverPorts) => Promise<void>;
 
-  function act({ act: what, tenant: id, target: name }: Doing): void {
+  function act({ act: what, tenant: id, target: name, queue }: Doing): void {
     const tenant = known.get(id);
     const any = chance.pick([undefined, ...(tenant?.targets.values() ?? [])]);
     const target = name === undefined ? any : tenant?.targets.get(name);
     trace.note("operator", what, () => `${id} ${target?.id ?? ""}`);
-    const work = tenant === undefined || tenant.isDeleted ? null : begin(what, tenant, target);
+    const work =
+      tenant === undefined || tenant.isDeleted ? null : begin(what, tenant, target, queue);
     if (work === null) waiting -= 1;
     else during(work);
   }
 
   /** Makes the change; answers what of it goes over the wire, if anything does. */
-  function begin(what: Act, tenant: SimulatedTenant, target?: SimulatedTarget): Work | null {
+  function begin(
+    what: Act,
+    tenant: SimulatedTenant,
+    target?: SimulatedTarget,
+    queue?: QueueName,
+  ): Work | null {
     switch (what) {
       case "edit-rules":
         tenant.rules = drawRules(tenant.targets, chance);
@@ -66,7 +73,7 @@ export function createOperators(
         deletions.begin(tenant.id);
         return null;
       case "pause-queue":
-        queueOperators.pause();
+        queueOperators.pause(queue);
         return null;
       case "tune-queue":
         queueOperators.tune();

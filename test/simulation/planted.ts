@@ -2,6 +2,7 @@
 
 import { PLANTED_IN_BATCHES } from "./planted-batches.ts";
 import { bug, type PlantedBug } from "./planted-bug.ts";
+import { PLANTED_IN_CHANGES } from "./planted-changes.ts";
 import { PLANTED_IN_KINDS } from "./planted-kinds.ts";
 import { PLANTED_BY_OPERATORS } from "./planted-operators.ts";
 
@@ -347,4 +348,5 @@ export const PLANTED: readonly PlantedBug[] = [
   ...PLANTED_IN_BATCHES,
   ...PLANTED_IN_KINDS,
   ...PLANTED_BY_OPERATORS,
+  ...PLANTED_IN_CHANGES,
 ];

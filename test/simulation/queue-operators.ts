@@ -4,7 +4,10 @@ import { type QueueControl, uncontrolled } from "../../src/core/queue-control.ts
 import type { Stores } from "./stores.ts";
 
 /** What is said of a queue holds with one write. A paused one is resumed in the end, soon or after a batch was held. */
-export function createQueueOperators(stores: Stores): { pause(): void; tune(): void } {
+export function createQueueOperators(stores: Stores): {
+  pause(queue?: QueueName): void;
+  tune(): void;
+} {
   const { scheduler, chance, ledger, queueWatch, trace } = stores;
   const { aside } = chance;
 
@@ -19,8 +22,7 @@ export function createQueueOperators(stores: Stores): { pause(): void; tune(): v
   }
 
   return {
-    pause() {
-      const queue = aside.pick(QUEUES);
+    pause(queue = aside.pick(QUEUES)) {
       if (ledger.controls.get(queue)?.isPaused === true) return;
       say(queue, { isPaused: true });
       const pauseMs = aside.pick([3_000, 60_000, 200_000, 700_000]);

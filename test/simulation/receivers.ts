@@ -33,7 +33,7 @@ const MOODS: readonly Mood[] = [
 ];
 
 export function createReceivers(
-  { tenants, isPileUp }: Pick<Scenario, "tenants" | "isPileUp">,
+  { tenants, isPileUp, isLong }: Pick<Scenario, "tenants" | "isPileUp" | "isLong">,
   endsAtMs: number,
   scheduler: Scheduler,
   chance: Chance,
@@ -52,7 +52,7 @@ export function createReceivers(
         { untilMs: Number.POSITIVE_INFINITY, mood: "well" },
       ];
     }
-    if (chance.happens(0.4)) return [{ untilMs: Number.POSITIVE_INFINITY, mood: "well" }];
+    if (isLong || chance.happens(0.4)) return [{ untilMs: Number.POSITIVE_INFINITY, mood: "well" }];
     const change = chance.between(1_000, Math.max(2_000, endsAtMs));
     const last: Mood = chance.happens(0.8) ? "well" : "down";
     return [
@@ -69,7 +69,7 @@ export function createReceivers(
 
   const response = (status: number, retryAfterMs: number | null = null) =>
     ({ kind: "response", status, retryAfterMs, body: "" }) as const;
-  const soon = (): number => chance.between(1, 60);
+  const soon = (): number => (isLong ? chance.between(400, 950) : chance.between(1, 60));
   const processed = (afterMs: number): Reception => {
     return { isProcessed: true, answer: response(chance.pick([200, 202, 204])), afterMs };
   };

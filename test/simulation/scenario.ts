@@ -1,4 +1,5 @@
 /** What a run is about: tenants, webhooks, and what operators do meanwhile. All of it from the seed. */
+import type { QueueName } from "../../src/core/priority.ts";
 import type { Chance } from "./chance.ts";
 import { drawTenant, KINDS, type SimulatedTenant, type TargetKind } from "./tenants.ts";
 import type { Webhook } from "./watch-acceptance.ts";
@@ -16,8 +17,9 @@ export type Act = ConfigAct | QueueAct;
 export interface Doing {
   readonly act: Act;
   readonly tenant: string;
-  /** One that chance names when it is not said. */
+  /** One that chance names when it is not said; likewise the queue. */
   readonly target?: string;
+  readonly queue?: QueueName;
   readonly atMs: number;
 }
 
@@ -29,6 +31,8 @@ export interface Scenario {
   readonly doings: readonly Doing[];
   /** Many events at once for receivers that do not answer: more than a lease has time for. */
   readonly isPileUp: boolean;
+  /** Many events at once for receivers that take half a second each, while operators close targets. */
+  readonly isLong: boolean;
   /** A target's pauses between attempts, also after it was deleted. */
   delaysOf(tenant: string, target: string): readonly number[];
   kindOf(tenant: string, target: string): TargetKind | undefined;
@@ -47,18 +51,20 @@ const elements = (key: string, count: number): string[] =>
 
 export function drawScenario(chance: Chance): Scenario {
   const isPileUp = chance.happens(0.025);
-  const isMixed = !isPileUp && chance.aside.happens(0.25);
-  const isBatched = !isPileUp && !isMixed && chance.aside.happens(0.25);
-  const traits = { isBusy: isPileUp, isMixed, isBatched };
-  const names = ["acme", "globex", "initech"].slice(0, isPileUp ? 1 : chance.between(1, 3));
+  const isLong = !isPileUp && chance.aside.happens(0.08);
+  const isBusy = isPileUp || isLong;
+  const isMixed = !isBusy && chance.aside.happens(0.25);
+  const isBatched = !isBusy && !isMixed && chance.aside.happens(0.25);
+  const traits = { isBusy, isLong, isMixed, isBatched };
+  const names = ["acme", "globex", "initech"].slice(0, isBusy ? 1 : chance.between(1, 3));
   const tenants = new Map(names.map((name) => [name, drawTenant(name, traits, chance)]));
   const [first = "acme"] = names;
   const webhooks = new Map<string, Webhook>();
   const sendings: Sending[] = [];
   const hasBig = chance.happens(0.16);
-  const isCrowd = isPileUp || chance.happens(0.3);
+  const isCrowd = isBusy || chance.happens(0.3);
   const spanMs = chance.pick([1, 20, 120]) * SECOND;
-  const drawn = isPileUp ? 14 : chance.between(1, isCrowd ? 8 : 3);
+  const drawn = isLong ? 30 : isPileUp ? 14 : chance.between(1, isCrowd ? 8 : 3);
   const count = drawn + (isBatched ? chance.aside.between(0, 6) : 0);
   const sameKind = chance.happens(0.3) ? chance.pick(KINDS) : null;
   for (let index = 0; index < count; index += 1) {
@@ -104,6 +110,13 @@ export function drawScenario(chance: Chance): Scenario {
       atMs,
     });
   }
+  while (isLong && aside.happens(0.85)) {
+    const act = aside.pick<Act>([
+      ...(["pause", "pause", "pause", "pause-queue", "pause-queue", "edit-rules"] as const),
+      ...(["delete-target", "delete-tenant"] as const),
+    ]);
+    doings.push({ act, tenant: first, queue: "normal", atMs: aside.between(100, 9_000) });
+  }
   for (const { id: tenant, targets } of tenants.values()) {
     for (const { id: target, isPaused } of targets.values()) {
       // Opened just when something is to be parked for it.
@@ -118,7 +131,7 @@ export function drawScenario(chance: Chance): Scenario {
     ),
   );
   return {
-    ...{ tenants, webhooks, sendings, doings, isPileUp },
+    ...{ tenants, webhooks, sendings, doings, isPileUp, isLong },
     delaysOf: (tenant, target) => all.get(`${tenant} ${target}`)?.delaysSeconds ?? [],
     kindOf: (tenant, target) => all.get(`${tenant} ${target}`)?.kind,
     isBatched: (tenant, target) => (all.get(`${tenant} ${target}`)?.batch ?? null) !== null,

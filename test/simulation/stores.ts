@@ -33,6 +33,7 @@ import { type AcceptanceWatch, createAcceptanceWatch } from "./watch-acceptance.
 import { type AttemptWatch, createAttemptWatch } from "./watch-attempts.ts";
 import { type BatchWatch, createBatchWatch } from "./watch-batches.ts";
 import { type ClaimWatch, createClaimWatch } from "./watch-claims.ts";
+import { createClosureWatch } from "./watch-closures.ts";
 import { createFanOutWatch, type FanOutWatch } from "./watch-fan-outs.ts";
 import { createPullWatch, type PullWatch } from "./watch-pulls.ts";
 import { createQueueWatch, type QueueWatch } from "./watch-queues.ts";
@@ -88,12 +89,26 @@ const NOWHERE = {
 const pausedOf = async (read: MemoryLedger["queueControls"]) =>
   (await read()).flatMap(({ queue, isPaused }) => (isPaused ? [queue] : []));
 
+/** Two that are slow on both ways, one after the other. */
+const SLOW_CALLS_MS = 50_000;
+
 export function createStores(options: StoresOptions): Stores {
   const { scenario, scheduler, weather, chance, trace, violations } = options;
   /** The stores' own time: true, whatever a Worker believes. */
   const clock: Clock = createLife("store", scheduler).clock;
   const wire = createWire(scheduler, scheduler.nowMs(), weather, chance, trace);
-  const tenants = createMemoryTenants(clock);
+  const targets = new Map(
+    [...scenario.tenants.values()].flatMap(({ id: tenant, targets: all }) =>
+      [...all.values()].map((target) => [target.url, { tenant, target }] as const),
+    ),
+  );
+  const calmFromMs = scheduler.nowMs() + weather.endsAtMs;
+  const closureWatch = createClosureWatch({
+    tenants: createMemoryTenants(clock),
+    ...{ targets, wire, violations, nowMs: clock.nowMs, controls: () => ledger.controls },
+    promptFromMs: weather.slow === 0 ? 0 : calmFromMs + SLOW_CALLS_MS,
+  });
+  const { tenants } = closureWatch;
   const archive = createMemoryArchive(platformText, clock);
   const ledger = createMemoryLedger(clock, tenants);
   const listing = createMemoryListing(archive, platformText);
@@ -127,15 +142,10 @@ export function createStores(options: StoresOptions): Stores {
   );
   const queueWatch = createQueueWatch(scheduler, wire, ledger.controls, violations);
   const fanOutWatch = createFanOutWatch({
-    ...{ nowMs: clock.nowMs, calmFromMs: scheduler.nowMs() + weather.endsAtMs },
+    ...{ nowMs: clock.nowMs, calmFromMs },
     fanOutOf: acceptance.fanOutOf,
     ...{ ledger, claims, violations },
   });
-  const targets = new Map(
-    [...scenario.tenants.values()].flatMap(({ id: tenant, targets: all }) =>
-      [...all.values()].map((target) => [target.url, { tenant, target }] as const),
-    ),
-  );
   const pulls = createMemoryPulls(clock, ledger, tenants);
   const stores: Stores = {
     archive,
@@ -166,6 +176,7 @@ export function createStores(options: StoresOptions): Stores {
       claims,
       queueWatch,
       fanOutWatch,
+      closureWatch,
       violations,
     ),
   };

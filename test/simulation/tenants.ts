@@ -60,6 +60,8 @@ const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G";
 export interface TenantTraits {
   /** Every event goes to two targets or more, and each attempt may take as long as it can. */
   readonly isBusy: boolean;
+  /** What is at work is to be stopped, so nothing is before. */
+  readonly isLong: boolean;
   /** Targets are of all kinds. */
   readonly isMixed: boolean;
   /** Most targets get batches. */
@@ -68,7 +70,7 @@ export interface TenantTraits {
 
 export function drawTenant(
   id: string,
-  { isBusy, isMixed, isBatched }: TenantTraits,
+  { isBusy, isLong, isMixed, isBatched }: TenantTraits,
   chance: Chance,
 ): SimulatedTenant {
   const timeoutMs = isBusy ? 30_000 : chance.pick([5_000, 15_000, 30_000]);
@@ -84,7 +86,7 @@ export function drawTenant(
       delaysSeconds: chance.pick([[5], [5, 60], [5, 60, 150]]),
       secret: chance.happens(0.2),
       batch: isBatched && chance.aside.happens(0.7) ? drawBatch(chance) : null,
-      isPaused: chance.happens(0.3),
+      isPaused: !isLong && chance.happens(0.3),
     },
   ]);
   return {

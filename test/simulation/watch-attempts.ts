@@ -10,6 +10,7 @@ import type { Reception } from "./receivers.ts";
 import type { SimulatedTarget } from "./tenants.ts";
 import type { Violations } from "./violations.ts";
 import type { ClaimWatch } from "./watch-claims.ts";
+import type { ClosureWatch } from "./watch-closures.ts";
 import type { FanOutWatch } from "./watch-fan-outs.ts";
 import type { QueueWatch } from "./watch-queues.ts";
 
@@ -63,6 +64,7 @@ export function createAttemptWatch(
   claims: ClaimWatch,
   queues: QueueWatch,
   fanOuts: FanOutWatch,
+  closures: Pick<ClosureWatch, "sending">,
   violations: Violations,
 ): AttemptWatch {
   const attempts = new Map<string, WatchedAttempt[]>();
@@ -150,6 +152,7 @@ export function createAttemptWatch(
         checkPause(attempt, last, known.target);
       }
       queues.sending(attempt, address);
+      closures.sending(attempt, address);
       if (isSure) fanOuts.sending(attempt);
       earlier.push(attempt);
       return attempt;
