@@ -83,6 +83,8 @@ export default defineConfig({
         root,
         test: {
           name: "worker",
+          // A process for each file would read Miniflare anew for each; routers are the files' own anyway.
+          isolate: false,
           include: ["test/worker/**/*.test.ts", "test/crash/**/crash.test.ts"],
           globalSetup: ["test/support/prepare-worker.ts"],
           testTimeout: 60_000,

@@ -9,8 +9,11 @@ import { ROOT, WRANGLER } from "./paths.ts";
 const INPUTS = ["consumers", "durable-objects", "routes", "src"];
 const INPUT_FILES = ["package-lock.json", "tsconfig.json", "wrangler.toml"];
 
+/** What a built Worker is bound to: what the engine is told of wrangler.toml. */
+const BOUND = "bound.json";
+
 /** In a second or more, or at once where nothing has changed since. Throws with wrangler's own words. */
-export function buildWorker(directory: string): void {
+export async function buildWorker(directory: string): Promise<void> {
   const stamp = join(directory, "built-of");
   const inputs = digestOf(ROOT);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === inputs) return;
@@ -20,7 +23,26 @@ export function buildWorker(directory: string): void {
   const built = spawnSync(process.execPath, parameters, { cwd: ROOT, encoding: "utf8" });
   if (built.status !== 0)
     throw new Error(`The Worker does not build:\n${built.stdout}${built.stderr}`);
+  writeFileSync(join(directory, BOUND), JSON.stringify(await readBound()));
   writeFileSync(stamp, inputs);
+}
+
+/** As `buildWorker` left it: wrangler, which reads wrangler.toml, takes longer to load than all else to start. */
+export const boundOf = (directory: string): Bound =>
+  JSON.parse(readFileSync(join(directory, BOUND), "utf8")) as Bound;
+
+export interface Bound extends Readonly<Record<string, unknown>> {
+  readonly d1Databases?: unknown;
+}
+
+async function readBound(): Promise<Bound> {
+  // wrangler reads .dev.vars too and says so; the variables of a run come in through its options.
+  process.env.WRANGLER_LOG ??= "error";
+  const { unstable_getMiniflareWorkerOptions } = await import("wrangler");
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
+  // Rules are for sources, and what runs is built; variables, secrets among them, are each run's own.
+  const { modulesRules: _, rootPath: __, bindings: ___, ...bound } = workerOptions;
+  return bound;
 }
 
 /** Of all that goes into a build of the project at `root`: another one for other names, or other content. */

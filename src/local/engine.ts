@@ -5,9 +5,8 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { RECOVER_CRON } from "../flows/sweep.ts";
-import { buildWorker } from "./build.ts";
+import { boundOf, buildWorker } from "./build.ts";
 import { guardEngines } from "./guard.ts";
 import { migrate } from "./migrate.ts";
 import { ROOT } from "./paths.ts";
@@ -46,21 +45,17 @@ export interface Engine {
 /** Starts the router and answers when it takes requests. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const directory = options.buildDirectory ?? join(options.stateDirectory, "build");
-  if (options.buildDirectory === undefined) buildWorker(directory);
-  // wrangler reads .dev.vars too and says so; the variables of a run come in through its options.
-  process.env.WRANGLER_LOG ??= "error";
+  if (options.buildDirectory === undefined) await buildWorker(directory);
   guardEngines();
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
-  const { modulesRules: _, ...bindings } = workerOptions; // for sources; what runs here is built
-  await migrate(bindings.d1Databases, options.stateDirectory);
+  const bound = boundOf(directory);
+  await migrate(bound.d1Databases, options.stateDirectory);
   const recover = async () => {
     options.onProcesses?.(childProcesses());
     await runScheduled(miniflare, RECOVER_CRON);
   };
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      ...bindings,
-      // wrangler.toml is the only source of bindings; what .dev.vars adds comes in through `vars`.
+      ...bound,
       bindings: { ...options.vars },
       name: "signalbox",
       modules: true,

@@ -36,7 +36,7 @@ process.exit(failures.length === 0 ? 0 : 1);
 
 async function runEvents(): Promise<readonly string[]> {
   const options = optionsOf(DEFAULTS);
-  buildWorker(buildDirectory);
+  await buildWorker(buildDirectory);
   const outcome = await crash(options, LIMITS, buildDirectory, say);
   console.log(`\n${report(outcome, new Date())}`);
   return outcome.failures;
@@ -44,7 +44,7 @@ async function runEvents(): Promise<readonly string[]> {
 
 async function runSagas(): Promise<readonly string[]> {
   const options = optionsOf(SAGA_DEFAULTS);
-  buildWorker(buildDirectory);
+  await buildWorker(buildDirectory);
   const outcome = await crashSagas(options, buildDirectory, say);
   console.log(`\n${sagaReport(outcome, new Date())}`);
   return outcome.failures;
@@ -52,7 +52,7 @@ async function runSagas(): Promise<readonly string[]> {
 
 async function runFanOut(): Promise<readonly string[]> {
   const options = optionsOf(FAN_OUT_DEFAULTS);
-  buildWorker(buildDirectory);
+  await buildWorker(buildDirectory);
   const outcome = await crashFanOut(options, buildDirectory, say);
   console.log(`\n${fanOutReport(outcome, new Date())}`);
   return outcome.failures;

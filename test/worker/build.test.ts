@@ -18,20 +18,28 @@ const write = (name: string, text: string): void => writeFileSync(join(directory
 describe("a built Worker", () => {
   beforeEach(() => cpSync(inject("buildDirectory"), directory, { recursive: true }));
 
-  it("is left as it is while nothing has changed that it is made of", () => {
+  it("is left as it is while nothing has changed that it is made of", async () => {
     write("index.js", "as it was");
-    buildWorker(directory);
+    await buildWorker(directory);
     expect(read("index.js")).toBe("as it was");
   });
 
-  it("is built anew where it was made of something else, or was not finished", () => {
-    const whole = read("index.js");
-    const stamp = read("built-of");
-    write("index.js", "half of it");
-    write("built-of", "something else");
-    buildWorker(directory);
-    expect(read("index.js")).toBe(whole);
-    expect(read("built-of")).toBe(stamp);
+  it("is built anew where it was made of something else, or was not finished", async () => {
+    const parts = ["index.js", "bound.json", "built-of"];
+    const whole = parts.map(read);
+    for (const part of parts) write(part, "something else");
+    await buildWorker(directory);
+    expect(parts.map(read)).toEqual(whole);
+  });
+
+  it("says what it is bound to, and keeps no variable or secret of this machine", () => {
+    const bound = JSON.parse(read("bound.json"));
+    expect(bound).toMatchObject({
+      d1Databases: { DB: {} },
+      durableObjects: { OUTBOX_SHARD: { className: "Outbox", useSQLite: true } },
+    });
+    expect(Object.keys(bound)).not.toContain("bindings");
+    expect(read("bound.json")).not.toMatch(/ADMIN_TOKEN|ENCRYPTION_KEY/);
   });
 });
 
