@@ -9,12 +9,22 @@ const LEDGER = "test/support/memory-ledger.ts";
 const PAGE = "src/flows/fan-out-page.ts";
 
 export const PLANTED_BY_OPERATORS: readonly PlantedBug[] = [
-  bug(
-    "what is claimed in a paused queue is delivered",
-    PORTION,
-    "if (control?.isPaused === true) return putBack(opened, claimed, ports);",
-    "",
-  ),
+  {
+    name: "what is claimed in a paused queue is delivered",
+    edits: [
+      {
+        file: PORTION,
+        find: "if (control?.isPaused === true) return putBack(opened, claimed, ports);",
+        replace: "",
+      },
+      // Each attempt looks once more.
+      {
+        file: ATTEMPTS,
+        find: "(control !== null && !ports.queueValves.mayGoOn(control.queue))",
+        replace: "false",
+      },
+    ],
+  },
   bug(
     "what is claimed in a paused queue is acknowledged",
     GIVE_BACK,
