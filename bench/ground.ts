@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createAdmin } from "../src/local/admin.ts";
+import { BOUND, keepBound } from "../src/local/build.ts";
 import { startEngine } from "../src/local/engine.ts";
 import { randomVars } from "../src/local/vars.ts";
 import { build } from "./engine.ts";
@@ -37,6 +38,7 @@ export async function createGround(parent: string): Promise<Ground> {
   const receiver = await startReceiver();
   const [routerBuild, baselineBuild] = [scratch(), scratch()];
   build("wrangler.toml", routerBuild);
+  await keepBound(routerBuild);
   build("bench/baseline/wrangler.toml", baselineBuild);
   const vars = randomVars();
   const template = scratch();
@@ -55,6 +57,7 @@ export async function createGround(parent: string): Promise<Ground> {
     routerConsumers() {
       const directory = scratch();
       build("wrangler.toml", directory, "bench/consumers/index.ts");
+      cpSync(join(routerBuild, BOUND), join(directory, BOUND));
       return directory;
     },
     vars,

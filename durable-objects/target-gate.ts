@@ -4,7 +4,8 @@ import { compose, gateParts } from "../src/compose.ts";
 import { onFirstUse } from "../src/core/first-use.ts";
 import type { GateConfig, Limitation } from "../src/core/gate/index.ts";
 import type { Env } from "../src/env.ts";
-import type { GateRun, KeptGate } from "../src/flows/gate-run.ts";
+import type { KeptGate } from "../src/flows/gate-memory.ts";
+import type { GateRun } from "../src/flows/gate-run.ts";
 import type { GateAnswered, GateId, GateTold } from "../src/ports/gates.ts";
 import { put, setAlarm } from "./counted.ts";
 

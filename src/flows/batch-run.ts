@@ -11,7 +11,7 @@ import type { Clock, Random } from "../ports/clock.ts";
 import type { GateId, Gates } from "../ports/gates.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import { type HeldLease, holdLease } from "./gate-lease.ts";
-import type { KeptGate } from "./gate-run.ts";
+import type { KeptGate } from "./gate-memory.ts";
 import { inTime } from "./in-time.ts";
 import type { DueBatch, HeldBatch, Look } from "./send-batch.ts";
 

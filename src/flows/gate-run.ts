@@ -30,25 +30,14 @@ import { type Clock, type Random, within } from "../ports/clock.ts";
 import type { GateAnswered, GateId, Gates, ReleasedParked } from "../ports/gates.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import { type BatchHands, createBatchRun } from "./batch-run.ts";
+import { createGateMemory, type GateMemo, type KeptGate } from "./gate-memory.ts";
 import { createGateWaiters } from "./gate-waiters.ts";
-
-export interface KeptGate {
-  readonly id: GateId;
-  readonly config: GateConfig;
-  readonly state: GateState;
-}
 
 export interface GatePorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: Random;
-  readonly memo: {
-    read(): Promise<KeptGate | null>;
-    write(kept: KeptGate): Promise<void>;
-    erase(): Promise<void>;
-    alarmMs(): Promise<number | null>;
-    setAlarm(atMs: number): Promise<void>;
-  };
+  readonly memo: GateMemo;
   /** Lets up to `count` parked deliveries go, the most urgent and oldest first. */
   release(id: GateId, count: number): Promise<readonly ReleasedParked[]>;
   /** Sends what waits in batches. */
@@ -62,70 +51,47 @@ export interface GateRun extends Gates {
 }
 
 export function createGateRun(ports: GatePorts): GateRun {
-  const { clock, log, memo, random, release } = ports;
-  let kept: KeptGate | null = null;
-  let armedMs: number | null = null;
+  const { clock, log, random, release } = ports;
+  const memory = createGateMemory(ports.memo, clock);
   /** A hint: an object that forgets it finds out again. */
   let pausedUntilMs = 0;
-  let loading: Promise<void> | null = null;
   const waiters = createGateWaiters(clock);
-
-  function load(): Promise<void> {
-    loading ??= Promise.all([memo.read(), memo.alarmMs()]).then(
-      ([read, alarmMs]) => {
-        kept = read;
-        armedMs = alarmMs;
-      },
-      (error: unknown) => {
-        loading = null; // whoever comes next tries again
-        throw error;
-      },
-    );
-    return loading;
-  }
 
   /** Nothing may be awaited between this and `keep`: whoever asks meanwhile would be given the same slots. */
   function open(id: GateId, config: GateConfig): KeptGate {
-    kept = { id, ...opened(kept, config, clock.nowMs()) };
-    return kept;
+    const known = { id, ...opened(memory.kept, config, clock.nowMs()) };
+    memory.put(known);
+    return known;
   }
 
   /** Written before anybody hears of it: an object that dies has promised no more than it remembers. */
   function keep(changed: KeptGate): Promise<void> {
     const { id, config } = changed;
     const { state, answers } = attendAll(changed.state, config, waiters.asks, clock.nowMs());
-    const written = write({ id, config, state });
+    const known = { id, config, state };
+    const written = memory.write(known, wakeAtMs(known));
     waiters.answer(answers, written);
     return written;
   }
 
-  async function write(changed: KeptGate): Promise<void> {
-    kept = changed;
-    const { state, config } = changed;
-    const { release: count, wakeAtMs } = next(state, config, clock.nowMs());
-    const soonMs = clock.nowMs() + GATE_PAUSE_MS_MIN;
-    const releaseAtMs = count > 0 ? Math.max(soonMs, pausedUntilMs) : wakeAtMs;
+  /** When it is to look again: for what is parked, for what waits to go together, or whether it is needed still. */
+  function wakeAtMs({ state, config }: KeptGate): number {
+    const nowMs = clock.nowMs();
+    const parkedNext = next(state, config, nowMs);
+    const soonMs = nowMs + GATE_PAUSE_MS_MIN;
+    const releaseAtMs =
+      parkedNext.release > 0 ? Math.max(soonMs, pausedUntilMs) : parkedNext.wakeAtMs;
     const lookAtMs = state.batch === undefined ? null : Math.max(soonMs, state.batch.lookAtMs);
     const wakeMs = [releaseAtMs, lookAtMs].filter((atMs) => atMs !== null);
-    const atMs = wakeMs.length === 0 ? clock.nowMs() + GATE_FORGET_MS : Math.min(...wakeMs);
-    await Promise.all([memo.write(changed), arm(atMs)]);
+    return wakeMs.length === 0 ? nowMs + GATE_FORGET_MS : Math.min(...wakeMs);
   }
 
-  function putWaiting(batch: Waiting | undefined): void {
-    if (kept !== null) kept = { ...kept, state: { ...kept.state, batch } };
+  function changed(change: (state: GateState) => GateState): void {
+    const { kept } = memory;
+    if (kept !== null) memory.put({ ...kept, state: change(kept.state) });
   }
 
-  async function arm(atMs: number): Promise<void> {
-    // One that is overdue may have been lost.
-    if (armedMs !== null && armedMs > clock.nowMs() - GATE_TICK_MS && armedMs <= atMs) return;
-    armedMs = atMs;
-    try {
-      await memo.setAlarm(atMs);
-    } catch (error) {
-      armedMs = null;
-      throw error;
-    }
-  }
+  const parkedNow = () => (memory.kept === null ? 0 : parkedCount(memory.kept.state));
 
   /** What one that waited hears: what the gate said meanwhile, or now when its time is over. */
   async function answered(
@@ -140,7 +106,7 @@ export function createGateRun(ports: GatePorts): GateRun {
       answer = late.answer;
       await keep({ ...known, state: late.state });
     }
-    return { answer, nowMs: clock.nowMs(), parked: kept === null ? 0 : parkedCount(kept.state) };
+    return { answer, nowMs: clock.nowMs(), parked: parkedNow() };
   }
 
   async function letGo({ id, state, config }: KeptGate): Promise<void> {
@@ -148,18 +114,16 @@ export function createGateRun(ports: GatePorts): GateRun {
     if (count === 0 || clock.nowMs() < pausedUntilMs) return;
     const late = () => new Error("the ledger did not answer in time");
     const gone = await within(release(id, count), GATE_RELEASE_MS, clock, late);
-    for (const said of gone) {
-      if (kept !== null) kept = { ...kept, state: released(kept.state, said, clock.nowMs()) };
-    }
+    for (const said of gone) changed((known) => released(known, said, clock.nowMs()));
   }
 
   const run: GateRun = {
     async tell(id, told) {
-      await load();
+      await memory.load();
       const { report: said, parked: held, ask: wanted, waiting } = told;
       const isOfLimits = said === null && held === null && wanted === null && !waiting;
       // It will know its limits when it is asked.
-      if (kept === null && isOfLimits) return null;
+      if (memory.kept === null && isOfLimits) return null;
       const { config, state: known } = open(id, told.config);
       let state = known;
       const nowMs = clock.nowMs();
@@ -191,21 +155,21 @@ export function createGateRun(ports: GatePorts): GateRun {
     },
 
     async limits(_id, config) {
-      await load();
+      await memory.load();
       const nowMs = clock.nowMs();
-      return limits(stateFor(kept, config) ?? newGate(nowMs), config, nowMs);
+      return limits(stateFor(memory.kept, config) ?? newGate(nowMs), config, nowMs);
     },
 
     async nextBatchMs() {
-      await load();
-      const { config, state } = kept ?? {};
+      await memory.load();
+      const { config, state } = memory.kept ?? {};
       if (config?.batch === undefined || state?.batch === undefined) return null;
       return state.batch.count === 0 ? null : nextBatchMs(state.batch, config.batch);
     },
 
     async wake(id, config) {
-      await load();
-      const known = open(id, config ?? kept?.config ?? CONFIG_DEFAULT);
+      await memory.load();
+      const known = open(id, config ?? memory.kept?.config ?? CONFIG_DEFAULT);
       const nowMs = clock.nowMs();
       if (known.config.batch !== undefined) {
         const batch = soon(known.state.batch, nowMs);
@@ -221,8 +185,8 @@ export function createGateRun(ports: GatePorts): GateRun {
     },
 
     async reset(id, config) {
-      await load();
-      if (kept === null) return; // it holds nothing against anybody
+      await memory.load();
+      if (memory.kept === null) return; // it holds nothing against anybody
       const known = open(id, config);
       const nowMs = clock.nowMs();
       const state = forgiven(known.state, nowMs);
@@ -232,20 +196,19 @@ export function createGateRun(ports: GatePorts): GateRun {
 
     async alarm() {
       try {
-        await load();
-        armedMs = null;
-        if (kept === null) return;
-        await letGo(kept);
-        if ((kept.state.batch?.lookAtMs ?? Number.POSITIVE_INFINITY) <= clock.nowMs())
-          batches.goOn();
-        if (isForgettable(kept.state, clock.nowMs())) {
-          await memo.erase();
-          kept = null;
-        } else await keep(kept);
+        await memory.load();
+        memory.rang();
+        if (memory.kept === null) return;
+        await letGo(memory.kept);
+        const lookAtMs = memory.kept.state.batch?.lookAtMs ?? Number.POSITIVE_INFINITY;
+        if (lookAtMs <= clock.nowMs()) batches.goOn();
+        const { kept } = memory;
+        if (isForgettable(kept.state, clock.nowMs())) await memory.erase();
+        else await keep(kept);
       } catch (error) {
-        const { tenant = "", target = "" } = kept?.id ?? {};
+        const { tenant = "", target = "" } = memory.kept?.id ?? {};
         log.warn("gate-release-failed", { tenant, target, error: errorText(error) });
-        await arm(clock.nowMs() + GATE_TICK_MS).catch(() => {});
+        await memory.arm(clock.nowMs() + GATE_TICK_MS).catch(() => {});
       }
     },
   };
@@ -253,10 +216,10 @@ export function createGateRun(ports: GatePorts): GateRun {
   const batches = createBatchRun({
     ...{ clock, log, random, hands: ports.batches, defer: ports.defer },
     gate: {
-      kept: () => kept,
-      put: putWaiting,
+      kept: () => memory.kept,
+      put: (batch) => changed((state) => ({ ...state, batch })),
       save: async () => {
-        if (kept !== null) await keep(kept);
+        if (memory.kept !== null) await keep(memory.kept);
       },
       tell: run.tell,
     },

@@ -10,7 +10,7 @@ const INPUTS = ["consumers", "durable-objects", "routes", "src"];
 const INPUT_FILES = ["package-lock.json", "tsconfig.json", "wrangler.toml"];
 
 /** What a built Worker is bound to: what the engine is told of wrangler.toml. */
-const BOUND = "bound.json";
+export const BOUND = "bound.json";
 
 /** In a second or more, or at once where nothing has changed since. Throws with wrangler's own words. */
 export async function buildWorker(directory: string): Promise<void> {
@@ -23,11 +23,16 @@ export async function buildWorker(directory: string): Promise<void> {
   const built = spawnSync(process.execPath, parameters, { cwd: ROOT, encoding: "utf8" });
   if (built.status !== 0)
     throw new Error(`The Worker does not build:\n${built.stdout}${built.stderr}`);
-  writeFileSync(join(directory, BOUND), JSON.stringify(await readBound()));
+  await keepBound(directory);
   writeFileSync(stamp, inputs);
 }
 
-/** As `buildWorker` left it: wrangler, which reads wrangler.toml, takes longer to load than all else to start. */
+/** Beside a build: wrangler, which reads wrangler.toml, takes longer to load than all else to start. */
+export async function keepBound(directory: string): Promise<void> {
+  writeFileSync(join(directory, BOUND), JSON.stringify(await readBound()));
+}
+
+/** As `keepBound` left it. */
 export const boundOf = (directory: string): Bound =>
   JSON.parse(readFileSync(join(directory, BOUND), "utf8")) as Bound;
 

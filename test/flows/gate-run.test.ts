@@ -2,7 +2,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Ask, GateConfig } from "../../src/core/gate/index.ts";
 import { GATE_PAUSE_MS_MIN, GATE_TICK_MS, GATE_WAIT_MS } from "../../src/core/limits.ts";
-import { createGateRun, type GateRun, type KeptGate } from "../../src/flows/gate-run.ts";
+import type { KeptGate } from "../../src/flows/gate-memory.ts";
+import { createGateRun, type GateRun } from "../../src/flows/gate-run.ts";
 import type { GateTold } from "../../src/ports/gates.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createMemoryLog, createSeededRandom } from "../support/memory-system.ts";

@@ -1,10 +1,6 @@
 /** Gates in memory: the real ones over a memo that a test can read, and alarms by its clock. */
-import {
-  createGateRun,
-  type GatePorts,
-  type GateRun,
-  type KeptGate,
-} from "../../src/flows/gate-run.ts";
+import type { KeptGate } from "../../src/flows/gate-memory.ts";
+import { createGateRun, type GatePorts, type GateRun } from "../../src/flows/gate-run.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { GateId, Gates } from "../../src/ports/gates.ts";
 import type { Log } from "../../src/ports/log.ts";
