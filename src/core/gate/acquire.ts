@@ -1,7 +1,7 @@
 /** A lease on a target: slots, how many deliveries may be sent through them, and when each may start. */
-import { CONNECTIONS_MAX, GATE_HORIZON_MS, GATE_LEASE_MS_MAX, GATE_TICK_MS } from "../limits.ts";
+import { GATE_HORIZON_MS, GATE_LEASE_MS_MAX, GATE_TICK_MS } from "../limits.ts";
 import { halfOpen } from "./breaker.ts";
-import { type Ask, capsOf, freeSlots, heldSlots, strictest } from "./caps.ts";
+import { type Ask, capsOf, heldSlots, slotsFor, strictest } from "./caps.ts";
 import { firstTurnMs, intervalMs, type Turns } from "./pace.ts";
 import { refusing } from "./refusals.ts";
 import {
@@ -65,7 +65,7 @@ function grant(
   const stepMs = intervalMs(state, config, nowMs);
   const firstAtMs = firstTurnMs(state, stepMs, nowMs);
   const retries = Math.min(ask.want.retries, count, Math.floor(state.retryTokens.count));
-  const slots = Math.min(count, CONNECTIONS_MAX, freeSlots(state, config));
+  const slots = Math.min(count, slotsFor(state, config, ask));
   const breaker = halfOpen(state.breaker, nowMs);
   const endOfDayMs = (dayOf(nowMs) + 1) * DAY_MS - 1;
   const expiresAtMs = nowMs + Math.min(ask.ttlMs, GATE_LEASE_MS_MAX);

@@ -1,6 +1,5 @@
 /** What is parked for a target, as far as its gate was told, and how much of it may go. The ledger is the truth. */
 import {
-  CONNECTIONS_MAX,
   GATE_AHEAD_MS,
   GATE_PAUSE_MS_MIN,
   GATE_RELEASE_MAX,
@@ -8,7 +7,15 @@ import {
   GATE_TICK_MS,
 } from "../limits.ts";
 import { PRIORITIES, type Priority } from "../priority.ts";
-import { type Cap, freeSlots, hardCaps, heldSlots, slotsOf, throughput } from "./caps.ts";
+import {
+  type Cap,
+  freeSlots,
+  hardCaps,
+  heldSlots,
+  portionSlots,
+  slotsOf,
+  throughput,
+} from "./caps.ts";
 import { endAtMs, isEnding } from "./lease-end.ts";
 import { firstTurnMs, horizonMs, intervalMs, turnsWithin } from "./pace.ts";
 import { refusing } from "./refusals.ts";
@@ -119,7 +126,7 @@ function roomFor(
   if (!isOpen) return out > 0 ? 0 : Math.min(1, room);
   // One invocation takes what comes at once, and has so many connections: what is more would be parked anew. Another
   // portion waits for each that is at work, so that as many invocations as there are get theirs.
-  const portion = throughput(Math.min(free, CONNECTIONS_MAX), state, config, withinMs);
+  const portion = throughput(portionSlots(free), state, config, withinMs);
   const portionsMax = portion * (1 + state.leases.length);
   return Math.max(0, Math.min(portion, room - out, portionsMax - out));
 }

@@ -54,6 +54,22 @@ export function freeSlots(
   return Math.max(0, limit - held);
 }
 
+/** So few slots are not worth an invocation of their own, where it can have more in a moment. */
+export const SLOTS_WORTH_IT = CONNECTIONS_MAX / 2;
+
+/** Of `free` slots those for one portion of what was let go: it leaves none, or enough for another. */
+export function portionSlots(free: number): number {
+  const slots = Math.min(free, CONNECTIONS_MAX);
+  const rest = free - slots;
+  return rest > 0 && rest < SLOTS_WORTH_IT ? slots - (SLOTS_WORTH_IT - rest) : slots;
+}
+
+/** Slots for one lease: no more than an invocation has connections. */
+export function slotsFor(state: GateState, config: GateConfig, { isReleased }: Ask): number {
+  const free = freeSlots(state, config);
+  return isReleased ? portionSlots(free) : Math.min(free, CONNECTIONS_MAX);
+}
+
 export const sentToday = ({ quota }: GateState, nowMs: number): number =>
   quota.day === dayOf(nowMs) ? quota.sent : 0;
 
@@ -105,7 +121,7 @@ export function capsOf(state: GateState, config: GateConfig, ask: Ask, nowMs: nu
   const { want, priority, isReleased } = ask;
   const stepMs = intervalMs(state, config, nowMs);
   const withinMs = Math.min(horizonMs(priority), ask.ttlMs);
-  const slots = Math.min(freeSlots(state, config), CONNECTIONS_MAX);
+  const slots = slotsFor(state, config, ask);
   const turns = turnsWithin(state, stepMs, nowMs, withinMs);
   const retries = Math.min(want.retries, Math.floor(state.retryTokens.count));
   const found = hardCaps(state, config, nowMs);

@@ -3,10 +3,9 @@
  * are free. Turned away, it would be parked anew, at seven rows each, and its slots would rest until it came again.
  */
 
-import { CONNECTIONS_MAX } from "../limits.ts";
 import { PRIORITIES } from "../priority.ts";
 import { acquire, type GateAnswer, type Grant } from "./acquire.ts";
-import type { Ask } from "./caps.ts";
+import { type Ask, SLOTS_WORTH_IT } from "./caps.ts";
 import { isEnding } from "./lease-end.ts";
 import type { GateConfig, GateState } from "./state.ts";
 
@@ -31,7 +30,7 @@ export function attend(
 
 /** So few slots that an invocation of their own is not worth it, while more are about to be free. */
 const isSliver = ({ slots, refused }: Grant): boolean =>
-  refused?.reason === "concurrency" && slots * 2 < CONNECTIONS_MAX;
+  refused?.reason === "concurrency" && slots < SLOTS_WORTH_IT;
 
 /** Answers those of `waiting` that need not wait any more: the most urgent first, and who waits longest. */
 export function attendAll(

@@ -81,23 +81,35 @@ describe("an ask that finds every slot taken", () => {
 
   it("waits also where so few are free that an invocation is not worth it, and takes them when it may not", () => {
     const wide = { ...FIXED, concurrency: CONNECTIONS_MAX + 2 };
-    const { state, answer } = attend(full(wide), wide, askOf("next"), END_MS);
+    const { state, answer } = attend(full(), wide, askOf("next"), END_MS);
     expect([answer, state.leases.length]).toEqual([null, 1]);
-    const soon = attend(full(wide), wide, askOf("next"), NOW_MS);
+    const soon = attend(full(), wide, askOf("next"), NOW_MS);
     expect(soon.answer).toMatchObject({ kind: "granted", slots: 2 });
-    const hasto = attend(full(wide), wide, askOf("next", { mayWait: false }), END_MS);
-    expect(hasto.answer).toMatchObject({ kind: "granted", slots: 2 });
+    const late = attend(full(), wide, askOf("next", { mayWait: false }), END_MS);
+    expect(late.answer).toMatchObject({ kind: "granted", slots: 2 });
   });
 
   it("takes few free slots where it wants no more, or the rest is left by another limit", () => {
     const wide = { ...FIXED, concurrency: CONNECTIONS_MAX + 2 };
     const wants = (want: Ask["want"], config: GateConfig = wide) =>
-      attend(full(config), config, askOf("next", { want }), END_MS).answer;
+      attend(full(), config, askOf("next", { want }), END_MS).answer;
     expect(wants({ fresh: 2, retries: 0 })).toMatchObject({ kind: "granted", slots: 2 });
     const [fresh, retries] = [2, 100];
     expect(wants({ fresh, retries })).toBeNull();
     const few = { ...wide, perDay: 24 + 2 };
     expect(wants({ fresh: 24, retries: 0 }, few)).toMatchObject({ kind: "granted", slots: 2 });
+  });
+
+  it("leaves enough slots for another, or none", () => {
+    const taken = [4, 6, 7, 8, 9, 12, 13].map((concurrency) => {
+      const config = { ...FIXED, concurrency };
+      const { answer } = attend(newGate(NOW_MS), config, askOf("first"), NOW_MS);
+      return answer?.kind === "granted" ? answer.slots : 0;
+    });
+    expect(taken).toEqual([4, 6, 4, 5, 6, 6, 6]);
+    const wide = { ...FIXED, concurrency: 8 };
+    const fresh = attend(newGate(NOW_MS), wide, askOf("fresh", { isReleased: false }), NOW_MS);
+    expect(fresh.answer).toMatchObject({ slots: CONNECTIONS_MAX }); // nothing says that another will come
   });
 
   it("has its slots when the lease before it ends", () => {
