@@ -115,7 +115,9 @@ export function holdLease(
       const blockedMs = leftMs(blocked, nowMs);
       if (blockedMs > 0) return { reason: "gate: retry-after", dueInMs: blockedMs, pauseMs };
       const refused = answer.kind === "refused" ? answer : answer.refused;
-      const { reason, untilMs } = refused ?? { reason: "rate", untilMs: null };
+      // It may be over before all that it grants has begun: by its time, or by what was dropped.
+      const reason = refused?.reason ?? (grant?.intervalMs === 0 ? "concurrency" : "rate");
+      const untilMs = refused?.untilMs ?? null;
       const dueInMs = untilMs === null ? GATE_AGAIN_MS : Math.max(0, untilMs - gateNowMs());
       return { reason: `gate: ${reason}`, dueInMs, pauseMs };
     },

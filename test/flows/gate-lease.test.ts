@@ -67,6 +67,12 @@ describe("a lease", () => {
 });
 
 describe("what a lease leaves", () => {
+  it("is not left for a rate where there is none", () => {
+    const reasonOf = (intervalMs: number) =>
+      held({ ...GRANT, intervalMs, refused: null }).refusal().reason;
+    expect([reasonOf(0), reasonOf(250)]).toEqual(["gate: concurrency", "gate: rate"]);
+  });
+
   it("makes its gate pause only where that does not know by itself when there is room", () => {
     expect(held().refusal()).toMatchObject({ reason: "gate: concurrency", pauseMs: 0 });
     expect(held(null).refusal()).toMatchObject({
