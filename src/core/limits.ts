@@ -123,7 +123,7 @@ export const GATE_UNREACHABLE_MS = 5_000;
 export const GATE_AHEAD_MS = 300;
 /** What was let go and finds every slot taken waits at the gate for so long, and with it its batch. */
 export const GATE_WAIT_MS = 500;
-/** What was let go and found no slot is not let go again before. */
+/** What found no slot is due again then; and nothing else goes before, where too much was sent by a fixed limit. */
 export const GATE_AGAIN_MS = 200;
 /** The gate looks after what is parked this often while it can move, and no more often than … */
 export const GATE_TICK_MS = 1_000;
