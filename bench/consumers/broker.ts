@@ -10,8 +10,8 @@ export interface Broker {
   readonly url: string;
   /** Begins to hand out batches. */
   serve(origin: string): void;
-  /** Resolves when what came out of the queues has been handed to consumers once: what waits, waits in the ledger. */
-  emptied(): Promise<void>;
+  /** Resolves when consumers have ended with the first `count` messages: what still waits, waits in the ledger. */
+  passed(count: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -24,6 +24,7 @@ export async function startBroker(): Promise<Broker> {
   const batches = new Set<Promise<void>>();
   let origin: string | null = null;
   let isOver = false;
+  let handedOut = 0;
 
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -51,7 +52,9 @@ export async function startBroker(): Promise<Broker> {
       const consumers = working.get(queue) ?? 0;
       if (consumers >= settings.maxConcurrency) return;
       working.set(queue, consumers + 1);
-      const batch = consume(queue, waiting.splice(0, settings.maxBatchSize)).finally(() => {
+      const messages = waiting.splice(0, settings.maxBatchSize);
+      handedOut += messages.length;
+      const batch = consume(queue, messages).finally(() => {
         batches.delete(batch);
         working.set(queue, (working.get(queue) ?? 1) - 1);
         handOut(queue);
@@ -86,10 +89,11 @@ export async function startBroker(): Promise<Broker> {
       origin = at;
       for (const queue of queues.keys()) handOut(queue);
     },
-    async emptied() {
-      while ([...queues.values()].some(({ length }) => length > 0)) {
+    async passed(count) {
+      while (handedOut < count) {
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       }
+      await Promise.all(batches);
     },
     async stop() {
       isOver = true;

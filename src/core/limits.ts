@@ -108,6 +108,12 @@ export const GATE_LEASES_MAX = 256;
 export const GATE_LEASE_MS_MAX = LEASE_SECONDS * 1_000;
 /** Work one lease is given at once, to the nearest round: a Retry-After, a new limit or urgent work waits for it. */
 export const GATE_HORIZON_MS = 2_000;
+/** … and where concurrency is adaptive, of what was let go: so often its gate learns from it. */
+export const GATE_LEARN_MS = 1_000;
+/** A portion that is let go is what so many leases hold: its holder asks for more before its slots rest. */
+export const GATE_PORTION_LEASES_MAX = 2;
+/** A batch asks for no more of what was let go after so long: another has its consumer. */
+export const GATE_MORE_MS_MAX = 10_000;
 /** An attempt lasts this long until a target's own are known. */
 export const GATE_ATTEMPT_MS_DEFAULT = 500;
 /** Parked deliveries released at once: one page of the ledger. */

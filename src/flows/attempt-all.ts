@@ -199,7 +199,7 @@ export async function attemptAll(
     {
       of: (key) => places.limited(gates.targetOf(key), gates.limitOf(key)),
       timer: (ms) => ports.clock.timer(ms),
-      known: gates.known,
+      pending: gates.pending,
     },
     ({ duty }) => duty.tenant,
     placed.length === 0 ? null : joining,

@@ -4,7 +4,7 @@ import { timeOrderedId } from "../core/ids.ts";
 import { GATE_HORIZON_MS, GATE_TIMEOUT_MS, GATE_WAIT_MS, LEASE_MARGIN_MS } from "../core/limits.ts";
 import type { Gate } from "../core/tenant.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
-import type { GateId, Gates, GateTold } from "../ports/gates.ts";
+import type { GateAnswered, GateId, Gates, GateTold } from "../ports/gates.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import { type HeldLease, holdLease } from "./gate-lease.ts";
 import { targetKey } from "./receivers.ts";
@@ -20,6 +20,12 @@ export interface GateWish extends Pick<Ask, "want" | "priority" | "isReleased" |
   /** Of one attempt. */
   readonly timeoutMs: number;
 }
+
+const unreachable = (id: GateId, error: unknown, { log }: GateCallPorts): void =>
+  log.warn("gate-unreachable", { gate: targetKey(id), error: errorText(error) });
+
+/** Of a lease: what it grants has begun, and ended, by then. */
+const ttlMsOf = (timeoutMs: number): number => GATE_HORIZON_MS + timeoutMs + LEASE_MARGIN_MS;
 
 const late = () => new Error("the gate did not answer in time");
 
@@ -39,16 +45,33 @@ export async function askGate(
   { timeoutMs, ...wish }: GateWish,
   ports: GateCallPorts,
 ): Promise<HeldLease | null> {
-  const { clock, log, random } = ports;
+  const { clock, random } = ports;
   const lease = timeOrderedId("", clock.nowMs(), random.bytes(10));
-  const ask = { ...wish, lease, ttlMs: GATE_HORIZON_MS + timeoutMs + LEASE_MARGIN_MS };
+  const ask = { ...wish, lease, ttlMs: ttlMsOf(timeoutMs) };
   try {
     const told = { config, report: null, parked: null, ask };
     return holdLease(lease, await call({ tenant, target }, told, ports), config, clock);
   } catch (error) {
-    log.warn("gate-unreachable", { gate: targetKey({ tenant, target }), error: errorText(error) });
+    unreachable({ tenant, target }, error, ports);
     // A limit that was set holds; without one the gate would only have helped.
     return config.isSet ? holdLease(lease, null, config, clock) : null;
+  }
+}
+
+/** More for the slots of a lease that is at work; null: the gate did not answer. Never rejects. */
+export async function askMore(
+  { tenant, target }: GateId,
+  config: Gate,
+  { timeoutMs, ...wish }: Omit<GateWish, "mayWait">,
+  of: { readonly lease: string; readonly report: GateReport },
+  ports: GateCallPorts,
+): Promise<GateAnswered | null> {
+  const ask = { ...wish, lease: of.lease, isMore: true, ttlMs: ttlMsOf(timeoutMs) };
+  try {
+    return await call({ tenant, target }, { config, report: of.report, parked: null, ask }, ports);
+  } catch (error) {
+    unreachable({ tenant, target }, error, ports);
+    return null;
   }
 }
 
@@ -67,8 +90,7 @@ export async function tellGate(
     const answered = await call({ tenant, target }, { config, ask: null, ...told }, ports);
     return answered?.parked ?? 0;
   } catch (error) {
-    const gate = targetKey({ tenant, target });
-    ports.log.warn("gate-unreachable", { gate, error: errorText(error) });
+    unreachable({ tenant, target }, error, ports);
     return null;
   }
 }

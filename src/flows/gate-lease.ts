@@ -27,6 +27,12 @@ export interface HeldLease {
   readonly isBusy: boolean;
   /** Nothing of it is under way, and nothing more can begin. */
   readonly isSpent: boolean;
+  /** Its gate is to hear of it at once: it is spent, or the receiver has dropped something. */
+  readonly isNews: boolean;
+  /** All that it grants has begun, and its gate may have more for its slots before they rest. */
+  readonly isRunningOut: boolean;
+  /** Asks for more by `asking`, which is told what became of what has ended; null: its gate was not reached. */
+  askMore(asking: (lease: string, said: GateReport) => Promise<GateAnswered | null>): Promise<void>;
   /** What is to be told since the last time; null when nothing was granted, or all is told. */
   report(): GateReport | null;
   /** Resolves when all that began has ended. */
@@ -49,7 +55,9 @@ export function holdLease(
 ): HeldLease {
   const answer = told?.answer ?? null;
   const aheadMs = clock.nowMs() - (told?.nowMs ?? 0);
-  const grant = answer?.kind === "granted" ? answer : null;
+  let grant = answer?.kind === "granted" ? answer : null;
+  let refused = answer?.kind === "refused" ? answer : (grant?.refused ?? null);
+  let isAsking = false;
   /** By the gate's clock. */
   const gateNowMs = () => clock.nowMs() - aheadMs;
   let untold = nothing();
@@ -61,6 +69,7 @@ export function holdLease(
   let blocked = NO_WAIT;
   let isOver = false;
   let isTold = false;
+  let isDropTold = false;
   const turnAhead = () => (grant === null ? null : nextTurn(grant, turn, gateNowMs(), lastStartMs));
 
   function note(heard: Answer, durationMs: number): void {
@@ -74,9 +83,31 @@ export function holdLease(
     }
   }
 
+  function isSpent(): boolean {
+    // Who has taken a turn begins in a moment.
+    const isIdle = underWay.size === 0 && totalOf(begun) === taken && !isAsking;
+    return grant !== null && isIdle && (isOver || turnAhead() === null);
+  }
+
+  function report(): GateReport | null {
+    if (grant === null || isTold) return null;
+    const { sent, outcomes, okMs } = untold;
+    untold = nothing();
+    isTold = underWay.size === 0;
+    isDropTold = isOver;
+    return {
+      ...{ lease, sent, isDone: isTold, allowedPerMinute: null },
+      outcomes: { ...outcomes, durationMs: outcomes.ok === 0 ? null : okMs / outcomes.ok },
+      // Counted from the answer, not from when it is told.
+      retryAfterMs: blocked === NO_WAIT ? null : leftMs(blocked, clock.nowMs()),
+    };
+  }
+
   return {
     limit: {
-      max: grant?.slots ?? 0,
+      get max() {
+        return grant?.slots ?? 0;
+      },
       waitMs() {
         if (isOver) return null;
         const ahead = turnAhead();
@@ -114,7 +145,6 @@ export function holdLease(
       const pauseMs = isOver && !isAdaptive ? GATE_AGAIN_MS : 0;
       const blockedMs = leftMs(blocked, nowMs);
       if (blockedMs > 0) return { reason: "gate: retry-after", dueInMs: blockedMs, pauseMs };
-      const refused = answer.kind === "refused" ? answer : answer.refused;
       // It may be over before all that it grants has begun: by its time, or by what was dropped.
       const reason = refused?.reason ?? (grant?.intervalMs === 0 ? "concurrency" : "rate");
       const untilMs = refused?.untilMs ?? null;
@@ -125,23 +155,33 @@ export function holdLease(
       return underWay.size > 0;
     },
     get isSpent() {
-      // Who has taken a turn begins in a moment.
-      const isIdle = underWay.size === 0 && totalOf(begun) === taken;
-      return grant !== null && isIdle && (isOver || turnAhead() === null);
+      return isSpent();
+    },
+    get isNews() {
+      return isSpent() || (isOver && !isDropTold);
+    },
+    get isRunningOut() {
+      if (grant === null || isOver || isAsking || turn < grant.count) return false;
+      return grant.intervalMs === 0 && refused?.reason === "concurrency";
+    },
+    async askMore(asking) {
+      const said = report();
+      if (grant === null || said === null) return;
+      isAsking = true;
+      const more = await asking(lease, said);
+      isAsking = false;
+      // What it has heard is not known, and to tell it twice would count twice: its slots come back with their time.
+      if (more === null) isTold = true;
+      refused = more?.answer?.kind === "granted" ? more.answer.refused : (more?.answer ?? null);
+      if (more?.answer?.kind !== "granted") return;
+      const [count, retries] = [
+        grant.count + more.answer.count,
+        grant.retries + more.answer.retries,
+      ];
+      grant = { ...more.answer, count, retries };
     },
     ended: () => Promise.all(underWay),
-    report() {
-      if (grant === null || isTold) return null;
-      const { sent, outcomes, okMs } = untold;
-      untold = nothing();
-      isTold = underWay.size === 0;
-      return {
-        ...{ lease, sent, isDone: isTold, allowedPerMinute: null },
-        outcomes: { ...outcomes, durationMs: outcomes.ok === 0 ? null : okMs / outcomes.ok },
-        // Counted from the answer, not from when it is told.
-        retryAfterMs: blocked === NO_WAIT ? null : leftMs(blocked, clock.nowMs()),
-      };
-    },
+    report,
   };
 }
 

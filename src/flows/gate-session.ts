@@ -10,13 +10,14 @@ import {
   longer,
   NO_WAIT,
   outcomeKind,
+  totalOf,
 } from "../core/gate/index.ts";
-import { GATE_TICK_MS, SLOW_TARGET_PAUSE_MS } from "../core/limits.ts";
+import { GATE_MORE_MS_MAX, GATE_TICK_MS, SLOW_TARGET_PAUSE_MS } from "../core/limits.ts";
 import type { Gate } from "../core/tenant.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import { type Outgoing, recorded } from "./deliver.ts";
 import type { Duty } from "./duty.ts";
-import { askGate, tellGate, wishOf } from "./gate-call.ts";
+import { askGate, askMore, tellGate, wishOf } from "./gate-call.ts";
 import type { HeldLease, Refused } from "./gate-lease.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
@@ -35,8 +36,8 @@ export interface GateSession {
   /** What the deliveries of a key go to. */
   targetOf(key: string): string;
   limitOf(key: string): KeyLimit | undefined;
-  /** Resolves when every gate has answered, or had its time. */
-  readonly known: Promise<unknown>;
+  /** Resolves when the gates that are asked now have answered, or had their time; null: none is. */
+  pending(): Promise<unknown> | null;
   mayBegin(duty: Duty): boolean;
   /** What it returns takes the answer, or null when no attempt could be made. */
   begin(gated: GatedDuty): (answer: Answer | null) => void;
@@ -52,6 +53,8 @@ interface Open {
   readonly gate: Gate;
   /** Null for a target whose gate was not asked. */
   readonly lease: HeldLease | null;
+  /** What has neither begun nor was parked. */
+  readonly left: { fresh: number; retries: number };
   parked: number;
   /** … because its tenant has had its share. */
   isShareTaken: boolean;
@@ -69,6 +72,8 @@ function wantOf(duties: readonly GatedDuty[]): Ask["want"] {
   const retries = duties.filter(({ duty }) => isRetry(duty)).length;
   return { fresh: duties.length - retries, retries };
 }
+
+const kindOf = (duty: Duty): "fresh" | "retries" => (isRetry(duty) ? "retries" : "fresh");
 
 /**
  * What its gate has let go has a lease of its own: nothing that is parked stands before it. So has what is in order,
@@ -89,12 +94,24 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
   const opened = new Map<string, Open>();
   const asking = new Set<string>();
 
-  const nothing = { parked: 0, isShareTaken: false, pauseMs: 0, askedToWait: NO_WAIT };
+  const moreUntilMs = clock.nowMs() + GATE_MORE_MS_MAX;
+  const nothing = () => ({
+    ...{ left: { fresh: 0, retries: 0 }, parked: 0, isShareTaken: false },
+    ...{ pauseMs: 0, askedToWait: NO_WAIT },
+  });
 
   function openOf(duty: Duty, gate: Gate): Open {
-    const known = opened.get(keyOf(duty)) ?? { duty, gate, lease: null, ...nothing };
+    const known = opened.get(keyOf(duty)) ?? { duty, gate, lease: null, ...nothing() };
     opened.set(keyOf(duty), known);
     return known;
+  }
+
+  let pending: Promise<unknown> | null = null;
+  function whilePending(work: Promise<void>): void {
+    const all = Promise.all([pending, work]).then(() => {
+      if (pending === all) pending = null;
+    });
+    pending = all;
   }
 
   /** What comes from a gate is counted by it, or it would let nothing more go for ten seconds. */
@@ -106,12 +123,32 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
     const { gate, timeoutMs } = outgoing.target;
     const { isReleased } = duty;
     const priority = gatePriority(duty);
+    const left = wantOf(own);
     // What was let go is expected: its slots are about to be free.
-    const wish = { want: wantOf(own), priority, isReleased, mayWait: isReleased, timeoutMs };
+    const wish = { want: { ...left }, priority, isReleased, mayWait: isReleased, timeoutMs };
     asking.add(key);
     const lease = await askGate(duty, gate, wish, ports);
     asking.delete(key);
-    if (lease !== null) opened.set(key, { ...openOf(duty, gate), lease });
+    if (lease !== null) opened.set(key, { ...openOf(duty, gate), lease, left });
+  }
+
+  /** What was let go is not parked anew while its slots may be used for it. */
+  function askMoreOf({ lease, left }: Open, { duty, outgoing }: GatedDuty): void {
+    const mayAsk = duty.isReleased && totalOf(left) > 0 && clock.nowMs() < moreUntilMs;
+    if (lease?.isRunningOut !== true || !mayAsk) return;
+    const { gate, timeoutMs } = outgoing.target;
+    const wish = { want: { ...left }, priority: gatePriority(duty), isReleased: true, timeoutMs };
+    const asked = lease.askMore((id, report) =>
+      askMore(duty, gate, wish, { lease: id, report }, ports),
+    );
+    whilePending(asked.then(() => tellNews(lease, duty, gate)));
+  }
+
+  /** Its slots are free before the results are written, and whatever else the batch is at. */
+  function tellNews(lease: HeldLease, duty: Duty, gate: Gate): void {
+    if (!lease.isNews) return;
+    const told = { report: lease.report(), parked: null };
+    ports.defer(tellGate(duty, gate, told, ports).then(() => {}));
   }
 
   async function closeOne(open: Open): Promise<void> {
@@ -141,44 +178,47 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
     return { reason, dueInMs: pauseMs, pauseMs };
   }
 
-  async function join(some: readonly GatedDuty[]): Promise<void> {
+  function join(some: readonly GatedDuty[]): Promise<void> {
     const gated = Map.groupBy(some.filter(isGated), ({ duty }) => keyOf(duty));
-    await Promise.all(
-      [...gated].map(([key, own]) => (own[0] === undefined ? null : ask(key, own, own[0]))),
-    );
+    const asked = [...gated].map(([key, own]) => own[0] && ask(key, own, own[0]));
+    const joined = Promise.all(asked).then(() => {});
+    if (asked.length > 0) whilePending(joined);
+    return joined;
   }
-  const known = join(duties);
+  void join(duties);
 
   return {
     join,
     keyOf,
     targetOf,
-    known,
+    pending: () => pending,
     limitOf: (key) => (asking.has(key) ? UNKNOWN : opened.get(key)?.lease?.limit),
     mayBegin: (duty) => opened.get(keyOf(duty))?.lease?.mayBegin(isRetry(duty)) ?? true,
 
     begin({ duty, outgoing }) {
-      const { lease } = opened.get(keyOf(duty)) ?? {};
+      const open = opened.get(keyOf(duty));
+      const lease = open?.lease ?? null;
       const ended = lease?.begin(isRetry(duty));
+      if (open !== undefined) {
+        open.left[kindOf(duty)] = Math.max(0, open.left[kindOf(duty)] - 1);
+        askMoreOf(open, { duty, outgoing });
+      }
       return (answer) => {
         ended?.(answer);
-        // Its slots are free before the results are written, and whatever else the batch is at.
-        if (lease?.isSpent) {
-          const told = { report: lease.report(), parked: null };
-          ports.defer(tellGate(duty, outgoing.target.gate, told, ports).then(() => {}));
-        }
+        if (lease !== null) tellNews(lease, duty, outgoing.target.gate);
         if (answer === null || !isTrouble(outcomeKind(answer))) return;
         receivers.failed(targetKey(duty), clock.nowMs());
         if (ended !== undefined || answer.kind !== "response") return;
         // Its gate was not asked, and must know from when on it may be.
-        const open = openOf(duty, outgoing.target.gate);
-        open.askedToWait = longer(open.askedToWait, answer.retryAfterMs ?? 0, clock.nowMs());
+        const known = openOf(duty, outgoing.target.gate);
+        known.askedToWait = longer(known.askedToWait, answer.retryAfterMs ?? 0, clock.nowMs());
       };
     },
 
     parked({ duty, outgoing }, isShareTaken = false) {
       const known = openOf(duty, outgoing.target.gate);
       known.parked += 1;
+      known.left[kindOf(duty)] = Math.max(0, known.left[kindOf(duty)] - 1);
       if (isShareTaken) {
         known.isShareTaken = true;
         return { ...recorded(duty, "parked", SHARE_TAKEN), dueInMs: GATE_TICK_MS };

@@ -1,12 +1,13 @@
 /** A receiver whose capacity changes, always with work for more: what a limit uses of it, and what is refused. */
 import type { Ask, GateConfig, Grant } from "../../src/core/gate/index.ts";
+import { GATE_AGAIN_MS } from "../../src/core/limits.ts";
 import { type Agenda, createAgenda } from "./agenda.ts";
 import { createChance } from "./chance.ts";
 import { holdGate, type Reply, work } from "./gate-world.ts";
 
 const CONSUMERS = 24;
 /** Of a batch, those for this target. */
-const ITEMS = 40;
+const ITEMS = 80;
 const PHASE_MS = 60_000;
 const CAPACITIES = [50, 10, 80] as const;
 
@@ -50,17 +51,21 @@ export function runCapacity(seed: number, config: GateConfig): Used {
     const more = { isReleased: true, mayWait: true, ttlMs: 20_000 };
     const ask: Ask = { lease, want, priority: "normal", ...more };
     gate.attend(ask, (answer) => {
-      if (answer.kind === "granted") soon(agenda, 0, () => consumeGranted(lease, answer));
+      if (answer.kind === "granted") soon(agenda, 0, () => consumeGranted(ask, answer));
       else soon(agenda, chance.between(5, 20), consume);
     });
   }
 
-  function consumeGranted(lease: string, grant: Grant): void {
+  function consumeGranted(ask: Ask, grant: Grant): void {
+    const all = Array.from({ length: ITEMS }, (_, item) => item);
+    const [items, beside] = [all.slice(0, grant.count), all.slice(grant.count)];
     work<number>(
       {
-        ...{ grant, lease, items: Array.from({ length: grant.count }, (_, item) => item) },
+        ...{ grant, ask, items, beside },
         ...{ timeoutMs: 1_000, isRetry: () => false, send: receive, settle: () => {} },
-        done: () => soon(agenda, 1, consume),
+        // A limit that does not go down makes its gate pause where too much was sent.
+        done: (left) =>
+          soon(agenda, left.length > 0 && !config.isAdaptive ? GATE_AGAIN_MS : 1, consume),
       },
       gate,
       agenda,

@@ -23,6 +23,18 @@ export const PLANTED_IN_GATES: readonly PlantedBug[] = [
     "return limit;",
   ),
   bug(
+    "more for a lease comes with slots that others hold",
+    CAPS,
+    "if (free >= slots) return Math.min(free, CONNECTIONS_MAX);",
+    "return CONNECTIONS_MAX;",
+  ),
+  bug(
+    "what went well among fewer leads up",
+    ADAPTIVE,
+    "if (limit >= ceiling && flight.allowed < Math.floor(limit)) return limit;",
+    "",
+  ),
+  bug(
     "all that wait are given the slots of one lease",
     "src/core/gate/waiting.ts",
     "attend(state, config, ask, nowMs);\n    if",

@@ -1,5 +1,5 @@
 /** One seed: a gate, consumers that die, a ledger of what is parked, and a receiver with troubles of its own. */
-import type { GateAnswer, GateConfig, Grant, Refusal } from "../../src/core/gate/index.ts";
+import type { Ask, GateAnswer, GateConfig, Grant, Refusal } from "../../src/core/gate/index.ts";
 import { next, parked, released } from "../../src/core/gate/keeper.ts";
 import { PRIORITIES, type Priority } from "../../src/core/priority.ts";
 import { createAgenda } from "./agenda.ts";
@@ -85,12 +85,12 @@ export function runGate(seed: number): GateOutcome {
     gate.attend(ask, (answer) => {
       watch.asked(ask, answer, ledger);
       // Its answer is on the way while the call goes on that freed its slots.
-      soon(0, () => answered(lease, answer, { batch, again, fresh, isReleased, asks }));
+      soon(0, () => answered(ask, answer, { batch, again, fresh, isReleased, asks }));
     });
   }
 
   function answered(
-    lease: string,
+    ask: Ask,
     answer: GateAnswer,
     { batch, again, fresh, isReleased, asks }: Visit,
   ): void {
@@ -106,14 +106,14 @@ export function runGate(seed: number): GateOutcome {
     const isKept = asks < 2 && chance.happens(0.7);
     if (!isKept) park(rest);
     const kept = isKept ? rest : [];
-    consume(lease, answer, { chosen, kept }, (left) => {
-      if (left.length === chosen.length) park([...left, ...kept]);
-      else visit([...left, ...kept], isReleased, asks + 1);
+    consume(ask, answer, { chosen, kept }, (left) => {
+      if (left.length === chosen.length + kept.length) park(left);
+      else visit(left, isReleased, asks + 1);
     });
   }
 
   function consume(
-    lease: string,
+    ask: Ask,
     grant: Grant,
     { chosen, kept }: { readonly chosen: readonly Item[]; readonly kept: readonly Item[] },
     onDone: (left: readonly Item[]) => void,
@@ -123,9 +123,10 @@ export function runGate(seed: number): GateOutcome {
     const running: { current: Running<Item> | null } = { current: null };
     running.current = work<Item>(
       {
-        ...{ grant, lease, items: chosen, timeoutMs: TIMEOUT_MS },
+        ...{ grant, ask, items: chosen, beside: kept, timeoutMs: TIMEOUT_MS },
         isRetry: ({ attempts }) => attempts > 0,
-        send: (item) => receive(item, grant, sentOf),
+        send: (item, by) => receive(item, by, sentOf),
+        asked: (more, answer) => watch.asked(more, answer, ledger),
         settle: (item, reply) => {
           watch.wished(reply);
           settle(item, reply);
@@ -144,7 +145,7 @@ export function runGate(seed: number): GateOutcome {
     soon(chance.between(0, 3_000), () => {
       if (isOver) return;
       deaths += 1;
-      const lost = [...(running.current?.die() ?? []), ...kept];
+      const lost = running.current?.die() ?? [];
       // Its messages come again when its claim has ended.
       agenda.at(grant.expiresAtMs + chance.between(0, 5_000), () => {
         for (const priority of PRIORITIES) {

@@ -83,12 +83,16 @@ export function holdGate(
 
 export interface Work<Item> {
   readonly grant: Grant;
-  readonly lease: string;
+  readonly ask: Ask;
   readonly items: readonly Item[];
+  /** What it has beside, for which it asks before its slots rest. */
+  readonly beside: readonly Item[];
   readonly timeoutMs: number;
   readonly isRetry: (item: Item) => boolean;
-  /** The request reaches the receiver now. */
-  readonly send: (item: Item) => Reply;
+  /** The request reaches the receiver now, by this grant. */
+  readonly send: (item: Item, grant: Grant) => Reply;
+  /** More was asked for. */
+  readonly asked?: (ask: Ask, answer: GateAnswer) => void;
   readonly settle: (item: Item, reply: Reply) => void;
   /** Nothing is under way any more; what was not sent is left. */
   readonly done: (left: readonly Item[]) => void;
@@ -104,8 +108,12 @@ export interface Running<Item> {
  * and not after a drop, which ends the lease early so that others can go by what it taught.
  */
 export function work<Item>(given: Work<Item>, gate: HeldGate, agenda: Agenda): Running<Item> {
-  const { grant, lease, timeoutMs } = given;
+  const { timeoutMs } = given;
+  const { lease } = given.ask;
   const waiting = [...given.items];
+  const beside = [...given.beside];
+  /** Since which turn its turns are this grant's. */
+  let [grant, fromTurn, isAsking] = [given.grant, 0, false];
   const underWay = new Set<Item>();
   let [turn, isStopped, isDead] = [0, false, false];
   let sent = { fresh: 0, retries: 0 };
@@ -127,7 +135,7 @@ export function work<Item>(given: Work<Item>, gate: HeldGate, agenda: Agenda): R
 
   function pump(): void {
     while (!isStopped && underWay.size < grant.slots) {
-      const found = nextTurn(grant, turn, agenda.nowMs(), lastStartMs);
+      const found = nextTurn(grant, turn - fromTurn, agenda.nowMs(), lastStartMs);
       const [item] = waiting;
       if (
         found === null ||
@@ -135,18 +143,45 @@ export function work<Item>(given: Work<Item>, gate: HeldGate, agenda: Agenda): R
         found.atMs + timeoutMs + REPORT_MS > grant.expiresAtMs
       )
         break;
-      turn = found.turn + 1;
+      turn = fromTurn + found.turn + 1;
       lastStartMs = found.atMs;
       waiting.shift();
       underWay.add(item);
-      agenda.at(found.atMs, () => begin(item));
+      const by = grant;
+      agenda.at(found.atMs, () => begin(item, by));
     }
-    if (underWay.size > 0) return;
+    if (underWay.size > 0 || isAsking) return;
     tell(true);
-    given.done(waiting);
+    given.done([...waiting, ...beside]);
   }
 
-  function begin(item: Item): void {
+  /** As a consumer does: when all that was granted has begun, what has ended is told, and more is asked for. */
+  function askMore(): void {
+    const isRunningOut = waiting.length === 0 && beside.length > 0 && grant.intervalMs === 0;
+    if (!isRunningOut || isAsking || isStopped || !given.ask.isReleased) return;
+    isAsking = true;
+    const again = beside.filter((item) => given.isRetry(item));
+    const want = { fresh: beside.length - again.length, retries: again.length };
+    const ask = { ...given.ask, want, isMore: true };
+    tell(false);
+    const answer = gate.acquire(ask);
+    given.asked?.(ask, answer);
+    agenda.at(agenda.nowMs(), () => {
+      if (isDead) return;
+      isAsking = false;
+      if (answer.kind === "granted") {
+        const fresh = beside.filter((item) => !given.isRetry(item));
+        const retries = again.slice(0, answer.retries);
+        const more = [...retries, ...fresh.slice(0, answer.count - retries.length)];
+        waiting.push(...more);
+        beside.splice(0, beside.length, ...beside.filter((item) => !more.includes(item)));
+        [grant, fromTurn] = [answer, turn];
+      }
+      pump();
+    });
+  }
+
+  function begin(item: Item, by: Grant): void {
     if (isDead) return;
     if (isStopped) {
       underWay.delete(item);
@@ -154,11 +189,13 @@ export function work<Item>(given: Work<Item>, gate: HeldGate, agenda: Agenda): R
       pump();
       return;
     }
-    if (given.isRetry(item)) sent.retries += 1;
-    else sent.fresh += 1;
-    const reply = given.send(item);
+    const kind = given.isRetry(item) ? "retries" : "fresh";
+    const reply = given.send(item, by);
+    askMore();
     agenda.at(agenda.nowMs() + reply.durationMs, () => {
-      if (!isDead) end(item, reply);
+      if (isDead) return;
+      sent[kind] += 1;
+      end(item, reply);
     });
   }
 
@@ -166,31 +203,22 @@ export function work<Item>(given: Work<Item>, gate: HeldGate, agenda: Agenda): R
     underWay.delete(item);
     outcomes[reply.kind] += 1;
     if (reply.kind === "ok") totalMs += reply.durationMs;
-    if (reply.kind === "dropped") isStopped = true;
     if (reply.retryAfterMs !== undefined) {
       retryAfterMs = Math.max(retryAfterMs ?? 0, reply.retryAfterMs);
-      // Everybody should know of it at once; sent is told whole at the end, since some is still under way.
-      if (underWay.size > 0) tellWish(reply.retryAfterMs);
     }
+    // Everybody should know of it at once.
+    const isNews = reply.kind === "dropped" && !isStopped;
+    if (reply.kind === "dropped") isStopped = true;
+    if (underWay.size > 0 && (isNews || reply.retryAfterMs !== undefined)) tell(false);
     given.settle(item, reply);
     pump();
   }
-
-  const tellWish = (ms: number): void =>
-    gate.report({
-      ...{ lease, sent: { fresh: 0, retries: 0 }, isDone: false },
-      ...{ retryAfterMs: ms, allowedPerMinute: null },
-      outcomes: {
-        ...{ ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0 },
-        durationMs: null,
-      },
-    });
 
   pump();
   return {
     die() {
       isDead = true;
-      return [...underWay, ...waiting];
+      return [...underWay, ...waiting, ...beside];
     },
   };
 }

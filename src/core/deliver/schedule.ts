@@ -20,8 +20,8 @@ export interface KeyLimit {
 export interface KeyLimits {
   readonly of: (key: string) => KeyLimit | undefined;
   readonly timer: (ms: number) => Timer;
-  /** Until it resolves, what begins no more may begin later: limits are still asked for. Must not reject. */
-  readonly known: Promise<unknown>;
+  /** Null, or until it resolves, what begins no more may begin later: limits are asked for. Must not reject. */
+  readonly pending: () => Promise<unknown> | null;
 }
 
 /** Called by a task that is not to be waited for: it keeps its place, and the work may end without it. */
@@ -82,7 +82,7 @@ export function mapWithin<Item>(
   let underWay = 0;
   let released = 0;
   let isOver = false;
-  let areLimitsKnown = limits === null;
+  let awaited: Promise<unknown> | null = null;
   let alarm: Timer | null = null;
 
   /** Of the group with the fewest running (of several the one that waits longest) the key with the fewest. */
@@ -150,10 +150,20 @@ export function mapWithin<Item>(
       alarm = limits.timer(turnMs);
       void alarm.elapsed.then(fill);
     }
-    if (underWay > released || turnMs !== null || !isWhole) return;
-    if (!areLimitsKnown && groups.size > 0) return;
+    const isPending = !isOver && groups.size > 0 && limits !== null && areAsked(limits);
+    if (isPending || underWay > released || turnMs !== null || !isWhole) return;
     isOver = true;
     resolve([...groups.values()].flatMap((group) => unbegun(group)));
+  }
+
+  /** Whether limits are asked for; it goes on when they are known. */
+  function areAsked({ pending }: KeyLimits): boolean {
+    const asked = pending();
+    if (asked !== null && asked !== awaited) {
+      awaited = asked;
+      void asked.then(fill);
+    }
+    return asked !== null;
   }
 
   async function begin(line: Line<Item>, item: Item): Promise<void> {
@@ -175,10 +185,6 @@ export function mapWithin<Item>(
   }
 
   fill();
-  void limits?.known.then(() => {
-    areLimitsKnown = true;
-    if (!isOver) fill();
-  });
   void later?.then((more) => {
     isWhole = true;
     add(more);

@@ -1,7 +1,16 @@
 /** A lease on a target: slots, how many deliveries may be sent through them, and when each may start. */
 import { GATE_HORIZON_MS, GATE_LEASE_MS_MAX, GATE_TICK_MS } from "../limits.ts";
+import { limitOf } from "./adaptive.ts";
 import { halfOpen } from "./breaker.ts";
-import { type Ask, capsOf, heldSlots, slotsFor, strictest } from "./caps.ts";
+import {
+  type Ask,
+  capsOf,
+  capsOfMore,
+  heldSlots,
+  slotsFor,
+  slotsOfMore,
+  strictest,
+} from "./caps.ts";
 import { firstTurnMs, intervalMs, type Turns } from "./pace.ts";
 import { refusing } from "./refusals.ts";
 import {
@@ -43,41 +52,72 @@ export function acquire(
   nowMs: number,
 ): { readonly state: GateState; readonly answer: GateAnswer } {
   const state = heard(atTime(before, nowMs), ask);
-  const cap = strictest(capsOf(state, config, ask, nowMs), ask.want);
+  const atWork = state.leases.find(({ id }) => id === ask.lease);
+  if ((atWork !== undefined) !== (ask.isMore === true)) {
+    return { state, answer: { kind: "refused", reason: "concurrency", untilMs: null } };
+  }
+  const leases = state.leases.filter((lease) => lease !== atWork);
+  const without = { ...state, leases };
+  const caps =
+    atWork === undefined
+      ? capsOf(state, config, ask, nowMs)
+      : capsOfMore(without, config, ask, atWork, nowMs);
+  const cap = strictest(caps, ask.want);
   const refused = cap === null ? null : { reason: cap.reason, untilMs: cap.untilMs };
-  const known = state.leases.some(({ id }) => id === ask.lease);
-  const count = known ? 0 : Math.min(totalOf(ask.want), cap?.count ?? Number.POSITIVE_INFINITY);
-  const told = refused === null ? state : refusing(state, refused.reason, nowMs);
+  const count = Math.min(totalOf(ask.want), cap?.count ?? Number.POSITIVE_INFINITY);
+  const told = refused === null ? without : refusing(without, refused.reason, nowMs);
   if (count === 0) {
     const { reason, untilMs } = refused ?? ({ reason: "concurrency", untilMs: null } as const);
-    return { state: told, answer: { kind: "refused", reason, untilMs } };
+    // Its holder asks no more: its slots are free when what it has sent has ended.
+    const ending = atWork === undefined ? [] : [{ ...atWork, beside: 0 }];
+    return {
+      state: { ...told, leases: [...leases, ...ending] },
+      answer: { kind: "refused", reason, untilMs },
+    };
   }
-  return grant(told, config, ask, { count, refused }, nowMs);
+  return grant(told, config, ask, { count, refused, atWork }, nowMs);
+}
+
+interface Granted {
+  readonly count: number;
+  /** Why no more of them. */
+  readonly refused: Refusal | null;
+  /** The lease that has it beside what it had. */
+  readonly atWork: GateLease | undefined;
 }
 
 function grant(
   state: GateState,
   config: GateConfig,
   ask: Ask,
-  { count, refused }: { readonly count: number; readonly refused: Refusal | null },
+  { count, refused, atWork }: Granted,
   nowMs: number,
 ): { readonly state: GateState; readonly answer: Grant } {
   const stepMs = intervalMs(state, config, nowMs);
   const firstAtMs = firstTurnMs(state, stepMs, nowMs);
   const retries = Math.min(ask.want.retries, count, Math.floor(state.retryTokens.count));
-  const slots = Math.min(count, slotsFor(state, config, ask));
+  const slots =
+    atWork === undefined
+      ? Math.min(count, slotsFor(state, config, ask))
+      : slotsOfMore(state, config, atWork.slots);
   const breaker = halfOpen(state.breaker, nowMs);
   const endOfDayMs = (dayOf(nowMs) + 1) * DAY_MS - 1;
   const expiresAtMs = nowMs + Math.min(ask.ttlMs, GATE_LEASE_MS_MAX);
   // What starts later might not have ended when the slots belong to others.
   const lateMs = Math.min(stepMs, GATE_TICK_MS);
-  const startByMs = Math.min(expiresAtMs, nowMs + GATE_HORIZON_MS + lateMs);
+  // The first of more begins when one ends that is under way.
+  const firstMs = atWork === undefined ? 0 : (state.attemptMs ?? 0);
+  const startByMs = Math.min(expiresAtMs, nowMs + firstMs + GATE_HORIZON_MS + lateMs);
+  const asksAgain = ask.isReleased && refused?.reason === "concurrency" && stepMs === 0;
+  const had = atWork?.left ?? { fresh: 0, retries: 0 };
   const lease: GateLease = {
     ...{
       id: ask.lease,
       slots,
       held: heldSlots(state) + slots,
-      left: { fresh: count - retries, retries },
+      allowed: limitOf(state.adaptive, config.isAdaptive, config.concurrency),
+      left: { fresh: had.fresh + count - retries, retries: had.retries + retries },
+      beside: asksAgain ? totalOf(ask.want) - count : 0,
     },
     // One more than it has: its last may be late, and the next one's first must not come too soon after it.
     ...{ lastTurnMs: firstAtMs + count * stepMs, day: dayOf(nowMs), expiresAtMs },
@@ -103,9 +143,9 @@ function grant(
 }
 
 /** Those who were released have come. */
-function heard(state: GateState, { isReleased, want }: Ask): GateState {
+function heard(state: GateState, { isReleased, isMore, want }: Ask): GateState {
   const { released } = state;
-  if (!isReleased || released.count === 0) return state;
+  if (!isReleased || isMore === true || released.count === 0) return state;
   return {
     ...state,
     released: { ...released, count: Math.max(0, released.count - totalOf(want)) },

@@ -11,7 +11,7 @@ const LEAST = 0.5;
 /** Beyond this multiple of where the receiver last dropped something, that is no longer true, and growth is fast. */
 const OUTGROWN = 1.05;
 /** What it took then is tried for some rounds before one more is: most of the time is spent there. */
-const CLOSE_STEP = 0.25;
+const CLOSE_STEP = 0.5;
 
 export interface Flight {
   /** Decreases before its requests began. */
@@ -20,6 +20,8 @@ export interface Flight {
   readonly ok: number;
   /** Told to go slower, or not answered in time. */
   readonly dropped: number;
+  /** Attempts that were allowed at once when its requests were granted. */
+  readonly allowed: number;
   /** Slots that all leases held meanwhile. */
   readonly held: number;
 }
@@ -28,9 +30,9 @@ export interface Flight {
 export const limitOf = (adaptive: Adaptive, isAdaptive: boolean, cap: number): number =>
   isAdaptive ? Math.max(1, Math.min(cap, Math.floor(adaptive.limit))) : cap;
 
-/** Nothing is known yet of what the receiver can take, or it takes more than it did: leases are short. */
+/** Nothing is known yet of what the receiver can take, or it is given more than it ever took: leases are short. */
 export const isClimbing = ({ limit, ceiling }: Adaptive): boolean =>
-  ceiling === null || isOutgrown(limit, ceiling);
+  ceiling === null || limit >= ceiling + 1;
 
 const isOutgrown = (limit: number, ceiling: number): boolean =>
   limit > Math.max(ceiling * OUTGROWN, ceiling + 2);
@@ -67,9 +69,12 @@ function decreased(adaptive: Adaptive, flight: Flight, cap: number): Adaptive {
  * All requests in flight at once together double the limit while nothing is known of the receiver, and when it takes
  * more than it did. Between, they lead back to what it took, and slowly past it. A lease tells of several rounds.
  */
-function grown(limit: number, ceiling: number | null, { ok, slots }: Flight): number {
+function grown(limit: number, ceiling: number | null, flight: Flight): number {
+  const { ok, slots } = flight;
   if (ceiling === null || isOutgrown(limit, ceiling)) return limit + Math.min(ok, 2 * slots);
   const rounds = ok / limit;
+  // What went well among fewer says nothing of one more than was ever taken.
+  if (limit >= ceiling && flight.allowed < Math.floor(limit)) return limit;
   if (limit >= ceiling) return limit + rounds * (limit < ceiling + 1 ? CLOSE_STEP : 1);
   return Math.min(ceiling, limit + rounds * Math.max(1, (ceiling - limit) / 2));
 }

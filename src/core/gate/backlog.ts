@@ -2,6 +2,7 @@
 import {
   GATE_AHEAD_MS,
   GATE_PAUSE_MS_MIN,
+  GATE_PORTION_LEASES_MAX,
   GATE_RELEASE_MAX,
   GATE_RELEASE_MS,
   GATE_TICK_MS,
@@ -111,13 +112,12 @@ function roomFor(
   nowMs: number,
 ): number {
   const out = nowMs < state.released.untilMs ? state.released.count : 0;
-  const withinMs = horizonMs(
-    PRIORITIES.find((name) => state.backlog[name] !== undefined) ?? "bulk",
-  );
+  const next = PRIORITIES.find((name) => state.backlog[name] !== undefined) ?? "bulk";
+  const withinMs = GATE_PORTION_LEASES_MAX * horizonMs(next);
   const isOpen = state.breaker.phase === "closed";
   const free = isOpen ? slotsSoon(state, config, nowMs) : freeSlots(state, config);
   const room = Math.min(
-    throughput(free, state, config, withinMs),
+    throughput(free, state, withinMs),
     turnsWithin(state, stepMs, nowMs, GATE_TICK_MS),
     ...caps.map(({ count }) => count),
     GATE_RELEASE_MAX,
@@ -126,7 +126,7 @@ function roomFor(
   if (!isOpen) return out > 0 ? 0 : Math.min(1, room);
   // One invocation takes what comes at once, and has so many connections: what is more would be parked anew. Another
   // portion waits for each that is at work, so that as many invocations as there are get theirs.
-  const portion = throughput(portionSlots(free), state, config, withinMs);
+  const portion = throughput(portionSlots(free), state, withinMs);
   const portionsMax = portion * (1 + state.leases.length);
   return Math.max(0, Math.min(portion, room - out, portionsMax - out));
 }

@@ -3,6 +3,8 @@ import {
   CONNECTIONS_MAX,
   GATE_ATTEMPT_MS_DEFAULT,
   GATE_BACKLOG_MS,
+  GATE_HORIZON_MS,
+  GATE_LEARN_MS,
   GATE_LEASES_MAX,
 } from "../limits.ts";
 import { PRIORITIES, type Priority } from "../priority.ts";
@@ -15,13 +17,14 @@ import {
   dayOf,
   GATE_REASONS,
   type GateConfig,
+  type GateLease,
   type GateReason,
   type GateState,
   totalOf,
 } from "./state.ts";
 
 export interface Ask {
-  /** Its lease's id, never used before. */
+  /** Its lease's id, never used before; of a lease that is at work where it asks for more. */
   readonly lease: string;
   readonly want: Counts;
   readonly priority: Priority;
@@ -29,6 +32,8 @@ export interface Ask {
   readonly isReleased: boolean;
   /** Where every slot is taken, it waits for one. */
   readonly mayWait?: boolean;
+  /** More deliveries for the slots of a lease that is at work. */
+  readonly isMore?: boolean;
   readonly ttlMs: number;
 }
 
@@ -73,27 +78,35 @@ export function slotsFor(state: GateState, config: GateConfig, { isReleased }: A
 export const sentToday = ({ quota }: GateState, nowMs: number): number =>
   quota.day === dayOf(nowMs) ? quota.sent : 0;
 
-/**
- * Deliveries that `slots` get through in `withinMs`, and one each at least: so many while it is being learnt what the
- * receiver can take, since a lease tells of its answers when it is over.
- */
-export function throughput(
-  slots: number,
-  { adaptive, attemptMs }: GateState,
-  { isAdaptive }: GateConfig,
-  withinMs: number,
-): number {
-  if (isAdaptive && isClimbing(adaptive)) return slots;
+/** Deliveries that `slots` get through in `withinMs`, and one each at least. */
+export function throughput(slots: number, { attemptMs }: GateState, withinMs: number): number {
   const roundMs = Math.max(1, attemptMs ?? GATE_ATTEMPT_MS_DEFAULT);
   return slots * Math.max(1, Math.round(withinMs / roundMs));
 }
 
-/** Something at least as urgent is parked already, by what the gate was told not long ago. */
-export const isBehind = (state: GateState, priority: Priority, nowMs: number): boolean =>
-  PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1).some((name) => {
-    const backlog = state.backlog[name];
-    return backlog !== undefined && nowMs < backlog.toldAtMs + GATE_BACKLOG_MS;
-  });
+/**
+ * How far a lease reaches. It is heard of its answers when it asks for more or is over: soon, where they decide how
+ * many slots there are, and after each round while it is not known what the receiver can take.
+ */
+export function reachMs(
+  { adaptive }: GateState,
+  { isAdaptive }: GateConfig,
+  { priority, isReleased, ttlMs }: Ask,
+): number {
+  if (isAdaptive && isClimbing(adaptive)) return 0;
+  const mostMs = isAdaptive && isReleased ? GATE_LEARN_MS : GATE_HORIZON_MS;
+  return Math.min(mostMs, horizonMs(priority), ttlMs);
+}
+
+/** What is parked of these priorities, by what the gate was told not long ago. */
+const parkedOf = ({ backlog }: GateState, priorities: readonly Priority[], nowMs: number): number =>
+  priorities.reduce((sum, name) => {
+    const { count, toldAtMs } = backlog[name] ?? { count: 0, toldAtMs: 0 };
+    return nowMs < toldAtMs + GATE_BACKLOG_MS ? sum + count : sum;
+  }, 0);
+
+const asUrgent = (priority: Priority) => PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1);
+const moreUrgent = (priority: Priority) => PRIORITIES.slice(0, PRIORITIES.indexOf(priority));
 
 /** Limits that no ask passes by, whatever it wants. The state has no expired leases. */
 export function hardCaps(state: GateState, config: GateConfig, nowMs: number): Cap[] {
@@ -118,23 +131,69 @@ export function hardCaps(state: GateState, config: GateConfig, nowMs: number): C
 
 /** Every limit of this ask. */
 export function capsOf(state: GateState, config: GateConfig, ask: Ask, nowMs: number): Cap[] {
-  const { want, priority, isReleased } = ask;
+  const { priority, isReleased } = ask;
   const stepMs = intervalMs(state, config, nowMs);
-  const withinMs = Math.min(horizonMs(priority), ask.ttlMs);
   const slots = slotsFor(state, config, ask);
-  const turns = turnsWithin(state, stepMs, nowMs, withinMs);
-  const retries = Math.min(want.retries, Math.floor(state.retryTokens.count));
+  const turnsMs = Math.min(horizonMs(priority), ask.ttlMs);
+  const turns = turnsWithin(state, stepMs, nowMs, turnsMs);
   const found = hardCaps(state, config, nowMs);
-  if (!isReleased && isBehind(state, priority, nowMs)) {
+  if (!isReleased && parkedOf(state, asUrgent(priority), nowMs) > 0) {
     found.push({ reason: "backlog", count: 0, untilMs: null });
   }
   found.push(
-    { reason: "concurrency", count: throughput(slots, state, config, withinMs), untilMs: null },
+    concurrencyCap(slots, state, config, ask),
     { reason: "rate", count: turns, untilMs: firstTurnMs(state, stepMs, nowMs) },
-    { reason: "retry-budget", count: want.fresh + retries, untilMs: null },
+    retryCap(state, ask),
   );
   return found;
 }
+
+/**
+ * Slots for a lease that had `slots`, of the state without it: what is free comes to it, and it gives up all or none.
+ * Where the limit went down, those that go on have to fit, and the others end in a moment.
+ */
+export function slotsOfMore(state: GateState, config: GateConfig, slots: number): number {
+  const free = freeSlots(state, config);
+  if (free >= slots) return Math.min(free, CONNECTIONS_MAX);
+  const goingOn = slotsOf(state.leases.filter(({ beside }) => beside > 0));
+  return freeSlots(state, config, goingOn) >= slots ? slots : 0;
+}
+
+/** Every limit of more for `lease`; the state is without it. */
+export function capsOfMore(
+  state: GateState,
+  config: GateConfig,
+  ask: Ask,
+  { slots, day }: GateLease,
+  nowMs: number,
+): Cap[] {
+  const found = hardCaps(state, config, nowMs);
+  const shut = (reason: GateReason) => found.push({ reason, count: 0, untilMs: null });
+  if (state.breaker.phase !== "closed") shut("breaker");
+  // As many end as what is more urgent has use for, and no more: what they leave is parked anew.
+  const ending = state.leases.filter(({ beside }) => beside === 0);
+  const soonFree = slotsOf(ending) + freeSlots(state, config) - slots;
+  if (parkedOf(state, moreUrgent(ask.priority), nowMs) > soonFree) shut("backlog");
+  // Turns are everybody's.
+  if (intervalMs(state, config, nowMs) > 0) shut("rate");
+  // What comes back of it belongs to the day it was taken from.
+  const isToday = config.perDay === null || day === dayOf(nowMs);
+  // More begins when what is under way has ended: within the time of a lease.
+  const isSoon = (state.attemptMs ?? 0) <= GATE_HORIZON_MS;
+  const more = isToday && isSoon ? slotsOfMore(state, config, slots) : 0;
+  found.push(concurrencyCap(more, state, config, ask), retryCap(state, ask));
+  return found;
+}
+
+const concurrencyCap = (slots: number, state: GateState, config: GateConfig, ask: Ask): Cap => {
+  const count = throughput(slots, state, reachMs(state, config, ask));
+  return { reason: "concurrency", count, untilMs: null };
+};
+
+const retryCap = ({ retryTokens }: GateState, { want }: Ask): Cap => {
+  const retries = Math.min(want.retries, Math.floor(retryTokens.count));
+  return { reason: "retry-budget", count: want.fresh + retries, untilMs: null };
+};
 
 /** The cap that leaves least; of equal ones the first in the order of reasons. Null: all may pass. */
 export function strictest(caps: readonly Cap[], want: Counts): Cap | null {

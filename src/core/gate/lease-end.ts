@@ -4,13 +4,14 @@ import { type GateLease, type GateState, totalOf } from "./state.ts";
 
 /**
  * Never, where nothing has been answered yet, or where one answer takes as long as a lease should: then nobody knows,
- * and the rest between two leases is short beside them.
+ * and the rest between two leases is short beside them. Nor while its holder has more than it was granted.
  */
 export function endAtMs(
   { attemptMs }: Pick<GateState, "attemptMs">,
-  { lastTurnMs, left, slots }: GateLease,
+  { lastTurnMs, left, slots, beside }: GateLease,
 ): number {
-  if (attemptMs === null || attemptMs > GATE_HORIZON_MS) return Number.POSITIVE_INFINITY;
+  const isUnknown = attemptMs === null || attemptMs > GATE_HORIZON_MS;
+  if (isUnknown || beside > 0) return Number.POSITIVE_INFINITY;
   return lastTurnMs + Math.ceil(totalOf(left) / slots) * attemptMs;
 }
 

@@ -89,7 +89,8 @@ function learn(
   const { retryTokens, adaptive } = state;
   const flight = {
     ...{ generation: lease.generation, slots: lease.slots, ok },
-    ...{ dropped: dropped + timedOut, held: Math.max(lease.held, heldSlots(state)) },
+    ...{ dropped: dropped + timedOut, allowed: lease.allowed },
+    held: Math.max(lease.held, heldSlots(state)),
   };
   const calls = callsOf(state, config, lease, said);
   const gained = said.sent.fresh * RETRY_SHARE;
@@ -126,12 +127,11 @@ function callsOf(
   return { ok, rejected, sick, unknown };
 }
 
-/** Its later requests begin after what was learned from these. */
-function continued(state: GateState, lease: GateLease, { sent }: GateReport): GateState {
-  const rest: GateLease = {
-    ...lease,
-    ...{ left: without(lease.left, sent), generation: state.adaptive.generation },
-  };
+/** Its later requests begin after what was learned from these; after a drop, none does. */
+function continued(state: GateState, lease: GateLease, { sent, outcomes }: GateReport): GateState {
+  const isOver = outcomes.dropped > 0;
+  const generation = isOver ? lease.generation : state.adaptive.generation;
+  const rest: GateLease = { ...lease, left: without(lease.left, sent), generation };
   return { ...state, leases: state.leases.map((each) => (each.id === lease.id ? rest : each)) };
 }
 

@@ -45,10 +45,14 @@ export interface Counts {
 export interface GateLease {
   readonly id: string;
   readonly slots: number;
-  /** Slots that all leases held when it had come. */
+  /** Slots that all leases held when it had come … */
   readonly held: number;
+  /** … and how many there were. */
+  readonly allowed: number;
   /** What it may still send. */
   readonly left: Counts;
+  /** Deliveries its holder has beyond these, for which it asks again before its slots rest. */
+  readonly beside: number;
   /** Its last turn at the rate's pace. */
   readonly lastTurnMs: number;
   /** The UTC day whose quota it was taken from. */

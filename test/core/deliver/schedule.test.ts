@@ -129,7 +129,7 @@ describe("tasks", () => {
       () => clock.timer(50).elapsed,
       {
         of: () => limit,
-        known: Promise.resolve(),
+        pending: () => null,
         timer(ms) {
           timers += 1;
           return clock.timer(ms);
@@ -158,7 +158,7 @@ describe("tasks", () => {
       },
       {
         of: (key) => (key === "shut" || (key === "asked" && !isKnown) ? shut : undefined),
-        known,
+        pending: () => (isKnown ? null : known),
         timer: (ms) => clock.timer(ms),
       },
     );

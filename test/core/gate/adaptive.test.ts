@@ -10,8 +10,21 @@ const at = (limit: number, more: Partial<Adaptive> = {}): Adaptive => ({
   ...more,
 });
 const flight = (more: Partial<Flight>): Flight => ({
-  ...{ generation: 3, slots: 6, ok: 0, dropped: 0, held: 60 },
+  ...{ generation: 3, slots: 6, ok: 0, dropped: 0, allowed: 60, held: 60 },
   ...more,
+});
+
+describe("what goes well", () => {
+  it("says nothing of more than was taken, where it was granted among fewer", () => {
+    const known = at(51.2, { ceiling: 50 });
+    expect(adapt(known, flight({ ok: 24, allowed: 50 }), CAP)).toEqual(known);
+    expect(adapt(known, flight({ ok: 24, allowed: 51 }), CAP).limit).toBeGreaterThan(51.2);
+  });
+
+  it("leads back to what was taken, whoever was there before", () => {
+    const after = adapt(at(45, { ceiling: 50 }), flight({ ok: 45, allowed: 40 }), CAP);
+    expect(after.limit).toBeGreaterThan(46);
+  });
 });
 
 describe("what is dropped of what was in flight together", () => {
