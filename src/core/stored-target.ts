@@ -4,12 +4,9 @@ import { authOf, type OpenAuth, storeAuth, type TargetAuth } from "./deliver/aut
 import type { Permission } from "./deliver/handshake.ts";
 import { type RetryPolicy, STANDARD_LADDER } from "./deliver/retry.ts";
 import { type SigningSecret, sealedSecrets, signingKeysOf } from "./deliver/signing-keys.ts";
+import { ADAPTIVE_MAX_DEFAULT, GATE_CONCURRENCY_DEFAULT } from "./gate-limits.ts";
 import { isCredentialHeader } from "./ingest/headers.ts";
-import {
-  ADAPTIVE_MAX_DEFAULT,
-  ATTEMPT_TIMEOUT_MS_DEFAULT,
-  GATE_CONCURRENCY_DEFAULT,
-} from "./limits.ts";
+import { ATTEMPT_TIMEOUT_MS_DEFAULT } from "./limits.ts";
 import { compileOrder, type OrderDoc } from "./order/order.ts";
 import { type PullBody, pullTargetOf } from "./pull/pull.ts";
 import type { Stored } from "./resources.ts";

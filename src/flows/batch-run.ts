@@ -5,8 +5,9 @@
 import { type BatchLimits, joined, nextBatchMs, type Waiting } from "../core/batch/batch.ts";
 import { BATCH_GUARD_MS, BATCH_LEASE_MARGIN_MS } from "../core/batch/limits.ts";
 import type { Answer } from "../core/deliver/outcome.ts";
+import { GATE_HORIZON_MS, GATE_TICK_MS } from "../core/gate-limits.ts";
 import { timeOrderedId } from "../core/ids.ts";
-import { CONNECTIONS_PER_TARGET_MAX, GATE_HORIZON_MS, GATE_TICK_MS } from "../core/limits.ts";
+import { CONNECTIONS_PER_TARGET_MAX } from "../core/limits.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { GateId, Gates } from "../ports/gates.ts";
 import { errorText, type Log } from "../ports/log.ts";

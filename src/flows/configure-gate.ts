@@ -1,6 +1,6 @@
 /** A target's gate hears of new limits at once: nobody may ask it for long, and what is parked goes by the old ones. */
 import { Retryable } from "../core/errors.ts";
-import { GATE_TIMEOUT_MS } from "../core/limits.ts";
+import { GATE_TIMEOUT_MS } from "../core/gate-limits.ts";
 import type { Gate } from "../core/tenant.ts";
 import { within } from "../ports/clock.ts";
 import type { GateId } from "../ports/gates.ts";

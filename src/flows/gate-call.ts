@@ -1,7 +1,8 @@
 /** One call of a target's gate, within its time. */
 import type { Ask, GateReport } from "../core/gate/index.ts";
+import { GATE_HORIZON_MS, GATE_TIMEOUT_MS, GATE_WAIT_MS } from "../core/gate-limits.ts";
 import { timeOrderedId } from "../core/ids.ts";
-import { GATE_HORIZON_MS, GATE_TIMEOUT_MS, GATE_WAIT_MS, LEASE_MARGIN_MS } from "../core/limits.ts";
+import { LEASE_MARGIN_MS } from "../core/limits.ts";
 import type { Gate } from "../core/tenant.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
 import type { GateAnswered, GateId, Gates, GateTold } from "../ports/gates.ts";

@@ -12,7 +12,7 @@ import {
   outcomeKind,
   totalOf,
 } from "../core/gate/index.ts";
-import { GATE_AGAIN_MS, GATE_UNREACHABLE_MS } from "../core/limits.ts";
+import { GATE_AGAIN_MS, GATE_UNREACHABLE_MS } from "../core/gate-limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { GateAnswered } from "../ports/gates.ts";
 

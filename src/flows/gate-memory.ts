@@ -1,6 +1,6 @@
 /** What a gate's object remembers, in its storage and while it lives, and the alarm that wakes it. */
 import type { GateConfig, GateState } from "../core/gate/index.ts";
-import { GATE_TICK_MS } from "../core/limits.ts";
+import { GATE_TICK_MS } from "../core/gate-limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { GateId } from "../ports/gates.ts";
 

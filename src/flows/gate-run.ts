@@ -24,7 +24,7 @@ import {
   GATE_PAUSE_MS_MIN,
   GATE_RELEASE_MS,
   GATE_TICK_MS,
-} from "../core/limits.ts";
+} from "../core/gate-limits.ts";
 import { PRIORITIES } from "../core/priority.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
 import type { GateAnswered, GateId, Gates, ReleasedParked } from "../ports/gates.ts";

@@ -12,7 +12,8 @@ import {
   outcomeKind,
   totalOf,
 } from "../core/gate/index.ts";
-import { GATE_MORE_MS_MAX, GATE_TICK_MS, SLOW_TARGET_PAUSE_MS } from "../core/limits.ts";
+import { GATE_MORE_MS_MAX, GATE_TICK_MS } from "../core/gate-limits.ts";
+import { SLOW_TARGET_PAUSE_MS } from "../core/limits.ts";
 import type { Gate } from "../core/tenant.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import { type Outgoing, recorded } from "./deliver.ts";

@@ -1,6 +1,6 @@
 /** Who waits at a gate for a slot. Kept in memory alone: an object that ends takes the calls of its askers along. */
 import type { Ask, GateAnswer } from "../core/gate/index.ts";
-import { GATE_WAIT_MS } from "../core/limits.ts";
+import { GATE_WAIT_MS } from "../core/gate-limits.ts";
 import type { Clock } from "../ports/clock.ts";
 
 export interface GateWaiters {

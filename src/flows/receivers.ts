@@ -1,7 +1,7 @@
 /** What one isolate has seen of receivers, by tenant and target: those that are slow, and those in trouble. */
+import { GATE_QUIET_MS } from "../core/gate-limits.ts";
 import {
   ATTEMPT_AWAITED_MS,
-  GATE_QUIET_MS,
   LATE_PER_TARGET_MAX,
   LEASE_SECONDS,
   RECEIVERS_KNOWN_MAX,

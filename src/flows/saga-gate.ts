@@ -4,7 +4,7 @@
  */
 import type { Answer } from "../core/deliver/outcome.ts";
 import { type GateReport, isTrouble, outcomeKind } from "../core/gate/index.ts";
-import { GATE_BACKLOG_MS } from "../core/limits.ts";
+import { GATE_BACKLOG_MS } from "../core/gate-limits.ts";
 import { SAGA_CLOSED_MS_MIN, SAGA_GATED_MS_MIN, SAGA_HELD_MS_MAX } from "../core/saga/limits.ts";
 import type { Target } from "../core/tenant.ts";
 import { askGate, tellGate, wishOf } from "./gate-call.ts";

@@ -7,7 +7,7 @@ import { createGates } from "../../src/adapters/gates.ts";
 import { createMeter } from "../../src/adapters/system.ts";
 import { meter as objectMeter } from "../../src/compose.ts";
 import type { Ask, GateConfig, GateReport } from "../../src/core/gate/index.ts";
-import { GATE_FORGET_MS } from "../../src/core/limits.ts";
+import { GATE_FORGET_MS } from "../../src/core/gate-limits.ts";
 import type { GateId } from "../../src/ports/gates.ts";
 import { createMemoryLog } from "../support/memory-system.ts";
 import { freshTenant, session, config as store, vault } from "./ledgers.ts";

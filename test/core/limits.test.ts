@@ -2,11 +2,12 @@
 import { describe, expect, it } from "vitest";
 import * as archiveLimits from "../../src/core/archive-limits.ts";
 import * as deliverLimits from "../../src/core/deliver/limits.ts";
+import * as gateLimits from "../../src/core/gate-limits.ts";
 import * as limits from "../../src/core/limits.ts";
 import * as operatorLimits from "../../src/core/operator-limits.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
 
-const all = { ...limits, ...archiveLimits, ...deliverLimits, ...operatorLimits };
+const all = { ...limits, ...gateLimits, ...archiveLimits, ...deliverLimits, ...operatorLimits };
 
 describe("limits", () => {
   it("are positive whole numbers", () => {

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchLimitsOf } from "../../src/core/batch/batch.ts";
-import { GATE_PAUSE_MS_MIN } from "../../src/core/limits.ts";
+import { GATE_PAUSE_MS_MIN } from "../../src/core/gate-limits.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { boundTo } from "../support/memory-records.ts";

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { type BatchBody, batchLimitsOf } from "../../src/core/batch/batch.ts";
 import { BATCH_GUARD_MS, BATCH_LEASE_MARGIN_MS } from "../../src/core/batch/limits.ts";
-import { GATE_TICK_MS } from "../../src/core/limits.ts";
+import { GATE_TICK_MS } from "../../src/core/gate-limits.ts";
 import { configureGate } from "../../src/flows/configure-gate.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { sweep } from "../../src/flows/sweep.ts";

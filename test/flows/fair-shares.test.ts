@@ -1,7 +1,7 @@
 /** Tenants that share a queue: one that floods it holds the others up no longer than its claims take. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { FAIR_FULL_MS, FAIR_LATE_MS, FAIR_PARKED_MAX } from "../../src/core/deliver/limits.ts";
-import { GATE_LIMITED_MS } from "../../src/core/limits.ts";
+import { GATE_LIMITED_MS } from "../../src/core/gate-limits.ts";
 import { QUEUES, type QueueName } from "../../src/core/priority.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import type { FairShares } from "../../src/flows/fair-shares.ts";

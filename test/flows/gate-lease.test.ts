@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Answer } from "../../src/core/deliver/outcome.ts";
 import type { GateAnswer } from "../../src/core/gate/index.ts";
-import { GATE_AGAIN_MS, GATE_UNREACHABLE_MS } from "../../src/core/limits.ts";
+import { GATE_AGAIN_MS, GATE_UNREACHABLE_MS } from "../../src/core/gate-limits.ts";
 import { type HeldLease, holdLease } from "../../src/flows/gate-lease.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 

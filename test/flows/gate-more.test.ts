@@ -1,6 +1,6 @@
 /** What is let go and a lease does not hold: the batch asks for more before its slots rest, and parks nothing anew. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { GATE_MORE_MS_MAX, GATE_TIMEOUT_MS } from "../../src/core/limits.ts";
+import { GATE_MORE_MS_MAX, GATE_TIMEOUT_MS } from "../../src/core/gate-limits.ts";
 import type { Gate } from "../../src/core/tenant.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";

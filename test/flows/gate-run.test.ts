@@ -1,7 +1,7 @@
 /** A gate's object when its storage fails it: nothing that is parked is left without somebody who looks after it. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Ask, GateConfig } from "../../src/core/gate/index.ts";
-import { GATE_PAUSE_MS_MIN, GATE_TICK_MS, GATE_WAIT_MS } from "../../src/core/limits.ts";
+import { GATE_PAUSE_MS_MIN, GATE_TICK_MS, GATE_WAIT_MS } from "../../src/core/gate-limits.ts";
 import type { KeptGate } from "../../src/flows/gate-memory.ts";
 import { createGateRun, type GateRun } from "../../src/flows/gate-run.ts";
 import type { GateTold } from "../../src/ports/gates.ts";

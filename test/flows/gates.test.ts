@@ -1,6 +1,10 @@
 /** Batches and the gates of their targets: limits hold, what is above them waits in the ledger, and all goes out. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { BREAKER_ILL_MS_MIN, GATE_FORGET_MS, GATE_UNREACHABLE_MS } from "../../src/core/limits.ts";
+import {
+  BREAKER_ILL_MS_MIN,
+  GATE_FORGET_MS,
+  GATE_UNREACHABLE_MS,
+} from "../../src/core/gate-limits.ts";
 import { QUEUES } from "../../src/core/priority.ts";
 import type { Gate } from "../../src/core/tenant.ts";
 import { configureGate } from "../../src/flows/configure-gate.ts";

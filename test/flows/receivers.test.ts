@@ -1,11 +1,7 @@
 /** What an isolate remembers of receivers: enough to be careful with them, and no more than has room. */
 import { describe, expect, it } from "vitest";
-import {
-  GATE_QUIET_MS,
-  LATE_PER_TARGET_MAX,
-  LEASE_SECONDS,
-  RECEIVERS_KNOWN_MAX,
-} from "../../src/core/limits.ts";
+import { GATE_QUIET_MS } from "../../src/core/gate-limits.ts";
+import { LATE_PER_TARGET_MAX, LEASE_SECONDS, RECEIVERS_KNOWN_MAX } from "../../src/core/limits.ts";
 import { createReceivers } from "../../src/flows/receivers.ts";
 
 describe("receivers", () => {

@@ -1,6 +1,6 @@
 /** Steps before the gates of their targets: what may not go waits without an attempt, and says why. */
 import { describe, expect, it } from "vitest";
-import { GATE_BACKLOG_MS } from "../../src/core/limits.ts";
+import { GATE_BACKLOG_MS } from "../../src/core/gate-limits.ts";
 import { SAGA_HELD_MS_MAX } from "../../src/core/saga/limits.ts";
 import { pack } from "../../src/core/saga/text.ts";
 import type { Gate, Target } from "../../src/core/tenant.ts";

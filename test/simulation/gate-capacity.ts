@@ -1,6 +1,6 @@
 /** A receiver whose capacity changes, always with work for more: what a limit uses of it, and what is refused. */
 import type { Ask, GateConfig, Grant } from "../../src/core/gate/index.ts";
-import { GATE_AGAIN_MS } from "../../src/core/limits.ts";
+import { GATE_AGAIN_MS } from "../../src/core/gate-limits.ts";
 import { type Agenda, createAgenda } from "./agenda.ts";
 import { createChance } from "./chance.ts";
 import { holdGate, type Reply, work } from "./gate-world.ts";

@@ -1,7 +1,7 @@
 /** What must hold while a gate's simulation runs, counted by what is sent and not by what the gate believes. */
 import type { Ask, GateAnswer, GateConfig, Grant } from "../../src/core/gate/index.ts";
 import { DAY_MS } from "../../src/core/gate/state.ts";
-import * as at from "../../src/core/limits.ts";
+import * as at from "../../src/core/gate-limits.ts";
 import { PRIORITIES, type Priority } from "../../src/core/priority.ts";
 import type { Agenda } from "./agenda.ts";
 import type { HeldGate, Reply } from "./gate-world.ts";

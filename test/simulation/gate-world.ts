@@ -10,7 +10,7 @@ import {
   nextTurn,
 } from "../../src/core/gate/index.ts";
 import { acquire, attend, attendAll, newGate, report } from "../../src/core/gate/keeper.ts";
-import { GATE_WAIT_MS } from "../../src/core/limits.ts";
+import { GATE_WAIT_MS } from "../../src/core/gate-limits.ts";
 import type { Agenda } from "./agenda.ts";
 
 /** A report takes some time as well, and must come before its lease ends. */

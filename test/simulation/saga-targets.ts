@@ -1,6 +1,6 @@
 /** Targets of a simulated saga: each is closed for spans of time, by a person or its gate, and open in the end. */
 
-import { GATE_HORIZON_MS } from "../../src/core/limits.ts";
+import { GATE_HORIZON_MS } from "../../src/core/gate-limits.ts";
 import type { Gate, Target } from "../../src/core/tenant.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Gates } from "../../src/ports/gates.ts";

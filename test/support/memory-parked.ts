@@ -1,6 +1,6 @@
 /** What is parked, of the ledger in memory: for gates, and for targets that are closed. */
 import type { ParkedTarget } from "../../src/core/gate/index.ts";
-import { GATE_RELEASE_MS } from "../../src/core/limits.ts";
+import { GATE_RELEASE_MS } from "../../src/core/gate-limits.ts";
 import { QUEUES, type QueueName } from "../../src/core/priority.ts";
 import { BATCH_TOKEN } from "../../src/ports/batches.ts";
 import type { Clock } from "../../src/ports/clock.ts";

@@ -1,5 +1,5 @@
 /** Turns in memory, over the rows of the ledger in memory: decided by the core, as D1's statements do. */
-import { GATE_RELEASE_MS } from "../../src/core/limits.ts";
+import { GATE_RELEASE_MS } from "../../src/core/gate-limits.ts";
 import { ORDER_NEXT_MAX, ORDER_NEXT_PAGE } from "../../src/core/order/limits.ts";
 import {
   type Contender,

@@ -1,6 +1,7 @@
 /** Turns in D1: all that a batch asks is one transaction. */
+
+import { GATE_RELEASE_MS } from "../../core/gate-limits.ts";
 import { SLOTS } from "../../core/generation.ts";
-import { GATE_RELEASE_MS } from "../../core/limits.ts";
 import {
   ORDER_KEYS_PAGE,
   ORDER_KEYS_WALKED_MAX,

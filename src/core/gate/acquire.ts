@@ -1,5 +1,5 @@
 /** A lease on a target: slots, how many deliveries may be sent through them, and when each may start. */
-import { GATE_HORIZON_MS, GATE_LEASE_MS_MAX, GATE_TICK_MS } from "../limits.ts";
+import { GATE_HORIZON_MS, GATE_LEASE_MS_MAX, GATE_TICK_MS } from "../gate-limits.ts";
 import { limitOf } from "./adaptive.ts";
 import { halfOpen } from "./breaker.ts";
 import {

@@ -6,7 +6,7 @@ import {
   GATE_RELEASE_MAX,
   GATE_RELEASE_MS,
   GATE_TICK_MS,
-} from "../limits.ts";
+} from "../gate-limits.ts";
 import { PRIORITIES, type Priority } from "../priority.ts";
 import {
   type Cap,

@@ -12,7 +12,7 @@ import {
   BREAKER_OPEN_MS_MAX,
   BREAKER_PROBES_MIN,
   BREAKER_WINDOW_MS,
-} from "../limits.ts";
+} from "../gate-limits.ts";
 import type { Breaker, GateLease } from "./state.ts";
 
 /** Up to this share a pause is longer than it must be, so that many targets of one host do not come together. */

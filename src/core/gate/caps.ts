@@ -1,12 +1,12 @@
 /** What keeps an ask from passing whole: for each reason how many deliveries it leaves, and until when. */
 import {
-  CONNECTIONS_MAX,
   GATE_ATTEMPT_MS_DEFAULT,
   GATE_BACKLOG_MS,
   GATE_HORIZON_MS,
   GATE_LEARN_MS,
   GATE_LEASES_MAX,
-} from "../limits.ts";
+} from "../gate-limits.ts";
+import { CONNECTIONS_MAX } from "../limits.ts";
 import { PRIORITIES, type Priority } from "../priority.ts";
 import { isClimbing, limitOf } from "./adaptive.ts";
 import { probesAtMs, probesMax, probesUnderWay } from "./breaker.ts";

@@ -1,5 +1,5 @@
 /** What a gate holds against a target as it is configured now: a target that was made anew begins with nothing. */
-import { GATE_CONCURRENCY_DEFAULT } from "../limits.ts";
+import { GATE_CONCURRENCY_DEFAULT } from "../gate-limits.ts";
 import { type GateConfig, type GateState, newGate } from "./state.ts";
 
 export interface KnownGate {

@@ -1,5 +1,5 @@
 /** When a lease should end, by how long the receiver's answers take: its slots are free then. */
-import { GATE_AHEAD_MS, GATE_HORIZON_MS } from "../limits.ts";
+import { GATE_AHEAD_MS, GATE_HORIZON_MS } from "../gate-limits.ts";
 import { type GateLease, type GateState, totalOf } from "./state.ts";
 
 /**

@@ -2,7 +2,7 @@
  * The rate as a queue of turns: each start has a moment of its own, an interval after the one before, so that
  * no window of w seconds has more than perSecond · w + 1 starts.
  */
-import { ALLOWED_RATE_MS, GATE_HORIZON_MS } from "../limits.ts";
+import { ALLOWED_RATE_MS, GATE_HORIZON_MS } from "../gate-limits.ts";
 import type { Priority } from "../priority.ts";
 import type { GateConfig, GateState } from "./state.ts";
 

@@ -1,5 +1,5 @@
 /** Which reasons have kept deliveries from a target lately. */
-import { GATE_LIMITED_MS } from "../limits.ts";
+import { GATE_LIMITED_MS } from "../gate-limits.ts";
 import type { GateReason, GateState } from "./state.ts";
 
 /** A reason limits a target since it first refused something, until it has refused nothing for a while. */

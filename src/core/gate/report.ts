@@ -1,5 +1,6 @@
 /** What became of a lease's deliveries, and what the gate learns from it. */
-import { RETRY_AFTER_SECONDS_MAX, RETRY_TOKENS_MAX } from "../limits.ts";
+import { RETRY_TOKENS_MAX } from "../gate-limits.ts";
+import { RETRY_AFTER_SECONDS_MAX } from "../limits.ts";
 import { adapt, limitOf } from "./adaptive.ts";
 import { type Calls, judge } from "./breaker.ts";
 import { heldSlots } from "./caps.ts";

@@ -3,7 +3,7 @@
  * the queues and one receiver and is asked for leases, never for single deliveries.
  */
 import type { BatchLimits, Waiting } from "../batch/batch.ts";
-import { ADAPTIVE_START_MIN, RETRY_TOKENS_MAX } from "../limits.ts";
+import { ADAPTIVE_START_MIN, RETRY_TOKENS_MAX } from "../gate-limits.ts";
 import type { Priority } from "../priority.ts";
 
 export interface GateConfig {

@@ -1,5 +1,5 @@
 /** What time alone does to a gate: leases expire, tokens for retries come, a new day begins. */
-import { RETRIES_PER_SECOND_MIN, RETRY_TOKENS_MAX } from "../limits.ts";
+import { RETRIES_PER_SECOND_MIN, RETRY_TOKENS_MAX } from "../gate-limits.ts";
 import { probesUnderWay, reopen } from "./breaker.ts";
 import { type Breaker, dayOf, type GateState } from "./state.ts";
 

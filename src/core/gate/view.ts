@@ -1,5 +1,5 @@
 /** What limits a target right now, for those who operate it. */
-import { GATE_FORGET_MS, GATE_QUIET_MS } from "../limits.ts";
+import { GATE_FORGET_MS, GATE_QUIET_MS } from "../gate-limits.ts";
 import { PRIORITIES } from "../priority.ts";
 import { limitOf } from "./adaptive.ts";
 import { parkedCount } from "./backlog.ts";

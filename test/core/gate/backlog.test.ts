@@ -1,7 +1,7 @@
 /** What a gate does about what is parked, and what it tells those who operate its target. */
 import { describe, expect, it } from "vitest";
 import { isQuiet, limits } from "../../../src/core/gate/keeper.ts";
-import * as at from "../../../src/core/limits.ts";
+import * as at from "../../../src/core/gate-limits.ts";
 import {
   ask,
   EACH_MS,

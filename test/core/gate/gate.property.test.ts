@@ -8,7 +8,7 @@ import {
   BREAKER_OPEN_MS,
   RETRIES_PER_SECOND_MIN,
   RETRY_TOKENS_MAX,
-} from "../../../src/core/limits.ts";
+} from "../../../src/core/gate-limits.ts";
 import { PRIORITIES, type Priority } from "../../../src/core/priority.ts";
 import { admittedAt, mostAboveRate } from "../../support/windows.ts";
 import {

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { nextTurn } from "../../../src/core/gate/index.ts";
 import { limits } from "../../../src/core/gate/keeper.ts";
 import { DAY_MS } from "../../../src/core/gate/state.ts";
-import * as at from "../../../src/core/limits.ts";
+import * as at from "../../../src/core/gate-limits.ts";
+import { LEASE_SECONDS } from "../../../src/core/limits.ts";
 import {
   ask,
   EACH_MS,
@@ -44,7 +45,7 @@ describe("slots", () => {
 
   it("are held no longer than a claim's lease, whatever is asked", () => {
     const { expiresAtMs } = granted(ask(held(FIXED), { ttlMs: 1e9 }));
-    expect(expiresAtMs).toBe(NOW_MS + at.LEASE_SECONDS * 1_000);
+    expect(expiresAtMs).toBe(NOW_MS + LEASE_SECONDS * 1_000);
   });
 
   it("are refused to a lease that has some already", () => {

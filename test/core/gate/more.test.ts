@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { isEnding } from "../../../src/core/gate/lease-end.ts";
 import { DAY_MS, type GateConfig } from "../../../src/core/gate/state.ts";
-import { GATE_AHEAD_MS, GATE_ATTEMPT_MS_DEFAULT } from "../../../src/core/limits.ts";
+import { GATE_AHEAD_MS, GATE_ATTEMPT_MS_DEFAULT } from "../../../src/core/gate-limits.ts";
 import { ask, FIXED, granted, type Held, held, park, refusalOf, tell } from "./consumers.ts";
 
 const LET_GO = { isReleased: true } as const;

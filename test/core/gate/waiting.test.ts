@@ -11,12 +11,12 @@ import {
   report,
 } from "../../../src/core/gate/keeper.ts";
 import {
-  CONNECTIONS_MAX,
   GATE_AHEAD_MS,
   GATE_HORIZON_MS,
   GATE_PAUSE_MS_MIN,
   GATE_TICK_MS,
-} from "../../../src/core/limits.ts";
+} from "../../../src/core/gate-limits.ts";
+import { CONNECTIONS_MAX } from "../../../src/core/limits.ts";
 import { FIXED, NOTHING, NOW_MS } from "./consumers.ts";
 
 const askOf = (lease: string, more: Partial<Ask> = {}): Ask => ({
