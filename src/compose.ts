@@ -33,6 +33,7 @@ import { createFairShares } from "./flows/fair-shares.ts";
 import type { FanOutPorts } from "./flows/fan-out-page.ts";
 import { createGivingWay } from "./flows/giving-way.ts";
 import { createAddressGuard } from "./flows/guard-address.ts";
+import { createHeardChanges } from "./flows/heard-changes.ts";
 import type { DeliverPorts } from "./flows/ports.ts";
 import { createProbe } from "./flows/probe.ts";
 import { publishEvent } from "./flows/publish-event.ts";
@@ -126,6 +127,7 @@ function composeApp(env: Env, config: Config): App {
       sagas: createSagas(env.SAGA, meter),
       fairShares: createFairShares(),
       givingWay: createGivingWay(),
+      heardChanges: createHeardChanges(),
       queueValves: createQueueValves(),
       ...{ receivers, tokens },
       transport: createTransport(guard, systemClock),

@@ -20,8 +20,10 @@ export const ACTOR_CHARACTERS_MAX = 200;
 export const QUEUE_HOLD_MS_MAX = 600_000;
 /** How often it is asked meanwhile whether the queue is open again: a change holds within a second. */
 export const QUEUE_ASK_MS = 500;
-/** How often a batch at work asks what operators have changed: a pause reaches it within a second. */
+/** How often an isolate at work asks what operators have changed: a pause reaches each batch within a second … */
 export const CHANGES_ASK_MS = 500;
+/** … since each looks so often whether another has heard, and costs no round trip by that. */
+export const CHANGES_LOOK_MS = 250;
 /** Most that a batch is put off: with all that it does then, within those 15 minutes. */
 export const QUEUE_DELAY_CONTROL_SECONDS_MAX = 60;
 

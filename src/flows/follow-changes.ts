@@ -1,13 +1,15 @@
 /**
- * What operators change while a portion is at work. It is asked for beside the attempts, each half second: none waits
- * for the answer, and a portion that is over by then costs no round trip. What is not answered changes nothing.
+ * What operators change while a portion is at work. It is heard of beside the attempts: none waits for an answer, and
+ * a portion that is over within half a second costs no round trip. What is not answered changes nothing.
  */
-import { CHANGES_ASK_MS } from "../core/operator-limits.ts";
+import { changesSince } from "../core/changes.ts";
+import { CHANGES_ASK_MS, CHANGES_LOOK_MS } from "../core/operator-limits.ts";
 import type { Tenant } from "../core/tenant.ts";
 import { errorText } from "../ports/log.ts";
 import { type Decided, decideDelivery } from "./decide-delivery.ts";
 import type { QueueRole } from "./deliver-batch.ts";
 import type { GatedDuty } from "./gate-session.ts";
+import type { Heard } from "./heard-changes.ts";
 import { inTime } from "./in-time.ts";
 import type { DeliverPorts } from "./ports.ts";
 
@@ -23,12 +25,14 @@ export function followChanges(
   role: QueueRole,
   revisions: ReadonlyMap<string, number>,
   untilMs: number,
-  { clock, directory, ledger, log, queueValves }: DeliverPorts,
+  { clock, directory, heardChanges, ledger, log, queueValves }: DeliverPorts,
 ): Followed {
   const known = new Map(revisions);
   /** Of those that have changed since. */
   const newest = new Map<string, Tenant | null>();
-  let timer = clock.timer(CHANGES_ASK_MS);
+  const ends = heardChanges.begins(revisions.keys());
+  let heardAtMs = clock.nowMs();
+  let timer = clock.timer(CHANGES_LOOK_MS);
   let isOver = false;
 
   async function learn(id: string, revision: number | null): Promise<void> {
@@ -37,11 +41,29 @@ export function followChanges(
     else known.set(id, revision);
   }
 
-  async function ask(): Promise<void> {
+  /** What somebody has asked since; else it asks for all, if nobody has just done so. */
+  async function hear(): Promise<Heard | null> {
+    const { newest: last } = heardChanges;
+    const isOfMine = last !== null && [...known.keys()].every((id) => last.tenants.has(id));
+    if (isOfMine && last.askedAtMs > heardAtMs) return last;
+    const askedAtMs = clock.nowMs();
+    if (askedAtMs < Math.max(heardAtMs, heardChanges.askedAtMs) + CHANGES_ASK_MS) return null;
+    heardChanges.askedAtMs = askedAtMs;
+    const tenants = heardChanges.tenants();
+    const changes = await inTime(ledger.changes(tenants), { clock });
+    const heard = { ...changes, askedAtMs, tenants };
+    heardChanges.newest = heard;
+    queueValves.learn(changes.controls);
+    return heard;
+  }
+
+  async function look(): Promise<void> {
     try {
-      const changes = await inTime(ledger.changes(known), { clock });
-      queueValves.learn(changes.controls);
-      await Promise.all([...changes.revisions].map(([id, revision]) => learn(id, revision)));
+      const heard = await hear();
+      if (heard === null) return;
+      heardAtMs = heard.askedAtMs;
+      const changed = changesSince(known, heard.standings);
+      await Promise.all([...changed].map(([id, revision]) => learn(id, revision)));
     } catch (error) {
       log.warn("changes-unknown", { role, error: errorText(error) });
     }
@@ -50,9 +72,9 @@ export function followChanges(
   async function follow(): Promise<void> {
     await timer.elapsed;
     while (!isOver && clock.nowMs() < untilMs) {
-      await ask();
+      await look();
       if (isOver) return;
-      timer = clock.timer(CHANGES_ASK_MS);
+      timer = clock.timer(CHANGES_LOOK_MS);
       await timer.elapsed;
     }
   }
@@ -67,6 +89,7 @@ export function followChanges(
     end() {
       isOver = true;
       timer.cancel();
+      ends();
     },
   };
 }

@@ -26,6 +26,7 @@ import type { Turns } from "../ports/turns.ts";
 import type { Directory } from "./directory.ts";
 import type { FairShares } from "./fair-shares.ts";
 import type { GivingWay } from "./giving-way.ts";
+import type { HeardChanges } from "./heard-changes.ts";
 import type { Probe } from "./probe.ts";
 import type { QueueValves } from "./queue-valves.ts";
 import type { Receivers } from "./receivers.ts";
@@ -49,6 +50,8 @@ export interface DeliverPorts {
   readonly givingWay: GivingWay;
   readonly fanOuts: FanOutJobs;
   readonly gates: Gates;
+  /** Of this isolate. */
+  readonly heardChanges: HeardChanges;
   readonly ledger: Ledger;
   /** Of this isolate. */
   readonly ledgerProbe: Probe;

@@ -5,6 +5,7 @@
  * Every method may be called again with the same arguments after an error that left its outcome
  * unknown; the fencing token makes the repeat harmless.
  */
+import type { Standing } from "../core/changes.ts";
 import type { Again } from "../core/enqueue/pack.ts";
 import type { Pointer } from "../core/enqueue/record.ts";
 import type { ParkedTarget } from "../core/gate/index.ts";
@@ -83,10 +84,10 @@ export interface ClaimAnswer {
   readonly controls: readonly QueueControl[];
 }
 
-/** What operators have changed since a claim. */
+/** What operators say now. */
 export interface Changes {
-  /** Tenants that have another revision than was known; null: it was deleted, and perhaps made anew since. */
-  readonly revisions: ReadonlyMap<string, number | null>;
+  /** Of those tenants that there are. */
+  readonly standings: ReadonlyMap<string, Standing>;
   readonly controls: readonly QueueControl[];
 }
 
@@ -178,8 +179,8 @@ export interface Ledger {
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
   /** What operators say of the queues that they have touched; each claim answers it as well. */
   queueControls(): Promise<readonly QueueControl[]>;
-  /** The same for a batch at work, and what has changed of the tenants whose revisions it knows. */
-  changes(known: ReadonlyMap<string, number>): Promise<Changes>;
+  /** The same for batches at work, and how their tenants stand. */
+  changes(tenants: ReadonlySet<string>): Promise<Changes>;
   /** Writes down where the bytes of events rest that are unplaced and that the token holds. */
   place(token: string, placements: readonly Placement[]): Promise<void>;
   /** Writes results; answers the keys that were refused because the claim is no longer held. */

@@ -6,6 +6,7 @@ import { createDirectory, type Directory } from "../../src/flows/directory.ts";
 import { createCommits } from "../../src/flows/enqueue.ts";
 import { createFairShares } from "../../src/flows/fair-shares.ts";
 import { createGivingWay } from "../../src/flows/giving-way.ts";
+import { createHeardChanges } from "../../src/flows/heard-changes.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { createQueueValves } from "../../src/flows/queue-valves.ts";
@@ -149,7 +150,11 @@ export function createIsolates(stores: Stores, onKilled: (life: Life) => void): 
     const queueValves = createQueueValves();
     const fairShares = createFairShares();
     const givingWay = createGivingWay();
-    const mine = { directory, fairShares, givingWay, ledgerProbe, queueValves, receivers, tokens };
+    const heardChanges = createHeardChanges();
+    const mine = {
+      ...{ directory, fairShares, givingWay, heardChanges, ledgerProbe, queueValves },
+      ...{ receivers, tokens },
+    };
     const common = { ...named, ...mine, clock, defer: silence };
     const pure = { crypto: rememberingCrypto, text: platformText };
     const archive = wiredArchive(stores, life, (key) => stores.removals.storing(life, null, key));

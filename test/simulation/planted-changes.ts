@@ -16,8 +16,14 @@ export const PLANTED_IN_CHANGES: readonly PlantedBug[] = [
   bug(
     "a batch at work asks once what has changed",
     FOLLOW,
-    "timer = clock.timer(CHANGES_ASK_MS);\n      await timer.elapsed;",
+    "timer = clock.timer(CHANGES_LOOK_MS);\n      await timer.elapsed;",
     "return;",
+  ),
+  bug(
+    "what another heard before a claim is news to it",
+    FOLLOW,
+    "isOfMine && last.askedAtMs > heardAtMs",
+    "isOfMine",
   ),
   bug(
     "what has changed is read as it was before",

@@ -262,7 +262,7 @@ export function wiredLedger(
         claims.gaveBack(token, unfinished);
       }),
     queueControls: () => call("queueControls", () => ledger.queueControls()),
-    changes: (known) => call("changes", () => ledger.changes(known)),
+    changes: (tenants) => call("changes", () => ledger.changes(tenants)),
     due: (horizonMs, count) => call("due", () => ledger.due(horizonMs, count)),
     putOff(keys, byMs) {
       onPutOff(keys.map(keyOf));

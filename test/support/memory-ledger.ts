@@ -1,5 +1,5 @@
 /** The ledger in memory: the same claims, fences and leases as in D1, by its own clock. */
-import { changesSince, type Standing } from "../../src/core/changes.ts";
+import type { Standing } from "../../src/core/changes.ts";
 import { expiryAt, type Slot, slotOf } from "../../src/core/generation.ts";
 import type { Place } from "../../src/core/order/order.ts";
 import type { QueueName } from "../../src/core/priority.ts";
@@ -207,14 +207,13 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
 
     queueControls: async () => [...controls.values()],
 
-    async changes(known) {
-      const found = [...known.keys()].flatMap((id): [string, Standing][] => {
+    async changes(ids) {
+      const found = [...ids].flatMap((id): [string, Standing][] => {
         const [revision, born] = [tenants.revision(id), tenants.born(id)];
         if (revision === undefined || born === undefined) return [];
         return [[id, { revision, createdAtMs: born.revision }]];
       });
-      const revisions = changesSince(known, new Map(found));
-      return { revisions, controls: [...controls.values()] };
+      return { standings: new Map(found), controls: [...controls.values()] };
     },
 
     async settle(token, results, copies) {

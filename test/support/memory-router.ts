@@ -8,6 +8,7 @@ import { createDirectory } from "../../src/flows/directory.ts";
 import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
 import { createFairShares } from "../../src/flows/fair-shares.ts";
 import { createGivingWay } from "../../src/flows/giving-way.ts";
+import { createHeardChanges } from "../../src/flows/heard-changes.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createProbe } from "../../src/flows/probe.ts";
 import { publishEvent } from "../../src/flows/publish-event.ts";
@@ -136,6 +137,7 @@ export function createIsolate(
     sagaIndex: world.sagas.index,
     fairShares: createFairShares(),
     givingWay: createGivingWay(),
+    heardChanges: createHeardChanges(),
     queueValves: createQueueValves(),
     receivers: createReceivers(),
     tokens: createTokens(),

@@ -2,7 +2,7 @@
  * The ledger in D1: one statement per question, whole batches through `json_each`. What each batch asks stands here;
  * the rest is asked by the sweeper, by gates and by people, and loaded by the first of them.
  */
-import { changesSince, type Standing } from "../../core/changes.ts";
+import type { Standing } from "../../core/changes.ts";
 import { onFirstCall } from "../../core/first-use.ts";
 import type { Slot } from "../../core/generation.ts";
 import { type DeliveryResult, type Duplicate, keyOf, type Ledger } from "../../ports/ledger.ts";
@@ -31,19 +31,16 @@ export function createLedger(session: Session): Ledger {
 
     queueControls: () => createQueueControls(session).read(),
 
-    async changes(known) {
+    async changes(ids) {
       const [tenants = [], controls = []] = await session.batch("changes", [
-        { sql: sql.REVISIONS, params: [JSON.stringify([...known.keys()])] },
+        { sql: sql.REVISIONS, params: [JSON.stringify([...ids])] },
         { sql: QUEUE_CONTROLS, params: [] },
       ]);
-      const found = tenants.map((row): [string, Standing] => {
+      const standings = tenants.map((row): [string, Standing] => {
         const [revision, createdAtMs] = [number(row.revision), number(row.created_at)];
         return [text(row.id), { revision, createdAtMs }];
       });
-      return {
-        revisions: changesSince(known, new Map(found)),
-        controls: controls.map(readQueueControl),
-      };
+      return { standings: new Map(standings), controls: controls.map(readQueueControl) };
     },
 
     async settle(token, results, duplicates) {

@@ -10,8 +10,10 @@ const DECREASE = 0.95;
 const LEAST = 0.5;
 /** Beyond this multiple of where the receiver last dropped something, that is no longer true, and growth is fast. */
 const OUTGROWN = 1.05;
-/** What it took then is tried for some rounds before one more is: most of the time is spent there. */
+/** What it took then is tried for two rounds before one more is: most of the time is spent there … */
 const CLOSE_STEP = 0.5;
+/** … and where that goes well, a round leads up by so many. */
+const FAR_STEP = 2;
 
 export interface Flight {
   /** Decreases before its requests began. */
@@ -75,6 +77,6 @@ function grown(limit: number, ceiling: number | null, flight: Flight): number {
   const rounds = ok / limit;
   // What went well among fewer says nothing of one more than was ever taken.
   if (limit >= ceiling && flight.allowed < Math.floor(limit)) return limit;
-  if (limit >= ceiling) return limit + rounds * (limit < ceiling + 1 ? CLOSE_STEP : 1);
+  if (limit >= ceiling) return limit + rounds * (limit < ceiling + 1 ? CLOSE_STEP : FAR_STEP);
   return Math.min(ceiling, limit + rounds * Math.max(1, (ceiling - limit) / 2));
 }

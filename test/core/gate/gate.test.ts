@@ -330,7 +330,7 @@ describe("adaptive concurrency", () => {
       seen.push(slots(gate));
       for (const grant of fill(gate)) tell(gate, grant, { ok: grant.slots });
     }
-    expect(seen).toEqual([14, 15, 15, 15, 16, 17, 34, 40, 40]);
+    expect(seen).toEqual([14, 15, 15, 15, 16, 21, 40, 40, 40]);
   });
 
   it("grants one round at a time while nothing is known of the receiver, and two seconds later", () => {
