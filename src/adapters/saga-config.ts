@@ -19,9 +19,9 @@ export function createSagaConfig(open: () => Promise<ConfigStore>): SagaConfig {
     async target(tenant, id) {
       const stored = await (await open()).resource(tenant, "target", id);
       if (stored === null) return null;
-      const { createdAtMs: bornAtMs, doc, secrets, lockedBy } = stored;
+      const { createdAtMs: bornAtMs, version, doc, secrets, lockedBy } = stored;
       const found = targetOf(id, { doc: unpack<TargetDoc>(doc), secrets }, () => null);
-      const target = { ...found, gate: { ...found.gate, bornAtMs } };
+      const target = { ...found, gate: { ...found.gate, bornAtMs, version } };
       return lockedBy === null ? target : { ...target, isLocked: true };
     },
   };

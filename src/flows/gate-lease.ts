@@ -25,9 +25,7 @@ export interface HeldLease {
   /** Why what is left may not pass, and when it is worth asking again. */
   refusal(): Refused;
   readonly isBusy: boolean;
-  /** Nothing of it is under way, and nothing more can begin. */
-  readonly isSpent: boolean;
-  /** Its gate is to hear of it at once: it is spent, or the receiver has dropped something. */
+  /** Its gate is to hear of it at once: it is over and nothing is under way, or the receiver dropped something. */
   readonly isNews: boolean;
   /** All that it grants has begun, and its gate may have more for its slots before they rest. */
   readonly isRunningOut: boolean;
@@ -153,9 +151,6 @@ export function holdLease(
     },
     get isBusy() {
       return underWay.size > 0;
-    },
-    get isSpent() {
-      return isSpent();
     },
     get isNews() {
       return isSpent() || (isOver && !isDropTold);

@@ -114,19 +114,22 @@ describe("the gate of a target that was made anew", () => {
     expect(await gates.limits(id, anew)).toEqual([]);
   });
 
-  it("is told by when the target was made, which a change of it leaves as it was", async () => {
+  it("is told by when the target was made, which a change of it leaves as it was, unlike its version", async () => {
     const { tenant } = id;
     const put = () =>
       store.putResource(tenant, "target", "sink", { doc: DOCUMENT, secrets: null }, null);
     const tenants = createTenantStore(session, vault, createMemoryLog());
-    const born = async () =>
-      (await tenants.load(tenant))?.targets.get("sink")?.gate.bornAtMs ?? Number.NaN;
+    const gateNow = async () => (await tenants.load(tenant))?.targets.get("sink")?.gate;
+    const born = async () => (await gateNow())?.bornAtMs ?? Number.NaN;
+    const version = async () => (await gateNow())?.version ?? Number.NaN;
     await store.putTenant(tenant, "{}", null);
     await put();
     const first = await born();
     expect(first).toBeGreaterThan(Date.UTC(2026, 0, 1));
+    const before = await version();
     await put();
     expect(await born()).toBe(first);
+    expect(await version()).toBeGreaterThan(before);
     await store.deleteResource(tenant, "target", "sink", null);
     await put();
     expect(await born()).toBeGreaterThan(first);

@@ -29,13 +29,13 @@ function begin(lease: HeldLease): (answer: Answer | null) => void {
 }
 
 describe("a lease", () => {
-  it("is spent when all that it grants has begun and ended, and tells of it once", () => {
+  it("is spent, which is news, when all that it grants has begun and ended, and tells of it once", () => {
     const lease = held();
     const [first, second] = [begin(lease), begin(lease)];
     first(answered(200));
-    expect(lease.isSpent).toBe(false);
+    expect(lease.isNews).toBe(false);
     second(answered(500));
-    expect(lease.isSpent).toBe(true);
+    expect(lease.isNews).toBe(true);
     expect(lease.report()).toMatchObject({ isDone: true, outcomes: { ok: 1, failed: 1 } });
     expect(lease.report()).toBeNull();
   });
@@ -45,23 +45,25 @@ describe("a lease", () => {
     const first = begin(lease);
     lease.limit.take();
     first(answered(200));
-    expect(lease.isSpent).toBe(false);
+    expect(lease.isNews).toBe(false);
     lease.begin(false)(null);
-    expect(lease.isSpent).toBe(true);
+    expect(lease.isNews).toBe(true);
   });
 
-  it("is spent early where the receiver drops something, when the last one has ended", () => {
+  it("has news when the receiver drops something, and is spent early, when the last one has ended", () => {
     const lease = held({ ...GRANT, count: 10 });
     const [first, second] = [begin(lease), begin(lease)];
     first(answered(429));
-    expect([lease.limit.waitMs(), lease.isSpent]).toEqual([null, false]);
+    expect([lease.limit.waitMs(), lease.isNews]).toEqual([null, true]);
+    expect(lease.report()).toMatchObject({ isDone: false, outcomes: { dropped: 1 } });
+    expect(lease.isNews).toBe(false);
     second(answered(200));
-    expect(lease.isSpent).toBe(true);
+    expect(lease.isNews).toBe(true);
   });
 
   it("is never spent where nothing was granted", () => {
     const refused: GateAnswer = { kind: "refused", reason: "breaker", untilMs: null };
-    expect([held(refused).isSpent, held(null).isSpent]).toEqual([false, false]);
+    expect([held(refused).isNews, held(null).isNews]).toEqual([false, false]);
     expect([held(refused).report(), held(null).report()]).toEqual([null, null]);
   });
 });

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { GATE_MORE_MS_MAX, GATE_TIMEOUT_MS } from "../../src/core/gate-limits.ts";
 import type { Gate } from "../../src/core/tenant.ts";
+import { configureGate } from "../../src/flows/configure-gate.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
@@ -113,6 +114,18 @@ describe("a batch that has more than its lease holds", () => {
     expect([parked, delivered]).toEqual([60 - LEASE + 1, LEASE * 2]);
     await world.clock.run(releaseParked(ID, 1, ports));
     expect(world.queues.take("critical", 10)).toHaveLength(1);
+  });
+
+  it("goes by limits that were set meanwhile, not by those that it knows", async () => {
+    const { work } = await letGo(60);
+    await world.clock.advance(100);
+    const lower = { ...GATE, concurrency: 2 };
+    world.tenants.put("acme", { targets: { pager: { gate: lower } } });
+    await configureGate(ID, createIsolate(world).deliver);
+    world.gates.releaseBy(async () => []);
+    await world.clock.run(work);
+    expect(world.transport.sent).toHaveLength(LEASE);
+    expect(world.gates.kept.get("acme/pager")?.config.concurrency).toBe(2);
   });
 
   it("asks no more after a while: another has its consumer", async () => {

@@ -99,11 +99,14 @@ export function createMemoryTenants(
   };
 }
 
-/** A target that was there before is older. */
+/** A target that was there before is older; each change of its tenant is a version of it. */
 function bornBy(nowMs: number, tenant: Tenant, before: Tenant | undefined): Tenant {
   const bornOf = (name: string) => before?.targets.get(name)?.gate.bornAtMs ?? nowMs;
   const targets = [...tenant.targets].map(([name, target]): [string, Target] => {
-    return [name, { ...target, gate: { bornAtMs: bornOf(name), ...target.gate } }];
+    return [
+      name,
+      { ...target, gate: { bornAtMs: bornOf(name), version: tenant.revision, ...target.gate } },
+    ];
   });
   return { ...tenant, targets: new Map(targets) };
 }

@@ -61,7 +61,8 @@ export function createTenantStore(session: Session, vault: Vault, log: Log): Ten
         } else {
           const definitionOf = (saga: string) => sagas.get(saga) ?? null;
           const target = targetOf(name, { doc: doc as TargetDoc, ...opened }, definitionOf);
-          const gate = { ...target.gate, bornAtMs: number(resource.created_at) };
+          const [bornAtMs, version] = [number(resource.created_at), number(resource.version)];
+          const gate = { ...target.gate, bornAtMs, version };
           targets.set(name, { ...target, gate, ...(opened.isLocked ? { isLocked: true } : {}) });
         }
       }

@@ -16,6 +16,9 @@ export const CONFIG_DEFAULT: GateConfig = {
 export const isBefore = (one: GateConfig, other: GateConfig): boolean =>
   one.bornAtMs !== undefined && other.bornAtMs !== undefined && one.bornAtMs < other.bornAtMs;
 
+const isOlder = ({ version: one }: GateConfig, { version: other }: GateConfig): boolean =>
+  one !== undefined && other !== undefined && one < other;
+
 const areOther = (one: GateConfig, other: GateConfig): boolean =>
   one.perDay !== other.perDay ||
   one.perSecond !== other.perSecond ||
@@ -25,14 +28,15 @@ const areOther = (one: GateConfig, other: GateConfig): boolean =>
 export const stateFor = (kept: KnownGate | null, config: GateConfig): GateState | null =>
   kept === null || isBefore(kept.config, config) ? null : kept.state;
 
-/** Who still knows a target that was made anew since is told by the limits of the new one. */
+/** Who still knows a target as it was, or one of its name that was there before, is told by the limits of now. */
 export function opened(kept: KnownGate | null, config: GateConfig, nowMs: number): KnownGate {
   const known = kept?.config ?? CONFIG_DEFAULT;
+  const isPast = isBefore(config, known) || isOlder(config, known);
   const state = stateFor(kept, config) ?? newGate(nowMs);
   // A refusal by other limits holds no batch back.
   const batch =
     state.batch !== undefined && areOther(known, config)
       ? { ...state.batch, notBeforeMs: 0 }
       : state.batch;
-  return { config: isBefore(config, known) ? known : config, state: { ...state, batch } };
+  return { config: isPast ? known : config, state: { ...state, batch } };
 }

@@ -19,6 +19,8 @@ export interface GateConfig {
   readonly batch?: BatchLimits;
   /** When the target was made: what is known of an earlier one of its name is not true of it. */
   readonly bornAtMs?: number;
+  /** The target's version that says this: who knows an older one changes nothing. */
+  readonly version?: number;
 }
 
 /** Why something may not pass. The order is that of their answers: the first of two equal ones is told. */
