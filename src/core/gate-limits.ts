@@ -5,7 +5,7 @@ import { LEASE_SECONDS } from "./limits.ts";
 export const GATE_CONCURRENCY_DEFAULT = 6;
 /** Of one whose concurrency is adaptive: the most that is tried. */
 export const ADAPTIVE_MAX_DEFAULT = 50;
-/** Leases of one gate at once: with one slot each, and 200 bytes of state. */
+/** Leases of one gate at once: with one slot each, and 250 bytes of state. */
 export const GATE_LEASES_MAX = 256;
 /** A slot is free again by then whatever became of its holder: as long as a claim's lease. */
 export const GATE_LEASE_MS_MAX = LEASE_SECONDS * 1_000;

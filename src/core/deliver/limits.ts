@@ -20,7 +20,7 @@ export const WAY_PACE_MS = 4;
 /** How often one that gives way looks whether the way is clear. */
 export const WAY_LOOK_MS = 2;
 /** The longest that one gives way: a batch that takes longer waits for its receivers, and needs no thread. */
-export const WAY_WAIT_MS_MAX = 50;
+export const WAY_WAIT_MS_MAX = 200;
 
 /** A receiver is asked for its permission while a person waits for the answer to a PUT. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
