@@ -30,7 +30,7 @@ export function followChanges(
   const known = new Map(revisions);
   /** Of those that have changed since. */
   const newest = new Map<string, Tenant | null>();
-  const ends = heardChanges.begins(revisions.keys());
+  const ends = heardChanges.begins(revisions.keys(), untilMs);
   let heardAtMs = clock.nowMs();
   let timer = clock.timer(CHANGES_LOOK_MS);
   let isOver = false;
@@ -49,7 +49,7 @@ export function followChanges(
     const askedAtMs = clock.nowMs();
     if (askedAtMs < Math.max(heardAtMs, heardChanges.askedAtMs) + CHANGES_ASK_MS) return null;
     heardChanges.askedAtMs = askedAtMs;
-    const tenants = heardChanges.tenants();
+    const tenants = heardChanges.tenants(askedAtMs);
     const changes = await inTime(ledger.changes(tenants), { clock });
     const heard = { ...changes, askedAtMs, tenants };
     heardChanges.newest = heard;

@@ -12,24 +12,28 @@ export interface Heard extends Changes {
 }
 
 export interface HeardChanges {
-  /** A portion is at work for `tenants`; what it returns ends that. */
-  begins(tenants: Iterable<string>): () => void;
+  /** A portion is at work for `tenants`, until `untilMs` or until what this returns is called. */
+  begins(tenants: Iterable<string>, untilMs: number): () => void;
   /** Those of all portions at work. */
-  tenants(): ReadonlySet<string>;
+  tenants(nowMs: number): ReadonlySet<string>;
   /** When somebody last asked, whatever came of it. */
   askedAtMs: number;
   newest: Heard | null;
 }
 
 export function createHeardChanges(): HeardChanges {
-  const atWork = new Set<ReadonlySet<string>>();
+  const atWork = new Set<{ readonly tenants: readonly string[]; readonly untilMs: number }>();
   return {
-    begins(tenants) {
-      const own = new Set(tenants);
+    begins(tenants, untilMs) {
+      const own = { tenants: [...tenants], untilMs };
       atWork.add(own);
       return () => void atWork.delete(own);
     },
-    tenants: () => new Set([...atWork].flatMap((own) => [...own])),
+    tenants(nowMs) {
+      // An invocation that was cut off never ends.
+      for (const own of atWork) if (nowMs >= own.untilMs) atWork.delete(own);
+      return new Set([...atWork].flatMap(({ tenants }) => tenants));
+    },
     askedAtMs: Number.NEGATIVE_INFINITY,
     newest: null,
   };

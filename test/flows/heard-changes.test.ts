@@ -1,11 +1,12 @@
 /** Batches at work in one isolate: they ask together what operators have changed, and each hears of its own. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { LEASE_SECONDS } from "../../src/core/limits.ts";
 import { CHANGES_ASK_MS } from "../../src/core/operator-limits.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import type { Ledger } from "../../src/ports/ledger.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
-import { messageWith, type TestMessage } from "./consumer.ts";
+import { dyingClock, messageWith, type TestMessage } from "./consumer.ts";
 
 const PAUSED = { closed: "paused" } as const;
 /** An answer takes so long: sixty of them are a batch of two seconds. */
@@ -98,6 +99,29 @@ describe("batches of one isolate", () => {
     });
     await world.clock.run(work);
     for (const tenant of TENANTS) expect(stateOf(tenant, "delivered")).toBe(EVENTS);
+  });
+
+  it("ask no more for one that was cut off, when its claim is over", async () => {
+    const askedFor: string[][] = [];
+    const ledger: Ledger = {
+      ...world.ledger,
+      changes(tenants) {
+        askedFor.push([...tenants]);
+        return world.ledger.changes(tenants);
+      },
+    };
+    const { deliver } = createIsolate(world, { broken: { ledger } });
+    const targets = { pager: {}, mail: {} };
+    for (const tenant of ["acme", "bolt"]) world.tenants.put(tenant, { targets });
+    const transport = { ...world.transport, send: () => new Promise<never>(() => {}) };
+    const cutOff = { ...deliver, transport, clock: dyingClock(world) };
+    void deliverBatch("normal", messages("pager", 1, "bolt"), cutOff);
+    await world.clock.advance(10);
+    await world.clock.run(deliverBatch("normal", messages("pager"), deliver));
+    expect(askedFor.at(-1)).toEqual(["bolt", "acme"]);
+    await world.clock.advance(LEASE_SECONDS * 1_000);
+    await world.clock.run(deliverBatch("normal", messages("mail"), deliver));
+    expect(askedFor.at(-1)).toEqual(["acme"]);
   });
 
   it("ask for themselves when the one who asked has no answer", async () => {
