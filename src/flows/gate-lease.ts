@@ -56,6 +56,7 @@ export function holdLease(
   let grant = answer?.kind === "granted" ? answer : null;
   let refused = answer?.kind === "refused" ? answer : (grant?.refused ?? null);
   let isAsking = false;
+  let isReached = answer !== null;
   /** By the gate's clock. */
   const gateNowMs = () => clock.nowMs() - aheadMs;
   let untold = nothing();
@@ -135,7 +136,7 @@ export function holdLease(
     },
     refusal() {
       const nowMs = clock.nowMs();
-      if (answer === null) {
+      if (!isReached) {
         const [dueInMs, pauseMs] = [GATE_UNREACHABLE_MS, GATE_UNREACHABLE_MS];
         return { reason: "its gate did not answer", dueInMs, pauseMs };
       }
@@ -166,7 +167,7 @@ export function holdLease(
       const more = await asking(lease, said);
       isAsking = false;
       // What it has heard is not known, and to tell it twice would count twice: its slots come back with their time.
-      if (more === null) isTold = true;
+      if (more === null) [isTold, isReached] = [true, false];
       refused = more?.answer?.kind === "granted" ? more.answer.refused : (more?.answer ?? null);
       if (more?.answer?.kind !== "granted") return;
       const [count, retries] = [

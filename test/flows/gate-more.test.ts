@@ -22,7 +22,6 @@ const LEASE = 24;
 let world: World;
 let ports: DeliverPorts;
 let attemptMs: number;
-let mostAtOnce: number;
 
 beforeEach(begin);
 
@@ -33,13 +32,8 @@ function begin(): void {
   world.gates.releaseBy(async () => []);
   world.tenants.put("acme", { targets: { pager: { gate: GATE } } });
   attemptMs = 500;
-  mostAtOnce = 0;
-  let underWay = 0;
   world.transport.answer = async () => {
-    underWay += 1;
-    mostAtOnce = Math.max(mostAtOnce, underWay);
     await world.clock.timer(attemptMs).elapsed;
-    underWay -= 1;
     return response(200);
   };
 }
@@ -82,7 +76,7 @@ describe("a batch that has more than its lease holds", () => {
     const fromMs = world.clock.nowMs();
     await world.clock.run(work);
     expect(states()).toEqual({ delivered: LEASE + 60 });
-    expect(mostAtOnce).toBe(SLOTS);
+    expect(world.transport.mostAtOnce).toBe(SLOTS);
     const starts = world.transport.sent.map(({ atMs }) => atMs - fromMs);
     const rounds = Array.from({ length: 60 }, (_, at) => Math.floor(at / SLOTS) * attemptMs);
     expect(starts).toEqual(rounds);
@@ -153,6 +147,9 @@ describe("a batch that has more than its lease holds", () => {
       await world.clock.run(work);
       expect(states()).toEqual({ delivered: LEASE * 2, parked: 60 - LEASE });
       expect(world.clock.nowMs() - fromMs).toBeLessThan(4 * attemptMs + GATE_TIMEOUT_MS);
+      const rest = [...world.ledger.deliveries.values()].filter(({ state }) => state === "parked");
+      const reasons = new Set(rest.map(({ lastError }) => lastError));
+      expect(reasons).toEqual(new Set(["its gate did not answer"]));
       expect(world.log.lines.map(({ event }) => event)).toContain("gate-unreachable");
     }
   });

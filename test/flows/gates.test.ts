@@ -146,12 +146,8 @@ describe("a target with a rate", () => {
 describe("a target with a concurrency", () => {
   it("has never more requests at once, from however many consumers", async () => {
     pagerWith({ concurrency: 2 });
-    let [now, most] = [0, 0];
     world.transport.answer = async () => {
-      now += 1;
-      most = Math.max(most, now);
       await world.clock.timer(200).elapsed;
-      now -= 1;
       return response(200);
     };
     const isolates = [1, 2, 3].map((seed) => createIsolate(world, { seed }).deliver);
@@ -160,7 +156,7 @@ describe("a target with a concurrency", () => {
     );
     await world.clock.run(Promise.all(batches));
     await run(30);
-    expect(most).toBe(2);
+    expect(world.transport.mostAtOnce).toBe(2);
     expect(states()).toEqual({ delivered: 24 });
   });
 });
@@ -352,15 +348,12 @@ describe("a lease", () => {
     world.transport.answer = () => response(200);
     await batch(batchOf(40));
     await run(30);
-    let [now, most] = [0, 0];
     let ms = 900;
     world.transport.answer = async () => {
-      now += 1;
-      most = Math.max(most, now);
       await world.clock.timer(ms).elapsed;
-      now -= 1;
       return response(200);
     };
+    world.transport.mostAtOnce = 0;
     const others = [2, 3].map((seed) => createIsolate(world, { seed }).deliver);
     const batches = others.map((each, at) =>
       deliverBatch("normal", batchOf(100, ["pager"], `b${at}`), each),
@@ -369,6 +362,6 @@ describe("a lease", () => {
     await world.clock.advance(26_000);
     ms = 14_000;
     await run(60);
-    expect(most).toBe(1);
+    expect(world.transport.mostAtOnce).toBe(1);
   });
 });

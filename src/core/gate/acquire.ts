@@ -56,7 +56,8 @@ export function acquire(
   if ((atWork !== undefined) !== (ask.isMore === true)) {
     return { state, answer: { kind: "refused", reason: "concurrency", untilMs: null } };
   }
-  const leases = state.leases.filter((lease) => lease !== atWork);
+  const leases =
+    atWork === undefined ? state.leases : state.leases.filter((lease) => lease !== atWork);
   const without = { ...state, leases };
   const caps =
     atWork === undefined
