@@ -1,7 +1,5 @@
 /** A dry run of a saga, with answers that are written down beforehand: for the tests of whoever wrote it. */
-import * as z from "zod";
 import type { App } from "../../src/compose.ts";
-import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import {
   formatPointer,
   isJsonArray,
@@ -12,100 +10,15 @@ import {
 import type { Fault } from "../../src/core/problem.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
 import { type DryRun, dryRun, type Mock, type Mocks } from "../../src/core/saga/dry-run.ts";
-import { SAGA_OUTPUT_BYTES_MAX, SAGA_TEST_MOCKS_MAX } from "../../src/core/saga/limits.ts";
+import { SAGA_OUTPUT_BYTES_MAX } from "../../src/core/saga/limits.ts";
 import { unpack } from "../../src/core/saga/text.ts";
 import { viewOf } from "../../src/flows/saga-view.ts";
 import { iso, requireTenant } from "./change.ts";
 import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { sentMember } from "./rules.ts";
-import { CommandBody, CommandName, InstanceAnswer } from "./saga-instance-schemas.ts";
-import { sagaBody } from "./saga-schemas.ts";
+import { type Given, TestAnswer, type TestBody, testBody } from "./saga-test-schemas.ts";
 import { instanceView } from "./saga-view.ts";
 import { definitionFaults } from "./sagas.ts";
-import { Count, Slug, Time } from "./schemas.ts";
-
-const Mocked = z.union([
-  z.strictObject({ output: z.unknown() }),
-  z.strictObject({
-    status: z.int().min(200).max(599),
-    body: z.unknown().optional(),
-    retryAfterSeconds: z.number().min(0).optional(),
-  }),
-  z.strictObject({ error: z.string().max(1_000).describe("Nothing was heard: in doubt.") }),
-  z.strictObject({ timeout: z.literal(true) }),
-]);
-const MocksBody = z
-  .record(z.string(), z.union([Mocked, z.array(Mocked).min(1).max(SAGA_TEST_MOCKS_MAX)]))
-  .describe("By step: one answer, or one for each attempt. A step without any succeeds.");
-const After = z.number().min(0).max(31_536_000).describe("After the start.");
-
-const testBody = (addresses: AddressPolicy) =>
-  z
-    .strictObject({
-      definition: sagaBody(addresses).optional(),
-      saga: Slug.optional().describe("One that is saved, in place of `definition`."),
-      version: Count.optional().describe("Of the saved one; only the present one is kept."),
-      input: z.unknown(),
-      startAt: z.iso.datetime({ offset: true }).optional(),
-      mocks: MocksBody.optional(),
-      compensations: MocksBody.optional().describe("As `mocks`, for what undoes a step."),
-      events: z
-        .array(
-          z.strictObject({ afterSeconds: After, event: z.unknown(), id: z.string().optional() }),
-        )
-        .max(SAGA_TEST_MOCKS_MAX)
-        .optional(),
-      signals: z
-        .array(
-          CommandBody.pick({ step: true, output: true, approved: true, seconds: true }).extend({
-            afterSeconds: After,
-            command: CommandName.optional().describe("`signal` if left out."),
-            reason: z.string().max(500).optional(),
-          }),
-        )
-        .max(SAGA_TEST_MOCKS_MAX)
-        .optional(),
-    })
-    .refine(({ definition, saga }) => (definition === undefined) !== (saga === undefined), {
-      error: "either a definition or the name of a saga",
-      path: ["definition"],
-    });
-type TestBody = z.infer<ReturnType<typeof testBody>>;
-
-const TestAnswer = z
-  .object({
-    ...InstanceAnswer.pick({ status: true, paused: true, reason: true }).shape,
-    ...InstanceAnswer.pick({ steps: true, journal: true }).shape,
-    endedAt: Time.describe("When nothing was left to do or to wait for."),
-    stoppedBy: z
-      .enum(["turns", "characters"])
-      .nullable()
-      .describe("The bound that ended it before its own end."),
-    requests: z.array(
-      z.object({
-        ...{ at: Time, step: z.string(), attempt: Count },
-        direction: z.enum(["action", "undo"]),
-        method: z.string().optional(),
-        url: z.string().optional().describe("What is added to its target's, if it has one."),
-        target: z.string().optional(),
-        headers: z.record(z.string(), z.string()).optional(),
-        publish: z
-          .object({
-            type: z.string(),
-            source: z.string().nullable(),
-            subject: z.string().nullable(),
-          })
-          .optional(),
-        child: z.enum(["run", "undo"]).optional(),
-        saga: z.string().optional(),
-        body: z.string().nullable(),
-      }),
-    ),
-    ignored: z
-      .array(z.object({ pointer: z.string(), detail: z.string() }))
-      .describe("Events and signals without an effect, and why."),
-  })
-  .meta({ id: "SagaTest" });
 
 export const sagaTestOperations: readonly Operation[] = [
   operation<TestBody>({
@@ -183,8 +96,6 @@ async function definitionOf({
   }
   return { doc: unpack<SagaDoc>(stored.doc), version };
 }
-
-type Given = z.infer<typeof Mocked>;
 
 /** Their numbers as they were sent. */
 const mocksOf = (given: TestBody["mocks"], sent: Json, app: App): Mocks =>

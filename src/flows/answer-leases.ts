@@ -1,8 +1,8 @@
 /** What a reader says of what it has leased: done, not now, or longer. A lease that is over is told so. */
 import { parseLeaseId } from "../core/pull/pull.ts";
 import type { DeliveryState } from "../core/settle.ts";
+import { keyOf } from "../ports/claim.ts";
 import type { GateId } from "../ports/gates.ts";
-import { keyOf } from "../ports/ledger.ts";
 import type { HeldLease, Pulls } from "../ports/pulls.ts";
 
 export type Said =

@@ -2,7 +2,8 @@
 import { type LetGo, mapWithin, type Places } from "../core/deliver/schedule.ts";
 import { CONNECTIONS_MAX, CONNECTIONS_PER_TARGET_MAX } from "../core/limits.ts";
 import { connectionsOf, type QueueControl } from "../core/queue-control.ts";
-import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
+import { keyOf } from "../ports/claim.ts";
+import type { DeliveryResult } from "../ports/ledger.ts";
 import { beginAttempt } from "./begin-attempt.ts";
 import type { Claimed } from "./claim.ts";
 import type { Invocation, QueueRole } from "./deliver-batch.ts";

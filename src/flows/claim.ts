@@ -3,14 +3,9 @@ import { hourOf, segmentKey } from "../core/archive-keys.ts";
 import type { Pointer } from "../core/enqueue/record.ts";
 import { timeOrderedId } from "../core/ids.ts";
 import { LEASE_SECONDS } from "../core/limits.ts";
+import { type AgainClaim, type ClaimAnswer, firstKey, keyOf } from "../ports/claim.ts";
 import type { FanOutId } from "../ports/fan-outs.ts";
-import {
-  type AgainClaim,
-  type ClaimAnswer,
-  type Duplicate,
-  firstKey,
-  keyOf,
-} from "../ports/ledger.ts";
+import type { Duplicate } from "../ports/ledger.ts";
 import { againDutiesOf, type Duty, dutyOf, newest } from "./duty.ts";
 import { inTime } from "./in-time.ts";
 import { type HeldEvent, type OpenedBatch, retryLater } from "./open-messages.ts";

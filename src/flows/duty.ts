@@ -3,7 +3,7 @@ import type { Again } from "../core/enqueue/pack.ts";
 import { deliveryId, subscriptionHash } from "../core/ids.ts";
 import type { Place } from "../core/order/order.ts";
 import type { QueueName, Subscription } from "../core/priority.ts";
-import { type DeliveryKey, keyOf } from "../ports/ledger.ts";
+import { type DeliveryKey, keyOf } from "../ports/claim.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
 

@@ -1,6 +1,6 @@
 /** What a batch claimed and did not finish is let go, so that the next consumer need not wait for leases to end. */
 import { LEASE_SECONDS } from "../core/limits.ts";
-import { keyOf } from "../ports/ledger.ts";
+import { keyOf } from "../ports/claim.ts";
 import { errorText } from "../ports/log.ts";
 import type { Claimed } from "./claim.ts";
 import { unmatchedResult } from "./decide-delivery.ts";

@@ -3,8 +3,9 @@
  * their messages may go; each is settled by itself when its answer comes, or taken up by the sweeper.
  */
 import { LEASE_MARGIN_MS } from "../core/limits.ts";
+import { keyOf } from "../ports/claim.ts";
 import type { Clock } from "../ports/clock.ts";
-import { type DeliveryResult, keyOf } from "../ports/ledger.ts";
+import type { DeliveryResult } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import { recorded } from "./deliver.ts";
 import type { Duty } from "./duty.ts";

@@ -14,7 +14,7 @@ import type { PackItem } from "../core/enqueue/pack.ts";
 import { PACK_BYTES_MAX } from "../core/limits.ts";
 import { type Checkpoint, pauseMs, type ReplayQuery, START } from "../core/replay.ts";
 import type { Tenant } from "../core/tenant.ts";
-import { keyOf } from "../ports/ledger.ts";
+import { keyOf } from "../ports/claim.ts";
 import type { ReplayedDelivery, ReplayId, Replays } from "../ports/replays.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { type ReadEvent, type ReadSlice, type ReadSlicePorts, readSlice } from "./read-slice.ts";

@@ -4,7 +4,8 @@
  */
 import type { Timer } from "../core/enqueue/group-commit.ts";
 import { CONNECTIONS_MAX, SETTLE_LINGER_MS } from "../core/limits.ts";
-import { type DeliveryResult, type Duplicate, keyOf } from "../ports/ledger.ts";
+import { keyOf } from "../ports/claim.ts";
+import type { DeliveryResult, Duplicate } from "../ports/ledger.ts";
 import { errorText } from "../ports/log.ts";
 import { inTime } from "./in-time.ts";
 import type { DeliverPorts } from "./ports.ts";

@@ -5,8 +5,8 @@
 import type { Pointer } from "../core/enqueue/record.ts";
 import type { QueueName } from "../core/priority.ts";
 import type { DeliveryState } from "../core/settle.ts";
+import type { DeliveryKey } from "./claim.ts";
 import type { GateId } from "./gates.ts";
-import type { DeliveryKey } from "./ledger.ts";
 
 export interface Ready extends DeliveryKey {
   readonly rule: string;

@@ -1,7 +1,7 @@
 /** Replays: slices of the past that are sent once more, and who drives them. */
 import type { Checkpoint, ReplayQuery } from "../core/replay.ts";
 import type { DeliveryState } from "../core/settle.ts";
-import type { DeliveryKey, FirstClaim } from "./ledger.ts";
+import type { DeliveryKey, FirstClaim } from "./claim.ts";
 
 export const REPLAY_STATES = ["running", "paused", "done", "cancelled"] as const;
 export type ReplayState = (typeof REPLAY_STATES)[number];

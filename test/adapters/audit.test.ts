@@ -11,7 +11,7 @@ import type { PackItem } from "../../src/core/enqueue/pack.ts";
 import { subscriptionHash } from "../../src/core/ids.ts";
 import { reconcile } from "../../src/flows/reconcile.ts";
 import type { Audit } from "../../src/ports/audit.ts";
-import type { FirstClaim } from "../../src/ports/ledger.ts";
+import type { FirstClaim } from "../../src/ports/claim.ts";
 import { createMemoryAudit } from "../support/memory-audit.ts";
 import type { MemoryLedger } from "../support/memory-ledger.ts";
 import { boundTo, frameOf, recordOf } from "../support/memory-records.ts";

@@ -2,8 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { WAITS_FOR_ITS_BATCH } from "../../src/core/batch/batch.ts";
 import { BATCH_TOKEN, type BatchResult } from "../../src/ports/batches.ts";
-import type { DeliveryResult, FirstClaim } from "../../src/ports/ledger.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
+import type { FirstClaim } from "../../src/ports/claim.ts";
+import { keyOf } from "../../src/ports/claim.ts";
+import type { DeliveryResult } from "../../src/ports/ledger.ts";
 import type { HeldLease } from "../../src/ports/pulls.ts";
 import { costOf, firstOf, freshTenant, freshToken, SUBJECTS, settledOnce } from "./ledgers.ts";
 

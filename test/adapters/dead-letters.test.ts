@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { createHistory } from "../../src/adapters/d1/history.ts";
 import { deliveryId } from "../../src/core/ids.ts";
 import { DELIVERY_STATES, type DeliveryState } from "../../src/core/settle.ts";
-import type { DeliveryResult, FirstClaim } from "../../src/ports/ledger.ts";
+import type { FirstClaim } from "../../src/ports/claim.ts";
+import type { DeliveryResult } from "../../src/ports/ledger.ts";
 import {
   againOf,
   claim,

@@ -4,8 +4,9 @@ import { createHistory } from "../../src/adapters/d1/history.ts";
 import { createJobs } from "../../src/adapters/d1/jobs.ts";
 import { createSagaJobs } from "../../src/adapters/d1/saga-jobs.ts";
 import { segmentKey } from "../../src/core/archive-keys.ts";
+import { type FirstClaim, firstKey, keyOf } from "../../src/ports/claim.ts";
 import type { Deletion } from "../../src/ports/deletions.ts";
-import { type FirstClaim, firstKey, keyOf, type Ledger } from "../../src/ports/ledger.ts";
+import type { Ledger } from "../../src/ports/ledger.ts";
 import {
   againOf,
   claimFirsts,

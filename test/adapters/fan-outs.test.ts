@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { createHistory } from "../../src/adapters/d1/history.ts";
 import { elementId, elementRange } from "../../src/core/fan-out/element.ts";
+import type { FirstClaim } from "../../src/ports/claim.ts";
 import type { FanOut, NewFanOut } from "../../src/ports/fan-outs.ts";
-import type { FirstClaim } from "../../src/ports/ledger.ts";
 import {
   claim,
   costOf,

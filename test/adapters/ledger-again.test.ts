@@ -1,6 +1,6 @@
 /** What is still owed, in both ledgers: claimed again, found when due, put off, released, recovered. */
 import { describe, expect, it } from "vitest";
-import { type AgainClaim, type FirstClaim, firstKey, keyOf } from "../../src/ports/ledger.ts";
+import { type AgainClaim, type FirstClaim, firstKey, keyOf } from "../../src/ports/claim.ts";
 import {
   againOf,
   claim,

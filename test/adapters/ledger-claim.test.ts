@@ -1,6 +1,6 @@
 /** Claims, in both ledgers: who owns an event, and for how long. */
 import { describe, expect, it } from "vitest";
-import { firstKey } from "../../src/ports/ledger.ts";
+import { firstKey } from "../../src/ports/claim.ts";
 import {
   claim,
   claimFirsts,

@@ -4,7 +4,7 @@ import { createHistory } from "../../src/adapters/d1/history.ts";
 import { createLedger } from "../../src/adapters/d1/ledger.ts";
 import { RELEASE_PAGE } from "../../src/adapters/d1/owed-statements.ts";
 import { deliveryId } from "../../src/core/ids.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import {
   againOf,
   claim,

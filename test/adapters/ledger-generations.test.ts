@@ -1,12 +1,8 @@
 /** Generations, in both ledgers: copies across a border are known, and what is old goes, except what is not done. */
 import { describe, expect, it } from "vitest";
 import { GENERATION_MS } from "../../src/core/limits.ts";
-import {
-  type DeliveryResult,
-  type FirstClaim,
-  firstKey,
-  type Ledger,
-} from "../../src/ports/ledger.ts";
+import { type FirstClaim, firstKey } from "../../src/ports/claim.ts";
+import type { DeliveryResult, Ledger } from "../../src/ports/ledger.ts";
 import {
   againOf,
   claim,

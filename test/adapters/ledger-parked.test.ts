@@ -1,6 +1,6 @@
 /** What gates have parked, in both ledgers: taken in order and once, found by target, given up in the end. */
 import { describe, expect, it } from "vitest";
-import type { FirstClaim } from "../../src/ports/ledger.ts";
+import type { FirstClaim } from "../../src/ports/claim.ts";
 import {
   againOf,
   claim,

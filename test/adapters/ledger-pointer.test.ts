@@ -1,7 +1,7 @@
 /** Where an event's bytes rest when its message comes again with another place for them. */
 import { describe, expect, it } from "vitest";
 import type { Pointer } from "../../src/core/enqueue/record.ts";
-import { type FirstClaim, firstKey } from "../../src/ports/ledger.ts";
+import { type FirstClaim, firstKey } from "../../src/ports/claim.ts";
 import {
   claim,
   claimFirsts,

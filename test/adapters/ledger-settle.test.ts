@@ -1,6 +1,6 @@
 /** Settling, in both ledgers: what is written down, by whom, and what is refused. */
 import { describe, expect, it } from "vitest";
-import { firstKey, keyOf } from "../../src/ports/ledger.ts";
+import { firstKey, keyOf } from "../../src/ports/claim.ts";
 import {
   againOf,
   claim,

@@ -25,17 +25,15 @@ import { pullTargetOf } from "../../src/core/pull/pull.ts";
 import { uncontrolled } from "../../src/core/queue-control.ts";
 import type { Archive } from "../../src/ports/archive.ts";
 import type { Batches } from "../../src/ports/batches.ts";
-import type { Deletions } from "../../src/ports/deletions.ts";
-import type { FanOutJobs, FanOuts } from "../../src/ports/fan-outs.ts";
 import {
   type AgainClaim,
   type ClaimRequest,
-  type DeliveryResult,
-  type DueDelivery,
   type FirstClaim,
   firstKey,
-  type Ledger,
-} from "../../src/ports/ledger.ts";
+} from "../../src/ports/claim.ts";
+import type { Deletions } from "../../src/ports/deletions.ts";
+import type { FanOutJobs, FanOuts } from "../../src/ports/fan-outs.ts";
+import type { DeliveryResult, DueDelivery, Ledger } from "../../src/ports/ledger.ts";
 import type { Pulls } from "../../src/ports/pulls.ts";
 import type { Replays } from "../../src/ports/replays.ts";
 import type { Turns } from "../../src/ports/turns.ts";

@@ -7,7 +7,7 @@ import { createLedger } from "../../src/adapters/d1/ledger.ts";
 import { createSagaDirectory } from "../../src/adapters/d1/saga-index.ts";
 import { SLOTS, slotOf } from "../../src/core/generation.ts";
 import { GENERATION_MS } from "../../src/core/limits.ts";
-import { firstKey } from "../../src/ports/ledger.ts";
+import { firstKey } from "../../src/ports/claim.ts";
 import { againOf, claim, dueOf, firstOf, freshToken, session } from "./ledgers.ts";
 
 const ledger = createLedger(session);

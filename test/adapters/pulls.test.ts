@@ -1,7 +1,8 @@
 /** What readers pull, in both ledgers: leased once and in order, fenced, given up in the end; and what it costs. */
 import { describe, expect, it, vi } from "vitest";
-import type { DeliveryResult, FirstClaim } from "../../src/ports/ledger.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
+import type { FirstClaim } from "../../src/ports/claim.ts";
+import { keyOf } from "../../src/ports/claim.ts";
+import type { DeliveryResult } from "../../src/ports/ledger.ts";
 import { GATE, type HeldLease, NO_LEASE } from "../../src/ports/pulls.ts";
 import { costOf, firstOf, freshTenant, freshToken, SUBJECTS, settledOnce } from "./ledgers.ts";
 

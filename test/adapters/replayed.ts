@@ -1,6 +1,6 @@
 /** Replays for the tests of what they write: a query, a slice, a delivery of one. */
 import { START } from "../../src/core/replay.ts";
-import type { FirstClaim } from "../../src/ports/ledger.ts";
+import type { FirstClaim } from "../../src/ports/claim.ts";
 import type { ReplayedDelivery, Slice } from "../../src/ports/replays.ts";
 
 export const QUERY = {

@@ -1,6 +1,6 @@
 /** Deliveries that ask for their turn. */
 import type { OrderMode } from "../../src/core/order/order.ts";
-import { type FirstClaim, keyOf } from "../../src/ports/ledger.ts";
+import { type FirstClaim, keyOf } from "../../src/ports/claim.ts";
 import type { TurnAsk } from "../../src/ports/turns.ts";
 import { resultOf } from "./ledgers.ts";
 

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { OrderMode } from "../../src/core/order/order.ts";
 import type { Verdict } from "../../src/core/order/turns.ts";
-import type { DeliveryResult, FirstClaim } from "../../src/ports/ledger.ts";
+import type { FirstClaim } from "../../src/ports/claim.ts";
+import type { DeliveryResult } from "../../src/ports/ledger.ts";
 
 import {
   againOf,

@@ -6,8 +6,8 @@ import { subscriptionHash } from "../../src/core/ids.ts";
 import { deliverBatch, type QueueRole } from "../../src/flows/deliver-batch.ts";
 import type { QueueMessage } from "../../src/flows/open-messages.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
 import type { DeliveryRow } from "../support/memory-ledger.ts";
 import {
   boundTo,

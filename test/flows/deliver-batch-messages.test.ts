@@ -5,7 +5,7 @@ import { poisonKey } from "../../src/core/archive-keys.ts";
 import type { Answer } from "../../src/core/deliver/outcome.ts";
 import { encodePack, type PackItem } from "../../src/core/enqueue/pack.ts";
 import { LEASE_SECONDS } from "../../src/core/limits.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import { frameOf, recordOf } from "../support/memory-records.ts";
 import { createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";

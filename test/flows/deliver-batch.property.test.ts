@@ -14,7 +14,7 @@ import { deliverBatch, type QueueRole } from "../../src/flows/deliver-batch.ts";
 import type { QueueMessage } from "../../src/flows/open-messages.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { sweep } from "../../src/flows/sweep.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import { type Fault, withFaults } from "../support/memory-faults.ts";
 import { boundTo, frameOf, packOf } from "../support/memory-records.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";

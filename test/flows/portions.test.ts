@@ -8,7 +8,7 @@ import {
 } from "../../src/core/limits.ts";
 import { GIVEN_BACK_RETRY_SECONDS } from "../../src/flows/open-messages.ts";
 import type { Archive } from "../../src/ports/archive.ts";
-import type { ClaimRequest } from "../../src/ports/ledger.ts";
+import type { ClaimRequest } from "../../src/ports/claim.ts";
 import { frameOf, recordOf } from "../support/memory-records.ts";
 import { createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";

@@ -13,7 +13,7 @@ import { type QueueControl, uncontrolled } from "../../src/core/queue-control.ts
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import { releaseParked } from "../../src/flows/release-parked.ts";
 import { sweep } from "../../src/flows/sweep.ts";
-import { type DeliveryKey, keyOf } from "../../src/ports/ledger.ts";
+import { type DeliveryKey, keyOf } from "../../src/ports/claim.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
 import { consume, down, messageOf, messageWith, rowOf, statesOf } from "./consumer.ts";

@@ -2,7 +2,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { SETTLE_GROUP_MAX, SETTLE_LINGER_MS } from "../../src/core/limits.ts";
 import { createSettler, type Settler } from "../../src/flows/settle.ts";
-import { type DeliveryResult, keyOf, type Ledger } from "../../src/ports/ledger.ts";
+import { keyOf } from "../../src/ports/claim.ts";
+import type { DeliveryResult, Ledger } from "../../src/ports/ledger.ts";
 import { idle } from "../support/fake-clock.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 

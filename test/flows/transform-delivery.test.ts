@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
 import type { TransformerDoc } from "../../src/core/transform/transformer.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
 import { consume, messageWith, rowOf } from "./consumer.ts";

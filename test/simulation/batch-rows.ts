@@ -1,6 +1,6 @@
 /** The rows of what goes in batches, behind the wire, and their book beside it. */
 import type { Batches } from "../../src/ports/batches.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import type { Pulls } from "../../src/ports/pulls.ts";
 import type { Invocation } from "./invocation.ts";
 import { short } from "./ports.ts";

@@ -3,7 +3,7 @@
 import type { OrderMode } from "../../src/core/order/order.ts";
 import { rankOf } from "../../src/core/order/rank.ts";
 import { type Contender, compareAge } from "../../src/core/order/turns.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import { errorText } from "../../src/ports/log.ts";
 import type { Turns } from "../../src/ports/turns.ts";
 import type { DeliveryRow } from "../support/memory-ledger.ts";

@@ -2,11 +2,12 @@
 import { FAN_OUT, type QueueName } from "../../src/core/priority.ts";
 import type { FanOutPorts } from "../../src/flows/fan-out-page.ts";
 import type { Archive } from "../../src/ports/archive.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Deletions } from "../../src/ports/deletions.ts";
 import type { FanOutJobs } from "../../src/ports/fan-outs.ts";
 import type { Gates } from "../../src/ports/gates.ts";
-import { keyOf, type Ledger } from "../../src/ports/ledger.ts";
+import type { Ledger } from "../../src/ports/ledger.ts";
 import type { Limiter } from "../../src/ports/limiter.ts";
 import type { Outbox } from "../../src/ports/outbox.ts";
 import type { Queues } from "../../src/ports/queues.ts";

@@ -5,7 +5,7 @@ import { isJsonObject, stringifyJson } from "../../src/core/json.ts";
 import { parseLeaseId } from "../../src/core/pull/pull.ts";
 import { answerLeases, type Said } from "../../src/flows/answer-leases.ts";
 import { type PulledItem, pull } from "../../src/flows/pull.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import type { HeldLease, Pulls } from "../../src/ports/pulls.ts";
 import type { MemoryLedger } from "../support/memory-ledger.ts";
 import type { Isolates } from "./isolates.ts";

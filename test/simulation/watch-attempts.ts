@@ -3,7 +3,7 @@
  * be sent at all. A repeat needs an outcome that nobody could know.
  */
 import type { Answer } from "../../src/core/deliver/outcome.ts";
-import { type DeliveryKey, keyOf } from "../../src/ports/ledger.ts";
+import { type DeliveryKey, keyOf } from "../../src/ports/claim.ts";
 import { type Invocation, wasDisturbed } from "./invocation.ts";
 import { subscriptionOf, webhookIdOf } from "./names.ts";
 import type { Reception } from "./receivers.ts";

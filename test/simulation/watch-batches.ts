@@ -4,7 +4,7 @@
  */
 import type { BatchLimits } from "../../src/core/batch/batch.ts";
 import type { BatchResult } from "../../src/ports/batches.ts";
-import { type DeliveryKey, keyOf } from "../../src/ports/ledger.ts";
+import { type DeliveryKey, keyOf } from "../../src/ports/claim.ts";
 import type { HeldLease } from "../../src/ports/pulls.ts";
 import { type Invocation, wasDisturbed } from "./invocation.ts";
 import type { Violations } from "./violations.ts";

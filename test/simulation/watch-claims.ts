@@ -6,10 +6,10 @@ import {
   type ClaimAnswer,
   type ClaimRequest,
   type DeliveryKey,
-  type DeliveryResult,
   firstKey,
   keyOf,
-} from "../../src/ports/ledger.ts";
+} from "../../src/ports/claim.ts";
+import type { DeliveryResult } from "../../src/ports/ledger.ts";
 import type { Violations } from "./violations.ts";
 
 interface Lease {

@@ -2,7 +2,7 @@
  * Checks of what readers pull, by a book of their own: one reader at a time, no more leases than may be, and what is
  * acknowledged is over.
  */
-import { type DeliveryKey, keyOf } from "../../src/ports/ledger.ts";
+import { type DeliveryKey, keyOf } from "../../src/ports/claim.ts";
 import type { HeldLease } from "../../src/ports/pulls.ts";
 import type { MemoryLedger } from "../support/memory-ledger.ts";
 import type { MemoryTenants } from "../support/memory-tenants.ts";

@@ -1,8 +1,8 @@
 /** What goes to targets in batches, in memory: over the rows of the ledger in memory, by its clock. */
 
 import type { Batches } from "../../src/ports/batches.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
 import type { Pulls } from "../../src/ports/pulls.ts";
 import type { MemoryLedger } from "./memory-ledger.ts";
 import type { MemoryTenants } from "./memory-tenants.ts";

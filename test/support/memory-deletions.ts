@@ -1,8 +1,8 @@
 /** Deletions of tenants in memory: the jobs, and what they remove from the ledger and the archive in memory. */
 import type { ArchiveListing } from "../../src/ports/archive.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Deletions, Remover } from "../../src/ports/deletions.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
 import type { DeliveryRow, MemoryLedger } from "./memory-ledger.ts";
 import type { MemoryTenants } from "./memory-tenants.ts";
 

@@ -4,19 +4,16 @@ import { expiryAt, type Slot, slotOf } from "../../src/core/generation.ts";
 import type { Place } from "../../src/core/order/order.ts";
 import type { QueueName } from "../../src/core/priority.ts";
 import type { QueueControl } from "../../src/core/queue-control.ts";
-import type { Clock } from "../../src/ports/clock.ts";
 import {
   type AgainClaim,
-  type AttemptRecord,
   type DeliveryKey,
-  type DeliveryResult,
-  type Duplicate,
   type FirstClaim,
   type FirstVerdict,
   firstKey,
   keyOf,
-  type Ledger,
-} from "../../src/ports/ledger.ts";
+} from "../../src/ports/claim.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { AttemptRecord, DeliveryResult, Duplicate, Ledger } from "../../src/ports/ledger.ts";
 import { createMemoryParked } from "./memory-parked.ts";
 import {
   inOrder,

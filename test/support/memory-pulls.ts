@@ -1,8 +1,8 @@
 /** What readers pull, in memory: over the rows of the ledger in memory, by its clock. */
 import { QUEUES } from "../../src/core/priority.ts";
+import { type DeliveryKey, keyOf } from "../../src/ports/claim.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { GateId } from "../../src/ports/gates.ts";
-import { type DeliveryKey, keyOf } from "../../src/ports/ledger.ts";
 import {
   type Backlog,
   GATE,

@@ -2,8 +2,8 @@
 import { OUTBOX_RESEND_MS } from "../../src/core/limits.ts";
 import { START } from "../../src/core/replay.ts";
 import type { DeliveryState } from "../../src/core/settle.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import { keyOf } from "../../src/ports/ledger.ts";
 import type { Replay, ReplayedDelivery, ReplayId, Replays } from "../../src/ports/replays.ts";
 import type { MemoryLedger } from "./memory-ledger.ts";
 import type { MemoryTenants } from "./memory-tenants.ts";

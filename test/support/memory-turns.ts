@@ -10,8 +10,9 @@ import {
   verdictOf,
   waitsReason,
 } from "../../src/core/order/turns.ts";
+import { keyOf } from "../../src/ports/claim.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import { type DueDelivery, keyOf } from "../../src/ports/ledger.ts";
+import type { DueDelivery } from "../../src/ports/ledger.ts";
 import type { TurnAsk, Turns } from "../../src/ports/turns.ts";
 import type { DeliveryRow, MemoryLedger } from "./memory-ledger.ts";
 import { inOrder, isWaitingForTurn, turnOf } from "./memory-row-states.ts";

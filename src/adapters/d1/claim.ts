@@ -7,7 +7,7 @@ import {
   type FirstClaim,
   type FirstVerdict,
   firstKey,
-} from "../../ports/ledger.ts";
+} from "../../ports/claim.ts";
 import { QUEUE_CONTROLS, readQueueControl } from "./queue-controls.ts";
 import { number, type Row, type Statement, text } from "./session.ts";
 import { bySlot } from "./slots.ts";

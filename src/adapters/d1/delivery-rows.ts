@@ -1,6 +1,7 @@
 /** Deliveries as D1 takes and gives them: by key, slot by slot. */
 import { SLOTS, type Slot } from "../../core/generation.ts";
-import type { DeliveryKey, DueDelivery } from "../../ports/ledger.ts";
+import type { DeliveryKey } from "../../ports/claim.ts";
+import type { DueDelivery } from "../../ports/ledger.ts";
 import { compactKey } from "./claim.ts";
 import { number, type Row, type Statement, text } from "./session.ts";
 import { bySlot } from "./slots.ts";

@@ -5,7 +5,8 @@
 import type { Standing } from "../../core/changes.ts";
 import { onFirstCall } from "../../core/first-use.ts";
 import type { Slot } from "../../core/generation.ts";
-import { type DeliveryResult, type Duplicate, keyOf, type Ledger } from "../../ports/ledger.ts";
+import { keyOf } from "../../ports/claim.ts";
+import type { DeliveryResult, Duplicate, Ledger } from "../../ports/ledger.ts";
 import { type ClaimPart, claimParts, compactKey, readClaim } from "./claim.ts";
 import { atKeys, idsOf, keysOf } from "./delivery-rows.ts";
 import { createQueueControls, QUEUE_CONTROLS, readQueueControl } from "./queue-controls.ts";

@@ -1,7 +1,8 @@
 /** What is parked, in D1: for gates, and for targets that are closed. */
 import type { ParkedTarget } from "../../core/gate/index.ts";
 import { GATE_RELEASE_MS } from "../../core/gate-limits.ts";
-import { keyOf, type Ledger } from "../../ports/ledger.ts";
+import { keyOf } from "../../ports/claim.ts";
+import type { Ledger } from "../../ports/ledger.ts";
 import { compactKey } from "./claim.ts";
 import { atKeys, inEachSlot, keysOf, readDue, type Statements } from "./delivery-rows.ts";
 import * as parked from "./parked-statements.ts";

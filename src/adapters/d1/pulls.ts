@@ -2,7 +2,7 @@
 import { SLOTS, type Slot } from "../../core/generation.ts";
 import { QUEUES } from "../../core/priority.ts";
 import type { DeliveryState } from "../../core/settle.ts";
-import type { DeliveryKey } from "../../ports/ledger.ts";
+import type { DeliveryKey } from "../../ports/claim.ts";
 import type { Backlog, HeldLease, Pulls, Ready } from "../../ports/pulls.ts";
 import { compactKey } from "./claim.ts";
 import { keyIn, keysOf } from "./delivery-rows.ts";

@@ -4,7 +4,7 @@ import { type Json, parseJsonDocument, stringifyJson } from "../../core/json.ts"
 import { OUTBOX_RESEND_MS } from "../../core/limits.ts";
 import { type Checkpoint, type ReplayQuery, START } from "../../core/replay.ts";
 import type { DeliveryState } from "../../core/settle.ts";
-import { keyOf } from "../../ports/ledger.ts";
+import { keyOf } from "../../ports/claim.ts";
 import type { Replay, ReplayState, Replays } from "../../ports/replays.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { acrossSlots, bySlot, deliveriesOf, eventsOf, perSlot } from "./slots.ts";

@@ -8,7 +8,7 @@ import {
   ORDER_NEXT_PAGE,
 } from "../../core/order/limits.ts";
 import type { Verdict } from "../../core/order/turns.ts";
-import { keyOf } from "../../ports/ledger.ts";
+import { keyOf } from "../../ports/claim.ts";
 import type { TurnAsk, Turns } from "../../ports/turns.ts";
 import { compactKey } from "./claim.ts";
 import { atKeys, keysOf, readDue } from "./delivery-rows.ts";
