@@ -13,6 +13,7 @@ import { measureIngest } from "./parts/ingest.ts";
 import { measureAdaptive } from "./parts/isolation/adaptive.ts";
 import { measureBadTargets } from "./parts/isolation/bad-targets.ts";
 import { measureNoisyTenant } from "./parts/isolation/noisy-tenant.ts";
+import { measureOneTarget } from "./parts/isolation/one-target.ts";
 import { measurePriority } from "./parts/isolation/priority.ts";
 import { measureMatch } from "./parts/match.ts";
 import { measureSagas } from "./parts/sagas.ts";
@@ -26,6 +27,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
   ingest: measureIngest,
   delivery: measureDelivery,
   priority: measurePriority,
+  "one-target": measureOneTarget,
   "bad-targets": measureBadTargets,
   "noisy-tenant": measureNoisyTenant,
   adaptive: measureAdaptive,

@@ -2,11 +2,13 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Job, Outcome } from "./job.ts";
+import { DELIVERED, type Job, type Outcome } from "./job.ts";
 
 export interface Generator {
   /** Runs one job; nothing else is asked of the process meanwhile. */
   run(job: Job): Promise<Outcome>;
+  /** Of a job that waits for delivery: one more has come. */
+  delivered(): void;
   stop(): void;
 }
 
@@ -29,6 +31,7 @@ export function startGenerator(): Generator {
         ended.abort();
       }
     },
+    delivered: () => child.send(DELIVERED),
     stop: () => child.disconnect(),
   };
 }

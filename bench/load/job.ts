@@ -13,10 +13,15 @@ export interface Job {
   readonly connections: number;
   /** Starts on a fixed schedule, whatever the answers do; null = each connection sends as fast as it is answered. */
   readonly perSecond: number | null;
+  /** In a closed loop: each connection waits until an event has been delivered as well (`Generator.delivered`). */
+  readonly waitsForDelivery?: boolean;
   /** It ends after so many requests or so much time, whichever comes first. */
   readonly requestsMax: number;
   readonly msMax: number;
 }
+
+/** One more of a running job's events has come to its receiver. */
+export const DELIVERED = "delivered";
 
 export interface Sent {
   readonly id: string;

@@ -4,11 +4,17 @@
  */
 import { Agent, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Job, nowMs, type Outcome, type Sent } from "./job.ts";
+import { DELIVERED, type Job, nowMs, type Outcome, type Sent } from "./job.ts";
+import { createPermits } from "./permits.ts";
 
 const ANSWER_TIMEOUT_MS = 10_000;
 
-process.on("message", async (job: Job) => process.send?.(await run(job)));
+let deliveries = createPermits();
+
+process.on("message", async (said: Job | typeof DELIVERED) => {
+  if (said === DELIVERED) deliveries.give();
+  else process.send?.(await run(said));
+});
 process.on("disconnect", () => process.exit(0));
 
 async function run(job: Job): Promise<Outcome> {
@@ -17,7 +23,7 @@ async function run(job: Job): Promise<Outcome> {
   const refused: Record<number, number> = {};
   let started = 0;
 
-  async function sendOne(intendedAtMs: number): Promise<void> {
+  async function sendOne(intendedAtMs: number): Promise<boolean> {
     const id = `${job.idPrefix}${started}`;
     const path = job.paths[started % job.paths.length] ?? "/";
     started += 1;
@@ -26,20 +32,29 @@ async function run(job: Job): Promise<Outcome> {
     const latencyMs = answeredAtMs - intendedAtMs;
     if (status === 202) accepted.push({ id, path, latencyMs, answeredAtMs });
     else refused[status] = (refused[status] ?? 0) + 1;
+    return status === 202;
+  }
+  async function sendAndAwaitOne(intendedAtMs: number): Promise<void> {
+    if (await sendOne(intendedAtMs)) await deliveries.take();
   }
 
   const cpuBefore = process.cpuUsage();
   const startMs = nowMs();
   const mayStart = () => started < job.requestsMax && nowMs() - startMs < job.msMax;
-  if (job.perSecond === null) await closedLoop(job.connections, mayStart, sendOne);
-  else await openLoop(startMs, 1_000 / job.perSecond, mayStart, sendOne);
+  deliveries = createPermits();
+  const ended = setTimeout(deliveries.end, job.msMax);
+  if (job.perSecond === null) {
+    const send = job.waitsForDelivery === true ? sendAndAwaitOne : sendOne;
+    await closedLoop(job.connections, mayStart, send);
+  } else await openLoop(startMs, 1_000 / job.perSecond, mayStart, sendOne);
+  clearTimeout(ended);
   const elapsedMs = nowMs() - startMs;
   const { user, system } = process.cpuUsage(cpuBefore);
   agent.destroy();
   return { accepted, refused, elapsedMs, cpuShare: (user + system) / 1_000 / elapsedMs };
 }
 
-type SendOne = (intendedAtMs: number) => Promise<void>;
+type SendOne = (intendedAtMs: number) => Promise<unknown>;
 
 async function closedLoop(
   connections: number,
@@ -59,7 +74,7 @@ async function openLoop(
   mayStart: () => boolean,
   sendOne: SendOne,
 ): Promise<void> {
-  const underWay: Promise<void>[] = [];
+  const underWay: Promise<unknown>[] = [];
   for (let at = 0; mayStart(); at += 1) {
     const intendedAtMs = startMs + at * intervalMs;
     const waitMs = intendedAtMs - nowMs();

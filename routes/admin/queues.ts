@@ -101,7 +101,7 @@ const controlReply = (control: QueueControl) => ({
 });
 
 const HOLDS =
-  "It holds within a second; what was being sent then ends. A new delay or width holds from each consumer's next batch on.";
+  "It holds within a second; what was being sent then ends. A new delay holds from each consumer's next batch on.";
 
 const pausing = (command: "pause" | "resume", summary: string): Operation =>
   operation({

@@ -1,7 +1,7 @@
 /** The attempts of a portion: fairly, within places, gates and turns. What finds no room waits in the ledger. */
 import { type LetGo, mapWithin, type Places } from "../core/deliver/schedule.ts";
 import { CONNECTIONS_MAX, CONNECTIONS_PER_TARGET_MAX } from "../core/limits.ts";
-import { connectionsOf, type QueueControl } from "../core/queue-control.ts";
+import { connectionsOf } from "../core/queue-control.ts";
 import { keyOf } from "../ports/claim.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import { beginAttempt } from "./begin-attempt.ts";
@@ -37,8 +37,6 @@ import {
 /** What the attempts need of their portion. */
 export interface AtWork {
   readonly role: QueueRole;
-  /** Null for crashed messages. */
-  readonly control: QueueControl | null;
   readonly invocation: Invocation;
   /** Its lease is near its end then. */
   readonly deadlineMs: number;
@@ -63,18 +61,7 @@ export interface Attempts {
 /** Resolves when each of `ready` has been attempted, is under way alone, waits or goes back. Never rejects. */
 export async function attemptAll(
   ready: readonly GatedDuty[],
-  {
-    role,
-    control,
-    invocation,
-    deadlineMs,
-    waited,
-    claimed,
-    changes,
-    keptOf,
-    settler,
-    settle,
-  }: AtWork,
+  { role, invocation, deadlineMs, waited, claimed, changes, keptOf, settler, settle }: AtWork,
   ports: DeliverPorts,
 ): Promise<Attempts> {
   /** Not awaited one by one: no delivery waits until the archive has another's bytes. */
@@ -143,7 +130,7 @@ export async function attemptAll(
     const { outgoing } = decided;
     const { timeoutMs } = outgoing.target;
     const isTooLate = ports.clock.nowMs() + timeoutMs > deadlineMs;
-    if (isTooLate || (control !== null && !ports.queueValves.mayGoOn(control.queue))) {
+    if (isTooLate || (role !== "dead" && !ports.queueValves.mayGoOn(role))) {
       giveBackLater(gated);
       return null;
     }
@@ -184,7 +171,7 @@ export async function attemptAll(
   };
   const unbegun = await mapWithin(
     free,
-    placesOf(control, invocation),
+    placesOf(role, invocation, ports),
     ({ duty }) => gates.keyOf(duty),
     async (head, letGo) => {
       const place = places.begin(targetKey(head.duty));
@@ -218,9 +205,22 @@ export async function attemptAll(
   return { late, turns, gates };
 }
 
-/** What crashed messages carry is nobody's queue. */
-function placesOf(control: QueueControl | null, { lateCount }: Invocation): Places {
-  const connections = control === null ? CONNECTIONS_MAX : connectionsOf(control);
-  const total = Math.max(1, Math.min(connections, CONNECTIONS_MAX - lateCount));
-  return { total, perKey: Math.min(total, CONNECTIONS_PER_TARGET_MAX) };
+/** As many as its operators say now. What crashed messages carry is nobody's queue. */
+function placesOf(
+  role: QueueRole,
+  { lateCount }: Invocation,
+  { queueValves }: Pick<DeliverPorts, "queueValves">,
+): Places {
+  const total = (): number => {
+    const connections = role === "dead" ? CONNECTIONS_MAX : connectionsOf(queueValves.of(role));
+    return Math.max(1, Math.min(connections, CONNECTIONS_MAX - lateCount));
+  };
+  return {
+    get total() {
+      return total();
+    },
+    get perKey() {
+      return Math.min(total(), CONNECTIONS_PER_TARGET_MAX);
+    },
+  };
 }

@@ -90,7 +90,7 @@ export async function deliverPortion(
 
   const { late, turns, gates } = await attemptAll(
     ready,
-    { role, control, invocation, deadlineMs, waited, claimed, changes, keptOf, settler, settle },
+    { role, invocation, deadlineMs, waited, claimed, changes, keptOf, settler, settle },
     ports,
   );
   changes.end();

@@ -46,6 +46,32 @@ function begun(work: Promise<void>): { isOver: boolean } {
   return state;
 }
 
+describe("a batch of a queue that is narrowed, or widened, while it is at work", () => {
+  it.each([
+    { from: CONNECTIONS_MAX, to: 1 },
+    { from: 1, to: CONNECTIONS_MAX },
+  ])("has $to at once within a second, where it had $from", async ({ from, to }) => {
+    world.transport.answer = async () => {
+      await world.clock.timer(200).elapsed;
+      return response(200);
+    };
+    const targets = Array.from({ length: 40 }, (_, at) => `to-${at}`);
+    world.tenants.put("acme", { targets: Object.fromEntries(targets.map((each) => [each, {}])) });
+    say({ concurrency: from });
+    const deliver = await toldIsolate();
+    const messages = targets.map((target) => messageWith({ key: target, to: [target] }));
+    const working = deliverBatch("normal", messages, deliver);
+    await world.clock.advance(300);
+    expect(world.transport.mostAtOnce).toBe(from);
+    say({ concurrency: to });
+    await world.clock.advance(1_200);
+    world.transport.mostAtOnce = 0;
+    await world.clock.run(working);
+    expect(world.transport.mostAtOnce).toBe(to);
+    expect(world.transport.sent).toHaveLength(targets.length);
+  });
+});
+
 describe("a batch of a paused queue", () => {
   it("is claimed by nobody for long, sent nowhere and put back by whoever did not know", async () => {
     say(paused);

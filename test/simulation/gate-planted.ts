@@ -19,8 +19,8 @@ export const PLANTED_IN_GATES: readonly PlantedBug[] = [
   bug(
     "a lease does not see what others hold",
     CAPS,
-    "return Math.max(0, limit - held);",
-    "return limit;",
+    "limit - held - keptFree(",
+    "limit - keptFree(",
   ),
   bug(
     "more for a lease comes with slots that others hold",

@@ -52,8 +52,8 @@ export const PLANTED_BY_OPERATORS: readonly PlantedBug[] = [
   bug(
     "a narrowed queue is worked on as before",
     ATTEMPTS,
-    "const connections = control === null ? CONNECTIONS_MAX : connectionsOf(control);",
-    "const connections = control === null ? connectionsOf({ concurrency: null } as QueueControl) : CONNECTIONS_MAX;",
+    'role === "dead" ? CONNECTIONS_MAX : connectionsOf(queueValves.of(role));',
+    "[role, queueValves, connectionsOf] && CONNECTIONS_MAX;",
   ),
   bug(
     "a paused fan-out goes on",

@@ -1,5 +1,5 @@
 /** Many events at once, which are only to wait in a queue. */
-import type { System } from "../../systems.ts";
+import type { Router, System } from "../../systems.ts";
 
 /** Events of one request, in CloudEvents' batch format. */
 const BATCH = 100;
@@ -31,3 +31,12 @@ export async function sendEvents({ origin }: System, path: string, count: number
   await Promise.all(Array.from({ length: SENDERS }, send));
   sentBefore += sent;
 }
+
+/** What waits rests where it is, so that critical events are alone; to work it off would take minutes. */
+export async function rest({ admin }: Router, command: "pause" | "resume"): Promise<void> {
+  for (const priority of ["normal", "bulk"]) await admin.post(`queues/${priority}/${command}`);
+  await new Promise((resolve) => setTimeout(resolve, RESTS_AFTER_MS));
+}
+
+/** A pause holds within a second, and what was being sent then ends. */
+const RESTS_AFTER_MS = 3_000;

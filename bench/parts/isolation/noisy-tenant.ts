@@ -28,7 +28,7 @@ export async function measureNoisyTenant({ quick, rounds, ground }: Options): Pr
     const came = new Map<string, number>(quiet.map((tenant) => [tenant, 0]));
     const refused: Outcome["refused"][] = [];
     const paths = quiet.map((tenant) => `/in/${tenant}/open`);
-    const seconds = quick ? 2 : 20;
+    const seconds = quick ? 2 : 40;
     const round = async (): Promise<number[]> => {
       const pace = { paths, perSecond: QUIET_PER_SECOND, seconds };
       const outcome = await load(scene, measuring, pace);

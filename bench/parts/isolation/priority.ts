@@ -1,67 +1,64 @@
 /** Urgent events while a hundred thousand others wait. */
-import type { Sent } from "../../load/job.ts";
 import { figure, table } from "../../measure/table.ts";
 import { type Options, progress, type Report } from "../../part.ts";
-import { sendEvents } from "./fill.ts";
-import { inRounds, judge, VERDICT_HEAD, verdictCells } from "./rounds.ts";
-import { arrived, delays, load, OPEN_SOURCE, type Scene, startScene } from "./scene.ts";
+import { rest, sendEvents } from "./fill.ts";
+import { inRounds, judge, URGENT_GOALS, VERDICT_HEAD, verdictCells } from "./rounds.ts";
+import { arrived, delays, type Load, load, OPEN_SOURCE, type Scene, startScene } from "./scene.ts";
 
 const PER_SECOND = 50;
-/** More than the router takes: each connection sends as soon as it is answered. */
-const FLOOD_PER_SECOND = 1_000;
-const GOALS = [
-  { share: 0.5, ratioMax: 1.1 },
-  { share: 0.99, ratioMax: 1.5 },
-] as const;
+/**
+ * More than fill the thread, and no more at any time: of what comes on a schedule faster than it is delivered, each
+ * waits longer than the one before, and how long says how long the bench ran.
+ */
+const UNDER_WAY = 128;
 
 export async function measurePriority({ quick, rounds, ground }: Options): Promise<Report> {
   const scene = await startScene("priority", await ground());
   try {
     await prepare(scene);
-    const roundOf = (perSecond: number, seconds: number) => async (): Promise<number[]> => {
-      const [generator] = scene.generators;
-      const paths = ["/in/urgent/critical"];
-      const sent: readonly Sent[] = (await load(scene, generator, { paths, perSecond, seconds }))
-        .accepted;
-      await arrived(scene, sent);
-      return delays(scene, sent);
+    const roundOf = (pace: Load) => async (): Promise<number[]> => {
+      const { accepted } = await load(scene, scene.generators[0], pace);
+      await arrived(scene, accepted);
+      return delays(scene, accepted);
     };
-    const steady = roundOf(PER_SECOND, quick ? 2 : 10);
-    const flood = roundOf(FLOOD_PER_SECOND, quick ? 1 : 5);
+    const paths = ["/in/urgent/critical"];
+    const steady = roundOf({ paths, perSecond: PER_SECOND, seconds: quick ? 2 : 20 });
+    const saturated = roundOf({ paths, underWay: UNDER_WAY, seconds: quick ? 1 : 5 });
     const rows: string[][] = [];
     const data: object[] = [];
     const failures: string[] = [];
     const bulk = quick ? 5_000 : 100_000;
-    const normal = quick ? 1_000 : 20_000;
+    const normal = quick ? 1_000 : 60_000;
     for (const [name, queued, round] of [
       [`${PER_SECOND}/s beside bulk`, { bulk }, steady],
       [`${PER_SECOND}/s beside normal and bulk`, { normal, bulk }, steady],
-      ["all that is taken, beside normal and bulk", { normal, bulk }, flood],
+      [`${UNDER_WAY} under way, beside normal and bulk`, { normal, bulk }, saturated],
     ] as const) {
       progress(`critical, ${name}`);
       await round(); // warm-up
-      let left = { before: 0, after: 0 };
+      let left: Record<"before" | "after", readonly number[]> = { before: [], after: [] };
       const measured = await inRounds(rounds, round, async (measure) => {
-        await rest(scene, "resume");
+        await rest(scene.router, "resume");
         for (const [priority, count] of Object.entries(queued))
           await sendEvents(scene.router, `/in/urgent/${priority}`, count);
         await round(); // warm-up
-        const before = await backlog(scene);
+        const before = await backlogs(scene, Object.keys(queued));
         await measure();
-        left = { before, after: await backlog(scene) };
-        await rest(scene, "pause");
+        left = { before, after: await backlogs(scene, Object.keys(queued)) };
+        await rest(scene.router, "pause");
       });
-      if (left.after === 0 && !quick) {
+      if (left.after.includes(0) && !quick) {
         failures.push(`What was queued did not last for all rounds: critical, ${name}.`);
       }
-      for (const goal of GOALS) {
+      for (const goal of URGENT_GOALS) {
         const verdict = judge(measured, goal);
         rows.push([`p${goal.share * 100}, ${name}`, ...verdictCells(verdict)]);
         data.push({ name, left, ...verdict });
       }
-      rows.push([
-        `  waiting at the start and at the end: ${figure(left.before)}, ${figure(left.after)} messages`,
-      ]);
+      const messages = [left.before, left.after].map((all) =>
+        all.map((one) => figure(one)).join(" + "),
+      );
+      rows.push([`  waiting at the start and at the end: ${messages.join(", ")} messages`]);
     }
     return {
       title: "Priority",
@@ -87,18 +84,14 @@ async function prepare({ router, receivers }: Scene): Promise<void> {
   }
 }
 
-/** Messages in the queues, each of which carries many events. */
-async function backlog({ router }: Scene): Promise<number> {
+/** Messages in these queues, each of which carries many events. */
+async function backlogs({ router }: Scene, names: readonly string[]): Promise<number[]> {
   const { items } = (await router.admin.get("queues")).body;
-  return items.reduce((sum: number, queue: { backlog: number }) => sum + queue.backlog, 0);
+  const known = new Map<string, number>(items.map((each: Queue) => [each.priority, each.backlog]));
+  return names.map((name) => known.get(name) ?? Number.NaN);
 }
 
-/** What waits rests where it is, so that critical events are alone; to work it off would take minutes. */
-async function rest({ router }: Scene, command: "pause" | "resume"): Promise<void> {
-  for (const priority of ["normal", "bulk"])
-    await router.admin.post(`queues/${priority}/${command}`);
-  await new Promise((resolve) => setTimeout(resolve, RESTS_AFTER_MS));
+interface Queue {
+  readonly priority: string;
+  readonly backlog: number;
 }
-
-/** A pause holds within a second, and what was being sent then ends. */
-const RESTS_AFTER_MS = 3_000;

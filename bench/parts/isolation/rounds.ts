@@ -39,6 +39,12 @@ export interface Goal {
   readonly ratioMax: number;
 }
 
+/** Of critical events beside others. */
+export const URGENT_GOALS: readonly Goal[] = [
+  { share: 0.5, ratioMax: 1.1 },
+  { share: 0.99, ratioMax: 1.5 },
+];
+
 export interface Verdict extends Compared {
   readonly goal: Goal;
   readonly aloneMs: number;

@@ -8,10 +8,11 @@ import { type Router, startRouter } from "../../systems.ts";
 import { ID_HEADER } from "../../workload.ts";
 
 /** How a receiver answers, by the first segment of the path it is asked at. */
-export type Manner = "well" | "hangs" | "busy" | "broken" | "drips";
+export type Manner = "well" | "slow" | "hangs" | "busy" | "broken" | "drips";
 
 /** What a busy one asks for. */
 export const BUSY_SECONDS = 60;
+const SLOW_MS = 50;
 const DRIP_EVERY_MS = 500;
 
 export interface Came {
@@ -25,17 +26,23 @@ export interface Receivers {
   readonly firstAtMs: ReadonlyMap<string, number>;
   /** Every attempt, by the name of its receiver. */
   readonly attempts: ReadonlyMap<string, readonly Came[]>;
+  /** From now on, of each event whose id begins so, when it first comes; of no others. */
+  watch(idPrefix: string, onFirst: () => void): void;
   stop(): void;
 }
 
 export async function startReceivers(): Promise<Receivers> {
   const firstAtMs = new Map<string, number>();
   const attempts = new Map<string, Came[]>();
+  let watched: { readonly idPrefix: string; readonly onFirst: () => void } | undefined;
   const server = createServer((request, response) => {
     request.resume().on("end", () => {
       const [, manner = "", name = ""] = (request.url ?? "").split("/");
       const came = { id: String(request.headers[ID_HEADER]), atMs: nowMs() };
-      if (!firstAtMs.has(came.id)) firstAtMs.set(came.id, came.atMs);
+      if (!firstAtMs.has(came.id)) {
+        firstAtMs.set(came.id, came.atMs);
+        if (watched !== undefined && came.id.startsWith(watched.idPrefix)) watched.onFirst();
+      }
       const known = attempts.get(name) ?? [];
       known.push(came);
       attempts.set(name, known);
@@ -48,6 +55,9 @@ export async function startReceivers(): Promise<Receivers> {
     url: (manner, name) => `http://127.0.0.1:${port}/${manner}/${name}`,
     firstAtMs,
     attempts,
+    watch(idPrefix, onFirst) {
+      watched = { idPrefix, onFirst };
+    },
     stop() {
       server.close();
       server.closeAllConnections();
@@ -62,6 +72,9 @@ function answer(manner: Manner, response: ServerResponse): void {
   switch (manner) {
     case "well":
       response.end();
+      return;
+    case "slow":
+      setTimeout(() => response.end(), SLOW_MS);
       return;
     case "hangs":
       return;
@@ -114,27 +127,39 @@ export const OPEN_SOURCE = {
 
 const BODY = JSON.stringify({ order: "ord_7f3a91", amount: 129.9, note: "x".repeat(200) });
 
-export interface Load {
-  readonly paths: readonly string[];
+interface Paced {
   readonly perSecond: number;
-  readonly seconds: number;
 }
+
+/** So many are under way at any time: the next is sent when one has come. */
+interface Kept {
+  readonly underWay: number;
+}
+
+export type Load = (Paced | Kept) & {
+  readonly paths: readonly string[];
+  readonly seconds: number;
+};
 
 let loads = 0;
 
-export function load(scene: Scene, from: Generator, { paths, ...pace }: Load): Promise<Outcome> {
+export function load(scene: Scene, from: Generator, pace: Load): Promise<Outcome> {
   loads += 1;
+  const idPrefix = `${process.pid}-${loads}-`;
+  const msMax = pace.seconds * 1_000;
+  const job = {
+    ...{ origin: scene.router.origin, paths: pace.paths, body: BODY },
+    ...{ headers: { "content-type": "application/json" }, idHeader: ID_HEADER, idPrefix },
+  };
+  if ("underWay" in pace) {
+    scene.receivers.watch(idPrefix, from.delivered);
+    const kept = { connections: pace.underWay, perSecond: null, waitsForDelivery: true };
+    return from.run({ ...job, ...kept, requestsMax: Number.POSITIVE_INFINITY, msMax });
+  }
+  const requestsMax = pace.perSecond * pace.seconds;
   return from.run({
-    origin: scene.router.origin,
-    paths,
-    headers: { "content-type": "application/json" },
-    body: BODY,
-    idHeader: ID_HEADER,
-    idPrefix: `${process.pid}-${loads}-`,
-    connections: 64,
-    perSecond: pace.perSecond,
-    requestsMax: pace.perSecond * pace.seconds,
-    msMax: pace.seconds * 1_000 * 2,
+    ...job,
+    ...{ connections: 64, perSecond: pace.perSecond, requestsMax, msMax: msMax * 2 },
   });
 }
 

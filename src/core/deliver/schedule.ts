@@ -1,6 +1,7 @@
 /** Runs tasks side by side without letting one key take every place. */
 import type { Timer } from "../enqueue/group-commit.ts";
 
+/** May become fewer or more meanwhile: what is under way goes on, and what ends makes room for as many as there are. */
 export interface Places {
   readonly total: number;
   /** Of one key, while items of other keys wait. */
@@ -145,7 +146,7 @@ export function mapWithin<Item>(
     }
     alarm?.cancel();
     alarm = null;
-    const turnMs = isOver || underWay === places.total ? null : nextTurnMs();
+    const turnMs = isOver || underWay >= places.total ? null : nextTurnMs();
     if (limits !== null && turnMs !== null) {
       alarm = limits.timer(turnMs);
       void alarm.elapsed.then(fill);

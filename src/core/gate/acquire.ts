@@ -23,6 +23,7 @@ import {
   totalOf,
 } from "./state.ts";
 import { atTime } from "./upkeep.ts";
+import { urgentCame } from "./urgent.ts";
 
 export interface Refusal {
   readonly reason: GateReason;
@@ -51,7 +52,9 @@ export function acquire(
   ask: Ask,
   nowMs: number,
 ): { readonly state: GateState; readonly answer: GateAnswer } {
-  const state = heard(atTime(before, nowMs), ask);
+  const came = heard(atTime(before, nowMs), ask);
+  const isUrgent = ask.priority === "critical" && ask.isMore !== true;
+  const state = isUrgent ? urgentCame(came, totalOf(ask.want), nowMs) : came;
   const atWork = state.leases.find(({ id }) => id === ask.lease);
   if ((atWork !== undefined) !== (ask.isMore === true)) {
     return { state, answer: { kind: "refused", reason: "concurrency", untilMs: null } };
@@ -99,8 +102,8 @@ function grant(
   const retries = Math.min(ask.want.retries, count, Math.floor(state.retryTokens.count));
   const slots =
     atWork === undefined
-      ? Math.min(count, slotsFor(state, config, ask))
-      : slotsOfMore(state, config, atWork.slots);
+      ? Math.min(count, slotsFor(state, config, ask, nowMs))
+      : slotsOfMore(state, config, ask, atWork.slots, nowMs);
   const breaker = halfOpen(state.breaker, nowMs);
   const endOfDayMs = (dayOf(nowMs) + 1) * DAY_MS - 1;
   const expiresAtMs = nowMs + Math.min(ask.ttlMs, GATE_LEASE_MS_MAX);
@@ -113,8 +116,7 @@ function grant(
   const had = atWork?.left ?? { fresh: 0, retries: 0 };
   const lease: GateLease = {
     ...{
-      id: ask.lease,
-      slots,
+      ...{ id: ask.lease, priority: ask.priority, slots },
       held: heldSlots(state) + slots,
       allowed: limitOf(state.adaptive, config.isAdaptive, config.concurrency),
       left: { fresh: had.fresh + count - retries, retries: had.retries + retries },

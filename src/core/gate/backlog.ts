@@ -8,19 +8,11 @@ import {
   GATE_TICK_MS,
 } from "../gate-limits.ts";
 import { PRIORITIES, type Priority } from "../priority.ts";
-import {
-  type Cap,
-  freeSlots,
-  hardCaps,
-  heldSlots,
-  portionSlots,
-  slotsOf,
-  throughput,
-} from "./caps.ts";
+import { type Cap, freeSlots, hardCaps, heldSlots, portionSlots, throughput } from "./caps.ts";
 import { endAtMs, isEnding } from "./lease-end.ts";
 import { firstTurnMs, horizonMs, intervalMs, turnsWithin } from "./pace.ts";
 import { refusing } from "./refusals.ts";
-import type { GateConfig, GateState } from "./state.ts";
+import { type GateConfig, type GateState, slotsOf } from "./state.ts";
 import { atTime } from "./upkeep.ts";
 
 /** `count` deliveries of one priority were parked, or found to be by the sweeper: a word of it may get lost. */
@@ -115,7 +107,9 @@ function roomFor(
   const next = PRIORITIES.find((name) => state.backlog[name] !== undefined) ?? "bulk";
   const withinMs = GATE_PORTION_LEASES_MAX * horizonMs(next);
   const isOpen = state.breaker.phase === "closed";
-  const free = isOpen ? slotsSoon(state, config, nowMs) : freeSlots(state, config);
+  const free = isOpen
+    ? slotsSoon(state, config, next, nowMs)
+    : freeSlots(state, config, next, nowMs);
   const room = Math.min(
     throughput(free, state, withinMs),
     turnsWithin(state, stepMs, nowMs, GATE_TICK_MS),
@@ -135,9 +129,14 @@ function roomFor(
  * Slots that are free, and those whose leases are about to end when what is let go now has come. It finds them, or
  * waits a moment: so the slots of a busy receiver do not rest between two leases.
  */
-function slotsSoon(state: GateState, config: GateConfig, nowMs: number): number {
+function slotsSoon(
+  state: GateState,
+  config: GateConfig,
+  priority: Priority,
+  nowMs: number,
+): number {
   const ending = state.leases.filter((lease) => isEnding(state, lease, nowMs));
-  return freeSlots(state, config, heldSlots(state) - slotsOf(ending));
+  return freeSlots(state, config, priority, nowMs, heldSlots(state) - slotsOf(ending));
 }
 
 /** The next turn, where it is far; otherwise a tick, or when the next lease is about to end. */

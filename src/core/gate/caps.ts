@@ -20,8 +20,10 @@ import {
   type GateLease,
   type GateReason,
   type GateState,
+  slotsOf,
   totalOf,
 } from "./state.ts";
+import { keptFree } from "./urgent.ts";
 
 export interface Ask {
   /** Its lease's id, never used before; of a lease that is at work where it asks for more. */
@@ -43,20 +45,19 @@ export interface Cap {
   readonly untilMs: number | null;
 }
 
-export const slotsOf = (leases: GateState["leases"]): number =>
-  leases.reduce((sum, { slots }) => sum + slots, 0);
-
 export const heldSlots = ({ leases }: GateState): number => slotsOf(leases);
 
-/** Slots that are free where `held` are not, of those that one invocation can use. */
+/** Slots that are free for what is of this priority, where `held` are not. */
 export function freeSlots(
   state: GateState,
   config: GateConfig,
+  priority: Priority,
+  nowMs: number,
   held: number = heldSlots(state),
 ): number {
   if (state.leases.length >= GATE_LEASES_MAX) return 0;
   const limit = limitOf(state.adaptive, config.isAdaptive, config.concurrency);
-  return Math.max(0, limit - held);
+  return Math.max(0, limit - held - keptFree(state, limit, priority, nowMs));
 }
 
 /** So few slots are not worth an invocation of their own, where it can have more in a moment. */
@@ -70,8 +71,13 @@ export function portionSlots(free: number): number {
 }
 
 /** Slots for one lease: no more than an invocation has connections. */
-export function slotsFor(state: GateState, config: GateConfig, { isReleased }: Ask): number {
-  const free = freeSlots(state, config);
+export function slotsFor(
+  state: GateState,
+  config: GateConfig,
+  { isReleased, priority }: Ask,
+  nowMs: number,
+): number {
+  const free = freeSlots(state, config, priority, nowMs);
   return isReleased ? portionSlots(free) : Math.min(free, CONNECTIONS_MAX);
 }
 
@@ -133,7 +139,7 @@ export function hardCaps(state: GateState, config: GateConfig, nowMs: number): C
 export function capsOf(state: GateState, config: GateConfig, ask: Ask, nowMs: number): Cap[] {
   const { priority, isReleased } = ask;
   const stepMs = intervalMs(state, config, nowMs);
-  const slots = slotsFor(state, config, ask);
+  const slots = slotsFor(state, config, ask, nowMs);
   const turnsMs = Math.min(horizonMs(priority), ask.ttlMs);
   const turns = turnsWithin(state, stepMs, nowMs, turnsMs);
   const found = hardCaps(state, config, nowMs);
@@ -152,11 +158,17 @@ export function capsOf(state: GateState, config: GateConfig, ask: Ask, nowMs: nu
  * Slots for a lease that had `slots`, of the state without it: what is free comes to it, and it gives up all or none.
  * Where the limit went down, those that go on have to fit, and the others end in a moment.
  */
-export function slotsOfMore(state: GateState, config: GateConfig, slots: number): number {
-  const free = freeSlots(state, config);
+export function slotsOfMore(
+  state: GateState,
+  config: GateConfig,
+  { priority }: Ask,
+  slots: number,
+  nowMs: number,
+): number {
+  const free = freeSlots(state, config, priority, nowMs);
   if (free >= slots) return Math.min(free, CONNECTIONS_MAX);
   const goingOn = slotsOf(state.leases.filter(({ beside }) => beside > 0));
-  return freeSlots(state, config, goingOn) >= slots ? slots : 0;
+  return freeSlots(state, config, priority, nowMs, goingOn) >= slots ? slots : 0;
 }
 
 /** Every limit of more for `lease`; the state is without it. */
@@ -172,7 +184,8 @@ export function capsOfMore(
   if (state.breaker.phase !== "closed") shut("breaker");
   // As many end as what is more urgent has use for, and no more: what they leave is parked anew.
   const ending = state.leases.filter(({ beside }) => beside === 0);
-  const soonFree = slotsOf(ending) + freeSlots(state, config) - slots;
+  const limit = limitOf(state.adaptive, config.isAdaptive, config.concurrency);
+  const soonFree = slotsOf(ending) + Math.max(0, limit - heldSlots(state)) - slots;
   if (parkedOf(state, moreUrgent(ask.priority), nowMs) > soonFree) shut("backlog");
   // Turns are everybody's.
   if (intervalMs(state, config, nowMs) > 0) shut("rate");
@@ -180,7 +193,7 @@ export function capsOfMore(
   const isToday = config.perDay === null || day === dayOf(nowMs);
   // More begins when what is under way has ended: within the time of a lease.
   const isSoon = (state.attemptMs ?? 0) <= GATE_HORIZON_MS;
-  const more = isToday && isSoon ? slotsOfMore(state, config, slots) : 0;
+  const more = isToday && isSoon ? slotsOfMore(state, config, ask, slots, nowMs) : 0;
   found.push(concurrencyCap(more, state, config, ask), retryCap(state, ask));
   return found;
 }

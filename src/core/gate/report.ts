@@ -128,11 +128,13 @@ function callsOf(
   return { ok, rejected, sick, unknown };
 }
 
-/** Its later requests begin after what was learned from these; after a drop, none does. */
+/** Its later requests begin after what was learned from these; after a drop none does, and none is asked for. */
 function continued(state: GateState, lease: GateLease, { sent, outcomes }: GateReport): GateState {
-  const isOver = outcomes.dropped > 0;
-  const generation = isOver ? lease.generation : state.adaptive.generation;
-  const rest: GateLease = { ...lease, left: without(lease.left, sent), generation };
+  const left = without(lease.left, sent);
+  const rest: GateLease =
+    outcomes.dropped > 0
+      ? { ...lease, left, beside: 0 }
+      : { ...lease, left, generation: state.adaptive.generation };
   return { ...state, leases: state.leases.map((each) => (each.id === lease.id ? rest : each)) };
 }
 

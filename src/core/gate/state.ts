@@ -46,6 +46,7 @@ export interface Counts {
 /** Slots that somebody holds until it reports, or until they expire. */
 export interface GateLease {
   readonly id: string;
+  readonly priority: Priority;
   readonly slots: number;
   /** Slots that all leases held when it had come … */
   readonly held: number;
@@ -118,6 +119,8 @@ export interface GateState {
   /** Mean duration of attempts that succeeded; null: none did. */
   readonly attemptMs: number | null;
   readonly backlog: { readonly [Name in Priority]?: Backlog };
+  /** The most slots that what is critical had use for at once lately, and when. */
+  readonly urgent?: { readonly slots: number; readonly atMs: number };
   /** What waits for the target's next batch. */
   readonly batch?: Waiting | undefined;
   /** Released from parking and not yet come to ask. */
@@ -152,5 +155,8 @@ export const newGate = (nowMs: number): GateState => ({
   refusals: {},
   troubleAtMs: nowMs,
 });
+
+export const slotsOf = (leases: readonly GateLease[]): number =>
+  leases.reduce((sum, { slots }) => sum + slots, 0);
 
 export const totalOf = ({ fresh, retries }: Counts): number => fresh + retries;

@@ -53,6 +53,14 @@ describe("more for a lease", () => {
     expect(granted(more(gate, second.lease, 40)).slots).toBe(6);
   });
 
+  it("is not asked for after a drop: its slots are free when what is under way has ended", () => {
+    const { gate, lease } = atWork();
+    tell(gate, { lease }, { ok: 6, durationMs: 500 }, { isDone: false });
+    expect(leaseOf(gate, lease)).toMatchObject({ beside: 36 });
+    tell(gate, { lease }, { dropped: 1 }, { isDone: false });
+    expect(leaseOf(gate, lease)).toMatchObject({ beside: 0 });
+  });
+
   it("is for nobody whose lease is over, and no lease is given twice", () => {
     const { gate, lease } = atWork();
     expect(refusalOf(more(gate, "another"))).toEqual(["concurrency", null]);
