@@ -18,7 +18,7 @@ export const GATE_PORTION_LEASES_MAX = 2;
 /** A batch asks for no more of what was let go after so long: another has its consumer. */
 export const GATE_MORE_MS_MAX = 10_000;
 /** Slots are kept free for what is critical as long after it last had use for so many. */
-export const GATE_URGENT_MS = 10_000;
+export const GATE_URGENT_MS = 60_000;
 /** An attempt lasts this long until a target's own are known. */
 export const GATE_ATTEMPT_MS_DEFAULT = 500;
 /** Parked deliveries released at once: one page of the ledger. */

@@ -2,7 +2,13 @@
  * Less urgent batches give way to more urgent ones of the same isolate: both share one thread, and each stretch of the
  * one is a wait of the other. While urgent batches come, the others begin their attempts between them, one by one.
  */
-import { GIVEN_WAY_MS, WAY_LOOK_MS, WAY_PACE_MS, WAY_WAIT_MS_MAX } from "../core/deliver/limits.ts";
+import {
+  GIVEN_WAY_MS,
+  WAY_LOOK_MS,
+  WAY_LOOK_MS_MAX,
+  WAY_PACE_MS,
+  WAY_WAIT_MS_MAX,
+} from "../core/deliver/limits.ts";
 import { QUEUES } from "../core/priority.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { QueueRole } from "./deliver-batch.ts";
@@ -39,7 +45,7 @@ export function createGivingWay(): GivingWay {
 
   async function wait(role: QueueRole, clock: Clock): Promise<void> {
     const untilMs = clock.nowMs() + WAY_WAIT_MS_MAX;
-    for (;;) {
+    for (let lookMs = WAY_LOOK_MS; ; lookMs = Math.min(2 * lookMs, WAY_LOOK_MS_MAX)) {
       const nowMs = clock.nowMs();
       const urgent = lately(role, nowMs);
       if (urgent.length === 0 || nowMs >= untilMs) return;
@@ -48,8 +54,8 @@ export function createGivingWay(): GivingWay {
         nextMs = nowMs + WAY_PACE_MS;
         return;
       }
-      const aheadMs = Math.min(nextMs - nowMs, WAY_PACE_MS);
-      await clock.timer(Math.max(aheadMs, WAY_LOOK_MS)).elapsed;
+      const aheadMs = Math.max(Math.min(nextMs - nowMs, WAY_PACE_MS), lookMs);
+      await clock.timer(Math.min(aheadMs, untilMs - nowMs)).elapsed;
     }
   }
 

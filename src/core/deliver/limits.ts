@@ -17,10 +17,12 @@ export const FAIR_FULL_MS = 60_000;
 export const GIVEN_WAY_MS = 1_000;
 /** Between two attempts that give way, of one isolate: a quarter of its thread, where one takes a millisecond of it. */
 export const WAY_PACE_MS = 4;
-/** How often one that gives way looks whether the way is clear. */
+/** How soon one that gives way looks whether the way is clear, and each time after twice as long … */
 export const WAY_LOOK_MS = 2;
+/** … up to this: each look is a timer, and takes time from what it gives way to. */
+export const WAY_LOOK_MS_MAX = 32;
 /** The longest that one gives way: a batch that takes longer waits for its receivers, and needs no thread. */
-export const WAY_WAIT_MS_MAX = 200;
+export const WAY_WAIT_MS_MAX = 400;
 
 /** A receiver is asked for its permission while a person waits for the answer to a PUT. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;

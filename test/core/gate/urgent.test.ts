@@ -53,7 +53,7 @@ describe("a gate that something critical has come to lately", () => {
     expect(fill(single, "bulk")).toBe(1);
   });
 
-  it("gives all of them to others when nothing critical has come for ten seconds", () => {
+  it("gives all of them to others when nothing critical has come for a minute", () => {
     const gate = held(TEN);
     came(gate, 3);
     gate.nowMs += GATE_URGENT_MS;
