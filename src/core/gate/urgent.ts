@@ -13,12 +13,16 @@ const KEPT_SHARE = 0.5;
 const heldByUrgent = ({ leases }: GateState): number =>
   slotsOf(leases.filter(({ priority }) => priority === "critical"));
 
+/** A clock that went back may have seen them at a time that is yet to come. */
+const isPassed = ({ atMs }: NonNullable<GateState["urgent"]>, nowMs: number): boolean =>
+  nowMs < atMs || nowMs >= atMs + GATE_URGENT_MS;
+
 /** `want` critical deliveries have come: each has use for a slot, as far as one invocation can have them. */
 export function urgentCame(state: GateState, want: number, nowMs: number): GateState {
   const slots = heldByUrgent(state) + Math.min(want, CONNECTIONS_MAX);
   const known = state.urgent;
-  const isPassed = known === undefined || nowMs >= known.atMs + GATE_URGENT_MS;
-  return isPassed || slots >= known.slots ? { ...state, urgent: { slots, atMs: nowMs } } : state;
+  const isMost = known === undefined || isPassed(known, nowMs) || slots >= known.slots;
+  return isMost ? { ...state, urgent: { slots, atMs: nowMs } } : state;
 }
 
 /** Slots of `limit` that deliveries of this priority leave free. */
@@ -29,8 +33,7 @@ export function keptFree(
   nowMs: number,
 ): number {
   const { urgent } = state;
-  if (priority === "critical" || urgent === undefined) return 0;
-  if (nowMs >= urgent.atMs + GATE_URGENT_MS) return 0;
+  if (priority === "critical" || urgent === undefined || isPassed(urgent, nowMs)) return 0;
   const unused = Math.max(0, urgent.slots - heldByUrgent(state));
   return Math.min(unused, Math.floor(limit * KEPT_SHARE));
 }

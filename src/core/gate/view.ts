@@ -8,6 +8,7 @@ import { intervalMs } from "./pace.ts";
 import { limitedSinceMs } from "./refusals.ts";
 import type { GateConfig, GateReason, GateState } from "./state.ts";
 import { atTime } from "./upkeep.ts";
+import { keptFree } from "./urgent.ts";
 
 export interface Limitation {
   readonly by: GateReason;
@@ -80,7 +81,9 @@ function detailOf(state: GateState, config: GateConfig, by: GateReason, nowMs: n
         : `${breaker.successes} probes succeeded in a row`;
     case "concurrency": {
       const limit = limitOf(state.adaptive, config.isAdaptive, config.concurrency);
-      return `${heldSlots(state)} of ${limit} slots taken`;
+      const kept = keptFree(state, limit, "normal", nowMs);
+      const taken = `${heldSlots(state)} of ${limit} slots taken`;
+      return kept === 0 ? taken : `${taken}, ${kept} kept free for critical deliveries`;
     }
     case "rate":
       return `a start every ${Math.round(intervalMs(state, config, nowMs))} ms`;

@@ -1,6 +1,7 @@
 /** Slots that are kept free for critical deliveries: they find one when they come, and nobody goes short for long. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { limits } from "../../../src/core/gate/keeper.ts";
 import { newGate } from "../../../src/core/gate/state.ts";
 import { keptFree, urgentCame } from "../../../src/core/gate/urgent.ts";
 import { GATE_URGENT_MS } from "../../../src/core/gate-limits.ts";
@@ -79,6 +80,22 @@ describe("a gate that something critical has come to lately", () => {
     park(gate, "bulk", 100);
     expect(whatNext(gate).release).toBe(5 * 4);
     expect(fill(gate, "bulk")).toBe(5);
+  });
+
+  it("says so to whoever asks what limits others", () => {
+    const gate = held(TEN);
+    came(gate, 3);
+    fill(gate, "bulk");
+    const [{ by, detail } = {}] = limits(gate.state, gate.config, gate.nowMs);
+    expect(by).toBe("concurrency");
+    expect(detail).toBe("7 of 10 slots taken, 3 kept free for critical deliveries");
+  });
+
+  it("keeps nothing by a clock that went back since", () => {
+    const gate = held(TEN);
+    came(gate, 3);
+    gate.nowMs -= 1;
+    expect(fill(gate, "bulk")).toBe(10);
   });
 
   it("keeps nothing free from what is critical, nor for what is not", () => {
