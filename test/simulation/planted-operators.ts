@@ -20,7 +20,7 @@ export const PLANTED_BY_OPERATORS: readonly PlantedBug[] = [
       // Each attempt looks once more.
       {
         file: ATTEMPTS,
-        find: "(control !== null && !ports.queueValves.mayGoOn(control.queue))",
+        find: '(role !== "dead" && !ports.queueValves.mayGoOn(role))',
         replace: "false",
       },
     ],
