@@ -184,9 +184,10 @@ export function capsOfMore(
   if (state.breaker.phase !== "closed") shut("breaker");
   // As many end as what is more urgent has use for, and no more: what they leave is parked anew.
   const ending = state.leases.filter(({ beside }) => beside === 0);
-  const limit = limitOf(state.adaptive, config.isAdaptive, config.concurrency);
-  const soonFree = slotsOf(ending) + Math.max(0, limit - heldSlots(state)) - slots;
-  if (parkedOf(state, moreUrgent(ask.priority), nowMs) > soonFree) shut("backlog");
+  const waiting = moreUrgent(ask.priority).filter((name) => parkedOf(state, [name], nowMs) > 0);
+  const [first = ask.priority] = waiting;
+  const soonFree = slotsOf(ending) + freeSlots(state, config, first, nowMs) - slots;
+  if (parkedOf(state, waiting, nowMs) > Math.max(0, soonFree)) shut("backlog");
   // Turns are everybody's.
   if (intervalMs(state, config, nowMs) > 0) shut("rate");
   // What comes back of it belongs to the day it was taken from.

@@ -98,6 +98,18 @@ describe("a gate that something critical has come to lately", () => {
     expect(fill(gate, "bulk")).toBe(10);
   });
 
+  it("keeps no lease at work by slots that what is parked may not have", () => {
+    const gate = held(TEN);
+    came(gate, 3);
+    const one = granted(ask(gate, { priority: "bulk", fresh: 60, isReleased: true }));
+    fill(gate, "bulk");
+    tell(gate, one, { ok: 4, durationMs: 500 }, { isDone: false });
+    const more = { lease: one.lease, priority: "bulk", fresh: 20, isReleased: true } as const;
+    expect(refusalOf(ask(gate, { ...more, isMore: true }))).toBe("granted");
+    park(gate, "normal", 2);
+    expect(refusalOf(ask(gate, { ...more, isMore: true }))).toEqual(["backlog", null]);
+  });
+
   it("keeps nothing free from what is critical, nor for what is not", () => {
     const gate = held(TEN);
     came(gate, 3);
