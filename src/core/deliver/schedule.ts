@@ -85,6 +85,8 @@ export function mapWithin<Item>(
   let isOver = false;
   let awaited: Promise<unknown> | null = null;
   let alarm: Timer | null = null;
+  /** As they are now: asked for once, however many keys wait. */
+  let { total, perKey } = places;
 
   /** Of the group with the fewest running (of several the one that waits longest) the key with the fewest. */
   function next(): { readonly line: Line<Item>; readonly item: Item } | null {
@@ -121,7 +123,7 @@ export function mapWithin<Item>(
   }
 
   /** It may have no more places while others wait: its next item begins when one of it ends. */
-  const hasItsShare = ({ running }: Line<Item>): boolean => running >= places.perKey && lines > 1;
+  const hasItsShare = ({ running }: Line<Item>): boolean => running >= perKey && lines > 1;
 
   /** When a limit that has room lets its next item begin. */
   function nextTurnMs(): number | null {
@@ -139,14 +141,15 @@ export function mapWithin<Item>(
   }
 
   function fill(): void {
-    while (!isOver && underWay < places.total) {
+    ({ total, perKey } = places);
+    while (!isOver && underWay < total) {
       const chosen = next();
       if (chosen === null) break;
       void begin(chosen.line, chosen.item);
     }
     alarm?.cancel();
     alarm = null;
-    const turnMs = isOver || underWay >= places.total ? null : nextTurnMs();
+    const turnMs = isOver || underWay >= total ? null : nextTurnMs();
     if (limits !== null && turnMs !== null) {
       alarm = limits.timer(turnMs);
       void alarm.elapsed.then(fill);
