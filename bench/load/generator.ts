@@ -31,7 +31,7 @@ export function startGenerator(): Generator {
         ended.abort();
       }
     },
-    delivered: () => child.send(DELIVERED),
+    delivered: () => void (child.connected && child.send(DELIVERED)),
     stop: () => child.disconnect(),
   };
 }
