@@ -57,7 +57,7 @@ const ambush: fc.Arbitrary<Arrival[]> = fc
   })
   .map(ambushOf);
 
-/** One that fires what its leases carried over: of random ones a few in a hundred do. */
+/** One that fires what its leases carried over: of random ones about one in a hundred does. */
 const carrying: [World, Arrival[]] = [
   { rate: { perSecond: 333, burst: 72 }, ttlMs: 1_000, delayMs: 0 },
   ambushOf({ isolates: 3, primed: 7, restMs: 606, salvo: 100 }),
