@@ -101,7 +101,7 @@ describe("pause and resume", () => {
     await Promise.all(senders);
     const open = await eventually(
       async () => {
-        // What was set aside for a pause, and written down after the last resumption, is due then: the sweeper sends it.
+        // What a pause set aside and was written down after the last resumption is due then: the sweeper sends it.
         await router.sweep();
         return router.admin.get(`${tenant.path}/deliveries?limit=200`);
       },
