@@ -167,7 +167,7 @@ export async function attemptAll(
 
   const isWritten = async ({ duty }: GatedDuty): Promise<boolean> => {
     await Promise.all(delivered);
-    return !(await settler.finish([])).has(keyOf(duty));
+    return !(await settler.finish([])).unwritten.has(keyOf(duty));
   };
   const unbegun = await mapWithin(
     free,

@@ -96,14 +96,16 @@ export async function deliverPortion(
   changes.end();
   await Promise.all(settling);
 
-  const unwritten = await settler.finish(claimed.duplicates);
+  const { unwritten, reopened } = await settler.finish(claimed.duplicates);
   for (const event of opened.events) {
     if ([...unwritten].some((key) => key.startsWith(`${event.record.id} `))) {
       tryAgainLater(event.open);
     }
   }
   const unkept = await unkeptOf(claimed, keptOf);
-  const written = settled.filter(({ result }) => !unwritten.has(keyOf(result)));
+  const written = settled
+    .filter(({ result }) => !unwritten.has(keyOf(result)))
+    .map((each) => (reopened.has(keyOf(each.result)) ? owedAtOnce(each) : each));
   const writtenKeys = new Set(written.map(({ result }) => keyOf(result)));
   const kept = keptFrom(late, writtenKeys, turns.claimed);
   const isGivenBack = await giveBack(turns.claimed, kept, unkept, ports);
@@ -120,6 +122,10 @@ export async function deliverPortion(
   await sendAgain(written, ports);
   ports.defer(passTurns(turns.keys, ports));
 }
+
+const owedAtOnce = ({ held, result }: Settled): Settled => {
+  return { held, result: { ...result, state: "pending", dueInMs: 0 } };
+};
 
 const late = () => new Retryable("a tenant was not read in time");
 

@@ -52,7 +52,7 @@ export async function settleLate(
   try {
     const settler = createSettler(token, 1, ports);
     settler.add(result, true);
-    const unwritten = await settler.finish([]);
+    const { unwritten } = await settler.finish([]);
     if (!unwritten.has(keyOf(result))) await sendAgain([{ held: duty.held, result }], ports);
     if (duty.place !== undefined) await passTurns([duty.place.key], ports);
   } catch (error) {

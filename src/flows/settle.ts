@@ -14,6 +14,13 @@ import type { DeliverPorts } from "./ports.ts";
 const WRITES_MAX = 3;
 const WRITE_PAUSE_MS = 200;
 
+/** By keys of deliveries. */
+export interface SettledBatch {
+  readonly unwritten: ReadonlySet<string>;
+  /** Parked for a closed target that is open by now, and so owed at once. */
+  readonly reopened: ReadonlySet<string>;
+}
+
 export interface Settler {
   /** Takes a result. `last` says that nothing further is under way now. */
   add(result: DeliveryResult, last: boolean): void;
@@ -22,8 +29,8 @@ export interface Settler {
    * results that are waited for on their way here.
    */
   room(coming: ReadonlySet<Promise<void>>): Promise<void>;
-  /** Resolves when all results are written or given up; answers the keys that are not written. */
-  finish(duplicates: readonly Duplicate[]): Promise<ReadonlySet<string>>;
+  /** Resolves when all results are written or given up. */
+  finish(duplicates: readonly Duplicate[]): Promise<SettledBatch>;
 }
 
 /**
@@ -35,6 +42,7 @@ export function createSettler(token: string, groupMax: number, ports: DeliverPor
   const writes = new Set<Promise<void>>();
   let underWay = 0;
   const unwritten = new Set<string>();
+  const reopened = new Set<string>();
   let linger: Timer | null = null;
 
   function flush(duplicates: readonly Duplicate[] = []): void {
@@ -58,8 +66,9 @@ export function createSettler(token: string, groupMax: number, ports: DeliverPor
     for (let attempt = 1; ; attempt += 1) {
       try {
         const settling = ports.ledger.settle(token, group, duplicates);
-        const refused = await inTime(settling, ports);
+        const { refused, reopened: open } = await inTime(settling, ports);
         for (const key of refused) unwritten.add(key);
+        for (const key of open) reopened.add(key);
         if (refused.size > 0) ports.log.warn("settle-refused", { token, count: refused.size });
         return;
       } catch (error) {
@@ -93,7 +102,7 @@ export function createSettler(token: string, groupMax: number, ports: DeliverPor
     async finish(duplicates) {
       flush(duplicates);
       await Promise.all(writes);
-      return unwritten;
+      return { unwritten, reopened };
     },
   };
 }

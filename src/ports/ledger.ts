@@ -67,6 +67,14 @@ export interface PlaceInOrder extends Pick<Place, "key" | "value"> {
   readonly isWaiting?: true;
 }
 
+/** What became of results that were to be written, by the keys of their deliveries. */
+export interface Settlement {
+  /** Not written: the claim is no longer held. */
+  readonly refused: ReadonlySet<string>;
+  /** Were to be parked for a closed target that is open by now: written as owed at once. */
+  readonly reopened: ReadonlySet<string>;
+}
+
 /** Where an event's bytes have come to rest. */
 export interface Placement {
   readonly event: string;
@@ -113,12 +121,11 @@ export interface Ledger {
   changes(tenants: ReadonlySet<string>): Promise<Changes>;
   /** Writes down where the bytes of events rest that are unplaced and that the token holds. */
   place(token: string, placements: readonly Placement[]): Promise<void>;
-  /** Writes results; answers the keys that were refused because the claim is no longer held. */
   settle(
     token: string,
     results: readonly DeliveryResult[],
     duplicates: readonly Duplicate[],
-  ): Promise<ReadonlySet<string>>;
+  ): Promise<Settlement>;
   /** Ends the token's leases on what it did not finish, so that the next consumer need not wait for their end. */
   giveBack(
     token: string,

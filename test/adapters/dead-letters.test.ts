@@ -67,7 +67,7 @@ describe("a delivery that is given up", () => {
     const result = resultOf(first, { state: "dead", subscription: SUBSCRIPTION });
     await ledger.settle(token, [result], []);
     await history.cancel(first.tenant, idOf(first), OPEN, "discarded");
-    expect((await ledger.settle(token, [result], [])).size).toBe(1);
+    expect((await ledger.settle(token, [result], [])).refused.size).toBe(1);
     expect(await stateOf(first)).toBe("cancelled");
   });
 

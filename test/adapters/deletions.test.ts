@@ -121,9 +121,9 @@ describe.each(SUBJECTS)("an event in $name", (subject) => {
     const claimedAtMs = Date.now();
     await expect.poll(Date.now).toBeGreaterThan(claimedAtMs);
     await deleted(subject, tenant);
-    expect(await ledger.settle(token, [result], [])).toEqual(new Set([keyOf(result)]));
+    expect((await ledger.settle(token, [result], [])).refused).toEqual(new Set([keyOf(result)]));
     await subject.prepare(tenant);
-    expect(await ledger.settle(token, [result], [])).toEqual(new Set([keyOf(result)]));
+    expect((await ledger.settle(token, [result], [])).refused).toEqual(new Set([keyOf(result)]));
     expect(await dueOf(ledger, tenant)).toEqual([]);
   });
 
@@ -253,7 +253,7 @@ describe("jobs in D1", () => {
     const firsts = Array.from({ length: count }, () => firstOf({ tenant }));
     await claimFirsts(ledger, token, firsts);
     const results = firsts.map((first) => resultOf(first, { state: "dead" }));
-    expect(await ledger.settle(token, results, [])).toEqual(new Set());
+    expect((await ledger.settle(token, results, [])).refused).toEqual(new Set());
     return firsts;
   }
 

@@ -58,8 +58,8 @@ describe.each(SUBJECTS)("a delivery owed in $name", ({ ledger, pauseQueue }) => 
     expect(await given([againOf(first)], ENDED, stale)).toHaveLength(1);
     expect(await given([againOf(first)], 90, holder)).toHaveLength(1);
     const result = resultOf(first, { claimedBy: "row", attempts: 2 });
-    expect(await ledger.settle(stale, [result], [])).toEqual(new Set([keyOf(result)]));
-    expect(await ledger.settle(holder, [result], [])).toEqual(new Set());
+    expect((await ledger.settle(stale, [result], [])).refused).toEqual(new Set([keyOf(result)]));
+    expect((await ledger.settle(holder, [result], [])).refused).toEqual(new Set());
   });
 
   it.each(["delivered", "dead", "cancelled", "parked", "unmatched"] as const)(
@@ -266,8 +266,30 @@ describe.each(SUBJECTS)("a closed target in $name", (subject) => {
     const tenant = freshTenant();
     await prepare(tenant);
     const late = { state: "parked", lastError: "target paused", attempts: 0 } as const;
-    const first = await settledOnce(ledger, late, firstOf({ tenant }));
-    expect(await dueOf(ledger, tenant, 0)).toMatchObject([{ event: first.id }]);
+    const [byEvent, byRow] = [firstOf({ tenant }), firstOf({ tenant })];
+    await settledOnce(ledger, retrying(), byRow);
+    const token = freshToken();
+    await claim(ledger, token, { firsts: [byEvent], agains: [againOf(byRow)] });
+    const results = [
+      resultOf(byEvent, late),
+      resultOf(byRow, { ...late, attempts: 1, claimedBy: "row" }),
+    ];
+    const { refused, reopened } = await ledger.settle(token, results, []);
+    expect(refused).toEqual(new Set());
+    expect(reopened).toEqual(new Set(results.map(keyOf)));
+    const due = await dueOf(ledger, tenant, 0);
+    expect(new Set(due.map(({ event }) => event))).toEqual(new Set([byEvent.id, byRow.id]));
+  });
+
+  it("says of what is parked while it is closed that nothing is owed at once", async () => {
+    const tenant = await closed();
+    const first = firstOf({ tenant });
+    const token = freshToken();
+    await claimFirsts(ledger, token, [first]);
+    const late = { state: "parked", lastError: "target paused", attempts: 0 } as const;
+    const settlement = await ledger.settle(token, [resultOf(first, late)], []);
+    expect(settlement).toEqual({ refused: new Set(), reopened: new Set() });
+    expect(await dueOf(ledger, tenant, 1_000_000)).toEqual([]);
   });
 
   it("is known by a new revision, which the next claim brings; one that is not there by none", async () => {

@@ -63,7 +63,7 @@ describe.each(SUBJECTS)("the border of a generation in $name", ({ ledger, copies
     const results = [before, after].map((first) => resultOf(first, retrying()));
     const { id: event, receipt, receivedAtMs } = copy;
     const copies = [{ event, receipt, receivedAtMs, reason: "duplicate" }];
-    expect(await ledger.settle(token, results, copies)).toEqual(new Set());
+    expect((await ledger.settle(token, results, copies)).refused).toEqual(new Set());
     expect(await dueOf(ledger, tenant)).toHaveLength(2);
     expect(await copiesOf(before.id)).toEqual([receipt]);
     const agains = [againOf(before), againOf(after)];
@@ -76,7 +76,7 @@ describe.each(SUBJECTS)("the border of a generation in $name", ({ ledger, copies
     await claimFirsts(ledger, freshToken(), both);
     const late = freshToken();
     expect(await claimFirsts(ledger, late, both)).toEqual(["leased", "leased"]);
-    const refused = await ledger.settle(
+    const { refused } = await ledger.settle(
       late,
       both.map((first) => resultOf(first)),
       [],
@@ -148,7 +148,7 @@ describe.each(SUBJECTS)("an old generation in $name", (subject) => {
     const token = freshToken();
     await claim(ledger, token, { agains: [againOf(first)] });
     const result = resultOf(first, { claimedBy: "row", attempts: 2 });
-    expect(await ledger.settle(token, [result], [])).toEqual(new Set());
+    expect((await ledger.settle(token, [result], [])).refused).toEqual(new Set());
     expect(await dueOf(ledger, first.tenant, 1_000_000)).toEqual([]);
   });
 
@@ -167,9 +167,9 @@ describe.each(SUBJECTS)("an old generation in $name", (subject) => {
     await claimFirsts(ledger, token, [first]);
     await ledger.settle(token, [resultOf(first)], []);
     expect(await ledger.expire(atMs)).toMatchObject({ dropped: 0, carried: open + 1 });
-    expect(await ledger.settle(token, [resultOf(first, { subscription: "s2" })], [])).toEqual(
-      new Set(),
-    );
+    expect(
+      (await ledger.settle(token, [resultOf(first, { subscription: "s2" })], [])).refused,
+    ).toEqual(new Set());
   });
 
   it("goes once: the second time nothing happens, until the next generation begins", async () => {

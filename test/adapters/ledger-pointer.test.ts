@@ -58,7 +58,7 @@ describe.each(SUBJECTS)("an event in $name whose bytes do not rest", ({ ledger }
     const token = freshToken();
     await claim(ledger, token, { firsts: [first], leaseSeconds: ENDED });
     const result = resultOf(first, { subscription: "s0", isUnplaced: true });
-    expect(await ledger.settle(token, [result], [])).toEqual(new Set());
+    expect((await ledger.settle(token, [result], [])).refused).toEqual(new Set());
     const next = freshToken();
     const found = await claimed(next, { ...first, pointer: SECOND });
     return { first, next, found };
@@ -67,7 +67,7 @@ describe.each(SUBJECTS)("an event in $name whose bytes do not rest", ({ ledger }
   /** What a retry of it reads: settled with `token`. */
   async function placeOf(first: FirstClaim, token: string) {
     const owed = resultOf(first, { subscription: "s1", ...retrying() });
-    expect(await ledger.settle(token, [owed], [])).toEqual(new Set());
+    expect((await ledger.settle(token, [owed], [])).refused).toEqual(new Set());
     return (await dueOf(ledger, first.tenant)).map(({ pointer }) => pointer.segment);
   }
 
@@ -104,7 +104,7 @@ describe.each(SUBJECTS)("an event in $name whose bytes do not rest", ({ ledger }
     const token = freshToken();
     await claimFirsts(ledger, token, [first]);
     const result = resultOf(first, { subscription: "s0", isUnplaced: true });
-    expect((await ledger.settle(freshToken(), [result], [])).size).toBe(1);
+    expect((await ledger.settle(freshToken(), [result], [])).refused.size).toBe(1);
     expect(await placeOf(first, token)).toEqual([FIRST.segment]);
   });
 });

@@ -27,8 +27,8 @@ describe.each(SUBJECTS)("settling in $name", ({ ledger, copiesOf }) => {
     const [first, token] = [firstOf(), freshToken()];
     await claimFirsts(ledger, token, [first]);
     const results = ["s1", "s2", "s3"].map((subscription) => resultOf(first, { subscription }));
-    expect(await ledger.settle(token, results.slice(0, 2), [])).toEqual(new Set());
-    expect(await ledger.settle(token, results.slice(2), [])).toEqual(new Set());
+    expect((await ledger.settle(token, results.slice(0, 2), [])).refused).toEqual(new Set());
+    expect((await ledger.settle(token, results.slice(2), [])).refused).toEqual(new Set());
     expect(await doneOf(first)).toEqual(new Set(["s1", "s2", "s3"]));
   });
 
@@ -37,16 +37,18 @@ describe.each(SUBJECTS)("settling in $name", ({ ledger, copiesOf }) => {
     await claimFirsts(ledger, stale, [first], ENDED);
     await claimFirsts(ledger, holder, [first]);
     const result = resultOf(first);
-    expect(await ledger.settle(stale, [result], [])).toEqual(new Set([keyOf(result)]));
+    expect((await ledger.settle(stale, [result], [])).refused).toEqual(new Set([keyOf(result)]));
     expect(await doneOf(first)).toEqual(new Set());
-    expect(await ledger.settle(holder, [result], [])).toEqual(new Set());
+    expect((await ledger.settle(holder, [result], [])).refused).toEqual(new Set());
   });
 
   it("is refused to a token that never held anything", async () => {
     const first = firstOf();
     await claimFirsts(ledger, freshToken(), [first]);
     const result = resultOf(first);
-    expect(await ledger.settle(freshToken(), [result], [])).toEqual(new Set([keyOf(result)]));
+    expect((await ledger.settle(freshToken(), [result], [])).refused).toEqual(
+      new Set([keyOf(result)]),
+    );
   });
 
   it("refuses to overwrite what another holder has written", async () => {
@@ -56,7 +58,7 @@ describe.each(SUBJECTS)("settling in $name", ({ ledger, copiesOf }) => {
     await ledger.settle(stale, [resultOf(first, retrying())], []);
     await claimFirsts(ledger, holder, [first]);
     const result = resultOf(first);
-    expect(await ledger.settle(holder, [result], [])).toEqual(new Set([keyOf(result)]));
+    expect((await ledger.settle(holder, [result], [])).refused).toEqual(new Set([keyOf(result)]));
     expect(await dueOf(ledger, tenant)).toMatchObject([{ event: first.id, attempts: 1 }]);
   });
 
@@ -65,7 +67,9 @@ describe.each(SUBJECTS)("settling in $name", ({ ledger, copiesOf }) => {
     await claimFirsts(ledger, token, [mine, lost], ENDED);
     await claimFirsts(ledger, freshToken(), [lost]);
     const results = [resultOf(lost), resultOf(mine)];
-    expect(await ledger.settle(token, results, [])).toEqual(new Set([keyOf(resultOf(lost))]));
+    expect((await ledger.settle(token, results, [])).refused).toEqual(
+      new Set([keyOf(resultOf(lost))]),
+    );
     expect(await doneOf(mine)).toEqual(new Set(["s1"]));
     expect(await doneOf(lost)).toEqual(new Set());
   });
@@ -76,8 +80,8 @@ describe.each(SUBJECTS)("settling in $name", ({ ledger, copiesOf }) => {
     await claimFirsts(ledger, token, [first]);
     const copy = { event: first.id, receipt: "rcp_copy", receivedAtMs: 1, reason: "duplicate" };
     const settle = () => ledger.settle(token, [resultOf(first, retrying())], [copy]);
-    expect(await settle()).toEqual(new Set());
-    expect(await settle()).toEqual(new Set());
+    expect((await settle()).refused).toEqual(new Set());
+    expect((await settle()).refused).toEqual(new Set());
     expect(await dueOf(ledger, tenant)).toMatchObject([{ event: first.id, attempts: 1 }]);
     expect(await copiesOf(first.id)).toEqual(["rcp_copy"]);
   });
@@ -90,19 +94,21 @@ describe.each(SUBJECTS)("settling in $name", ({ ledger, copiesOf }) => {
     const second = freshToken();
     await claim(ledger, second, { agains: [againOf(first)] });
     const result = resultOf(first, retrying({ claimedBy: "row", attempts: 2 }));
-    expect(await ledger.settle(second, [result], [])).toEqual(new Set());
-    expect(await ledger.settle(second, [result], [])).toEqual(new Set());
+    expect((await ledger.settle(second, [result], [])).refused).toEqual(new Set());
+    expect((await ledger.settle(second, [result], [])).refused).toEqual(new Set());
     expect(await dueOf(ledger, tenant)).toMatchObject([{ attempts: 2 }]);
     const third = freshToken();
     await claim(ledger, third, { agains: [againOf(first, { attempts: 2 })] });
-    expect(await ledger.settle(second, [result], [])).toEqual(new Set([keyOf(result)]));
+    expect((await ledger.settle(second, [result], [])).refused).toEqual(new Set([keyOf(result)]));
   });
 
   it("records that no rule matched, and refuses it to no one later", async () => {
     const [first, token] = [firstOf(), freshToken()];
     await claimFirsts(ledger, token, [first], ENDED);
     const unmatched = { subscription: "", state: "unmatched", attempts: 0, attempt: null } as const;
-    expect(await ledger.settle(token, [resultOf(first, unmatched)], [])).toEqual(new Set());
+    expect((await ledger.settle(token, [resultOf(first, unmatched)], [])).refused).toEqual(
+      new Set(),
+    );
     expect(await doneOf(first)).toEqual(new Set([""]));
   });
 
@@ -115,6 +121,6 @@ describe.each(SUBJECTS)("settling in $name", ({ ledger, copiesOf }) => {
   });
 
   it("of nothing does nothing", async () => {
-    expect(await ledger.settle(freshToken(), [], [])).toEqual(new Set());
+    expect((await ledger.settle(freshToken(), [], [])).refused).toEqual(new Set());
   });
 });

@@ -291,7 +291,7 @@ export async function settledOnce(
 ): Promise<FirstClaim> {
   const token = freshToken();
   await claim(ledger, token, { firsts: [first] });
-  const refused = await ledger.settle(token, [resultOf(first, sketch)], []);
+  const { refused } = await ledger.settle(token, [resultOf(first, sketch)], []);
   if (refused.size > 0) throw new Error("the claim was not held");
   return first;
 }

@@ -255,7 +255,7 @@ describe.each(SUBJECTS)("what waits for a reader in $name", (subject) => {
     await park(id);
     const before = Date.now();
     await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(before));
-    await subject.deleteTenant(id.tenant, freshToken());
+    await subject.deleteTenant(id.tenant, `job_of_${id.tenant}`);
     await prepare(id.tenant);
     await havePulled(id.tenant);
     expect(await pulls.ready(id, 10)).toEqual([]);
@@ -270,7 +270,7 @@ describe.each(SUBJECTS)("what waits for a reader in $name", (subject) => {
     await park(id);
     const before = Date.now();
     await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(before));
-    await subject.deleteTenant(id.tenant, freshToken());
+    await subject.deleteTenant(id.tenant, `job_of_${id.tenant}`);
     await prepare(id.tenant);
     await havePulled(id.tenant);
     await park(id, {}, { receivedAtMs: Date.now() });

@@ -99,7 +99,7 @@ describe.each(SUBJECTS)(
       const token = freshToken();
       const answer = await claim(ledger, token, { firsts: [first] });
       expect([...answer.firsts.values()]).toMatchObject([{ kind: "claimed" }]);
-      expect((await ledger.settle(token, [resultOf(first)], [])).size).toBe(0);
+      expect((await ledger.settle(token, [resultOf(first)], [])).refused.size).toBe(0);
       expect(await replays.states(at)).toEqual({ pending: 1 });
     });
 

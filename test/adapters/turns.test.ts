@@ -48,7 +48,7 @@ describe.each(SUBJECTS)("a turn in $name", (subject) => {
 
   const end = async (token: string, first: FirstClaim, sketch: Partial<DeliveryResult> = {}) => {
     const result = resultOf(first, { claimedBy: "row", ...sketch });
-    expect(await ledger.settle(token, [result], [])).toEqual(new Set());
+    expect((await ledger.settle(token, [result], [])).refused).toEqual(new Set());
   };
 
   /** A row that is owed, in the hands of a new token. */
@@ -341,7 +341,7 @@ describe("both ledgers", () => {
           if (holder === undefined) continue;
           const tries = (attempts.get(at) ?? 0) + 1;
           const sketch = does === "end" ? {} : retrying();
-          const refused = await ledger.settle(
+          const { refused } = await ledger.settle(
             holder,
             [resultOf(first, { ...sketch, claimedBy: "row", attempts: tries })],
             [],

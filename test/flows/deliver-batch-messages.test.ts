@@ -112,8 +112,8 @@ describe("the outbox", () => {
           const [refused, others] = [true, false].map((isRefused) =>
             results.filter(({ target }) => (target === "mail") === isRefused),
           );
-          await ledger.settle(token, others ?? [], duplicates);
-          return new Set(refused?.map(keyOf));
+          const settlement = await ledger.settle(token, others ?? [], duplicates);
+          return { ...settlement, refused: new Set(refused?.map(keyOf)) };
         },
       },
     });

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
-import { consume, messageWith, rowOf } from "./consumer.ts";
+import { consume, messageOf, messageWith, rowOf } from "./consumer.ts";
 
 let world: World;
 
@@ -33,6 +33,27 @@ describe("a target", () => {
       expect(world.queues.kept.normal.size).toBe(0);
     },
   );
+
+  it("that is resumed before what was set aside is written down gets it with the next batch", async () => {
+    const { settle } = world.ledger;
+    const ledger: DeliverPorts["ledger"] = {
+      ...world.ledger,
+      settle(...given) {
+        world.tenants.put("acme", { targets: { paused: {} } });
+        return settle(...given);
+      },
+    };
+    expect(await consume(world, "normal", [messageWith({ to: ["paused"] })], { ledger })).toEqual([
+      "ack",
+    ]);
+    expect(world.transport.sent).toEqual([]);
+    expect(rowOf(world, {}, "paused")).toMatchObject({ state: "pending", attempts: 0 });
+    const again = world.queues.take("normal", 50).map(({ body }) => messageOf(body));
+    expect(again).toHaveLength(1);
+    expect(await consume(world, "normal", again)).toEqual(["ack"]);
+    expect(sentTo()).toEqual(["paused.example.com"]);
+    expect(rowOf(world, {}, "paused")?.state).toBe("delivered");
+  });
 
   it("that was deleted cancels its deliveries", async () => {
     expect(await consume(world, "normal", [messageWith({ to: ["deleted"] })])).toEqual(["ack"]);

@@ -28,7 +28,8 @@ function settler(): Settler {
     }
     const copies = duplicates.map(({ receipt }) => `copy ${receipt}`);
     written.push([...results.map(({ target }) => target), ...copies]);
-    return new Set(results.filter(({ target }) => refuse(target)).map(keyOf));
+    const refused = new Set(results.filter(({ target }) => refuse(target)).map(keyOf));
+    return { refused, reopened: new Set() };
   };
   const broken = { ledger: { ...world.ledger, settle } };
   return createSettler("token", SETTLE_GROUP_MAX, createIsolate(world, { broken }).deliver);
@@ -45,7 +46,9 @@ const resultTo = (target: string): DeliveryResult => ({
 function slowSettler(): { settling: Settler; write(): void } {
   const writing: (() => void)[] = [];
   const settle: Ledger["settle"] = () =>
-    new Promise((resolve) => writing.push(() => resolve(new Set())));
+    new Promise((resolve) =>
+      writing.push(() => resolve({ refused: new Set(), reopened: new Set() })),
+    );
   const broken = { ledger: { ...world.ledger, settle } };
   const settling = createSettler("token", 2, createIsolate(world, { broken }).deliver);
   return { settling, write: () => writing.shift()?.() };
@@ -92,7 +95,7 @@ describe("the end of a batch", () => {
   it("writes what waits, and the copies with it", async () => {
     const settling = settler();
     settling.add(resultTo("a"), false);
-    expect(await settling.finish([copy])).toEqual(new Set());
+    expect((await settling.finish([copy])).unwritten).toEqual(new Set());
     expect(written).toEqual([["a", "copy rcp_2"]]);
     expect(world.clock.armed).toBe(0);
   });
@@ -107,7 +110,7 @@ describe("the end of a batch", () => {
     const settling = settler();
     settling.add(resultTo("a"), false);
     settling.add(resultTo("b"), true);
-    expect(await settling.finish([])).toEqual(new Set(["evt_1 a"]));
+    expect((await settling.finish([])).unwritten).toEqual(new Set(["evt_1 a"]));
   });
 });
 
@@ -116,7 +119,7 @@ describe("a ledger that fails", () => {
     failures = 2;
     const settling = settler();
     settling.add(resultTo("a"), true);
-    expect(await world.clock.run(settling.finish([]))).toEqual(new Set());
+    expect((await world.clock.run(settling.finish([]))).unwritten).toEqual(new Set());
     expect(written).toEqual([["a"]]);
   });
 
@@ -124,7 +127,7 @@ describe("a ledger that fails", () => {
     failures = 3;
     const settling = settler();
     settling.add(resultTo("a"), false);
-    expect(await world.clock.run(settling.finish([copy]))).toEqual(
+    expect((await world.clock.run(settling.finish([copy]))).unwritten).toEqual(
       new Set(["evt_1 a", "evt_1 duplicate"]),
     );
     expect(written).toEqual([]);
@@ -137,7 +140,7 @@ describe("a ledger that fails", () => {
     settling.add(resultTo("a"), true);
     await world.clock.advance(10_000);
     settling.add(resultTo("b"), true);
-    expect(await settling.finish([])).toEqual(new Set(["evt_1 a"]));
+    expect((await settling.finish([])).unwritten).toEqual(new Set(["evt_1 a"]));
     expect(written).toEqual([["b"]]);
   });
 });
@@ -162,7 +165,7 @@ describe("while results are being written", () => {
     const broken = { ledger: { ...world.ledger, settle } };
     const settling = createSettler("token", 1, createIsolate(world, { broken }).deliver);
     settling.add(resultTo("a"), true);
-    const unwritten = await world.clock.run(settling.finish([]));
+    const { unwritten } = await world.clock.run(settling.finish([]));
     expect([...unwritten]).toEqual([keyOf(resultTo("a"))]);
   });
 });

@@ -238,7 +238,8 @@ export function wiredLedger(
       return call(
         "settle",
         async () => {
-          const refused = await ledger.settle(token, results, duplicates);
+          const settlement = await ledger.settle(token, results, duplicates);
+          const { refused } = settlement;
           claims.settled(token, results, refused);
           for (const result of results) {
             if (result.state !== "delivered" || refused.has(keyOf(result))) continue;
@@ -251,7 +252,7 @@ export function wiredLedger(
               );
             }
           }
-          return refused;
+          return settlement;
         },
         detail,
       );

@@ -123,18 +123,20 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
   }
 
   /** False when the claim that the result rests on is no longer held. */
-  function write(result: DeliveryResult, token: string): boolean {
+  function write(result: DeliveryResult, token: string): "refused" | "reopened" | "written" {
     const { attempt, claimedBy, dueInMs, isUnplaced, order, ...rest } = result;
     const row = deliveries.get(keyOf(result));
     const owner = events.get(result.event);
     // Of a tenant that was deleted since: nothing comes after what its deletion removed.
     const born = tenants.born(result.tenant)?.revision ?? Number.POSITIVE_INFINITY;
-    if (claimedBy === "event" && owner !== undefined && born > owner.revision) return false;
+    if (claimedBy === "event" && owner !== undefined && born > owner.revision) {
+      return "refused";
+    }
     const isHeld =
       claimedBy === "event"
         ? events.get(result.event)?.token === token && (row === undefined || row.token === token)
         : row?.token === token && (row.state === "delivering" || isRepeat(row, result));
-    if (!isHeld) return false;
+    if (!isHeld) return "refused";
     if (isUnplaced && owner !== undefined && claimedBy === "event") {
       owner.pointer = { ...owner.pointer, segment: "" };
     }
@@ -161,7 +163,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       token,
       log: isLogged ? before : [...before, attempt].slice(-ATTEMPTS_LOGGED_MAX),
     });
-    return true;
+    return isLate ? "reopened" : "written";
   }
 
   function change(key: DeliveryKey | string, with_: (row: DeliveryRow) => Partial<DeliveryRow>) {
@@ -214,12 +216,13 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     },
 
     async settle(token, results, copies) {
-      const refused = results.filter((result) => !write(result, token)).map(keyOf);
+      const written = Map.groupBy(results, (result) => write(result, token));
+      const keysOf = (outcome: "refused" | "reopened") => new Set(written.get(outcome)?.map(keyOf));
       for (const copy of copies) {
         const key = `${copy.event} ${copy.receipt}`;
         if (!duplicates.has(key)) duplicates.set(key, copy);
       }
-      return new Set(refused);
+      return { refused: keysOf("refused"), reopened: keysOf("reopened") };
     },
 
     async place(token, placements) {

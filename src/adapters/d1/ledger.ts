@@ -8,7 +8,7 @@ import type { Slot } from "../../core/generation.ts";
 import { keyOf } from "../../ports/claim.ts";
 import type { DeliveryResult, Duplicate, Ledger } from "../../ports/ledger.ts";
 import { type ClaimPart, claimParts, compactKey, readClaim } from "./claim.ts";
-import { atKeys, idsOf, keysOf } from "./delivery-rows.ts";
+import { atKeys, idsOf, keyIn } from "./delivery-rows.ts";
 import { createQueueControls, QUEUE_CONTROLS, readQueueControl } from "./queue-controls.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { bySlot } from "./slots.ts";
@@ -57,8 +57,16 @@ export function createLedger(session: Session): Ledger {
         ),
         ...bySlot(duplicates).map(duplicatesStatement),
       ];
-      const written = keysOf((await session.batch("settle", statements)).flat());
-      return new Set(results.map(keyOf).filter((key) => !written.has(key)));
+      const rows = (await session.batch("settle", statements)).flat();
+      const written = new Map(rows.map((row) => [keyIn(row), row.state]));
+      const [refused, reopened] = [new Set<string>(), new Set<string>()];
+      for (const result of results) {
+        const key = keyOf(result);
+        const state = written.get(key);
+        if (state === undefined) refused.add(key);
+        else if (result.state === "parked" && state === "pending") reopened.add(key);
+      }
+      return { refused, reopened };
     },
 
     async place(token, placements) {

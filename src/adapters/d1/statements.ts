@@ -113,7 +113,7 @@ SELECT t.id, t.revision, t.created_at FROM json_each(?1) AS j CROSS JOIN tenants
 
 /**
  * Without a due time a delivery is parked until its turn, or while its target is closed: one that was opened
- * meanwhile has already released what was parked, so the row is written as due, for the sweeper.
+ * meanwhile has already released what was parked, so the row is written as due.
  */
 const IS_OPEN_AGAIN = `value->>9 = 'parked' AND value->>11 IS NULL AND value->>17 IS NULL AND EXISTS (
   SELECT 1 FROM resources AS r WHERE r.tenant = value->>0 AND r.kind = 'target' AND r.id = value->>5
@@ -145,7 +145,7 @@ ON CONFLICT (tenant, received_at, event, subscription) DO UPDATE SET
   last_status = excluded.last_status, last_error = excluded.last_error,
   settled_at = excluded.settled_at, log = excluded.log
 WHERE deliveries.token = excluded.token
-RETURNING event, subscription`,
+RETURNING event, subscription, state`,
 );
 
 /**
@@ -166,7 +166,7 @@ WHERE ${AT_KEY}
   AND deliveries.token = ?2
   AND (deliveries.state = 'delivering'
        OR (deliveries.state = value->>9 AND deliveries.attempts = value->>10))
-RETURNING event, subscription`,
+RETURNING event, subscription, state`,
 );
 
 /** ?1 = [id], ?2 = token. In the transaction that settles something of them whose bytes do not rest. */
