@@ -2,7 +2,7 @@
 import type { Outcome, Sent } from "../../load/job.ts";
 import { figure, table } from "../../measure/table.ts";
 import { type Options, progress, type Report } from "../../part.ts";
-import { inRounds, judge, VERDICT_HEAD, verdictCells } from "./rounds.ts";
+import { inPairs, judge, VERDICT_HEAD, verdictCells } from "./rounds.ts";
 import { arrived, delays, load, OPEN_SOURCE, type Scene, startScene } from "./scene.ts";
 
 /**
@@ -38,19 +38,23 @@ export async function measureNoisyTenant({ quick, rounds, ground }: Options): Pr
       return delays(scene, outcome.accepted);
     };
     await round(); // warm-up
-    let noise: Outcome | undefined;
-    const measured = await inRounds(rounds, round, async (measure) => {
-      const perSecond = LIMIT.eventsPerSecond * NOISE;
-      const pace = { paths: ["/in/noisy/open"], perSecond, seconds: rounds * seconds };
-      const beside = load(scene, disturbing, pace);
-      await measure();
-      noise = await beside;
+    const noise: Sent[] = [];
+    const measured = await inPairs(rounds, {
+      alone: round,
+      async beside() {
+        const perSecond = LIMIT.eventsPerSecond * NOISE;
+        const pace = { paths: ["/in/noisy/open"], perSecond, seconds };
+        const disturbed = load(scene, disturbing, pace);
+        const delayed = await round();
+        noise.push(...(await disturbed).accepted);
+        return delayed;
+      },
     });
     const verdict = judge(measured, GOAL);
     const fairness = jain([...came.values()]);
     const turnedAway = refused.flatMap(Object.values).reduce((sum, each) => sum + each, 0);
     const windows = WINDOWS_SECONDS.map((window) => ({
-      ...{ window, most: mostIn(noise?.accepted ?? [], window), may: admittedMax(window) },
+      ...{ window, most: mostIn(noise, window), may: admittedMax(window) },
     }));
     const above = windows.filter(({ most, may }) => most > may);
     return {
@@ -62,7 +66,7 @@ export async function measureNoisyTenant({ quick, rounds, ground }: Options): Pr
         ),
         [
           `Quiet ones refused: ${turnedAway}. Jain's index of what came from them: ${figure(fairness, 4)}.`,
-          `Of the noisy one ${figure(noise?.accepted.length ?? 0)} accepted; the most in any window, of what is stated: ` +
+          `Of the noisy one ${figure(noise.length)} accepted; the most in any window, of what is stated: ` +
             `${windows.map(({ window, most, may }) => `${window} s ${most} of ${may}`).join(", ")}.`,
         ].join("\n"),
       ],

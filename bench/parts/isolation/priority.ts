@@ -2,7 +2,7 @@
 import { figure, table } from "../../measure/table.ts";
 import { type Options, progress, type Report } from "../../part.ts";
 import { rest, sendEvents } from "./fill.ts";
-import { inRounds, judge, URGENT_GOALS, VERDICT_HEAD, verdictCells } from "./rounds.ts";
+import { inPairs, judge, URGENT_GOALS, VERDICT_HEAD, verdictCells } from "./rounds.ts";
 import { arrived, delays, type Load, load, OPEN_SOURCE, type Scene, startScene } from "./scene.ts";
 
 const PER_SECOND = 50;
@@ -23,7 +23,7 @@ export async function measurePriority({ quick, rounds, ground }: Options): Promi
     };
     const paths = ["/in/urgent/critical"];
     const steady = roundOf({ paths, perSecond: PER_SECOND, seconds: quick ? 2 : 20 });
-    const saturated = roundOf({ paths, underWay: UNDER_WAY, seconds: quick ? 1 : 5 });
+    const saturated = roundOf({ paths, underWay: UNDER_WAY, seconds: quick ? 1 : 10 });
     const rows: string[][] = [];
     const data: object[] = [];
     const failures: string[] = [];
@@ -35,18 +35,19 @@ export async function measurePriority({ quick, rounds, ground }: Options): Promi
       [`${UNDER_WAY} under way, beside normal and bulk`, { normal, bulk }, saturated],
     ] as const) {
       progress(`critical, ${name}`);
+      const names = Object.keys(queued);
+      await rest(scene.router, "resume");
+      for (const [priority, count] of Object.entries(queued))
+        await sendEvents(scene.router, `/in/urgent/${priority}`, count);
       await round(); // warm-up
-      let left: Record<"before" | "after", readonly number[]> = { before: [], after: [] };
-      const measured = await inRounds(rounds, round, async (measure) => {
-        await rest(scene.router, "resume");
-        for (const [priority, count] of Object.entries(queued))
-          await sendEvents(scene.router, `/in/urgent/${priority}`, count);
-        await round(); // warm-up
-        const before = await backlogs(scene, Object.keys(queued));
-        await measure();
-        left = { before, after: await backlogs(scene, Object.keys(queued)) };
-        await rest(scene.router, "pause");
+      const before = await backlogs(scene, names);
+      await rest(scene.router, "pause");
+      const measured = await inPairs(rounds, {
+        ...{ alone: round, beside: round },
+        begin: () => rest(scene.router, "resume"),
+        end: () => rest(scene.router, "pause"),
       });
+      const left = { before, after: await backlogs(scene, names) };
       if (!left.after.every((messages) => messages > 0) && !quick) {
         failures.push(`What was queued did not last for all rounds: critical, ${name}.`);
       }
