@@ -17,8 +17,8 @@ export const GATE_LEARN_MS = 1_000;
 export const GATE_PORTION_LEASES_MAX = 2;
 /** A batch asks for no more of what was let go after so long: another has its consumer. */
 export const GATE_MORE_MS_MAX = 10_000;
-/** Slots are kept free for what is critical as long after it last had use for so many. */
-export const GATE_URGENT_MS = 60_000;
+/** Slots are kept free for what is critical so long after it had use for as many, and twice as long at most. */
+export const GATE_URGENT_MS = 30_000;
 /** An attempt lasts this long until a target's own are known. */
 export const GATE_ATTEMPT_MS_DEFAULT = 500;
 /** Parked deliveries released at once: one page of the ledger. */

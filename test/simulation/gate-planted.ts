@@ -23,6 +23,18 @@ export const PLANTED_IN_GATES: readonly PlantedBug[] = [
     "limit - keptFree(",
   ),
   bug(
+    "no slot is kept free for what is critical",
+    CAPS,
+    "limit - held - keptFree(state, limit, priority, nowMs)",
+    "limit - held",
+  ),
+  bug(
+    "what critical ones had use for is forgotten with its window",
+    "src/core/gate/urgent.ts",
+    "before: urgent.slots",
+    "before: 0",
+  ),
+  bug(
     "more for a lease comes with slots that others hold",
     CAPS,
     "if (free >= slots) return Math.min(free, CONNECTIONS_MAX);",

@@ -159,13 +159,14 @@ export function runGate(seed: number): GateOutcome {
   function receive(item: Item, grant: Grant, sentOf: Attempted[]): Reply {
     const mood = moods.find(({ untilMs }) => agenda.nowMs() < untilMs);
     const reply = answerOf(item, mood);
-    const attempted = { isRetry: item.attempts > 0, reply };
+    const { priority } = item;
+    const attempted = { priority, isRetry: item.attempts > 0, reply };
     sentOf.push(attempted);
     watch.began(attempted, grant);
     open += 1;
     soon(reply.durationMs, () => {
       open -= 1;
-      watch.ended();
+      watch.ended(attempted);
     });
     return reply;
   }

@@ -2,11 +2,13 @@
 import type { Ask, GateAnswer, GateConfig, Grant } from "../../src/core/gate/index.ts";
 import { DAY_MS } from "../../src/core/gate/state.ts";
 import * as at from "../../src/core/gate-limits.ts";
+import { CONNECTIONS_MAX } from "../../src/core/limits.ts";
 import { PRIORITIES, type Priority } from "../../src/core/priority.ts";
 import type { Agenda } from "./agenda.ts";
 import type { HeldGate, Reply } from "./gate-world.ts";
 
 export interface Attempted {
+  readonly priority: Priority;
   readonly isRetry: boolean;
   readonly reply: Reply;
 }
@@ -23,7 +25,7 @@ interface Given {
 export interface GateWatch {
   asked(ask: Ask, answer: GateAnswer, ledger: Ledger): void;
   began(attempted: Attempted, grant: Grant): void;
-  ended(): void;
+  ended(attempted: Attempted): void;
   /** The gate is told what the receiver asked for. */
   wished(reply: Reply): void;
   reported(grant: Grant, sent: readonly Attempted[]): void;
@@ -43,7 +45,9 @@ export function createGateWatch(
   const days = new Map<number, number>();
   const toldAtMs = new Map<Priority, number>();
   const grants = new WeakMap<Grant, Given>();
-  let [underWay, fresh, retries, leastLevel] = [0, 0, 0, 0];
+  let [underWay, urgentUnderWay, fresh, retries, leastLevel] = [0, 0, 0, 0, 0];
+  /** Slots that critical ones had use for when they came: those under way, and one each for the new ones. */
+  let uses: { readonly slots: number; readonly atMs: number }[] = [];
   let [failures, probeGrantedMs, probedMs, sickMs, notBeforeMs] = [0, 0, 0, 0, 0];
   let illSinceMs = 0;
   /** It has failed often and long enough by what was reported. */
@@ -63,6 +67,22 @@ export function createGateWatch(
     });
   }
 
+  function urgentCame({ fresh, retries }: Ask["want"]): void {
+    const slots = urgentUnderWay + Math.min(fresh + retries, CONNECTIONS_MAX);
+    uses.push({ slots, atMs: agenda.nowMs() });
+  }
+
+  /** What is granted to others leaves as many slots, and half of all at most. */
+  function checkKept(): void {
+    if (config.isAdaptive) return; // by a limit that only the gate knows
+    uses = uses.filter(({ atMs }) => agenda.nowMs() < atMs + at.GATE_URGENT_MS);
+    const most = Math.max(0, ...uses.map(({ slots }) => slots));
+    const kept = Math.min(most, Math.floor(config.concurrency / 2));
+    const others = gate.state().leases.filter(({ priority }) => priority !== "critical");
+    const taken = others.reduce((sum, { slots }) => sum + slots, 0);
+    if (taken > config.concurrency - kept) violated("no slot is left for what is critical");
+  }
+
   function checkGrant({ isProbe }: Grant): void {
     if (agenda.nowMs() < sickMs + at.BREAKER_OPEN_MS) violated("it passes after a failed probe");
     if (!isProbe && isOpenDue) {
@@ -79,6 +99,7 @@ export function createGateWatch(
 
   return {
     asked(ask, answer, ledger) {
+      if (ask.priority === "critical" && ask.isMore !== true) urgentCame(ask.want);
       if (answer.kind === "refused") {
         if (answer.reason !== "breaker") return;
         if (!isSick) violated("the breaker opened for messages that are refused");
@@ -90,12 +111,14 @@ export function createGateWatch(
       grants.set(answer, { atMs: agenda.nowMs(), isFirstProbe, notBeforeMs });
       if (!ask.isReleased && isBehind(ask.priority, ledger))
         violated("it overtakes what is parked");
+      if (ask.priority !== "critical") checkKept();
       checkGrant(answer);
     },
-    began({ isRetry }, grant) {
+    began({ isRetry, priority }, grant) {
       const nowMs = agenda.nowMs();
       const given = grants.get(grant);
       underWay += 1;
+      if (priority === "critical") urgentUnderWay += 1;
       if (underWay > config.concurrency) violated(`${underWay} requests at once`);
       if (isRetry) retries += 1;
       else fresh += 1;
@@ -112,8 +135,9 @@ export function createGateWatch(
       if (nowMs < probedMs + at.BREAKER_OPEN_MS) violated("a second probe within half a minute");
       probedMs = nowMs;
     },
-    ended() {
+    ended({ priority }) {
       underWay -= 1;
+      if (priority === "critical") urgentUnderWay -= 1;
     },
     wished({ retryAfterMs }) {
       if (retryAfterMs === undefined) return;

@@ -105,6 +105,13 @@ export interface Backlog {
   readonly toldAtMs: number;
 }
 
+/** Slots that critical deliveries had use for at once: the most since `fromMs`, and of as long a time before it. */
+export interface UrgentUse {
+  readonly fromMs: number;
+  readonly slots: number;
+  readonly before: number;
+}
+
 export interface GateState {
   readonly leases: readonly GateLease[];
   /** The rate's last turn that was given to somebody. */
@@ -119,8 +126,7 @@ export interface GateState {
   /** Mean duration of attempts that succeeded; null: none did. */
   readonly attemptMs: number | null;
   readonly backlog: { readonly [Name in Priority]?: Backlog };
-  /** The most slots that what is critical had use for at once lately, and when. */
-  readonly urgent?: { readonly slots: number; readonly atMs: number };
+  readonly urgent?: UrgentUse;
   /** What waits for the target's next batch. */
   readonly batch?: Waiting | undefined;
   /** Released from parking and not yet come to ask. */

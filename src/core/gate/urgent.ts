@@ -5,7 +5,7 @@
 import { GATE_URGENT_MS } from "../gate-limits.ts";
 import { CONNECTIONS_MAX } from "../limits.ts";
 import type { Priority } from "../priority.ts";
-import { type GateState, slotsOf } from "./state.ts";
+import { type GateState, slotsOf, type UrgentUse } from "./state.ts";
 
 /** Of all slots, the most that are kept free. */
 const KEPT_SHARE = 0.5;
@@ -13,16 +13,21 @@ const KEPT_SHARE = 0.5;
 const heldByUrgent = ({ leases }: GateState): number =>
   slotsOf(leases.filter(({ priority }) => priority === "critical"));
 
-/** A clock that went back may have seen them at a time that is yet to come. */
-const isPassed = ({ atMs }: NonNullable<GateState["urgent"]>, nowMs: number): boolean =>
-  nowMs < atMs || nowMs >= atMs + GATE_URGENT_MS;
+/** What is remembered at `nowMs`. A clock that went back may have seen a time that is yet to come: then nothing is. */
+function turned({ urgent }: GateState, nowMs: number): UrgentUse {
+  const passedMs = nowMs - (urgent?.fromMs ?? Number.NaN);
+  if (urgent === undefined || !(passedMs >= 0 && passedMs < 2 * GATE_URGENT_MS)) {
+    return { fromMs: nowMs, slots: 0, before: 0 };
+  }
+  if (passedMs < GATE_URGENT_MS) return urgent;
+  return { fromMs: urgent.fromMs + GATE_URGENT_MS, slots: 0, before: urgent.slots };
+}
 
 /** `want` critical deliveries have come: each has use for a slot, as far as one invocation can have them. */
 export function urgentCame(state: GateState, want: number, nowMs: number): GateState {
   const slots = heldByUrgent(state) + Math.min(want, CONNECTIONS_MAX);
-  const known = state.urgent;
-  const isMost = known === undefined || isPassed(known, nowMs) || slots >= known.slots;
-  return isMost ? { ...state, urgent: { slots, atMs: nowMs } } : state;
+  const known = turned(state, nowMs);
+  return { ...state, urgent: { ...known, slots: Math.max(slots, known.slots) } };
 }
 
 /** Slots of `limit` that deliveries of this priority leave free. */
@@ -32,8 +37,8 @@ export function keptFree(
   priority: Priority,
   nowMs: number,
 ): number {
-  const { urgent } = state;
-  if (priority === "critical" || urgent === undefined || isPassed(urgent, nowMs)) return 0;
-  const unused = Math.max(0, urgent.slots - heldByUrgent(state));
+  if (priority === "critical" || state.urgent === undefined) return 0;
+  const { slots, before } = turned(state, nowMs);
+  const unused = Math.max(0, Math.max(slots, before) - heldByUrgent(state));
   return Math.min(unused, Math.floor(limit * KEPT_SHARE));
 }

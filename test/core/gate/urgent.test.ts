@@ -57,7 +57,7 @@ describe("a gate that something critical has come to lately", () => {
   it("gives all of them to others when nothing critical has come for a minute", () => {
     const gate = held(TEN);
     came(gate, 3);
-    gate.nowMs += GATE_URGENT_MS;
+    gate.nowMs += 2 * GATE_URGENT_MS;
     expect(fill(gate, "bulk")).toBe(10);
   });
 
@@ -66,7 +66,17 @@ describe("a gate that something critical has come to lately", () => {
     came(gate, 4);
     gate.nowMs += GATE_URGENT_MS;
     came(gate, 1);
+    gate.nowMs += GATE_URGENT_MS;
     expect(fill(gate, "bulk")).toBe(9);
+  });
+
+  it("keeps them free as long after the last use for as many, whatever came in between", () => {
+    const gate = held(TEN);
+    came(gate, 3);
+    gate.nowMs += GATE_URGENT_MS - 1;
+    came(gate, 2);
+    gate.nowMs += GATE_URGENT_MS - 1;
+    expect(fill(gate, "bulk")).toBe(7);
   });
 
   it("keeps them free from more for a lease that had all, and from what is let go", () => {
@@ -133,7 +143,11 @@ it("never keeps more free than half, than critical ones had use for, or for so l
         expect(kept).toBe(keptFree(state, limit, "bulk", nowMs));
         expect(kept).toBeGreaterThanOrEqual(Math.min(want, CONNECTIONS_MAX, Math.floor(limit / 2)));
         expect(kept).toBeLessThanOrEqual(Math.min(CONNECTIONS_MAX, limit / 2));
-        expect(keptFree(state, limit, "bulk", nowMs + GATE_URGENT_MS)).toBe(0);
+        const later = keptFree(state, limit, "bulk", nowMs + GATE_URGENT_MS - 1);
+        expect(later).toBeGreaterThanOrEqual(
+          Math.min(want, CONNECTIONS_MAX, Math.floor(limit / 2)),
+        );
+        expect(keptFree(state, limit, "bulk", nowMs + 2 * GATE_URGENT_MS)).toBe(0);
       }
     }),
   );
