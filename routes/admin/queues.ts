@@ -12,6 +12,7 @@ import {
   uncontrolled,
 } from "../../src/core/queue-control.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
+import { sweep } from "../../src/flows/sweep.ts";
 import { COUNTERS } from "../../src/ports/meter.ts";
 import { isoOrNull } from "./change.ts";
 import { Limitation, limitationView } from "./limitation.ts";
@@ -111,8 +112,11 @@ const pausing = (command: "pause" | "resume", summary: string): Operation =>
     summary,
     responses: { 200: HOLDS, 404: "No such queue." },
     answer: Control,
-    handle: async ({ stores, params }) =>
-      controlReply(await stores.queueControls.pause(queueOf(params), command === "pause")),
+    async handle({ app, stores, params, defer }) {
+      const control = await stores.queueControls.pause(queueOf(params), command === "pause");
+      if (!control.isPaused) defer(sweep("overdue", app.deliver));
+      return controlReply(control);
+    },
   });
 
 export const queueOperations: readonly Operation[] = [
@@ -192,12 +196,15 @@ export const queueOperations: readonly Operation[] = [
           const detail = `It is the platform's, and holds from a deployment on: ${setting} in wrangler.toml.`;
           return { pointer: `/${name}`, code: "needs-deployment", detail };
         }),
-    async handle({ stores, params, body, ifVersion }) {
+    async handle({ app, stores, params, body, ifVersion, defer }) {
       const queue = queueOf(params);
       const { paused: isPaused, concurrency = null, delaySeconds = 0 } = body;
       const control = { isPaused, concurrency, delaySeconds };
       const written = await stores.queueControls.put(queue, control, ifVersion);
-      if (written !== null) return controlReply(written);
+      if (written !== null) {
+        if (!isPaused) defer(sweep("overdue", app.deliver));
+        return controlReply(written);
+      }
       const detail = "If-Match does not name the present version.";
       throw new Refusal({ slug: "precondition-failed", detail });
     },
