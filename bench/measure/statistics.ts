@@ -13,6 +13,12 @@ export function quantile(values: readonly number[], share: number): number {
   return low + (high - low) * (rank - Math.floor(rank));
 }
 
+/** For ratios: of two that undo each other it is 1 (Fleming, Wallace 1986). */
+export function geometricMean(values: readonly number[]): number {
+  const logarithms = values.map((value) => Math.log(value));
+  return Math.exp(logarithms.reduce((sum, each) => sum + each, 0) / logarithms.length);
+}
+
 export interface Interval {
   readonly low: number;
   readonly high: number;
@@ -20,13 +26,16 @@ export interface Interval {
 
 const RESAMPLES = 2_000;
 
-/** 95 % of the medians of resamples lie in it; the same values give the same interval. */
-export function bootstrap(values: readonly number[]): Interval {
+/** What stands for several values. */
+type Middle = (values: readonly number[]) => number;
+
+/** 95 % of the middles of resamples lie in it; the same values give the same interval. */
+export function bootstrap(values: readonly number[], middle: Middle = median): Interval {
   const random = seededRandom(values.length);
-  const medians = Array.from({ length: RESAMPLES }, () =>
-    median(values.map(() => values[Math.floor(random() * values.length)] ?? Number.NaN)),
+  const middles = Array.from({ length: RESAMPLES }, () =>
+    middle(values.map(() => values[Math.floor(random() * values.length)] ?? Number.NaN)),
   );
-  return { low: quantile(medians, 0.025), high: quantile(medians, 0.975) };
+  return { low: quantile(middles, 0.025), high: quantile(middles, 0.975) };
 }
 
 /** Mulberry32: small, and good enough to choose samples. */
@@ -41,7 +50,7 @@ function seededRandom(seed: number): () => number {
 }
 
 export interface Compared {
-  /** Median of the rounds' ratios. */
+  /** The middle of the rounds' ratios. */
   readonly ratio: number;
   readonly interval: Interval;
   /** "noise" when the interval holds 1: then nothing was shown. */
@@ -52,19 +61,23 @@ export interface Compared {
 /** With fewer rounds chance alone often puts all of them on one side. */
 const ROUNDS_MIN = 6;
 
-/** Rounds are paired: what disturbs one round disturbs both sides of its ratio. */
+/**
+ * Rounds are paired: what disturbs one round disturbs both sides of its ratio. The median heeds no round that went
+ * wrong; where all rounds vary much, the geometric mean tells more by as many.
+ */
 export function compare(
   measured: readonly number[],
   baseline: readonly number[],
   better: "higher" | "lower",
+  middle: Middle = median,
 ): Compared {
   const ratios = measured.map((value, round) => value / (baseline[round] ?? Number.NaN));
-  const interval = bootstrap(ratios);
+  const interval = bootstrap(ratios, middle);
   const enough = ratios.length >= ROUNDS_MIN;
   const above = enough && interval.low > 1;
   const below = enough && interval.high < 1;
   const verdict = above || below ? (above === (better === "higher") ? "better" : "worse") : "noise";
-  return { ratio: median(ratios), interval, verdict, rounds: ratios.length };
+  return { ratio: middle(ratios), interval, verdict, rounds: ratios.length };
 }
 
 export type Reached = "met" | "missed" | "open";

@@ -2,6 +2,7 @@
 import {
   type Compared,
   compare,
+  geometricMean,
   keepsTo,
   quantile,
   type Reached,
@@ -92,7 +93,7 @@ export interface Verdict extends Compared {
 
 export function judge({ alone, beside }: Rounds, goal: Goal): Verdict {
   const at = (rounds: Rounds["alone"]) => rounds.map((delays) => quantile(delays, goal.share));
-  const compared = compare(at(beside), at(alone), "lower");
+  const compared = compare(at(beside), at(alone), "lower", geometricMean);
   return {
     ...compared,
     goal,
