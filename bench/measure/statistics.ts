@@ -13,12 +13,6 @@ export function quantile(values: readonly number[], share: number): number {
   return low + (high - low) * (rank - Math.floor(rank));
 }
 
-/** For ratios: of two that undo each other it is 1 (Fleming, Wallace 1986). */
-export function geometricMean(values: readonly number[]): number {
-  const logarithms = values.map((value) => Math.log(value));
-  return Math.exp(logarithms.reduce((sum, each) => sum + each, 0) / logarithms.length);
-}
-
 export interface Interval {
   readonly low: number;
   readonly high: number;
@@ -26,16 +20,13 @@ export interface Interval {
 
 const RESAMPLES = 2_000;
 
-/** What stands for several values. */
-type Middle = (values: readonly number[]) => number;
-
-/** 95 % of the middles of resamples lie in it; the same values give the same interval. */
-export function bootstrap(values: readonly number[], middle: Middle = median): Interval {
+/** 95 % of the medians of resamples lie in it; the same values give the same interval. */
+export function bootstrap(values: readonly number[]): Interval {
   const random = seededRandom(values.length);
-  const middles = Array.from({ length: RESAMPLES }, () =>
-    middle(values.map(() => values[Math.floor(random() * values.length)] ?? Number.NaN)),
+  const medians = Array.from({ length: RESAMPLES }, () =>
+    median(values.map(() => values[Math.floor(random() * values.length)] ?? Number.NaN)),
   );
-  return { low: quantile(middles, 0.025), high: quantile(middles, 0.975) };
+  return { low: quantile(medians, 0.025), high: quantile(medians, 0.975) };
 }
 
 /** Mulberry32: small, and good enough to choose samples. */
@@ -61,23 +52,61 @@ export interface Compared {
 /** With fewer rounds chance alone often puts all of them on one side. */
 const ROUNDS_MIN = 6;
 
-/**
- * Rounds are paired: what disturbs one round disturbs both sides of its ratio. The median heeds no round that went
- * wrong; where all rounds vary much, the geometric mean tells more by as many.
- */
+/** By the median of the rounds' ratios, which heeds no single round that went wrong. */
 export function compare(
   measured: readonly number[],
   baseline: readonly number[],
   better: "higher" | "lower",
-  middle: Middle = median,
 ): Compared {
-  const ratios = measured.map((value, round) => value / (baseline[round] ?? Number.NaN));
-  const interval = bootstrap(ratios, middle);
-  const enough = ratios.length >= ROUNDS_MIN;
+  const ratios = ratiosOf(measured, baseline);
+  return compared(median(ratios), bootstrap(ratios), ratios.length, better);
+}
+
+/**
+ * By the geometric mean of the rounds' ratios (Fleming, Wallace 1986), with Student's interval of their logarithms:
+ * where all rounds vary much it tells more than the median does, from the same number of rounds.
+ */
+export function compareMeans(
+  measured: readonly number[],
+  baseline: readonly number[],
+  better: "higher" | "lower",
+): Compared {
+  const logarithms = ratiosOf(measured, baseline).map(Math.log);
+  const count = logarithms.length;
+  const sum = (values: readonly number[]) => values.reduce((total, each) => total + each, 0);
+  const mean = sum(logarithms) / count;
+  const variance = sum(logarithms.map((each) => (each - mean) ** 2)) / (count - 1);
+  const half = studentQuantile(count - 1) * Math.sqrt(variance / count);
+  const interval = { low: Math.exp(mean - half), high: Math.exp(mean + half) };
+  return compared(Math.exp(mean), interval, count, better);
+}
+
+/** 97.5 % of Student's distribution lie below it, by the Cornish-Fisher expansion: to 0.2 % from five degrees on. */
+function studentQuantile(degrees: number): number {
+  const z = 1.959964;
+  return (
+    z +
+    (z ** 3 + z) / (4 * degrees) +
+    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * degrees ** 2) +
+    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * degrees ** 3)
+  );
+}
+
+/** Rounds are paired: what disturbs one round disturbs both sides of its ratio. */
+const ratiosOf = (measured: readonly number[], baseline: readonly number[]): number[] =>
+  measured.map((value, round) => value / (baseline[round] ?? Number.NaN));
+
+function compared(
+  ratio: number,
+  interval: Interval,
+  rounds: number,
+  better: "higher" | "lower",
+): Compared {
+  const enough = rounds >= ROUNDS_MIN;
   const above = enough && interval.low > 1;
   const below = enough && interval.high < 1;
   const verdict = above || below ? (above === (better === "higher") ? "better" : "worse") : "noise";
-  return { ratio: middle(ratios), interval, verdict, rounds: ratios.length };
+  return { ratio, interval, verdict, rounds };
 }
 
 export type Reached = "met" | "missed" | "open";

@@ -1,5 +1,6 @@
 /** The queues as they are now, and the program's own counters. */
 import * as z from "zod";
+import type { App } from "../../src/compose.ts";
 import { isJsonObject } from "../../src/core/json.ts";
 import { CONNECTIONS_MAX } from "../../src/core/limits.ts";
 import { QUEUE_DELAY_CONTROL_SECONDS_MAX } from "../../src/core/operator-limits.ts";
@@ -85,6 +86,15 @@ function queueOf(params: Readonly<Record<string, string>>): QueueName {
   return queue;
 }
 
+async function controlOf(queue: QueueName, { deliver }: App): Promise<QueueControl> {
+  const controls = controlsOf(await deliver.ledger.queueControls());
+  return controls.get(queue) ?? uncontrolled(queue);
+}
+
+/** Retries that fell due meanwhile, and what gates have parked, have no message that comes by itself. */
+const isOpened = (before: QueueControl, now: QueueControl): boolean =>
+  before.isPaused && !now.isPaused;
+
 const controlView = (control: QueueControl): z.infer<typeof Control> => ({
   id: control.queue,
   paused: control.isPaused,
@@ -113,8 +123,10 @@ const pausing = (command: "pause" | "resume", summary: string): Operation =>
     responses: { 200: HOLDS, 404: "No such queue." },
     answer: Control,
     async handle({ app, stores, params, defer }) {
-      const control = await stores.queueControls.pause(queueOf(params), command === "pause");
-      if (!control.isPaused) defer(sweep("overdue", app.deliver));
+      const queue = queueOf(params);
+      const before = await controlOf(queue, app);
+      const control = await stores.queueControls.pause(queue, command === "pause");
+      if (isOpened(before, control)) defer(sweep("overdue", app.deliver));
       return controlReply(control);
     },
   });
@@ -176,9 +188,7 @@ export const queueOperations: readonly Operation[] = [
     responses: { 200: "Its control.", 404: "No such queue." },
     answer: Control,
     async handle({ app, params }) {
-      const queue = queueOf(params);
-      const controls = controlsOf(await app.deliver.ledger.queueControls());
-      return controlReply(controls.get(queue) ?? uncontrolled(queue));
+      return controlReply(await controlOf(queueOf(params), app));
     },
   }),
   operation<z.infer<typeof ControlBody>>({
@@ -200,9 +210,10 @@ export const queueOperations: readonly Operation[] = [
       const queue = queueOf(params);
       const { paused: isPaused, concurrency = null, delaySeconds = 0 } = body;
       const control = { isPaused, concurrency, delaySeconds };
+      const before = await controlOf(queue, app);
       const written = await stores.queueControls.put(queue, control, ifVersion);
       if (written !== null) {
-        if (!isPaused) defer(sweep("overdue", app.deliver));
+        if (isOpened(before, written)) defer(sweep("overdue", app.deliver));
         return controlReply(written);
       }
       const detail = "If-Match does not name the present version.";

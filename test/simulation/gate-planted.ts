@@ -31,7 +31,7 @@ export const PLANTED_IN_GATES: readonly PlantedBug[] = [
   bug(
     "what critical ones had use for is forgotten with its window",
     "src/core/gate/urgent.ts",
-    "before: urgent.slots",
+    "before: known.slots",
     "before: 0",
   ),
   bug(

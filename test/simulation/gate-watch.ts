@@ -48,6 +48,8 @@ export function createGateWatch(
   let [underWay, urgentUnderWay, fresh, retries, leastLevel] = [0, 0, 0, 0, 0];
   /** Slots that critical ones had use for when they came: those under way, and one each for the new ones. */
   let uses: { readonly slots: number; readonly atMs: number }[] = [];
+  /** By what others were granted last. */
+  let leftToUrgent = 0;
   let [failures, probeGrantedMs, probedMs, sickMs, notBeforeMs] = [0, 0, 0, 0, 0];
   let illSinceMs = 0;
   /** It has failed often and long enough by what was reported. */
@@ -72,15 +74,12 @@ export function createGateWatch(
     uses.push({ slots, atMs: agenda.nowMs() });
   }
 
-  /** What is granted to others leaves as many slots, and half of all at most. */
-  function checkKept(): void {
-    if (config.isAdaptive) return; // by a limit that only the gate knows
+  /** As many are to be left by what is granted to others now, and half of all at most. */
+  function owedToUrgent(): number {
+    if (config.isAdaptive) return 0; // by a limit that only the gate knows
     uses = uses.filter(({ atMs }) => agenda.nowMs() < atMs + at.GATE_URGENT_MS);
     const most = Math.max(0, ...uses.map(({ slots }) => slots));
-    const kept = Math.min(most, Math.floor(config.concurrency / 2));
-    const others = gate.state().leases.filter(({ priority }) => priority !== "critical");
-    const taken = others.reduce((sum, { slots }) => sum + slots, 0);
-    if (taken > config.concurrency - kept) violated("no slot is left for what is critical");
+    return Math.min(most, Math.floor(config.concurrency / 2));
   }
 
   function checkGrant({ isProbe }: Grant): void {
@@ -111,7 +110,7 @@ export function createGateWatch(
       grants.set(answer, { atMs: agenda.nowMs(), isFirstProbe, notBeforeMs });
       if (!ask.isReleased && isBehind(ask.priority, ledger))
         violated("it overtakes what is parked");
-      if (ask.priority !== "critical") checkKept();
+      if (ask.priority !== "critical") leftToUrgent = owedToUrgent();
       checkGrant(answer);
     },
     began({ isRetry, priority }, grant) {
@@ -120,6 +119,9 @@ export function createGateWatch(
       underWay += 1;
       if (priority === "critical") urgentUnderWay += 1;
       if (underWay > config.concurrency) violated(`${underWay} requests at once`);
+      const others = underWay - urgentUnderWay;
+      if (priority !== "critical" && others > config.concurrency - leftToUrgent)
+        violated("no slot is left for what is critical");
       if (isRetry) retries += 1;
       else fresh += 1;
       const gained = ((nowMs - startMs) / 1_000) * at.RETRIES_PER_SECOND_MIN;

@@ -122,7 +122,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     return row;
   }
 
-  /** False when the claim that the result rests on is no longer held. */
+  /** "refused" when the claim that the result rests on is no longer held. */
   function write(result: DeliveryResult, token: string): "refused" | "reopened" | "written" {
     const { attempt, claimedBy, dueInMs, isUnplaced, order, ...rest } = result;
     const row = deliveries.get(keyOf(result));
@@ -132,19 +132,20 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     if (claimedBy === "event" && owner !== undefined && born > owner.revision) {
       return "refused";
     }
+    // A target that was opened meanwhile has released what was parked: this one would wait for ever.
+    const isClosures = rest.state === "parked" && dueInMs === null && order?.isWaiting !== true;
+    const isLate = isClosures && tenants.isOpen(rest.tenant, rest.target);
+    const state = isLate ? "pending" : rest.state;
     const isHeld =
       claimedBy === "event"
         ? events.get(result.event)?.token === token && (row === undefined || row.token === token)
-        : row?.token === token && (row.state === "delivering" || isRepeat(row, result));
+        : row?.token === token && (row.state === "delivering" || isRepeat(row, { ...rest, state }));
     if (!isHeld) return "refused";
     if (isUnplaced && owner !== undefined && claimedBy === "event") {
       owner.pointer = { ...owner.pointer, segment: "" };
     }
     const now = clock.nowMs();
     const before = claimedBy === "event" ? [] : (row?.log ?? []);
-    // A target that was opened meanwhile has released what was parked: this one would wait for ever.
-    const isClosures = rest.state === "parked" && dueInMs === null && order?.isWaiting !== true;
-    const isLate = isClosures && tenants.isOpen(rest.tenant, rest.target);
     const isLogged = attempt === null || (claimedBy === "row" && row?.attempts === rest.attempts);
     const place = row?.order ?? (order === undefined ? undefined : inOrder(order));
     const isBack = rest.state === "pending" || rest.state === "parked";
@@ -157,8 +158,8 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       lastStatus: rest.lastStatus ?? (claimedBy === "row" ? (row?.lastStatus ?? null) : null),
       attemptsBase: row?.attemptsBase ?? 0,
       replay: row?.replay,
-      state: isLate ? "pending" : rest.state,
-      dueAtMs: isLate ? 0 : dueInMs === null ? null : now + dueInMs,
+      state,
+      dueAtMs: isLate ? now : dueInMs === null ? null : now + dueInMs,
       settledAtMs: now,
       token,
       log: isLogged ? before : [...before, attempt].slice(-ATTEMPTS_LOGGED_MAX),

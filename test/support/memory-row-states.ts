@@ -3,8 +3,10 @@ import type { DeliveryResult } from "../../src/ports/ledger.ts";
 import type { DeliveryRow, RowInOrder } from "./memory-ledger.ts";
 
 /** The same token wrote this before: the answer of the first time was lost. */
-export const isRepeat = (row: DeliveryRow, { state, attempts }: DeliveryResult): boolean =>
-  row.state === state && row.attempts === attempts;
+export const isRepeat = (
+  row: DeliveryRow,
+  { state, attempts }: Pick<DeliveryResult, "state" | "attempts">,
+): boolean => row.state === state && row.attempts === attempts;
 
 /** Nobody else has it. */
 export const isWaitingForTurn = ({ state, dueAtMs, order }: DeliveryRow): boolean =>

@@ -1,8 +1,7 @@
 /** The same load, alone and beside what may disturb it, round by round. */
 import {
   type Compared,
-  compare,
-  geometricMean,
+  compareMeans,
   keepsTo,
   quantile,
   type Reached,
@@ -93,7 +92,7 @@ export interface Verdict extends Compared {
 
 export function judge({ alone, beside }: Rounds, goal: Goal): Verdict {
   const at = (rounds: Rounds["alone"]) => rounds.map((delays) => quantile(delays, goal.share));
-  const compared = compare(at(beside), at(alone), "lower", geometricMean);
+  const compared = compareMeans(at(beside), at(alone), "lower");
   return {
     ...compared,
     goal,

@@ -119,7 +119,7 @@ const IS_OPEN_AGAIN = `value->>9 = 'parked' AND value->>11 IS NULL AND value->>1
   SELECT 1 FROM resources AS r WHERE r.tenant = value->>0 AND r.kind = 'target' AND r.id = value->>5
     AND r.doc->>'$.paused' IS NOT 1 AND r.doc->'$.disabled' IS NULL)`;
 const STATE = `CASE WHEN ${IS_OPEN_AGAIN} THEN 'pending' ELSE value->>9 END`;
-const DUE_AT = `CASE WHEN ${IS_OPEN_AGAIN} THEN 0 ELSE ${NOW} + (value->>11) END`;
+const DUE_AT = `CASE WHEN ${IS_OPEN_AGAIN} THEN ${NOW} ELSE ${NOW} + (value->>11) END`;
 
 /**
  * ?1 = [[tenant, receivedAt, event, subscription, rule, target, priority, source, type, state, attempts,
@@ -165,7 +165,7 @@ FROM json_each(?1) AS j
 WHERE ${AT_KEY}
   AND deliveries.token = ?2
   AND (deliveries.state = 'delivering'
-       OR (deliveries.state = value->>9 AND deliveries.attempts = value->>10))
+       OR (deliveries.state = ${STATE} AND deliveries.attempts = value->>10))
 RETURNING event, subscription, state`,
 );
 

@@ -105,7 +105,7 @@ export interface Backlog {
   readonly toldAtMs: number;
 }
 
-/** Slots that critical deliveries had use for at once: the most since `fromMs`, and of as long a time before it. */
+/** Slots that critical deliveries had use for at once: the most since `fromMs`, and in the GATE_URGENT_MS before. */
 export interface UrgentUse {
   readonly fromMs: number;
   readonly slots: number;
@@ -126,7 +126,7 @@ export interface GateState {
   /** Mean duration of attempts that succeeded; null: none did. */
   readonly attemptMs: number | null;
   readonly backlog: { readonly [Name in Priority]?: Backlog };
-  readonly urgent?: UrgentUse;
+  readonly urgentUse?: UrgentUse;
   /** What waits for the target's next batch. */
   readonly batch?: Waiting | undefined;
   /** Released from parking and not yet come to ask. */
