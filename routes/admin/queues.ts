@@ -124,8 +124,9 @@ const pausing = (command: "pause" | "resume", summary: string): Operation =>
     answer: Control,
     async handle({ app, stores, params, defer }) {
       const queue = queueOf(params);
+      if (command === "pause") return controlReply(await stores.queueControls.pause(queue, true));
       const before = await controlOf(queue, app);
-      const control = await stores.queueControls.pause(queue, command === "pause");
+      const control = await stores.queueControls.pause(queue, false);
       if (isOpened(before, control)) defer(sweep("overdue", app.deliver));
       return controlReply(control);
     },

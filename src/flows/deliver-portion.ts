@@ -103,10 +103,14 @@ export async function deliverPortion(
     }
   }
   const unkept = await unkeptOf(claimed, keptOf);
-  const written = settled
-    .filter(({ result }) => !unwritten.has(keyOf(result)))
-    .map((each) => (reopened.has(keyOf(each.result)) ? owedAtOnce(each) : each));
-  const writtenKeys = new Set(written.map(({ result }) => keyOf(result)));
+  const written: Settled[] = [];
+  const writtenKeys = new Set<string>();
+  for (const each of settled) {
+    const key = keyOf(each.result);
+    if (unwritten.has(key)) continue;
+    written.push(reopened.has(key) ? owedAtOnce(each) : each);
+    writtenKeys.add(key);
+  }
   const kept = keptFrom(late, writtenKeys, turns.claimed);
   const isGivenBack = await giveBack(turns.claimed, kept, unkept, ports);
   for (const { open } of unkept) {

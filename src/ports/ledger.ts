@@ -121,6 +121,7 @@ export interface Ledger {
   changes(tenants: ReadonlySet<string>): Promise<Changes>;
   /** Writes down where the bytes of events rest that are unplaced and that the token holds. */
   place(token: string, placements: readonly Placement[]): Promise<void>;
+  /** Writes results, each while the token holds its claim, and which copies were suppressed. */
   settle(
     token: string,
     results: readonly DeliveryResult[],

@@ -86,33 +86,39 @@ describe("a queue", () => {
     expect(receiver.received).toHaveLength(21);
   });
 
-  it("that is resumed gets at once what its targets' gates had parked", async () => {
-    const { promise: isFree, resolve: free } = Promise.withResolvers<void>();
-    const slow = await startReceiver((_, response) => void isFree.then(() => response.end("ok")));
-    const { admin } = router;
-    const gate = { concurrency: 1 };
-    await admin.put("tenants/acme/targets/slow", { kind: "http", url: slow.url, gate });
-    const pattern = { data: { priority: ["slow"] } };
-    await admin.put("tenants/acme/rules/slow", { pattern, priority: "bulk", targets: ["slow"] });
-    for (let n = 0; n < 10; n += 1) await send("slow", n);
-    const states = async (): Promise<string[]> => {
-      const { body } = await admin.get("tenants/acme/deliveries?target=slow&limit=50");
-      return body.items.map(({ state }: { state: string }) => state);
-    };
-    const areParked = (all: readonly string[]) => all.filter((each) => each === "parked").length;
-    await eventually(states, (all) => areParked(all) >= 5);
-    await admin.post("queues/bulk/pause");
-    free();
-    await eventually(states, (all) => all.includes("delivered"));
-    expect(areParked(await states())).toBeGreaterThan(0);
-    await admin.post("queues/bulk/resume");
-    await eventually(
-      states,
-      (all) => all.length === 10 && all.every((each) => each === "delivered"),
-    );
-    expect(slow.received).toHaveLength(10);
-    await slow.stop();
-  });
+  it.each([
+    { name: "a command", id: "slow", resume: () => router.admin.post("queues/bulk/resume") },
+    { name: "a PUT", id: "late", resume: () => router.admin.put("queues/bulk", { paused: false }) },
+  ])(
+    "that $name resumes gets at once what its targets' gates had parked",
+    async ({ id, resume }) => {
+      const { promise: isFree, resolve: free } = Promise.withResolvers<void>();
+      const slow = await startReceiver((_, response) => void isFree.then(() => response.end("ok")));
+      const { admin } = router;
+      const gate = { concurrency: 1 };
+      await admin.put(`tenants/acme/targets/${id}`, { kind: "http", url: slow.url, gate });
+      const pattern = { data: { priority: [id] } };
+      await admin.put(`tenants/acme/rules/${id}`, { pattern, priority: "bulk", targets: [id] });
+      for (let n = 0; n < 10; n += 1) await send(id, n);
+      const states = async (): Promise<string[]> => {
+        const { body } = await admin.get(`tenants/acme/deliveries?target=${id}&limit=50`);
+        return body.items.map(({ state }: { state: string }) => state);
+      };
+      const areParked = (all: readonly string[]) => all.filter((each) => each === "parked").length;
+      await eventually(states, (all) => areParked(all) >= 5);
+      await admin.post("queues/bulk/pause");
+      free();
+      await eventually(states, (all) => all.includes("delivered"));
+      expect(areParked(await states())).toBeGreaterThan(0);
+      await resume();
+      await eventually(
+        states,
+        (all) => all.length === 10 && all.every((each) => each === "delivered"),
+      );
+      expect(slow.received).toHaveLength(10);
+      await slow.stop();
+    },
+  );
 
   it("is read as it was put, in one version after the other, and another version is refused", async () => {
     const { admin } = router;
