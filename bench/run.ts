@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { readArguments, readCount, refuse } from "../src/local/arguments.ts";
 import { ROOT } from "../src/local/paths.ts";
 import { createGround, type Ground } from "./ground.ts";
 import { machine, type Strain, watchStrain } from "./measure/machine.ts";
@@ -34,9 +34,10 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
   cost: measureCost,
   sagas: measureSagas,
 };
+const USAGE = `npm run bench -- [${Object.keys(PARTS).join(" | ")}] … [--quick] [--rounds N] [--state DIRECTORY]`;
 const RESULTS = join(ROOT, "bench/results/latest.json");
 
-const { options, chosen } = readArguments();
+const { options, chosen } = readOptions();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const strain = watchStrain();
 const startedAt = new Date();
@@ -58,8 +59,8 @@ print();
 save();
 process.exit(run.failures.length === 0 ? 0 : 1);
 
-function readArguments(): { options: Options; chosen: readonly string[] } {
-  const { values, positionals } = parseArgs({
+function readOptions(): { options: Options; chosen: readonly string[] } {
+  const { values, positionals } = readArguments(USAGE, {
     allowPositionals: true,
     options: {
       quick: { type: "boolean", default: false },
@@ -68,13 +69,9 @@ function readArguments(): { options: Options; chosen: readonly string[] } {
     },
   });
   const { quick, state } = values;
-  const rounds = Number(values.rounds ?? (quick ? 2 : 6));
-  const known = positionals.every((name) => PARTS[name] !== undefined);
-  if (!known || !Number.isInteger(rounds) || rounds < 1) {
-    const parts = Object.keys(PARTS).join(" | ");
-    console.error(`npm run bench -- [${parts}] … [--quick] [--rounds N] [--state DIRECTORY]`);
-    process.exit(2);
-  }
+  const rounds = readCount(USAGE, "rounds", values.rounds, { usual: quick ? 2 : 6, least: 2 });
+  const unknown = positionals.find((name) => PARTS[name] === undefined);
+  if (unknown !== undefined) refuse(USAGE, `There is no part "${unknown}".`);
   let made: Promise<Ground> | null = null;
   const ground = (): Promise<Ground> => {
     made ??= createGround(state);

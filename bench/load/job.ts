@@ -1,4 +1,5 @@
 /** What the load process is told to send, and what it answers. */
+import type { Arrivals } from "./arrivals.ts";
 
 export interface Job {
   readonly origin: string;
@@ -13,6 +14,8 @@ export interface Job {
   readonly connections: number;
   /** Starts on a fixed schedule, whatever the answers do; null = each connection sends as fast as it is answered. */
   readonly perSecond: number | null;
+  /** Of a schedule; "even" unless said. */
+  readonly arrivals?: Arrivals;
   /** In a closed loop: each connection waits until an event has been delivered as well (`Generator.delivered`). */
   readonly waitsForDelivery?: boolean;
   /** It ends after so many requests or so much time, whichever comes first. */

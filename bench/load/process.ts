@@ -4,6 +4,7 @@
  */
 import { Agent, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { startsOf } from "./arrivals.ts";
 import { DELIVERED, type Job, nowMs, type Outcome, type Sent } from "./job.ts";
 import { createPermits } from "./permits.ts";
 
@@ -46,7 +47,11 @@ async function run(job: Job): Promise<Outcome> {
   if (job.perSecond === null) {
     const send = job.waitsForDelivery === true ? sendAndAwaitOne : sendOne;
     await closedLoop(job.connections, mayStart, send);
-  } else await openLoop(startMs, 1_000 / job.perSecond, mayStart, sendOne);
+  } else {
+    const spanMs = (job.requestsMax * 1_000) / job.perSecond;
+    const starts = startsOf(job.arrivals ?? "even", job.requestsMax, spanMs, Math.random);
+    await openLoop(starts, startMs, mayStart, sendOne);
+  }
   clearTimeout(ended);
   const elapsedMs = nowMs() - startMs;
   const { user, system } = process.cpuUsage(cpuBefore);
@@ -69,14 +74,15 @@ async function closedLoop(
 
 /** A slow answer delays no later start: what it delays is counted as latency, not left out. */
 async function openLoop(
+  starts: readonly number[],
   startMs: number,
-  intervalMs: number,
   mayStart: () => boolean,
   sendOne: SendOne,
 ): Promise<void> {
   const underWay: Promise<unknown>[] = [];
-  for (let at = 0; mayStart(); at += 1) {
-    const intendedAtMs = startMs + at * intervalMs;
+  for (const start of starts) {
+    if (!mayStart()) break;
+    const intendedAtMs = startMs + start;
     const waitMs = intendedAtMs - nowMs();
     if (waitMs > 0) await sleep(waitMs);
     underWay.push(sendOne(intendedAtMs));

@@ -4,6 +4,9 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
+export const sum = (values: readonly number[]): number =>
+  values.reduce((total, value) => total + value, 0);
+
 /** Linear between the two nearest ranks; NaN of nothing. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((left, right) => left - right);
@@ -73,7 +76,6 @@ export function compareMeans(
 ): Compared {
   const logarithms = ratiosOf(measured, baseline).map(Math.log);
   const count = logarithms.length;
-  const sum = (values: readonly number[]) => values.reduce((total, each) => total + each, 0);
   const mean = sum(logarithms) / count;
   const variance = sum(logarithms.map((each) => (each - mean) ** 2)) / (count - 1);
   const half = studentQuantile(count - 1) * Math.sqrt(variance / count);

@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { readArguments, readCount } from "../../src/local/arguments.ts";
 import { buildWorker } from "../../src/local/build.ts";
 import { crash } from "./crash.ts";
 import { crashFanOut } from "./fan-outs/crash.ts";
@@ -21,6 +21,9 @@ import { sagaReport } from "./sagas/report.ts";
 const DEFAULTS: CrashOptions = { seed: 1, events: 20_000, seconds: 720, kills: 100, pauses: 30 };
 const SAGA_DEFAULTS: SagaCrashOptions = { seed: 1, instances: 600, kills: 120 };
 const FAN_OUT_DEFAULTS: FanOutCrashOptions = { seed: 1, elements: 10_000, kills: 3 };
+const USAGE = `npm run crash -- [--seed N] [--events N] [--seconds N] [--kills N] [--pauses N]
+npm run crash -- --sagas [--seed N] [--instances N] [--kills N]
+npm run crash -- --fan-out [--seed N] [--elements N] [--kills N]`;
 const LIMITS = { repeatsPerKillMax: 2 };
 
 const buildDirectory = mkdtempSync(join(tmpdir(), "signalbox-build-"));
@@ -60,22 +63,18 @@ async function runFanOut(): Promise<readonly string[]> {
 
 function optionsOf<Options extends object>(defaults: Options): Options {
   const entries = Object.entries(defaults) as [string, number][];
-  const given = parseArgs({
+  const { values } = readArguments(USAGE, {
     options: {
       ...Object.fromEntries(entries.map(([name]) => [name, { type: "string" as const }])),
       sagas: { type: "boolean" },
       "fan-out": { type: "boolean" },
     },
   });
-  const values: Readonly<Record<string, string | boolean | undefined>> = given.values;
+  const given = new Map(Object.entries(values));
   return Object.fromEntries(
-    entries.map(([name, usual]) => [name, countOf(name, values[name], usual)]),
+    entries.map(([name, usual]) => [
+      name,
+      readCount(USAGE, name, given.get(name)?.toString(), { usual, least: 0 }),
+    ]),
   ) as Options;
-}
-
-function countOf(name: string, text: string | boolean | undefined, usual: number): number {
-  const count = text === undefined ? usual : Number(text);
-  if (Number.isSafeInteger(count) && count >= 0) return count;
-  console.error(`--${name} is a whole number, such as ${usual}.`);
-  process.exit(2);
 }

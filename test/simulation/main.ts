@@ -1,15 +1,18 @@
 /** `npm run sim`: seeds of the simulation, or the bugs it must catch. README.md beside this says more. */
 import { cpus } from "node:os";
-import { parseArgs } from "node:util";
+import { readArguments, readCount } from "../../src/local/arguments.ts";
 import { type Hunt, huntPlanted, runSeeds } from "./pool.ts";
 import { type Outcome, run, START_MS } from "./run.ts";
 
 const SEEDS_DEFAULT = 6_000;
 const LINES_SHOWN = 30;
 
-const { values } = parseArgs({
+const USAGE =
+  "npm run sim -- [--sagas | --gates | --orders] [--seed N] [--seeds M] [--trace] [--planted]";
+
+const { values } = readArguments(USAGE, {
   options: {
-    seed: { type: "string", default: "1" },
+    seed: { type: "string" },
     seeds: { type: "string" },
     planted: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
@@ -18,14 +21,9 @@ const { values } = parseArgs({
     orders: { type: "boolean", default: false },
   },
 });
-const from = Number(values.seed);
-const count = Number(values.seeds ?? (values.trace ? 1 : SEEDS_DEFAULT));
-if (!Number.isInteger(from) || !Number.isInteger(count) || count < 1) {
-  console.error(
-    "npm run sim -- [--sagas | --gates | --orders] [--seed N] [--seeds M] [--trace] [--planted]",
-  );
-  process.exit(2);
-}
+const from = readCount(USAGE, "seed", values.seed, { usual: 1, least: 0 });
+const usual = values.trace ? 1 : SEEDS_DEFAULT;
+const count = readCount(USAGE, "seeds", values.seeds, { usual, least: 1 });
 
 const startedAtMs = performance.now();
 const seconds = (): number => (performance.now() - startedAtMs) / 1_000;

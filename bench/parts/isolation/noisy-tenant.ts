@@ -1,5 +1,6 @@
 /** Ninety-nine tenants that send a little beside one that sends fifty times what it may. */
 import type { Outcome, Sent } from "../../load/job.ts";
+import { sum } from "../../measure/statistics.ts";
 import { figure, table } from "../../measure/table.ts";
 import { type Options, progress, type Report } from "../../part.ts";
 import { inPairs, judge, VERDICT_HEAD, verdictCells } from "./rounds.ts";
@@ -52,7 +53,7 @@ export async function measureNoisyTenant({ quick, rounds, ground }: Options): Pr
     });
     const verdict = judge(measured, GOAL);
     const fairness = jain([...came.values()]);
-    const turnedAway = refused.flatMap(Object.values).reduce((sum, each) => sum + each, 0);
+    const turnedAway = sum(refused.flatMap(Object.values));
     const windows = WINDOWS_SECONDS.map((window) => ({
       ...{ window, most: mostIn(noise, window), may: admittedMax(window) },
     }));
@@ -101,9 +102,7 @@ function count(counts: Map<string, number>, key: string): void {
 
 /** 1 when all have the same, 1/n when one has all (Jain, Chiu, Hawe 1984). */
 function jain(values: readonly number[]): number {
-  const sum = values.reduce((total, value) => total + value, 0);
-  const squares = values.reduce((total, value) => total + value * value, 0);
-  return (sum * sum) / (values.length * squares);
+  return sum(values) ** 2 / (values.length * sum(values.map((value) => value ** 2)));
 }
 
 /** The most that were accepted in any window of that length. */

@@ -1,9 +1,8 @@
 /** Critical events while bulk ones wait for a slot of the same target. */
-import { median } from "../../measure/statistics.ts";
 import { figure, table } from "../../measure/table.ts";
 import { type Options, progress, type Report } from "../../part.ts";
 import { rest, sendEvents } from "./fill.ts";
-import { inPairs, judge, URGENT_GOALS, VERDICT_HEAD, verdictCells } from "./rounds.ts";
+import { amongOthers, inPairs, judge, URGENT_GOALS, VERDICT_HEAD, verdictCells } from "./rounds.ts";
 import { arrived, delays, load, OPEN_SOURCE, type Scene, startScene } from "./scene.ts";
 
 /** Fewer than a batch has connections, so that bulk events alone would take them all. */
@@ -26,22 +25,16 @@ export async function measureOneTarget({ quick, rounds, ground }: Options): Prom
     };
     const came = () => (scene.receivers.attempts.get("one")?.length ?? 0) - critical;
     const queued = quick ? 500 : 25_000;
-    const others: number[] = [];
     await sendEvents(scene.router, "/in/shared/bulk", queued);
     await round(); // warm-up
     await rest(scene.router, "pause");
+    const beside = amongOthers(round, came);
     const measured = await inPairs(rounds, {
-      alone: round,
-      async beside() {
-        const [before, fromMs] = [came(), performance.now()];
-        const delayed = await round();
-        others.push(((came() - before) * 1_000) / (performance.now() - fromMs));
-        return delayed;
-      },
+      ...{ alone: round, beside: beside.round },
       begin: () => rest(scene.router, "resume"),
       end: () => rest(scene.router, "pause"),
     });
-    const perSecond = median(others);
+    const perSecond = beside.othersPerSecond();
     const left = queued - came();
     const verdicts = URGENT_GOALS.map((goal) => judge(measured, goal));
     return {

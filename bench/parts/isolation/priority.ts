@@ -1,8 +1,9 @@
 /** Urgent events while a hundred thousand others wait. */
+import { sum } from "../../measure/statistics.ts";
 import { figure, table } from "../../measure/table.ts";
 import { type Options, progress, type Report } from "../../part.ts";
 import { rest, sendEvents } from "./fill.ts";
-import { inPairs, judge, URGENT_GOALS, VERDICT_HEAD, verdictCells } from "./rounds.ts";
+import { amongOthers, inPairs, judge, URGENT_GOALS, VERDICT_HEAD, verdictCells } from "./rounds.ts";
 import { arrived, delays, type Load, load, OPEN_SOURCE, type Scene, startScene } from "./scene.ts";
 
 const PER_SECOND = 50;
@@ -25,6 +26,7 @@ export async function measurePriority({ quick, rounds, ground }: Options): Promi
     const steady = roundOf({ paths, perSecond: PER_SECOND, seconds: quick ? 2 : 20 });
     const saturated = roundOf({ paths, underWay: UNDER_WAY, seconds: quick ? 1 : 5 });
     const rows: string[][] = [];
+    const notes: string[] = [];
     const data: object[] = [];
     const failures: string[] = [];
     const bulk = quick ? 5_000 : 100_000;
@@ -43,8 +45,11 @@ export async function measurePriority({ quick, rounds, ground }: Options): Promi
       await round(); // warm-up
       const before = await backlogs(scene, names);
       await rest(scene.router, "pause");
+      const othersSoFar = () =>
+        sum(names.map((one) => scene.receivers.attempts.get(one)?.length ?? 0));
+      const beside = amongOthers(round, othersSoFar);
       const measured = await inPairs(pairs, {
-        ...{ alone: round, beside: round },
+        ...{ alone: round, beside: beside.round },
         begin: () => rest(scene.router, "resume"),
         end: () => rest(scene.router, "pause"),
       });
@@ -55,16 +60,19 @@ export async function measurePriority({ quick, rounds, ground }: Options): Promi
       for (const goal of URGENT_GOALS) {
         const verdict = judge(measured, goal);
         rows.push([`p${goal.share * 100}, ${name}`, ...verdictCells(verdict)]);
-        data.push({ name, left, ...verdict });
+        data.push({ name, left, othersPerSecond: beside.othersPerSecond(), ...verdict });
       }
       const messages = [left.before, left.after].map((all) =>
         all.map((one) => figure(one)).join(" + "),
       );
-      rows.push([`  waiting at the start and at the end: ${messages.join(", ")} messages`]);
+      notes.push(
+        `${name}: ${figure(beside.othersPerSecond())} others a second were delivered meanwhile; ` +
+          `messages that waited at the start and at the end: ${messages.join(", ")}.`,
+      );
     }
     return {
       title: "Priority",
-      text: [table(["critical: accepted to delivered", ...VERDICT_HEAD], rows)],
+      text: [table(["critical: accepted to delivered", ...VERDICT_HEAD], rows), notes.join("\n")],
       data: { measured: data },
       failures,
     };

@@ -3,6 +3,7 @@ import {
   type Compared,
   compareMeans,
   keepsTo,
+  median,
   quantile,
   type Reached,
 } from "../../measure/statistics.ts";
@@ -14,7 +15,7 @@ export interface Rounds {
   readonly beside: (readonly number[])[];
 }
 
-type Round = () => Promise<readonly number[]>;
+export type Round = () => Promise<readonly number[]>;
 
 const noRounds = (): { alone: (readonly number[])[]; beside: (readonly number[])[] } => {
   return { alone: [], beside: [] };
@@ -69,6 +70,23 @@ export async function inRounds(
   });
   for (let at = before; at < count; at += 1) rounds.alone.push(await round());
   return rounds;
+}
+
+/** The same round; while it runs others come as well, and of all its runs the median of how many a second is kept. */
+export function amongOthers(
+  round: Round,
+  othersSoFar: () => number,
+): { readonly round: Round; othersPerSecond(): number } {
+  const rates: number[] = [];
+  return {
+    async round() {
+      const [before, fromMs] = [othersSoFar(), performance.now()];
+      const delays = await round();
+      rates.push(((othersSoFar() - before) * 1_000) / (performance.now() - fromMs));
+      return delays;
+    },
+    othersPerSecond: () => median(rates),
+  };
 }
 
 export interface Goal {

@@ -159,7 +159,8 @@ export function load(scene: Scene, from: Generator, pace: Load): Promise<Outcome
   const requestsMax = pace.perSecond * pace.seconds;
   return from.run({
     ...job,
-    ...{ connections: 64, perSecond: pace.perSecond, requestsMax, msMax: msMax * 2 },
+    ...{ connections: 64, perSecond: pace.perSecond, arrivals: "random" },
+    ...{ requestsMax, msMax: msMax * 2 },
   });
 }
 

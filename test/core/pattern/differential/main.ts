@@ -1,23 +1,19 @@
 /** `npm run match`: the index beside the plain reference, on as many rule sets and events as wished. */
 import { cpus } from "node:os";
-import { parseArgs } from "node:util";
+import { readArguments, readCount } from "../../../../src/local/arguments.ts";
 import { compareSeeds, huntPlanted } from "./pool.ts";
 
-const CASES_DEFAULT = 1_000_000;
+const USAGE = "npm run match -- [--seed N] [--cases M] | --planted";
 
-const { values } = parseArgs({
+const { values } = readArguments(USAGE, {
   options: {
-    seed: { type: "string", default: "1" },
-    cases: { type: "string", default: String(CASES_DEFAULT) },
+    seed: { type: "string" },
+    cases: { type: "string" },
     planted: { type: "boolean", default: false },
   },
 });
-const seed = Number(values.seed);
-const cases = Number(values.cases);
-if (!Number.isInteger(seed) || !Number.isInteger(cases) || cases < 1) {
-  console.error("npm run match -- [--seed N] [--cases M] | --planted");
-  process.exit(2);
-}
+const seed = readCount(USAGE, "seed", values.seed, { usual: 1, least: 0 });
+const cases = readCount(USAGE, "cases", values.cases, { usual: 1_000_000, least: 1 });
 
 const startedAtMs = performance.now();
 const all = cpus();
