@@ -1,10 +1,12 @@
 /**
  * A delivery's event once more, as a new event of its own: as it came, or with a body that a person has
- * mended. It goes the way of an accepted webhook, to this delivery's target only; then the old delivery ends.
+ * mended. It goes the way of an accepted webhook, to this delivery's target only, as the rule makes it for that one;
+ * then the old delivery ends.
  */
 import { bodyOf, type EventRecord } from "../core/enqueue/record.ts";
 import { base32, eventId, timeOrderedId } from "../core/ids.ts";
 import { withoutProof } from "../core/ingest/headers.ts";
+import type { Subscription } from "../core/priority.ts";
 import type { Problem } from "../core/problem.ts";
 import type { DeliveryState } from "../core/settle.ts";
 import { traceparentOf } from "../core/trace.ts";
@@ -26,7 +28,7 @@ export type Resent =
 export interface ResendPorts
   extends Pick<
     AcceptPorts,
-    "archive" | "clock" | "commits" | "crypto" | "log" | "random" | "text"
+    "archive" | "clock" | "commits" | "crypto" | "directory" | "log" | "random" | "text"
   > {
   readonly history: Pick<History, "event" | "cancel">;
 }
@@ -51,7 +53,8 @@ export async function resend(
   const original = stored === null ? null : await ports.archive.frame(stored.pointer);
   if (original === null) return refused("The event's bytes are no longer in the archive.");
   const body = edit.body ?? bodyOf(original);
-  const record = editedRecord(original.record, delivery, body, edit, ports);
+  const subscription = await subscriptionOf(original.record, delivery, ports);
+  const record = editedRecord(original.record, delivery, subscription, body, edit, ports);
   try {
     await enqueue(record, body, ports);
   } catch (error) {
@@ -77,17 +80,30 @@ const refused = (detail: string): Resent => ({
   problem: { slug: "conflict", detail },
 });
 
+/** What a rule leaves out for a target stays left out: of a replay by the rule of now, as it was sent before. */
+async function subscriptionOf(
+  { tenant, subscriptions }: EventRecord,
+  { rule, target, replay, ...delivery }: StoredDelivery,
+  { directory }: ResendPorts,
+): Promise<Subscription> {
+  const priority = delivery.priority === "replay" ? "bulk" : delivery.priority;
+  const made = subscriptions.find((each) => each.rule === rule && each.target === target);
+  const known = replay === null ? null : await directory.refresh(tenant);
+  const isTransformed =
+    made?.transformed === true || known?.rules.get(rule)?.transformers.has(target) === true;
+  return { rule, target, priority, ...(isTransformed ? { transformed: true } : {}) };
+}
+
 /** The same delivery, body and type give the same event: asked twice, one of the two is a duplicate. */
 function editedRecord(
   original: EventRecord,
   delivery: StoredDelivery,
+  subscription: Subscription,
   body: Uint8Array,
   edit: Edit,
   ports: ResendPorts,
 ): EventRecord {
   const { demoted, cloudevent, elementOf, verification, ...kept } = original;
-  const { rule, target } = delivery;
-  const priority = delivery.priority === "replay" ? "bulk" : delivery.priority;
   const contentType = edit.contentType ?? original.contentType;
   const hash = ports.crypto.sha256(ports.text.encode(`${contentType ?? ""}\n`), body);
   const key = `resend:${delivery.id}:${base32(hash)}`;
@@ -109,8 +125,8 @@ function editedRecord(
       secretIndex: null,
       ...(signedIn === undefined ? {} : { header: signedIn }),
     },
-    priority,
-    subscriptions: [{ rule, target, priority }],
+    priority: subscription.priority,
+    subscriptions: [subscription],
     traceparent: traceparentOf(original.traceparent, ports.random.bytes(24)),
     // Source and id are a CloudEvent's identity (CloudEvents 1.0 §3.1.1), and this is another event.
     ...(cloudevent === undefined ? {} : { cloudevent: { ...cloudevent, id } }),

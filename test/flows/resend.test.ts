@@ -147,6 +147,33 @@ describe("a dead letter that is resent", () => {
     expect(sender.framesIn("bulk")).toHaveLength(1);
   });
 
+  it("is made what its rule makes of it for that target, and never shows what that leaves out", async () => {
+    const transformed = {
+      rule: "orders",
+      target: "mail",
+      priority: "normal",
+      transformed: true,
+    } as const;
+    const letter = await deadLetter({ to: [transformed] });
+    await resending({ ...letter, rule: "orders" });
+    expect(only().subscriptions).toEqual([transformed]);
+  });
+
+  it("that a replay made is made by its rule of now, as it was before", async () => {
+    const letter = await deadLetter();
+    const transformers = {
+      mail: { template: "<id>", paths: { id: "$.id" }, missing: "null" },
+    } as const;
+    sender.world.tenants.put("acme", {
+      targets: { mail: {} },
+      rules: { [letter.rule]: { targets: ["mail"], transformers } },
+    });
+    await sender.world.clock.advance(1_000);
+    await resending({ ...letter, replay: "rpl_1", priority: "replay" });
+    const [frame] = sender.framesIn("bulk");
+    expect(frame?.record.subscriptions).toMatchObject([{ target: "mail", transformed: true }]);
+  });
+
   it("rests in the archive when no message can carry it", async () => {
     const letter = await deadLetter();
     const body = new Uint8Array(PACK_BYTES_MAX);
