@@ -33,9 +33,9 @@ export class TargetGate extends DurableObject<Env> {
           alarmMs: () => storage.getAlarm(),
           setAlarm: (atMs) => setAlarm(storage, atMs),
         },
-        async release(id, count) {
+        async release(id, most) {
           const { releaseParked } = await import("../src/flows/release-parked.ts");
-          return releaseParked(id, count, ports());
+          return releaseParked(id, most, ports());
         },
         batches: {
           async look(id, limits) {

@@ -122,23 +122,23 @@ export async function attemptAll(
     const isPaced = gates.limitOf(gates.keyOf(duty)) !== undefined;
     const turn = isPaced ? null : ports.givingWay.turn(role, ports.clock);
     if (turn !== null) await turn;
-    const decided = changes.decide(gated);
-    if (decided.kind === "result") {
-      end(gated, inPlace(decided.result, duty));
+    const leave = (how: () => void): null => {
+      gates.leave(duty);
+      how();
       return null;
-    }
+    };
+    // Its turn came before there was room for its result.
+    if (!(await gates.hasTurn(duty))) return leave(() => park(gated));
+    const decided = changes.decide(gated);
+    if (decided.kind === "result") return leave(() => end(gated, inPlace(decided.result, duty)));
     const { outgoing } = decided;
     const { timeoutMs } = outgoing.target;
     const isTooLate = ports.clock.nowMs() + timeoutMs > deadlineMs;
-    if (isTooLate || (role !== "dead" && !ports.queueValves.mayGoOn(role))) {
-      giveBackLater(gated);
-      return null;
-    }
+    if (isTooLate || (role !== "dead" && !ports.queueValves.mayGoOn(role)))
+      return leave(() => giveBackLater(gated));
     const key = targetKey(duty);
-    if (!ports.receivers.hasRoom(key, ports.clock.nowMs()) || !gates.mayBegin(duty)) {
-      park(gated);
-      return null;
-    }
+    if (!ports.receivers.hasRoom(key, ports.clock.nowMs()) || !gates.mayBegin(duty))
+      return leave(() => park(gated));
     const made = beginAttempt({ duty, outgoing }, gates, closed, ports);
     const isQuick = await endsWithin(made, ports.receivers.patienceMs(key), ports.clock);
     const isLeft = !isQuick && (duty.claimedBy === "row" || (await keptOf(duty.held)));

@@ -125,7 +125,7 @@ export function createBatchRun(ports: BatchRunPorts): BatchRun {
     const lease = holdLease(name, await gate.tell(id, { ...told, ask }), config, clock);
     const waitMs = lease.limit.waitMs();
     if (waitMs === null) {
-      rest(Math.max(GATE_TICK_MS, lease.refusal().dueInMs), found);
+      rest(Math.max(GATE_TICK_MS, lease.refusal(isRetry).dueInMs), found);
       await reported(id, found, lease);
       await gate.save();
       return false;

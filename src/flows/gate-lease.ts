@@ -20,11 +20,17 @@ export interface HeldLease {
   readonly limit: KeyLimit;
   /** Whether an attempt of this kind may begin; the limit alone does not know of retries. */
   mayBegin(isRetry: boolean): boolean;
+  /**
+   * Milliseconds until what has taken its turn may begin: held up meanwhile, it would come too soon after another that
+   * was, or when its slot is somebody else's. At 0 it is to begin now, or to leave; null: not any more.
+   */
+  beginsInMs(): number | null;
+  /** What had taken a turn does not begin: another may. */
+  leave(): void;
   /** What it returns takes the answer, or null when no attempt could be made. */
   begin(isRetry: boolean): (answer: Answer | null) => void;
   /** Why what is left may not pass, and when it is worth asking again. */
-  refusal(): Refused;
-  readonly isBusy: boolean;
+  refusal(isRetry: boolean): Refused;
   /** Its gate is to hear of it at once: it is over and nothing is under way, or the receiver dropped something. */
   readonly isNews: boolean;
   /** All that it grants has begun, and its gate may have more for its slots before they rest. */
@@ -33,6 +39,8 @@ export interface HeldLease {
   askMore(asking: (lease: string, said: GateReport) => Promise<GateAnswered | null>): Promise<void>;
   /** What is to be told since the last time; null when nothing was granted, or all is told. */
   report(): GateReport | null;
+  /** Its gate may not have heard what was told last: to tell the rest would give back what was used. */
+  isUnheard(): void;
   /** Resolves when all that began has ended. */
   ended(): Promise<unknown>;
 }
@@ -65,11 +73,27 @@ export function holdLease(
   const underWay = new Set<Promise<void>>();
   let turn = 0;
   let lastStartMs: number | null = null;
+  /** Of those that begin, which may be later than they were to. */
+  const last: { turn: number; atMs: number | null } = { turn: 0, atMs: null };
+  let beginning = 0;
   let blocked = NO_WAIT;
   let isOver = false;
   let isTold = false;
   let isDropTold = false;
   const turnAhead = () => (grant === null ? null : nextTurn(grant, turn, gateNowMs(), lastStartMs));
+  const turnToBegin = () =>
+    grant === null ? null : nextTurn(grant, last.turn, gateNowMs(), last.atMs);
+  // Timers know whole milliseconds.
+  const inMs = (ahead: { readonly atMs: number } | null): number | null =>
+    isOver || ahead === null ? null : Math.max(0, Math.ceil(ahead.atMs - gateNowMs()));
+
+  function useTurn(): void {
+    beginning += 1;
+    last.turn = (turnToBegin()?.turn ?? last.turn) + 1;
+    last.atMs = gateNowMs();
+    turn = Math.max(turn, last.turn);
+    lastStartMs = last.atMs;
+  }
 
   function note(heard: Answer, durationMs: number): void {
     const kind = outcomeKind(heard);
@@ -81,6 +105,8 @@ export function holdLease(
       blocked = longer(blocked, heard.retryAfterMs, clock.nowMs());
     }
   }
+
+  const mayBegin = (isRetry: boolean): boolean => !isRetry || begun.retries < (grant?.retries ?? 0);
 
   function isSpent(): boolean {
     // Who has taken a turn begins in a moment.
@@ -107,22 +133,33 @@ export function holdLease(
       get max() {
         return grant?.slots ?? 0;
       },
-      waitMs() {
-        if (isOver) return null;
-        const ahead = turnAhead();
-        // Timers know whole milliseconds.
-        return ahead === null ? null : Math.max(0, Math.ceil(ahead.atMs - gateNowMs()));
-      },
+      waitMs: () => inMs(turnAhead()),
       take() {
         taken += 1;
         turn = (turnAhead()?.turn ?? turn) + 1;
         lastStartMs = gateNowMs();
       },
     },
-    mayBegin: (isRetry) => !isRetry || begun.retries < (grant?.retries ?? 0),
+    mayBegin,
+    beginsInMs() {
+      const waitMs = inMs(turnToBegin());
+      if (waitMs === 0) useTurn();
+      return waitMs;
+    },
+    leave() {
+      if (taken === totalOf(begun)) return;
+      taken -= 1;
+      if (beginning > totalOf(begun)) {
+        beginning -= 1;
+        last.turn -= 1;
+      }
+      turn = Math.max(last.turn, turn - 1);
+      lastStartMs = last.atMs;
+    },
     begin(isRetry) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const startedAtMs = clock.nowMs();
+      if (beginning === totalOf(begun)) useTurn();
       begun[isRetry ? "retries" : "fresh"] += 1;
       underWay.add(promise);
       return (heard) => {
@@ -134,7 +171,7 @@ export function holdLease(
         resolve();
       };
     },
-    refusal() {
+    refusal(isRetry) {
       const nowMs = clock.nowMs();
       if (!isReached) {
         const [dueInMs, pauseMs] = [GATE_UNREACHABLE_MS, GATE_UNREACHABLE_MS];
@@ -145,13 +182,12 @@ export function holdLease(
       const blockedMs = leftMs(blocked, nowMs);
       if (blockedMs > 0) return { reason: "gate: retry-after", dueInMs: blockedMs, pauseMs };
       // It may be over before all that it grants has begun: by its time, or by what was dropped.
-      const reason = refused?.reason ?? (grant?.intervalMs === 0 ? "concurrency" : "rate");
+      const pace = grant?.intervalMs === 0 ? "concurrency" : "rate";
+      const isOfRetries = refused?.reason === "retry-budget" && grant !== null;
+      const reason = isOfRetries && mayBegin(isRetry) ? pace : (refused?.reason ?? pace);
       const untilMs = refused?.untilMs ?? null;
       const dueInMs = untilMs === null ? GATE_AGAIN_MS : Math.max(0, untilMs - gateNowMs());
       return { reason: `gate: ${reason}`, dueInMs, pauseMs };
-    },
-    get isBusy() {
-      return underWay.size > 0;
     },
     get isNews() {
       return isSpent() || (isOver && !isDropTold);
@@ -166,7 +202,6 @@ export function holdLease(
       isAsking = true;
       const more = await asking(lease, said);
       isAsking = false;
-      // What it has heard is not known, and to tell it twice would count twice: its slots come back with their time.
       if (more === null) [isTold, isReached] = [true, false];
       refused = more?.answer?.kind === "granted" ? more.answer.refused : (more?.answer ?? null);
       if (more?.answer?.kind !== "granted") return;
@@ -176,9 +211,21 @@ export function holdLease(
       ];
       grant = { ...more.answer, count, retries };
     },
+    isUnheard() {
+      isTold = true; // its slots come back with their time
+    },
     ended: () => Promise.all(underWay),
     report,
   };
+}
+
+/** Waits for as long as `inMs` says, and asks it again; false where it says never. */
+export async function waitOut(inMs: () => number | null, clock: Clock): Promise<boolean> {
+  for (let waitMs = inMs(); waitMs !== 0; waitMs = inMs()) {
+    if (waitMs === null) return false;
+    await clock.timer(waitMs).elapsed;
+  }
+  return true;
 }
 
 const nothing = () => ({

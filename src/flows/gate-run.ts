@@ -6,6 +6,7 @@ import {
   attend,
   attendAll,
   CONFIG_DEFAULT,
+  expecting,
   forgiven,
   isBefore,
   isForgettable,
@@ -23,11 +24,13 @@ import {
   GATE_FORGET_MS,
   GATE_PAUSE_MS_MIN,
   GATE_RELEASE_MS,
+  GATE_SCARCE_MS,
   GATE_TICK_MS,
 } from "../core/gate-limits.ts";
-import { PRIORITIES } from "../core/priority.ts";
+import { PRIORITIES, type Priority } from "../core/priority.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
 import type { GateAnswered, GateId, Gates, ReleasedParked } from "../ports/gates.ts";
+import type { ParkedMost } from "../ports/ledger.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import { type BatchHands, createBatchRun } from "./batch-run.ts";
 import { createGateMemory, type GateMemo, type KeptGate } from "./gate-memory.ts";
@@ -38,8 +41,8 @@ export interface GatePorts {
   readonly log: Log;
   readonly random: Random;
   readonly memo: GateMemo;
-  /** Lets up to `count` parked deliveries go, the most urgent and oldest first. */
-  release(id: GateId, count: number): Promise<readonly ReleasedParked[]>;
+  /** Lets so many parked deliveries go, the most urgent and oldest first. */
+  release(id: GateId, most: ParkedMost): Promise<readonly ReleasedParked[]>;
   /** Sends what waits in batches. */
   readonly batches: BatchHands;
   /** Keeps the object alive until the work ends, which nobody waits for. */
@@ -109,12 +112,29 @@ export function createGateRun(ports: GatePorts): GateRun {
     return { answer, nowMs: clock.nowMs(), parked: parkedNow() };
   }
 
-  async function letGo({ id, state, config }: KeptGate): Promise<void> {
-    const { release: count } = next(state, config, clock.nowMs());
+  async function letGo({ id, state: before, config }: KeptGate): Promise<void> {
+    const { release: count, retries } = next(before, config, clock.nowMs());
     if (count === 0 || clock.nowMs() < pausedUntilMs) return;
     const late = () => new Error("the ledger did not answer in time");
-    const gone = await within(release(id, count), GATE_RELEASE_MS, clock, late);
-    for (const said of gone) changed((known) => released(known, said, clock.nowMs()));
+    const expect = (more: number) => changed((known) => expecting(known, more, clock.nowMs()));
+    // Their consumers may ask before the ledger has said how many there are.
+    expect(count);
+    let gone: readonly ReleasedParked[] = [];
+    try {
+      gone = await within(release(id, { count, retries }), GATE_RELEASE_MS, clock, late);
+    } finally {
+      expect(sum(gone) - count);
+    }
+    for (const said of gone) {
+      // What was told of meanwhile the ledger may not have had yet.
+      const now = memory.kept?.state ?? before;
+      const isNews = countOf(now, said.priority) > countOf(before, said.priority);
+      const isEmpty = said.isEmpty && !isNews;
+      changed((known) => released(known, { ...said, isEmpty }, clock.nowMs()));
+    }
+    // Retries are left, and no token for them.
+    const isScarce = sum(gone) < count && gone.some(({ isEmpty }) => !isEmpty);
+    if (isScarce) pausedUntilMs = Math.max(pausedUntilMs, clock.nowMs() + GATE_SCARCE_MS);
   }
 
   const run: GateRun = {
@@ -226,6 +246,12 @@ export function createGateRun(ports: GatePorts): GateRun {
   });
   return run;
 }
+
+const sum = (gone: readonly ReleasedParked[]): number =>
+  gone.reduce((all, { count }) => all + count, 0);
+
+const countOf = ({ backlog }: GateState, priority: Priority): number =>
+  backlog[priority]?.count ?? 0;
 
 /** Whatever was known to wait: the ledger is asked now, or when the gate allows it. */
 const soon = (known: Waiting | undefined, nowMs: number): Waiting => {

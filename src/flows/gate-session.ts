@@ -15,11 +15,12 @@ import {
 import { GATE_MORE_MS_MAX, GATE_TICK_MS } from "../core/gate-limits.ts";
 import { SLOW_TARGET_PAUSE_MS } from "../core/limits.ts";
 import type { Gate } from "../core/tenant.ts";
+import type { GateTold } from "../ports/gates.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import { type Outgoing, recorded } from "./deliver.ts";
 import type { Duty } from "./duty.ts";
 import { askGate, askMore, tellGate, wishOf } from "./gate-call.ts";
-import type { HeldLease, Refused } from "./gate-lease.ts";
+import { type HeldLease, type Refused, waitOut } from "./gate-lease.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
 import { gatePriority } from "./release-parked.ts";
@@ -40,6 +41,10 @@ export interface GateSession {
   /** Resolves when the gates that are asked now have answered, or had their time; null: none is. */
   pending(): Promise<unknown> | null;
   mayBegin(duty: Duty): boolean;
+  /** Waits until what has taken a turn may begin at it; false where it may not any more. */
+  hasTurn(duty: Duty): Promise<boolean>;
+  /** What has taken a turn does not begin. */
+  leave(duty: Duty): void;
   /** What it returns takes the answer, or null when no attempt could be made. */
   begin(gated: GatedDuty): (answer: Answer | null) => void;
   /** For the ledger: it waits until there is room for it. */
@@ -148,20 +153,28 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
   /** Its slots are free before the results are written, and whatever else the batch is at. */
   function tellNews(lease: HeldLease, duty: Duty, gate: Gate): void {
     if (!lease.isNews) return;
-    const told = { report: lease.report(), parked: null };
-    ports.defer(tellGate(duty, gate, told, ports).then(() => {}));
+    ports.defer(tell({ duty, gate, lease }, lease.report()).then(() => {}));
+  }
+
+  async function tell(
+    { duty, gate, lease }: Pick<Open, "duty" | "gate" | "lease">,
+    report: GateReport | null,
+    parked: GateTold["parked"] = null,
+  ): Promise<number | null> {
+    const inAll = await tellGate(duty, gate, { report, parked }, ports);
+    if (inAll === null && report !== null) lease?.isUnheard();
+    return inAll;
   }
 
   async function closeOne(open: Open): Promise<void> {
-    const { duty, gate, lease, parked: count, pauseMs, isShareTaken } = open;
+    const { duty, lease, parked: count, pauseMs, isShareTaken } = open;
     const priority = gatePriority(duty);
     const parked = count === 0 ? null : { priority, count, pauseMs, isShareTaken };
-    const report = lease?.report() ?? askedOf(open);
-    const inAll = await tellGate(duty, gate, { report, parked }, ports);
+    const inAll = await tell(open, lease?.report() ?? askedOf(open), parked);
     if (inAll !== null) ports.fairShares.parked(targetKey(duty), inAll, clock.nowMs());
-    if (lease?.isBusy !== true) return;
+    if (lease === null) return;
     await lease.ended();
-    await tellGate(duty, gate, { report: lease.report(), parked: null }, ports);
+    await tell(open, lease.report()); // nothing, where all was told
   }
 
   function askedOf({ askedToWait }: Open): GateReport | null {
@@ -172,7 +185,8 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
   function refusalOf(duty: Duty, lease: HeldLease | null): Refused {
     const key = targetKey(duty);
     const isSlow = receivers.patienceMs(key) === 0;
-    if (lease !== null && receivers.hasRoom(key, clock.nowMs())) return lease.refusal();
+    if (lease !== null && receivers.hasRoom(key, clock.nowMs()))
+      return lease.refusal(isRetry(duty));
     const pauseMs = isSlow ? SLOW_TARGET_PAUSE_MS : GATE_TICK_MS;
     if (isSlow) receivers.failed(key, clock.nowMs());
     const reason = isSlow ? "its target answers slowly" : "many of its attempts are under way";
@@ -195,6 +209,12 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
     pending: () => pending,
     limitOf: (key) => (asking.has(key) ? UNKNOWN : opened.get(key)?.lease?.limit),
     mayBegin: (duty) => opened.get(keyOf(duty))?.lease?.mayBegin(isRetry(duty)) ?? true,
+
+    leave: (duty) => opened.get(keyOf(duty))?.lease?.leave(),
+    async hasTurn(duty) {
+      const lease = opened.get(keyOf(duty))?.lease ?? null;
+      return lease === null || waitOut(lease.beginsInMs, clock);
+    },
 
     begin({ duty, outgoing }) {
       const open = opened.get(keyOf(duty));

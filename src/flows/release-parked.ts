@@ -1,21 +1,22 @@
 /** Parked deliveries go out again, as many as their gate has room for, the most urgent and oldest first. */
 import { PRIORITIES, type Priority } from "../core/priority.ts";
 import type { GateId, ReleasedParked } from "../ports/gates.ts";
-import type { DueDelivery } from "../ports/ledger.ts";
+import type { DueDelivery, ParkedMost } from "../ports/ledger.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { sendDue } from "./revive.ts";
 
 /** What the queue does not take stays owed, and the sweeper sends it. */
 export async function releaseParked(
   { tenant, target }: GateId,
-  count: number,
+  most: ParkedMost,
   ports: DeliverPorts,
 ): Promise<readonly ReleasedParked[]> {
-  const taken = await ports.ledger.takeParked(tenant, target, count);
+  const { taken, left } = await ports.ledger.takeParked(tenant, target, most);
   if (taken.length > 0) await sendDue(taken, ports, true);
   const last = taken.at(-1);
-  const isAll = taken.length < count || last === undefined;
-  const reached = isAll ? PRIORITIES.length : PRIORITIES.indexOf(gatePriority(last));
+  const behind =
+    last === undefined || left !== "behind" ? 0 : PRIORITIES.indexOf(gatePriority(last));
+  const reached = left === "none" ? PRIORITIES.length : behind;
   return PRIORITIES.map((priority, at) => ({
     priority,
     count: taken.filter((each) => gatePriority(each) === priority).length,

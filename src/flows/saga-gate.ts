@@ -96,7 +96,7 @@ async function throughGate(wish: Wish, target: Target, ports: SagaPorts): Promis
   const { limit } = lease;
   if (limit.max === 0 || !lease.mayBegin(isRetry) || limit.waitMs() === null) {
     report(lease);
-    const { reason, dueInMs } = lease.refusal();
+    const { reason, dueInMs } = lease.refusal(isRetry);
     const why = `the target "${wish.target}": ${reason}`;
     return { kind: "held", reason: why, inMs: pause(SAGA_GATED_MS_MIN, dueInMs, wish, ports) };
   }

@@ -2,6 +2,7 @@
 import type { LetGo } from "../core/deliver/schedule.ts";
 import { ORDER_NEXT_MAX } from "../core/order/limits.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
+import { waitOut } from "./gate-lease.ts";
 import type { GatedDuty, GateSession } from "./gate-session.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { behind, freesItsKey } from "./take-turns.ts";
@@ -52,10 +53,7 @@ export async function sendInOrder(head: GatedDuty, chain: Chain, letGo: LetGo): 
 async function hasPace({ duty }: GatedDuty, { gates, ports }: Chain): Promise<boolean> {
   const limit = gates.limitOf(gates.keyOf(duty));
   if (limit === undefined) return true;
-  for (let waitMs = limit.waitMs(); waitMs !== 0; waitMs = limit.waitMs()) {
-    if (waitMs === null) return false;
-    await ports.clock.timer(waitMs).elapsed;
-  }
-  limit.take();
-  return true;
+  const hasCome = await waitOut(limit.waitMs, ports.clock);
+  if (hasCome) limit.take();
+  return hasCome;
 }

@@ -100,6 +100,18 @@ export interface DueDelivery extends DeliveryKey {
   readonly pointer: Pointer;
 }
 
+export interface ParkedMost {
+  readonly count: number;
+  /** Of these at most so many that were attempted before. */
+  readonly retries: number;
+}
+
+export interface TakenParked {
+  readonly taken: readonly DueDelivery[];
+  /** Others that are parked: none; only behind the last of these; or also before it, as retries too many. */
+  readonly left: "none" | "behind" | "among";
+}
+
 /** What became of the events of an old generation. */
 export interface Expired {
   /** The generation that there is room for now. */
@@ -147,10 +159,10 @@ export interface Ledger {
    */
   release(tenant: string, target: string): Promise<number>;
   /**
-   * Up to `count` deliveries that the target's gate has parked, the most urgent and oldest first: they are
-   * owed from now on. One that is taken is given to nobody else. Those of paused queues stay where they are.
+   * Deliveries that the target's gate has parked, the most urgent and oldest first: they are owed from now on. One
+   * that is taken is given to nobody else. Those of paused queues stay where they are.
    */
-  takeParked(tenant: string, target: string, count: number): Promise<readonly DueDelivery[]>;
+  takeParked(tenant: string, target: string, most: ParkedMost): Promise<TakenParked>;
   /** Targets whose gates have parked something. */
   parkedTargets(count: number): Promise<readonly ParkedTarget[]>;
   /** Gives up what has waited for closed targets for longer than `ageMs`, a page at most; answers how many. */

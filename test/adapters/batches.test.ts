@@ -6,7 +6,15 @@ import type { FirstClaim } from "../../src/ports/claim.ts";
 import { keyOf } from "../../src/ports/claim.ts";
 import type { DeliveryResult } from "../../src/ports/ledger.ts";
 import type { HeldLease } from "../../src/ports/pulls.ts";
-import { costOf, firstOf, freshTenant, freshToken, SUBJECTS, settledOnce } from "./ledgers.ts";
+import {
+  costOf,
+  firstOf,
+  freshTenant,
+  freshToken,
+  SUBJECTS,
+  settledOnce,
+  takeParked,
+} from "./ledgers.ts";
 
 const parked: Partial<DeliveryResult> = {
   ...{ state: "parked", attempts: 0, attempt: null, dueInMs: 0 },
@@ -154,12 +162,12 @@ describe.each(SUBJECTS)("what waits for a batch in $name", (subject) => {
   it("is let go by no gate, nor when its target gets none any more while it is on its way", async () => {
     const id = await target();
     const [first] = [await park(id)];
-    expect(await ledger.takeParked(id.tenant, id.target, 10)).toEqual([]);
+    expect(await takeParked(ledger, id.tenant, id.target, 10)).toEqual([]);
     await take(id);
     await subject.haveBatched(id.tenant, null);
-    expect(await ledger.takeParked(id.tenant, id.target, 10)).toEqual([]);
+    expect(await takeParked(ledger, id.tenant, id.target, 10)).toEqual([]);
     const other = await park(id);
-    const taken = await ledger.takeParked(id.tenant, id.target, 10);
+    const taken = await takeParked(ledger, id.tenant, id.target, 10);
     expect(taken.map(({ event }) => event)).toEqual([other.id]);
     expect(await stateOf(first)).toMatchObject({ state: "parked" });
   });

@@ -20,6 +20,7 @@ import {
   SUBJECTS,
   session,
   settledOnce,
+  takeParked,
 } from "./ledgers.ts";
 
 const ledger = createLedger(session);
@@ -158,7 +159,7 @@ describe("a backlog", () => {
       await claimFirsts(ledger, token, firsts);
       const waiting = firsts.map((first) => resultOf(first, parked));
       await ledger.settle(token, waiting, []);
-      const taken = await ledger.takeParked(tenant, "sink", COUNT);
+      const taken = await takeParked(ledger, tenant, "sink", COUNT);
       expect(taken).toHaveLength(COUNT);
       const again = freshToken();
       const agains = firsts.map((first) => againOf(first, { attempts: 0 }));

@@ -11,6 +11,7 @@ import {
   freshToken,
   SUBJECTS,
   settledOnce,
+  takeParked,
 } from "./ledgers.ts";
 
 const parked = {
@@ -49,7 +50,7 @@ describe.each(SUBJECTS)(
       const replay = await park(tenant, { priority: "replay" }, { receivedAtMs: base - 5_000 });
       const order: string[] = [];
       for (const count of [1, 2, 5]) {
-        order.push(...(await ledger.takeParked(tenant, "sink", count)).map(({ event }) => event));
+        order.push(...(await takeParked(ledger, tenant, "sink", count)).map(({ event }) => event));
       }
       expect(order).toEqual([early, late, bulk, replay].map(({ id }) => id));
     });
@@ -59,7 +60,7 @@ describe.each(SUBJECTS)(
       const urgent = await park(tenant, { priority: "critical" });
       const other = await park(tenant, { priority: "normal" });
       const take = async () =>
-        (await ledger.takeParked(tenant, "sink", 5)).map(({ event }) => event);
+        (await takeParked(ledger, tenant, "sink", 5)).map(({ event }) => event);
       await pauseQueue("critical", true);
       try {
         expect(await take()).toEqual([other.id]);
@@ -70,10 +71,32 @@ describe.each(SUBJECTS)(
       expect(await take()).toEqual([urgent.id]);
     });
 
+    it("is taken with no more retries than there may be: fresh ones behind them go first", async () => {
+      const tenant = await tenantWithSink();
+      const again = { attempts: 1, attempt: null };
+      const receivedAtMs = Date.now() - 60_000;
+      const retried = [1, 2, 3].map((at) =>
+        park(tenant, again, { receivedAtMs: receivedAtMs + at }),
+      );
+      const [oldest] = await Promise.all(retried);
+      const later = { receivedAtMs: receivedAtMs + 9 };
+      const fresh = [await park(tenant, {}, later), await park(tenant, {}, later)];
+      const take = (count: number, retries: number) =>
+        ledger.takeParked(tenant, "sink", { count, retries });
+      const first = await take(3, 1);
+      expect(first.left).toBe("among");
+      expect(first.taken.map(({ event }) => event)).toEqual(
+        [oldest, ...fresh].map((one) => one?.id),
+      );
+      expect(await take(3, 0)).toEqual({ taken: [], left: "among" });
+      expect(await take(1, 1)).toMatchObject({ taken: [{}], left: "behind" });
+      expect(await take(2, 2)).toMatchObject({ taken: [{}], left: "none" });
+    });
+
     it("is given to one of those who take at once, and is owed from then on", async () => {
       const tenant = await tenantWithSink();
       const firsts = [await park(tenant), await park(tenant), await park(tenant)];
-      const takings = await Promise.all([1, 2, 3].map(() => ledger.takeParked(tenant, "sink", 3)));
+      const takings = await Promise.all([1, 2, 3].map(() => takeParked(ledger, tenant, "sink", 3)));
       const taken = takings.flat().map(({ event }) => event);
       expect(taken.sort()).toEqual(firsts.map(({ id }) => id).sort());
       expect(await dueOf(ledger, tenant, 60_000)).toHaveLength(3);
@@ -100,7 +123,7 @@ describe.each(SUBJECTS)(
       expect((await mine()).map(({ tenant, target }) => `${tenant} ${target}`).sort()).toEqual(
         [`${one} second`, `${one} sink`, `${other} sink`].sort(),
       );
-      await ledger.takeParked(one, "sink", 10);
+      await takeParked(ledger, one, "sink", 10);
       expect(await mine()).toHaveLength(2);
       expect(await ledger.parkedTargets(1)).toHaveLength(1);
     });

@@ -297,6 +297,16 @@ export async function settledOnce(
 }
 
 /** What a tenant is owed within the horizon, in the ledger's order. */
+/** What of a target is parked, whether it was attempted before or not. */
+export async function takeParked(
+  ledger: Ledger,
+  tenant: string,
+  target: string,
+  count: number,
+): Promise<readonly DueDelivery[]> {
+  return (await ledger.takeParked(tenant, target, { count, retries: count })).taken;
+}
+
 export async function dueOf(
   ledger: Ledger,
   tenant: string,

@@ -4,7 +4,15 @@ import type { FirstClaim } from "../../src/ports/claim.ts";
 import { keyOf } from "../../src/ports/claim.ts";
 import type { DeliveryResult } from "../../src/ports/ledger.ts";
 import { GATE, type HeldLease, NO_LEASE } from "../../src/ports/pulls.ts";
-import { costOf, firstOf, freshTenant, freshToken, SUBJECTS, settledOnce } from "./ledgers.ts";
+import {
+  costOf,
+  firstOf,
+  freshTenant,
+  freshToken,
+  SUBJECTS,
+  settledOnce,
+  takeParked,
+} from "./ledgers.ts";
 
 const parked: Partial<DeliveryResult> = {
   ...{ state: "parked", attempts: 0, attempt: null, dueInMs: 0 },
@@ -282,7 +290,7 @@ describe.each(SUBJECTS)("what waits for a reader in $name", (subject) => {
   it("is not let go by a gate", async () => {
     const id = await reader();
     await park(id);
-    expect(await ledger.takeParked(id.tenant, id.target, 10)).toEqual([]);
+    expect(await takeParked(ledger, id.tenant, id.target, 10)).toEqual([]);
     expect(await pulls.ready(id, 10)).toHaveLength(1);
   });
 });

@@ -68,21 +68,86 @@ describe("a lease", () => {
   });
 });
 
+describe("what was held up between its turn and its beginning", () => {
+  const paced = () =>
+    held({
+      ...GRANT,
+      count: 3,
+      intervalMs: 100,
+      firstAtMs: clock.nowMs(),
+      startByMs: Number.POSITIVE_INFINITY,
+    });
+
+  it("keeps the interval to what began before it, and not to what was to", async () => {
+    const lease = paced();
+    lease.limit.take();
+    await clock.advance(100);
+    lease.limit.take();
+    await clock.advance(50);
+    expect(lease.beginsInMs()).toBe(0);
+    // Another looks before it has begun.
+    expect([lease.beginsInMs(), lease.limit.waitMs()]).toEqual([100, 100]);
+    lease.begin(false);
+    expect([lease.beginsInMs(), lease.limit.waitMs()]).toEqual([100, 100]);
+  });
+
+  it("begins not at all when its lease is over, or the receiver has had too much", async () => {
+    const of = { ...GRANT, count: 3, startByMs: clock.nowMs() + 2_000 };
+    const [late, dropped] = [held(of), held(of)];
+    const first = begin(dropped);
+    for (const lease of [late, dropped]) lease.limit.take();
+    first(answered(429));
+    expect(dropped.beginsInMs()).toBeNull();
+    await clock.advance(2_001);
+    expect(late.beginsInMs()).toBeNull();
+  });
+
+  it("leaves its turn to another where it does not begin, and the lease may be spent without it", () => {
+    const lease = held({ ...GRANT, startByMs: clock.nowMs() + 2_000 });
+    for (let at = 0; at < 2; at += 1) lease.limit.take();
+    expect(lease.limit.waitMs()).toBeNull();
+    lease.leave();
+    expect(lease.limit.waitMs()).toBe(0);
+    const [first, second] = [lease.begin(false), begin(lease)];
+    for (const end of [first, second]) end(answered(200));
+    expect(lease.isNews).toBe(true);
+  });
+});
+
 describe("what a lease leaves", () => {
+  it("is told no more where its gate may not have heard the last: it would get back what was used", () => {
+    const lease = held({ ...GRANT, startByMs: clock.nowMs() + 2_000 });
+    const [first, second] = [begin(lease), begin(lease)];
+    first(answered(200));
+    expect(lease.report()).toMatchObject({ sent: { fresh: 1 }, isDone: false });
+    lease.isUnheard();
+    second(answered(200));
+    expect(lease.report()).toBeNull();
+  });
+
+  it("waits for a token only if it is tried again", () => {
+    const refused = { reason: "retry-budget", untilMs: null } as const;
+    const lease = held({ ...GRANT, refused });
+    expect([true, false].map((isRetry) => lease.refusal(isRetry).reason)).toEqual([
+      "gate: retry-budget",
+      "gate: concurrency",
+    ]);
+  });
+
   it("is not left for a rate where there is none", () => {
     const reasonOf = (intervalMs: number) =>
-      held({ ...GRANT, intervalMs, refused: null }).refusal().reason;
+      held({ ...GRANT, intervalMs, refused: null }).refusal(false).reason;
     expect([reasonOf(0), reasonOf(250)]).toEqual(["gate: concurrency", "gate: rate"]);
   });
 
   it("makes its gate pause only where that does not know by itself when there is room", () => {
-    expect(held().refusal()).toMatchObject({ reason: "gate: concurrency", pauseMs: 0 });
-    expect(held(null).refusal()).toMatchObject({
+    expect(held().refusal(false)).toMatchObject({ reason: "gate: concurrency", pauseMs: 0 });
+    expect(held(null).refusal(false)).toMatchObject({
       ...{ reason: "its gate did not answer", pauseMs: GATE_UNREACHABLE_MS },
     });
     const [fixed, adaptive] = [held(GRANT), held(GRANT, true)];
     for (const lease of [fixed, adaptive]) begin(lease)(answered(429));
-    expect(fixed.refusal().pauseMs).toBe(GATE_AGAIN_MS); // nothing else keeps it from trying as many again
-    expect(adaptive.refusal().pauseMs).toBe(0);
+    expect(fixed.refusal(false).pauseMs).toBe(GATE_AGAIN_MS); // nothing else keeps it from trying as many again
+    expect(adaptive.refusal(false).pauseMs).toBe(0);
   });
 });

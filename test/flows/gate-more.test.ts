@@ -53,7 +53,7 @@ const states = () =>
 async function letGo(count: number, by = ports): Promise<{ readonly work: Promise<void> }> {
   await world.clock.run(deliverBatch("normal", batchOf(LEASE + count), by));
   expect(states()).toEqual({ delivered: LEASE, parked: count });
-  await world.clock.run(releaseParked(ID, count, by));
+  await world.clock.run(releaseParked(ID, { count, retries: count }, by));
   world.transport.sent.length = 0;
   const messages = world.queues.take("normal", 100).map(({ body }) => messageOf(body));
   return { work: deliverBatch("normal", messages, by) };
@@ -106,7 +106,7 @@ describe("a batch that has more than its lease holds", () => {
     await world.clock.run(work);
     const { parked = 0, delivered } = states();
     expect([parked, delivered]).toEqual([60 - LEASE + 1, LEASE * 2]);
-    await world.clock.run(releaseParked(ID, 1, ports));
+    await world.clock.run(releaseParked(ID, { count: 1, retries: 1 }, ports));
     expect(world.queues.take("critical", 10)).toHaveLength(1);
   });
 
@@ -126,7 +126,7 @@ describe("a batch that has more than its lease holds", () => {
     attemptMs = 1_900;
     await world.clock.run(deliverBatch("normal", batchOf(80), ports));
     const parked = states().parked ?? 0;
-    await world.clock.run(releaseParked(ID, parked, ports));
+    await world.clock.run(releaseParked(ID, { count: parked, retries: parked }, ports));
     const messages = world.queues.take("normal", 100).map(({ body }) => messageOf(body));
     const fromMs = world.clock.nowMs();
     await world.clock.run(deliverBatch("normal", messages, ports));

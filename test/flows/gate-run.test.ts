@@ -1,7 +1,12 @@
 /** A gate's object when its storage fails it: nothing that is parked is left without somebody who looks after it. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Ask, GateConfig } from "../../src/core/gate/index.ts";
-import { GATE_PAUSE_MS_MIN, GATE_TICK_MS, GATE_WAIT_MS } from "../../src/core/gate-limits.ts";
+import {
+  GATE_PAUSE_MS_MIN,
+  GATE_SCARCE_MS,
+  GATE_TICK_MS,
+  GATE_WAIT_MS,
+} from "../../src/core/gate-limits.ts";
 import type { KeptGate } from "../../src/flows/gate-memory.ts";
 import { createGateRun, type GateRun } from "../../src/flows/gate-run.ts";
 import type { GateTold } from "../../src/ports/gates.ts";
@@ -13,6 +18,7 @@ const id = { tenant: "acme", target: "pager" };
 const config: GateConfig = {
   ...{ concurrency: 6, perSecond: null, perDay: null, isAdaptive: false },
 };
+type Release = Parameters<typeof createGateRun>[0]["release"];
 let clock: ReturnType<typeof createFakeClock>;
 let memo: Parameters<typeof createGateRun>[0]["memo"];
 let stored: { kept: KeptGate | null; alarmMs: number | null };
@@ -29,7 +35,7 @@ beforeEach(() => {
   };
 });
 
-const gate = (release = async (): Promise<never[]> => []): GateRun => {
+const gate = (release: Release = async () => []): GateRun => {
   return createGateRun({
     ...{ clock, log: createMemoryLog(), random: createSeededRandom(1), release, defer: () => {} },
     batches: { look: down, take: down, send: down },
@@ -86,6 +92,61 @@ describe("a gate whose alarm did not come", () => {
     await clock.advance(60_000);
     await run.wake(id, config);
     expect(stored.alarmMs).toBe(clock.nowMs() + GATE_PAUSE_MS_MIN);
+  });
+});
+
+describe("a gate that lets go", () => {
+  const told = (more: Partial<GateTold>): GateTold => ({
+    ...{ config, report: null, parked: null, ask: null },
+    ...more,
+  });
+  const parked = told({ parked: { priority: "normal", count: 3, pauseMs: 0 } });
+  const gone = (count: number, isEmpty: boolean) => [
+    { priority: "normal" as const, count, isEmpty },
+  ];
+
+  it("remembers what was parked while the ledger was asked, whatever that had found", async () => {
+    const run = gate(async () => {
+      await run.tell(id, parked);
+      return gone(3, true);
+    });
+    await run.tell(id, parked);
+    await run.alarm();
+    expect(stored.kept?.state.backlog.normal?.count).toBeGreaterThan(0);
+    expect(stored.alarmMs).not.toBeNull();
+    expect(stored.alarmMs).toBeLessThanOrEqual(clock.nowMs() + GATE_TICK_MS);
+  });
+
+  it("waits for none of those that came before it was told how many they are", async () => {
+    const ask: Ask = {
+      ...{ lease: "soon", want: { fresh: 3, retries: 0 }, priority: "normal", isReleased: true },
+      ttlMs: 20_000,
+    };
+    const run = gate(async () => {
+      await run.tell(id, told({ ask }));
+      return gone(3, true);
+    });
+    await run.tell(id, parked);
+    await run.alarm();
+    expect(stored.kept?.state.released.count).toBe(0);
+  });
+
+  it("waits for those that are lost ten seconds in all, whatever else it lets go meanwhile", async () => {
+    const run = gate(async () => gone(2, false));
+    await run.tell(id, parked);
+    for (let second = 0; second < 9; second += 1) {
+      await run.alarm();
+      await clock.advance(GATE_TICK_MS);
+    }
+    const { untilMs = 0 } = stored.kept?.state.released ?? {};
+    expect(untilMs).toBeLessThanOrEqual(clock.nowMs() + GATE_TICK_MS);
+  });
+
+  it("looks for no retries before there is a token for one", async () => {
+    const run = gate(async () => gone(0, false));
+    await run.tell(id, parked);
+    await run.alarm();
+    expect(stored.alarmMs).toBe(clock.nowMs() + GATE_SCARCE_MS);
   });
 });
 

@@ -6,6 +6,7 @@ import { createIsolate, createWorld, type World } from "../support/memory-router
 import { response } from "../support/memory-transport.ts";
 import { messageWith, type TestMessage } from "./consumer.ts";
 
+type Tell = World["gates"]["tell"];
 const GATE: Gate = {
   concurrency: 6,
   perSecond: null,
@@ -72,5 +73,38 @@ describe("the slots of a batch", () => {
     resolve();
     await world.clock.run(first);
     expect(delivered()).toBe(13);
+  });
+});
+
+describe("a slot whose attempt is late", () => {
+  /** One attempt that takes longer than its batch waits for it, and two that do not. */
+  async function lateOne(gate: Partial<Gate>, tell: Tell): Promise<void> {
+    world.tenants.put("acme", { targets: { pager: { gate: { ...GATE, ...gate } } } });
+    world.transport.answer = async () => {
+      if (world.transport.sent.length === 1) await world.clock.timer(1_200).elapsed;
+      return response(200);
+    };
+    const broken = { gates: { ...world.gates, tell } };
+    const three = six("late").slice(0, 3);
+    await world.clock.run(deliverBatch("normal", three, createIsolate(world, { broken }).deliver));
+    await world.clock.advance(2_000);
+  }
+  const kept = () => world.gates.kept.get("acme/pager")?.state;
+
+  it("is free when it ends, also while the gate is being told of the others", async () => {
+    await lateOne({ concurrency: 1 }, async (id, told) => {
+      if (told.report?.isDone === false) await world.clock.timer(500).elapsed;
+      return world.gates.tell(id, told);
+    });
+    expect(kept()?.leases).toEqual([]);
+  });
+
+  it("gives back nothing of the day's quota that was used, where its gate did not hear of the others", async () => {
+    await lateOne({ perDay: 10 }, async (id, told) => {
+      if (told.report?.isDone === false) throw new Error("the gate is being moved");
+      return world.gates.tell(id, told);
+    });
+    expect(world.transport.sent).toHaveLength(3);
+    expect(kept()?.quota.sent).toBe(3);
   });
 });

@@ -1,72 +1,21 @@
 /** Batches and the gates of their targets: limits hold, what is above them waits in the ledger, and all goes out. */
 import { beforeEach, describe, expect, it } from "vitest";
-import {
-  BREAKER_ILL_MS_MIN,
-  GATE_FORGET_MS,
-  GATE_UNREACHABLE_MS,
-} from "../../src/core/gate-limits.ts";
-import { QUEUES } from "../../src/core/priority.ts";
-import type { Gate } from "../../src/core/tenant.ts";
+import { GATE_FORGET_MS, GATE_UNREACHABLE_MS } from "../../src/core/gate-limits.ts";
 import { configureGate } from "../../src/flows/configure-gate.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import { keepGated } from "../../src/flows/keep-parked.ts";
-import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { boundTo } from "../support/memory-records.ts";
-import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
+import { createIsolate } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
-import { down, messageOf, messageWith, rowOf, type TestMessage } from "./consumer.ts";
+import { down, messageWith, rowOf } from "./consumer.ts";
+import { batchOf, createPager } from "./pager.ts";
 
-let world: World;
-let ports: DeliverPorts;
+let { world, ports, pagerWith, run, batch, states, mostWithin } = createPager();
 
 beforeEach(() => {
-  world = createWorld();
-  ports = createIsolate(world).deliver;
+  ({ world, ports, pagerWith, run, batch, states, mostWithin } = createPager());
 });
-
-const gate = (more: Partial<Gate>): Gate => ({
-  ...{ concurrency: 6, perSecond: null, perDay: null, isAdaptive: false, isSet: true },
-  ...more,
-});
-
-function pagerWith(more: Partial<Gate> | null, others: readonly string[] = []): void {
-  const pager = more === null ? {} : { gate: gate(more) };
-  const rest = Object.fromEntries(others.map((name) => [name, {}]));
-  world.tenants.put("acme", { targets: { pager, ...rest } });
-}
-
-/** Works on whatever the queues hold, second by second. */
-async function run(seconds: number, by: DeliverPorts = ports): Promise<void> {
-  for (let second = 0; second < seconds * 2; second += 1) {
-    for (const queue of QUEUES) {
-      const messages = world.queues.take(queue, 10).map(({ body }) => messageOf(body));
-      if (messages.length > 0) await world.clock.run(deliverBatch(queue, messages, by));
-    }
-    await world.clock.advance(500);
-  }
-}
-
-const batchOf = (count: number, to: readonly string[] = ["pager"], prefix = "key"): TestMessage[] =>
-  Array.from({ length: count }, (_, at) => messageWith({ key: `${prefix}-${at}`, to }));
-
-const batch = (messages: readonly TestMessage[], by: DeliverPorts = ports): Promise<void> =>
-  world.clock.run(deliverBatch("normal", messages, by));
-
-const states = (): Record<string, number> => {
-  const counts: Record<string, number> = {};
-  for (const { state } of world.ledger.deliveries.values())
-    counts[state] = (counts[state] ?? 0) + 1;
-  return counts;
-};
-
-/** The most starts within any `ms`. */
-function mostWithin(ms: number): number {
-  const starts = world.transport.sent.map(({ atMs }) => atMs);
-  return Math.max(
-    ...starts.map((from) => starts.filter((at) => at >= from && at < from + ms).length),
-  );
-}
 
 describe("a target with a rate", () => {
   it("is never called more often in any second; what is above it is parked, says why, and goes out", async () => {
@@ -170,59 +119,6 @@ describe("a target with a daily quota", () => {
     await world.clock.advance(86_400_000 - 60_000);
     await run(60);
     expect(states()).toEqual({ delivered: 5 });
-  });
-});
-
-describe("a receiver in trouble", () => {
-  it("that asks to wait is called by nobody before the time is over", async () => {
-    pagerWith(null, ["mail"]);
-    world.transport.answer = ({ url }) =>
-      url.includes("pager") ? response(429, 60_000) : response(200);
-    await batch(batchOf(1));
-    const askedAtMs = world.clock.nowMs();
-    world.transport.answer = () => response(200);
-    await batch(batchOf(5, ["pager", "mail"], "later"));
-    await run(50);
-    expect(world.transport.sent.filter(({ url }) => url.includes("pager"))).toHaveLength(1);
-    expect(states()).toMatchObject({ parked: 5, delivered: 5 });
-    await run(30);
-    const pager = world.transport.sent.filter(({ url }) => url.includes("pager")).slice(1);
-    expect(pager.length).toBe(6);
-    for (const { atMs } of pager) expect(atMs).toBeGreaterThanOrEqual(askedAtMs + 60_000);
-    expect(states()).toEqual({ delivered: 11 });
-  });
-
-  it("that fails and fails is left alone, then probed by the oldest, and gets everything when it is well", async () => {
-    pagerWith(null);
-    world.transport.answer = () => response(500);
-    await batch(batchOf(1));
-    for (let at = 0; at < 4; at += 1) {
-      await batch(batchOf(6, ["pager"], `more-${at}`));
-      await world.clock.advance(BREAKER_ILL_MS_MIN / 2);
-    }
-    const tried = world.transport.sent.length;
-    await run(18);
-    expect(world.transport.sent.length).toBe(tried);
-    world.transport.answer = () => response(200);
-    await run(400);
-    expect(states()).toEqual({ delivered: 25 });
-  });
-
-  it("that fails for some seconds only is tried again by each delivery's own pauses", async () => {
-    pagerWith(null);
-    world.transport.answer = () => response(500);
-    for (let at = 0; at < 4; at += 1) await batch(batchOf(6, ["pager"], `b${at}`));
-    expect(world.transport.sent).toHaveLength(24);
-    world.transport.answer = () => response(200);
-    await run(15);
-    expect(states()).toEqual({ delivered: 24 });
-  });
-
-  it("keeps nobody else waiting", async () => {
-    pagerWith(null, ["mail"]);
-    world.transport.answer = ({ url }) => response(url.includes("pager") ? 500 : 200);
-    for (let at = 0; at < 4; at += 1) await batch(batchOf(6, ["pager", "mail"], `b${at}`));
-    expect(world.transport.sent.filter(({ url }) => url.includes("mail"))).toHaveLength(24);
   });
 });
 

@@ -266,14 +266,14 @@ describe("what a gate has parked of a paused queue", () => {
     say(paused, "critical");
     const { deliver } = createIsolate(world);
     const isEmpty = true;
-    expect(await world.clock.run(releaseParked(ID, 5, deliver))).toEqual([
+    expect(await world.clock.run(releaseParked(ID, { count: 5, retries: 5 }, deliver))).toEqual([
       { priority: "critical", count: 0, isEmpty },
       { priority: "normal", count: 1, isEmpty },
       { priority: "bulk", count: 0, isEmpty },
     ]);
     expect(world.queues.kept.critical.size).toBe(0);
     say({}, "critical");
-    const [released] = await world.clock.run(releaseParked(ID, 5, deliver));
+    const [released] = await world.clock.run(releaseParked(ID, { count: 5, retries: 5 }, deliver));
     expect(released).toEqual({ priority: "critical", count: 1, isEmpty });
   });
 });

@@ -122,8 +122,8 @@ export const PLANTED_IN_GATES: readonly PlantedBug[] = [
   bug(
     "what was released and lost is waited for",
     BACKLOG,
-    "const out = nowMs < state.released.untilMs ? state.released.count : 0;",
-    "const out = state.released.count;",
+    "const out = nowMs < state.released.untilMs ? state.released.count : 0;\n  const next",
+    "const out = state.released.count;\n  const next",
   ),
   bug("probes are released together", BACKLOG, "out > 0 ? 0 : Math.min(1, room)", "room"),
   bug(

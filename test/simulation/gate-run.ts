@@ -1,6 +1,6 @@
 /** One seed: a gate, consumers that die, a ledger of what is parked, and a receiver with troubles of its own. */
 import type { Ask, GateAnswer, GateConfig, Grant, Refusal } from "../../src/core/gate/index.ts";
-import { next, parked, released } from "../../src/core/gate/keeper.ts";
+import { expecting, next, parked, released } from "../../src/core/gate/keeper.ts";
 import { PRIORITIES, type Priority } from "../../src/core/priority.ts";
 import { createAgenda } from "./agenda.ts";
 import { createChance } from "./chance.ts";
@@ -226,6 +226,7 @@ export function runGate(seed: number): GateOutcome {
       const isEmpty = ledger[priority].length === 0;
       const said = { priority, count: going.length, isEmpty };
       gate.change(released(gate.state(), said, agenda.nowMs()));
+      gate.change(expecting(gate.state(), going.length, agenda.nowMs()));
       watch.told(priority);
       if (going.length === 0) continue;
       // A message that is lost is sent again by the sweeper, as one that was never parked.

@@ -273,8 +273,8 @@ export function wiredLedger(
     bury: (keys, reason) => call("bury", () => ledger.bury(keys, reason)),
     release: (tenant, target) => call("release", () => ledger.release(tenant, target)),
     openings: (count) => call("openings", () => ledger.openings(count)),
-    takeParked: (tenant, target, count) =>
-      call("takeParked", () => ledger.takeParked(tenant, target, count)),
+    takeParked: (tenant, target, most) =>
+      call("takeParked", () => ledger.takeParked(tenant, target, most)),
     buryClosed: (ageMs) => call("buryClosed", () => ledger.buryClosed(ageMs)),
     closedTargets: (count) => call("closedTargets", () => ledger.closedTargets(count)),
     buryClosedExcess: (tenant, target, bound, count) =>

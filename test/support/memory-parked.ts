@@ -43,23 +43,34 @@ export function createMemoryParked({
     return [...new Map(least.map((each) => [`${each.tenant}/${each.target}`, each])).values()];
   }
 
+  type Entry = readonly [key: string, row: DeliveryRow];
+  const byPlace = ([, a]: Entry, [, b]: Entry): number =>
+    rankOf(a) - rankOf(b) || a.receivedAtMs - b.receivedAtMs;
+  const isRetry = ([, { attempts, attemptsBase }]: Entry): boolean => attempts > attemptsBase;
+
   const isInBatch = ({ token, dueAtMs }: DeliveryRow): boolean =>
     token.startsWith(BATCH_TOKEN) && (dueAtMs ?? 0) > clock.nowMs();
 
   return {
-    async takeParked(tenant, target, count) {
-      if (tenants.isLeased(tenant, target)) return [];
-      const found = [...deliveries]
+    async takeParked(tenant, target, { count, retries }) {
+      if (tenants.isLeased(tenant, target)) return { taken: [], left: "none" };
+      const waiting = [...deliveries]
         .filter(([, row]) => isGateParked(row) && row.tenant === tenant && row.target === target)
         .filter(([, row]) => !isPaused(row.priority) && !isInBatch(row))
-        .sort(([, a], [, b]) => rankOf(a) - rankOf(b) || a.receivedAtMs - b.receivedAtMs)
-        .slice(0, count);
-      return found.flatMap(([key, row]) => {
+        .sort(byPlace);
+      const first = waiting.slice(0, count);
+      const again = first.filter(isRetry);
+      const isScarce = again.length > retries;
+      const fresh = (isScarce ? waiting : first).filter((entry) => !isRetry(entry));
+      const found = [...again.slice(0, retries), ...fresh].sort(byPlace).slice(0, count);
+      const taken = found.flatMap(([key, row]) => {
         const pointer = events.get(row.event)?.pointer;
         if (pointer === undefined) return [];
         change(key, () => ({ state: "pending", dueAtMs: clock.nowMs() + GATE_RELEASE_MS }));
         return [{ ...row, dueInMs: 0, replay: row.replay ?? null, pointer }];
       });
+      const left = isScarce ? "among" : waiting.length < count ? "none" : "behind";
+      return { taken, left };
     },
 
     parkedTargets: async (count) => targetsOf(isGateParked).slice(0, count),
@@ -70,7 +81,7 @@ export function createMemoryParked({
       const waiting = [...deliveries]
         .filter(([, row]) => row.tenant === tenant && row.target === target && isClosedParked(row))
         .filter(([, row]) => row.receivedAtMs >= bornAtMs)
-        .sort(([, a], [, b]) => rankOf(a) - rankOf(b) || a.receivedAtMs - b.receivedAtMs);
+        .sort(byPlace);
       const isClosed = tenants.has(tenant, target) && !tenants.isOpen(tenant, target);
       const excess = isClosed ? waiting.slice(countMax, countMax + count) : [];
       for (const [key] of excess) change(key, () => ({ state: "dead", lastError: reason }));

@@ -26,18 +26,23 @@ const IS_LEASED = `EXISTS (
 /** It went with a batch, and the answer may still come. */
 const IS_IN_BATCH = `(due_at > ${NOW} AND substr(token, 1, ${BATCH_TOKEN.length}) = '${BATCH_TOKEN}')`;
 
+const IS_RETRY = "(attempts > attempts_base)";
+
 /** ?1 = tenant, ?2 = target, ?3 = how many. */
-export const PARKED = `${acrossSlots(
+const parkedWhere = (condition: string): string => `${acrossSlots(
   (slot) => `
 SELECT d.*, e.segment, e."offset", e.length FROM (
   SELECT tenant, received_at, event, subscription, rule, target, priority, attempts, due_at, 0 AS due_in, replay,
-         ${RANK} AS rank
+         ${IS_RETRY} AS is_retry, ${RANK} AS rank
   FROM ${parkedOf(slot)}
   WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND ${IN_OPEN_QUEUE}
-    AND NOT ${IS_LEASED} AND ${IS_IN_BATCH} IS NOT 1
+    AND NOT ${IS_LEASED} AND ${IS_IN_BATCH} IS NOT 1 AND ${condition}
   ORDER BY ${RANK}, received_at LIMIT ?3) AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event`,
 )}
 ORDER BY rank, received_at LIMIT ?3`;
+export const PARKED = parkedWhere("true");
+/** Reads every retry that stands before them. */
+export const PARKED_FRESH = parkedWhere(`NOT ${IS_RETRY}`);
 
 /** ?1 = [[tenant, receivedAt, event, subscription]], ?2 = ms until the sweeper sends it if nobody else does. */
 export const TAKE_PARKED = perSlot(

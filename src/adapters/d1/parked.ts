@@ -37,13 +37,22 @@ export function createParked(session: Session): Parked {
   }
 
   return {
-    async takeParked(tenant, target, count) {
-      const rows = await session.rows("parked", parked.PARKED, [tenant, target, count]);
-      const found = rows.map(readDue);
-      if (found.length === 0) return [];
+    async takeParked(tenant, target, { count, retries }) {
+      const first = await session.rows("parked", parked.PARKED, [tenant, target, count]);
+      const again = first.filter(isRetry);
+      const isScarce = again.length > retries;
+      const fresh = isScarce
+        ? await session.rows("parked-fresh", parked.PARKED_FRESH, [tenant, target, count])
+        : first.filter((row) => !isRetry(row));
+      const found = [...again.slice(0, retries), ...fresh]
+        .sort((one, other) => place(one, "rank", other) || place(one, "received_at", other))
+        .slice(0, count)
+        .map(readDue);
+      const left = isScarce ? "among" : first.length < count ? "none" : "behind";
+      if (found.length === 0) return { taken: [], left };
       const taking = atKeys(found, parked.TAKE_PARKED, GATE_RELEASE_MS);
       const taken = keysOf((await session.batch("take-parked", taking)).flat());
-      return found.filter((delivery) => taken.has(keyOf(delivery)));
+      return { taken: found.filter((delivery) => taken.has(keyOf(delivery))), left };
     },
 
     parkedTargets: (count) => targets("parked-targets", parked.PARKED_TARGETS, count),
@@ -89,3 +98,8 @@ const readParkedTarget = (row: Row): ParkedTarget => ({
   rank: number(row.rank),
   oldestAtMs: number(row.oldest_at),
 });
+
+const isRetry = (row: Row): boolean => number(row.is_retry) === 1;
+
+const place = (one: Row, by: "rank" | "received_at", other: Row): number =>
+  number(one[by]) - number(other[by]);

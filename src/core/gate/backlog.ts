@@ -51,16 +51,21 @@ export function released(
     ...{ count: Math.max(1, left), sinceMs: known?.sinceMs ?? nowMs },
     toldAtMs: nowMs,
   };
-  const stillOut = nowMs < state.released.untilMs ? state.released.count : 0;
   return {
     ...state,
     backlog: said.isEmpty ? others : { ...others, [said.priority]: backlog },
-    released:
-      said.count > 0
-        ? { count: stillOut + said.count, untilMs: nowMs + GATE_RELEASE_MS }
-        : state.released,
     troubleAtMs: nowMs,
   };
+}
+
+/**
+ * `count` deliveries are let go, and are expected with their consumers; below nothing, so many fewer are. Those that
+ * never come are given up together: what comes to them meanwhile makes their time no longer.
+ */
+export function expecting(state: GateState, count: number, nowMs: number): GateState {
+  const out = nowMs < state.released.untilMs ? state.released.count : 0;
+  const untilMs = out > 0 ? state.released.untilMs : nowMs + GATE_RELEASE_MS;
+  return { ...state, released: { count: Math.max(0, out + count), untilMs } };
 }
 
 export const parkedCount = ({ backlog }: GateState): number =>

@@ -9,7 +9,15 @@ import {
   nextTurn,
   type Outcomes,
 } from "../../../src/core/gate/index.ts";
-import { acquire, newGate, next, parked, released, report } from "../../../src/core/gate/keeper.ts";
+import {
+  acquire,
+  expecting,
+  newGate,
+  next,
+  parked,
+  released,
+  report,
+} from "../../../src/core/gate/keeper.ts";
 import type { Priority } from "../../../src/core/priority.ts";
 
 export const NOW_MS = Date.UTC(2026, 10, 27, 12);
@@ -89,7 +97,10 @@ export const park = (gate: Held, priority: Priority, count: number): void =>
   keep(gate, parked(gate.state, { priority, count }, gate.nowMs));
 
 export const release = (gate: Held, priority: Priority, count: number, isEmpty: boolean): void =>
-  keep(gate, released(gate.state, { priority, count, isEmpty }, gate.nowMs));
+  keep(
+    gate,
+    expecting(released(gate.state, { priority, count, isEmpty }, gate.nowMs), count, gate.nowMs),
+  );
 
 export const whatNext = (gate: Held) => next(gate.state, gate.config, gate.nowMs);
 

@@ -4,6 +4,7 @@ import type { Ask, GateConfig, GateState } from "../../../src/core/gate/index.ts
 import {
   attend,
   attendAll,
+  expecting,
   newGate,
   next,
   parked,
@@ -51,7 +52,7 @@ const ended = (state: GateState, atMs: number): GateState => {
 
 describe("an ask that finds every slot taken", () => {
   it("waits when it may, and is still to come meanwhile", () => {
-    const state = released(full(), { priority: "normal", count: 24, isEmpty: false }, NOW_MS);
+    const state = expecting(full(), 24, NOW_MS);
     const attended = attend(state, FIXED, askOf("next"), END_MS);
     expect(attended.answer).toBeNull();
     expect(attended.state.released).toEqual(state.released);
@@ -140,7 +141,11 @@ describe("what is parked while every slot is taken", () => {
     const { release } = next(state, FIXED, END_MS - GATE_AHEAD_MS);
     expect(release).toBeGreaterThanOrEqual(CONNECTIONS_MAX);
     const out = { priority: "normal", count: release, isEmpty: false } as const;
-    const after = released(state, out, END_MS - GATE_AHEAD_MS);
+    const after = expecting(
+      released(state, out, END_MS - GATE_AHEAD_MS),
+      release,
+      END_MS - GATE_AHEAD_MS,
+    );
     expect(next(after, FIXED, END_MS - GATE_AHEAD_MS).release).toBe(0);
   });
 
