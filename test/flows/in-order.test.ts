@@ -330,6 +330,22 @@ describe("the other orders", () => {
     });
   });
 
+  it.each(["latest-wins", "drop-older"] as const)(
+    "%s: with another path for how new an event is, a known key begins anew",
+    async (mode) => {
+      const world = worldWith({ ...FIFO, mode, by: "$.receivedAt" });
+      await consume(world, "normal", [event("a", 1).message()]);
+      const order = compileOrder({ ...FIFO, mode, by: "$.data.number" });
+      world.tenants.put("acme", { targets: { crm: { order }, log: {} } });
+      await world.clock.advance(1_000);
+      const [two, three] = [event("a", 2), event("a", 3)];
+      await consume(world, "normal", [three.message()]);
+      await consume(world, "normal", [two.message()]);
+      expect(sentTo(world)).toEqual(["a1", "a3"]);
+      expect(rowOf(world, two.sketch, "crm")).toMatchObject({ state: "cancelled" });
+    },
+  );
+
   it("two rules that send one event there make two deliveries, one after the other", async () => {
     const world = worldWith({ ...FIFO, mode: "latest-wins" });
     const twice = [boundTo("crm"), { ...boundTo("crm"), rule: "others" }];

@@ -26,6 +26,8 @@ export interface Order {
   readonly mode: OrderMode;
   readonly key: Path;
   readonly by: Path;
+  /** Part of every key, so that ages by one path are not compared with ages by another. */
+  readonly scale: string;
   readonly holdMs: number;
 }
 
@@ -72,12 +74,13 @@ export const compileOrder = ({ key, by, mode, holdSeconds = 0 }: OrderDoc): Orde
   mode,
   key: parsePath(key) ?? [],
   by: by === undefined ? BY_RECEIPT : (parsePath(by) ?? []),
+  scale: by === undefined || mode === "fifo" ? "" : JSON.stringify(parsePath(by)),
   holdMs: Number(holdSeconds) * 1_000,
 });
 
 /** Null for an event that has no key, or does not say how new it is: it goes unordered. */
 export function placeOf(
-  { mode, key, by }: Order,
+  { mode, key, by, scale }: Order,
   at: { readonly tenant: string; readonly target: string },
   event: Json,
   crypto: Crypto,
@@ -86,7 +89,7 @@ export function placeOf(
   const named = nameOf(valueAt(event, key));
   const value = mode === "fifo" ? null : rankOf(valueAt(event, by));
   if (named === null || (mode !== "fifo" && value === null)) return null;
-  const hash = crypto.sha256(text.encode(`${at.tenant}/${at.target}/${named}`));
+  const hash = crypto.sha256(text.encode(`${at.tenant}/${at.target}/${scale}${named}`));
   return { mode, key: base32(hash).slice(0, KEY_CHARACTERS), value };
 }
 

@@ -40,6 +40,17 @@ describe("the key of a delivery", () => {
     expect(new Set(keys).size).toBe(5);
   });
 
+  it("is another one where another path says how new the event is, and no other in fifo", () => {
+    const data = { order: "o-1", version: 7, at: "2026-01-01T00:00:00Z" };
+    const keyBy = (more: Partial<OrderDoc>) => place({ ...fifo, ...more }, data)?.key;
+    const byVersion = keyBy({ mode: "drop-older", by: "$.data.version" });
+    expect(keyBy({ mode: "drop-older", by: '$["data"].version' })).toBe(byVersion);
+    expect(keyBy({ mode: "drop-older", by: "$.data.at" })).not.toBe(byVersion);
+    expect(keyBy({ mode: "drop-older" })).not.toBe(byVersion);
+    expect(keyBy({ mode: "drop-older" })).toBe(keyBy({}));
+    expect(keyBy({ by: "$.data.version" })).toBe(keyBy({}));
+  });
+
   it.each([{}, { order: null }, { order: {} }, { order: ["o-1"] }])(
     "is missing where the event has no such value: %j",
     (data) => expect(place(fifo, data)).toBeNull(),
