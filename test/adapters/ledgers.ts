@@ -168,7 +168,7 @@ const pullsInMemory = createMemoryPulls(systemClock, inMemory, tenants);
 const simulated: Subject = {
   name: "memory",
   ledger: inMemory,
-  turns: createMemoryTurns(systemClock, inMemory),
+  turns: createMemoryTurns(systemClock, inMemory, tenants),
   replays: createMemoryReplays(systemClock, tenants, inMemory),
   fanOuts: createMemoryFanOuts(systemClock, tenants, inMemory),
   async ensure(ids) {

@@ -1,6 +1,6 @@
 /** Turns in both ledgers: whose it is, who waits, who was passed, who is next. */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { OrderMode } from "../../src/core/order/order.ts";
 import type { Verdict } from "../../src/core/order/turns.ts";
 import type { FirstClaim } from "../../src/ports/claim.ts";
@@ -22,7 +22,7 @@ import {
 import { askOf, BASE_MS, freshKey, keyOfFirst } from "./turn-asks.ts";
 
 describe.each(SUBJECTS)("a turn in $name", (subject) => {
-  const { ledger, turns, prepare, haveOrdered, removeTarget, stateOf } = subject;
+  const { ledger, turns, prepare, deleteTenant, haveOrdered, removeTarget, stateOf } = subject;
   /** Events of one tenant, one second apart. */
   async function eventsOf(count: number): Promise<FirstClaim[]> {
     const tenant = freshTenant();
@@ -199,6 +199,24 @@ describe.each(SUBJECTS)("a turn in $name", (subject) => {
     await end(token, a);
     expect((await ask(key, "drop-older", [same])).verdicts).toEqual([turn]);
   });
+
+  it.each(["latest-wins", "drop-older"] as const)(
+    "of %s is not refused for one of a former life of its tenant",
+    async (mode) => {
+      const [a, b, c] = (await eventsOf(3)) as [FirstClaim, FirstClaim, FirstClaim];
+      const key = freshKey();
+      const { token } = await ask(key, mode, [c]);
+      await end(token, c);
+      const before = Date.now();
+      await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(before));
+      await deleteTenant(a.tenant, `job_of_${a.tenant}`);
+      await prepare(a.tenant);
+      const own = await ask(key, mode, [b]);
+      expect(own.verdicts).toEqual([turn]);
+      await end(own.token, b);
+      expect((await ask(key, mode, [a])).verdicts).toEqual([passed(b)]);
+    },
+  );
 
   it("that is asked for twice is answered alike", async () => {
     const [a, b] = (await eventsOf(2)) as [FirstClaim, FirstClaim];

@@ -38,7 +38,8 @@ const sentTo = (world: World): string[] =>
     return `${order}${number}`;
   });
 
-const turnsOf = (world: World): Turns => createMemoryTurns(world.clock, world.ledger);
+const turnsOf = (world: World): Turns =>
+  createMemoryTurns(world.clock, world.ledger, world.tenants);
 const broken = (world: World, turns: Partial<Turns>) => ({
   turns: async () => ({ ...turnsOf(world), ...turns }),
 });

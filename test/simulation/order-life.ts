@@ -68,7 +68,7 @@ export function beginLife(
       return { elapsed: elapsed.then(ifAlive), cancel };
     },
   };
-  const turns = watch.watching(createMemoryTurns(world.clock, world.ledger));
+  const turns = watch.watching(createMemoryTurns(world.clock, world.ledger, world.tenants));
   const { deliver } = createIsolate(world, {
     seed: chance.between(1, 1_000_000_000),
     broken: {

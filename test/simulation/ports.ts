@@ -142,8 +142,8 @@ export function wiredFanOuts(
 }
 
 /** Where nothing is in order, a run is what it was before there was an order. */
-export function wiredTurns({ wire, ledger }: Stores, life: Life, clock: Clock): Turns {
-  const turns = createMemoryTurns(clock, ledger);
+export function wiredTurns({ wire, ledger, tenants }: Stores, life: Life, clock: Clock): Turns {
+  const turns = createMemoryTurns(clock, ledger, tenants);
   const call = <T>(method: string, effect: () => Promise<T>) =>
     wire.call(life, "ledger", method, effect);
   return {

@@ -142,7 +142,7 @@ export function createIsolate(
     receivers: createReceivers(),
     tokens: createTokens(),
     text: platformText,
-    turns: async () => createMemoryTurns(world.clock, world.ledger),
+    turns: async () => createMemoryTurns(world.clock, world.ledger, world.tenants),
     ...options.broken,
   };
   world.gates.releaseBy((id, count) => releaseParked(id, count, deliver));

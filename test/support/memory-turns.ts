@@ -16,10 +16,12 @@ import type { DueDelivery } from "../../src/ports/ledger.ts";
 import type { TurnAsk, Turns } from "../../src/ports/turns.ts";
 import type { DeliveryRow, MemoryLedger } from "./memory-ledger.ts";
 import { inOrder, isWaitingForTurn, turnOf } from "./memory-row-states.ts";
+import type { MemoryTenants } from "./memory-tenants.ts";
 
 export function createMemoryTurns(
   clock: Pick<Clock, "nowMs">,
   { deliveries, events }: MemoryLedger,
+  tenants: Pick<MemoryTenants, "born">,
 ): Turns {
   const change = (row: DeliveryRow, more: Partial<DeliveryRow>): void =>
     void deliveries.set(keyOf(row), { ...row, ...more });
@@ -38,7 +40,11 @@ export function createMemoryTurns(
     hasHadTurn:
       row.order !== undefined &&
       turnOf(row.order, token, { turn: null, isWaiting: false }).mayHaveBegun,
+    isOfLifeBefore: (events.get(row.event)?.claimedAtMs ?? 0) < bornAtMs(row.tenant),
   });
+
+  const bornAtMs = (tenant: string): number =>
+    tenants.born(tenant)?.atMs ?? Number.POSITIVE_INFINITY;
 
   function begin(ask: TurnAsk, token: string, leaseMs: number): void {
     const { place, claimedBy, ...rest } = ask;

@@ -49,13 +49,19 @@ WHERE ${AT_KEY} AND deliveries.token = ?2 AND deliveries.state = 'delivering'
   AND (deliveries.order_key IS NOT j.value->>10 OR deliveries.order_value IS NOT j.value->>11)`,
 );
 
-/** One that is newer: of two received in one millisecond neither is dropped for being the older. */
+/**
+ * One that is newer: of two received in one millisecond neither is dropped for being the older. Not of a former life
+ * of the tenant, whose keys have the same names.
+ */
 const passing = (slot: Slot): string => `
       SELECT n.event FROM ${indexed(slot, "newest")}
       WHERE n.order_key = value->>10 AND n.order_value IS NOT NULL
         AND (n.order_value, n.received_at, n.event) > (value->>11, value->>1,
              CASE value->>12 WHEN 'latest-wins' THEN value->>2 ELSE '~' END)
         AND (${HAS_BEGUN} OR (value->>12 = 'latest-wins' AND (n.${OWED} OR n.state = 'parked')))
+        AND EXISTS (
+          SELECT 1 FROM ${eventsOf(slot)} AS e WHERE e.id = n.event
+            AND e.claimed_at >= (SELECT created_at FROM tenants WHERE id = n.tenant))
       ORDER BY n.order_value, n.received_at, n.event`;
 
 export const PASS = perSlot(

@@ -14,6 +14,8 @@ export interface Contender {
   readonly isUnderWay: boolean;
   /** It had a turn, of another holder or before: it may have reached the receiver. */
   readonly hasHadTurn: boolean;
+  /** Claimed before the tenant's present life began: it passes nobody any more. */
+  readonly isOfLifeBefore: boolean;
 }
 
 export type Verdict =
@@ -51,7 +53,9 @@ const compare = (one: string, other: string): number => (one < other ? -1 : one 
 /** Of `own`, which is in hand and has not begun; `others` are all of its key that the store knows. */
 export function verdictOf(own: Contender, others: readonly Contender[], mode: OrderMode): Verdict {
   if (mode !== "fifo") {
-    const byAge = others.filter(({ value }) => value !== null).toSorted(compareAge);
+    const byAge = others
+      .filter(({ value, isOfLifeBefore }) => value !== null && !isOfLifeBefore)
+      .toSorted(compareAge);
     const passed = byAge.find((other) => isPassedBy(own, other, mode));
     if (passed !== undefined) return { kind: "passed", event: passed.event };
   }
