@@ -23,7 +23,7 @@ export async function beginAttempt(
   ports.receivers.answered(key, ports.clock.nowMs() - begunAtMs);
   if (attempted?.targetGone && !closed.has(key)) {
     closed.add(key);
-    await disableTarget(duty, ports);
+    await disableTarget(duty, outgoing.target.gate.version, ports);
   }
   return attempted?.result ?? null;
 }

@@ -198,7 +198,7 @@ export async function sendBatch(held: HeldBatch, ports: DeliverPorts): Promise<A
   }
   await settleBatch(held, results, ports);
   if (answer.kind === "response" && answer.status === 410) {
-    await inTime(disableTarget(id, ports), ports).catch(() => {}); // it answers so again
+    await inTime(disableTarget(id, target.gate.version, ports), ports).catch(() => {}); // it answers so again
   }
   return answer;
 }

@@ -198,6 +198,14 @@ export interface Ledger {
   expire(nowMs: number): Promise<Expired | null>;
   /** Ends every lease but this isolate's: whoever held one is known to be gone. */
   recover(isolate: string): Promise<void>;
-  /** Closes a target for good until a person opens it. */
-  disableTarget(tenant: string, target: string, reason: string): Promise<number | null>;
+  /**
+   * Closes a target for good until a person opens it; null where there is none, or where it is at another version
+   * than the one that is given: then its receiver may be another.
+   */
+  disableTarget(
+    tenant: string,
+    target: string,
+    reason: string,
+    version?: number,
+  ): Promise<number | null>;
 }

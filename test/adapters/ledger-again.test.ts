@@ -305,6 +305,15 @@ describe.each(SUBJECTS)("a closed target in $name", (subject) => {
     const { revisions } = await claim(ledger, freshToken(), { tenants: [tenant] });
     expect(revisions.get(tenant)).toBe(revision);
   });
+
+  it("stays open where the version it is to be closed at is another's", async () => {
+    const tenant = freshTenant();
+    const before = await prepare(tenant);
+    const now = await prepare(tenant);
+    expect(await ledger.disableTarget(tenant, "sink", "410", before)).toBeNull();
+    expect(await ledger.disableTarget(tenant, "sink", "410", now)).toBeGreaterThan(now);
+    expect(await ledger.disableTarget(tenant, "sink", "410", now)).toBeNull();
+  });
 });
 
 describe.each(SUBJECTS)("recovery in $name", ({ ledger }) => {

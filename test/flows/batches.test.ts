@@ -199,6 +199,20 @@ describe("a receiver of batches", () => {
     expect(rows().map(({ state }) => state)).toEqual(["dead", "parked"]);
   });
 
+  it("that was changed while a batch was on its way is not closed by its 410", async () => {
+    tenantWith({ seconds: 1, events: 1 });
+    world.transport.answer = () => {
+      tenantWith({ seconds: 1, events: 1 });
+      return response(410);
+    };
+    await bring("a");
+    await world.clock.advance(500);
+    world.transport.answer = () => response(200);
+    await bring("b");
+    await world.clock.advance(10_000);
+    expect(came()).toEqual([["a"], ["b"]]);
+  });
+
   it("is called no oftener than its gate allows, a batch at a time", async () => {
     tenantWith({ events: 2 }, { limits: { isSet: true, perSecond: 0.5, concurrency: 1 } });
     await bring("a", "b", "c", "d", "e", "f");

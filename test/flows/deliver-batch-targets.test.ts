@@ -4,6 +4,7 @@ import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
 import { consume, messageOf, messageWith, rowOf } from "./consumer.ts";
+import { settleDown } from "./settle-down.ts";
 
 let world: World;
 
@@ -78,6 +79,30 @@ describe("a target", () => {
     await consume(world, "normal", [messageWith({ key: "later", to: ["pager", "mail"] })]);
     expect(sentTo()).toEqual(["mail.example.com"]);
     expect(rowOf(world, { key: "later" }, "pager")?.state).toBe("parked");
+  });
+
+  it("that was changed while one was on its way is not closed by that one's 410, but by one of its own", async () => {
+    const old = { targets: { pager: { url: "https://old.example.com/" }, log: {} } };
+    world.tenants.put("acme", old);
+    world.transport.answer = ({ url }) => {
+      if (url.includes("old")) world.tenants.put("acme", { targets: { pager: {}, log: {} } });
+      return response(url.includes("old") ? 410 : 200);
+    };
+    const keys = Array.from({ length: 12 }, (_, index) => `key-${index}`);
+    const batch = keys.map((key) => messageWith({ key, to: ["pager"] }));
+    await consume(world, "normal", batch);
+    await settleDown(world, 3);
+    const states = keys.map((key) => rowOf(world, { key }, "pager")?.state);
+    const toOld = sentTo().filter((host) => host.startsWith("old")).length;
+    expect(states.filter((state) => state === "dead")).toHaveLength(toOld);
+    // What the batch has not sent any more goes to the target as it is.
+    expect(states.filter((state) => state === "delivered")).toHaveLength(keys.length - toOld);
+    expect(toOld).toBeLessThan(keys.length);
+    expect(world.log.of("target-disabled")).toEqual([]);
+
+    world.transport.answer = () => response(410);
+    await consume(world, "normal", [messageWith({ key: "gone", to: ["pager"] })]);
+    expect(world.tenants.isOpen("acme", "pager")).toBe(false);
   });
 
   it("of one tenant that answers 410 closes nobody else's of the same name", async () => {

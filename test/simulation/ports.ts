@@ -288,7 +288,6 @@ export function wiredLedger(
         claims.recovered(isolate);
       }),
     expire: (nowMs) => call("expire", () => ledger.expire(nowMs)),
-    disableTarget: (tenant, target, reason) =>
-      call("disableTarget", () => ledger.disableTarget(tenant, target, reason)),
+    disableTarget: (...asked) => call("disableTarget", () => ledger.disableTarget(...asked)),
   };
 }

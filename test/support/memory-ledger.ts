@@ -355,7 +355,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       }
     },
 
-    disableTarget: async (tenant, target) => tenants.disable(tenant, target),
+    disableTarget: async (tenant, target, _, version) => tenants.disable(tenant, target, version),
 
     redrive(key) {
       const dueAtMs = clock.nowMs();

@@ -48,8 +48,8 @@ export interface MemoryTenants extends TenantStore {
   isLeased(id: string, target: string): boolean;
   /** Whether what the target gets is in order. */
   hasOrder(id: string, target: string): boolean;
-  /** Closes a target as a 410 does; the new revision, or null if there is no such target. */
-  disable(id: string, target: string): number | null;
+  /** Closes a target as a 410 does; the new revision, or null if there is no such target, or none of this version. */
+  disable(id: string, target: string, version?: number): number | null;
 }
 
 export function createMemoryTenants(
@@ -86,15 +86,20 @@ export function createMemoryTenants(
       return target?.other?.kind === "pull" || target?.gate.batch !== undefined;
     },
     hasOrder: (id, target) => tenants.get(id)?.targets.get(target)?.order !== undefined,
-    disable(id, name) {
+    disable(id, name, version) {
       const tenant = tenants.get(id);
       if (tenant === undefined) return null;
       revision += 1;
       const target = tenant.targets.get(name);
+      const isMeant =
+        target !== undefined && (version ?? target.gate.version) === target.gate.version;
       const targets = new Map(tenant.targets);
-      if (target !== undefined) targets.set(name, { ...target, closed: "disabled" });
+      if (isMeant) {
+        const gate = { ...target.gate, version: revision };
+        targets.set(name, { ...target, gate, closed: "disabled" });
+      }
       tenants.set(id, { ...tenant, targets, revision });
-      return target === undefined ? null : revision;
+      return isMeant ? revision : null;
     },
   };
 }

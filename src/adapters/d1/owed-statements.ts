@@ -112,10 +112,10 @@ WHERE ${OWED} AND state = 'delivering' AND substr(token, 1, length(?1)) <> ?1`,
 export const BUMP_REVISION = `
 UPDATE tenants SET revision = revision + 1, updated_at = ${NOW} WHERE id = ?1 RETURNING revision`;
 
-/** ?1 = tenant, ?2 = target, ?3 = reason. */
+/** ?1 = tenant, ?2 = target, ?3 = reason, ?4 = the version that it is about, or null for whichever it is. */
 export const DISABLE_TARGET = `
 UPDATE resources SET
   doc = json_set(doc, '$.disabled', json_object('reason', ?3, 'at', strftime('%Y-%m-%dT%H:%M:%fZ'))),
   version = (SELECT revision FROM tenants WHERE id = ?1), updated_at = ${NOW}
-WHERE tenant = ?1 AND kind = 'target' AND id = ?2
+WHERE tenant = ?1 AND kind = 'target' AND id = ?2 AND version = COALESCE(?4, version)
 RETURNING version`;

@@ -61,10 +61,10 @@ export function createOwed(session: Session): Owed {
 
     expire: (nowMs) => expire(session, nowMs),
 
-    async disableTarget(tenant, target, reason) {
+    async disableTarget(tenant, target, reason, version) {
       const [, rows] = await session.batch("disable-target", [
         { sql: owed.BUMP_REVISION, params: [tenant] },
-        { sql: owed.DISABLE_TARGET, params: [tenant, target, reason] },
+        { sql: owed.DISABLE_TARGET, params: [tenant, target, reason, version ?? null] },
       ]);
       const revision = rows?.[0]?.version;
       return revision === undefined ? null : number(revision);
