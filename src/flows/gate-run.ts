@@ -148,7 +148,7 @@ export function createGateRun(ports: GatePorts): GateRun {
       let state = known;
       const nowMs = clock.nowMs();
       if (told.report !== null && !isBefore(told.config, config))
-        state = report(state, config, told.report, nowMs, random.unit());
+        state = report(state, config, told.report, nowMs, random.unit(), told.config);
       if (told.parked !== null) {
         state = parked(state, told.parked, nowMs);
         pausedUntilMs = Math.max(pausedUntilMs, nowMs + told.parked.pauseMs);
@@ -206,10 +206,11 @@ export function createGateRun(ports: GatePorts): GateRun {
 
     async reset(id, config) {
       await memory.load();
-      if (memory.kept === null) return; // it holds nothing against anybody
+      // It holds nothing against anybody; but what is under way to a former receiver may still ask for something.
+      if (memory.kept === null && config.version === undefined) return;
       const known = open(id, config);
       const nowMs = clock.nowMs();
-      const state = forgiven(known.state, nowMs);
+      const state = forgiven(known.state, nowMs, config.version);
       const batch = config.batch === undefined ? undefined : lookingAt(nowMs);
       await keep({ ...known, state: { ...state, batch } });
     },

@@ -150,6 +150,53 @@ describe("a gate that lets go", () => {
   });
 });
 
+describe("a gate that is set back for another receiver", () => {
+  const former = { ...config, version: 7 };
+  const present = { ...config, version: 8 };
+  const wishOf = (by: GateConfig): GateTold => ({
+    ...{ config: by, parked: null, ask: null },
+    report: {
+      ...{ lease: "a", sent: { fresh: 1, retries: 0 }, isDone: true },
+      ...{ retryAfterMs: 3_600_000, allowedPerMinute: 1 },
+      outcomes: { ok: 0, failed: 0, dropped: 1, timedOut: 0, rejected: 0, durationMs: null },
+    },
+  });
+  const wishes = async (run: GateRun) => {
+    const by = (await run.limits(id, present)).map((limitation) => limitation.by);
+    return by.filter((reason) => reason === "retry-after");
+  };
+
+  it.each([
+    ["knew the former one", () => gate().tell(id, wishOf(former))],
+    ["knew none", async () => {}],
+  ])("is not asked for anything by that one's late answers: %s", async (_, before) => {
+    await before();
+    await gate().reset(id, present);
+    await gate().tell(id, wishOf(former));
+    expect(await wishes(gate())).toEqual([]);
+    expect(stored.kept?.state).toMatchObject({ allowed: null, leases: [] });
+  });
+
+  it("is asked by the present one's answers, and where nobody says whose they are", async () => {
+    for (const by of [present, { ...config, version: 9 }, config]) {
+      await gate().reset(id, present);
+      expect(await wishes(gate())).toEqual([]);
+      await gate().tell(id, wishOf(by));
+      expect(await wishes(gate())).toEqual(["retry-after"]);
+    }
+  });
+
+  it("hears the rest of a late report: what it held is free", async () => {
+    const want = { fresh: 4, retries: 0 };
+    const ask = { lease: "a", want, priority: "normal", isReleased: false, ttlMs: 9_000 } as const;
+    await gate().tell(id, { config: former, report: null, parked: null, ask });
+    expect(stored.kept?.state.leases).toHaveLength(1);
+    await gate().reset(id, present);
+    await gate().tell(id, wishOf(former));
+    expect(stored.kept?.state.leases).toEqual([]);
+  });
+});
+
 describe("an ask that waits for a slot", () => {
   const ask = (lease: string, more: Partial<Ask> = {}): GateTold => ({
     ...{ config, report: null, parked: null },

@@ -44,20 +44,28 @@ export interface GateReport {
   readonly isDone: boolean;
 }
 
-/** The state after a report; `random` is in [0, 1). A lease that is over is heard for what the receiver asked for. */
+/**
+ * The state after a report; `random` is in [0, 1). A lease that is over is heard for what the receiver asked for.
+ * `saidBy` is the config that its holder went by.
+ */
 export function report(
   before: GateState,
   config: GateConfig,
   said: GateReport,
   nowMs: number,
   random: number,
+  saidBy: GateConfig = config,
 ): GateState {
-  const state = withWishes(atTime(before, nowMs), said, nowMs);
+  const now = atTime(before, nowMs);
+  const state = isOfFormerReceiver(now, saidBy) ? now : withWishes(now, said, nowMs);
   const lease = state.leases.find(({ id }) => id === said.lease);
   if (lease === undefined) return state;
   const learned = learn(state, config, lease, said, nowMs, random);
   return said.isDone ? returned(learned, lease, said, nowMs) : continued(learned, lease, said);
 }
+
+const isOfFormerReceiver = ({ resetVersion = 0 }: GateState, { version }: GateConfig): boolean =>
+  version !== undefined && version < resetVersion;
 
 /** What the receiver asks of everybody. */
 function withWishes(

@@ -137,6 +137,8 @@ export interface GateState {
   };
   /** The last refusal or failure. */
   readonly troubleAtMs: number;
+  /** The target's version at which it was set back: who went by an older one may have called another receiver. */
+  readonly resetVersion?: number;
 }
 
 export const DAY_MS = 86_400_000;
