@@ -45,9 +45,12 @@ export function followChanges(
   async function hear(): Promise<Heard | null> {
     const { newest: last } = heardChanges;
     const isOfMine = last !== null && [...known.keys()].every((id) => last.tenants.has(id));
-    if (isOfMine && last.askedAtMs > heardAtMs) return last;
     const askedAtMs = clock.nowMs();
-    if (askedAtMs < Math.max(heardAtMs, heardChanges.askedAtMs) + CHANGES_ASK_MS) return null;
+    /** What lies ahead was before the clock went back: nobody would ask until then. */
+    const past = (atMs: number) => (atMs > askedAtMs ? Number.NEGATIVE_INFINITY : atMs);
+    if (isOfMine && past(last.askedAtMs) > heardAtMs) return last;
+    const lastMs = Math.max(past(heardAtMs), past(heardChanges.askedAtMs));
+    if (askedAtMs < lastMs + CHANGES_ASK_MS) return null;
     heardChanges.askedAtMs = askedAtMs;
     const tenants = heardChanges.tenants(askedAtMs);
     const changes = await inTime(ledger.changes(tenants), { clock });

@@ -124,6 +124,26 @@ describe("batches of one isolate", () => {
     expect(askedFor.at(-1)).toEqual(["acme"]);
   });
 
+  it.each([
+    ["that are at work", CHANGES_ASK_MS * 2, []],
+    ["that begin then", 5_000, ["mail"]],
+  ])("ask again when the clock is set back: those %s", async (_, afterMs, then) => {
+    let backMs = 0;
+    const clock = { ...world.clock, nowMs: () => world.clock.nowMs() - backMs };
+    const { deliver } = createIsolate(world, { broken: { clock } });
+    world.tenants.put("acme", { targets: { pager: {}, mail: {} } });
+    const work = [deliverBatch("normal", messages("pager"), deliver)];
+    await world.clock.advance(afterMs);
+    backMs = 3_600_000;
+    for (const more of then) work.push(deliverBatch("normal", messages(more), deliver));
+    await world.clock.advance(100);
+    world.tenants.put("acme", { targets: { pager: PAUSED, mail: PAUSED } });
+    const pausedAtMs = world.clock.nowMs();
+    await world.clock.run(Promise.all(work));
+    expect(Math.max(...beginsMs)).toBeLessThan(pausedAtMs + 1_000);
+    expect(stateOf("acme", "parked")).toBeGreaterThan(0);
+  });
+
   it("ask for themselves when the one who asked has no answer", async () => {
     const started = {
       work: allAtWork((tenants) =>

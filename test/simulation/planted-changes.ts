@@ -22,7 +22,7 @@ export const PLANTED_IN_CHANGES: readonly PlantedBug[] = [
   bug(
     "what another heard before a claim is news to it",
     FOLLOW,
-    "isOfMine && last.askedAtMs > heardAtMs",
+    "isOfMine && past(last.askedAtMs) > heardAtMs",
     "isOfMine",
   ),
   bug(
