@@ -116,6 +116,8 @@ export interface GateState {
   readonly leases: readonly GateLease[];
   /** The rate's last turn that was given to somebody. */
   readonly lastTurnMs: number;
+  /** What the clock said when the gate last decided something. */
+  readonly clockMs?: number;
   readonly quota: { readonly day: number; readonly sent: number };
   readonly block: { readonly sinceMs: number; readonly untilMs: number };
   /** What the receiver said of its own rate. */
@@ -148,6 +150,7 @@ export const dayOf = (ms: number): number => Math.floor(ms / DAY_MS);
 export const newGate = (nowMs: number): GateState => ({
   leases: [],
   lastTurnMs: 0,
+  clockMs: nowMs,
   quota: { day: dayOf(nowMs), sent: 0 },
   block: { sinceMs: 0, untilMs: 0 },
   allowed: null,

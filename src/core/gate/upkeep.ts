@@ -4,7 +4,8 @@ import { probesUnderWay, reopen } from "./breaker.ts";
 import { type Breaker, dayOf, type GateState } from "./state.ts";
 
 /** The state as it is at `nowMs`; every decision begins with it. */
-export function atTime(state: GateState, nowMs: number): GateState {
+export function atTime(before: GateState, nowMs: number): GateState {
+  const state = withClock(before, nowMs);
   const { quota, retryTokens } = state;
   const passedMs = Math.max(0, nowMs - retryTokens.atMs);
   const count = retryTokens.count + (passedMs * RETRIES_PER_SECOND_MIN) / 1_000;
@@ -17,6 +18,15 @@ export function atTime(state: GateState, nowMs: number): GateState {
       atMs: Math.max(nowMs, retryTokens.atMs),
     },
   };
+}
+
+/**
+ * A clock that went back takes the turns with it, which lie as far ahead as before: nothing else would bring them back,
+ * and nothing would start for as long as it went back.
+ */
+export function withClock(state: GateState, nowMs: number): GateState {
+  const backMs = Math.max(0, (state.clockMs ?? nowMs) - nowMs);
+  return { ...state, lastTurnMs: state.lastTurnMs - backMs, clockMs: nowMs };
 }
 
 function withoutExpired(state: GateState, nowMs: number): GateState {

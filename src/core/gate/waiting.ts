@@ -8,6 +8,7 @@ import { acquire, type GateAnswer, type Grant } from "./acquire.ts";
 import { type Ask, SLOTS_WORTH_IT } from "./caps.ts";
 import { isEnding } from "./lease-end.ts";
 import type { GateConfig, GateState } from "./state.ts";
+import { withClock } from "./upkeep.ts";
 
 /** As `acquire`, but no answer (null) to an ask that may wait for a lease which is about to end. */
 export function attend(
@@ -40,7 +41,7 @@ export function attendAll(
   nowMs: number,
 ): { readonly state: GateState; readonly answers: ReadonlyMap<Ask, GateAnswer> } {
   const answers = new Map<Ask, GateAnswer>();
-  let state = before;
+  let state = withClock(before, nowMs);
   for (const ask of waiting.toSorted(byUrgency)) {
     const attended = attend(state, config, ask, nowMs);
     if (attended.answer === null) continue;

@@ -1,7 +1,7 @@
 /** What a gate grants and refuses, and why. */
 import { describe, expect, it } from "vitest";
 import { nextTurn } from "../../../src/core/gate/index.ts";
-import { limits } from "../../../src/core/gate/keeper.ts";
+import { attendAll, limits } from "../../../src/core/gate/keeper.ts";
 import { DAY_MS } from "../../../src/core/gate/state.ts";
 import * as at from "../../../src/core/gate-limits.ts";
 import { LEASE_SECONDS } from "../../../src/core/limits.ts";
@@ -103,6 +103,22 @@ describe("the rate", () => {
     gate.nowMs += 250;
     tell(gate, grant, { ok: 3 });
     expect(granted(ask(gate)).firstAtMs).toBe(NOW_MS + 350);
+  });
+
+  it("goes on at its pace after the clock was set back, whoever looks first", () => {
+    const gate = held({ ...FIXED, concurrency: 50, perSecond: 10 });
+    park(gate, "normal", 40);
+    tell(gate, granted(ask(gate, { fresh: 4, isReleased: true })), { ok: 4 });
+    tell(gate, granted(ask(gate, { fresh: 40, isReleased: true })), { ok: 21 });
+    gate.nowMs -= 3_600_000;
+    gate.state = attendAll(gate.state, gate.config, [], gate.nowMs).state;
+    gate.nowMs += at.GATE_HORIZON_MS;
+    expect(whatNext(gate).release).toBeGreaterThan(0);
+    const granteds = [ask(gate, { fresh: 10, isReleased: true }), ask(gate, { isReleased: true })];
+    const [first, second] = granteds.map(granted);
+    expect(first?.firstAtMs).toBeLessThanOrEqual(gate.nowMs + 200);
+    // No clock that goes back gives a turn twice.
+    expect(second?.firstAtMs).toBeGreaterThanOrEqual((first?.firstAtMs ?? 0) + 1_000);
   });
 
   it("goes by what the receiver said it allows, until it takes it back", () => {
