@@ -81,8 +81,9 @@ export function slotsFor(
   return isReleased ? portionSlots(free) : Math.min(free, CONNECTIONS_MAX);
 }
 
+/** A clock that went back over midnight has counted for the next day already. */
 export const sentToday = ({ quota }: GateState, nowMs: number): number =>
-  quota.day === dayOf(nowMs) ? quota.sent : 0;
+  quota.day >= dayOf(nowMs) ? quota.sent : 0;
 
 /** Deliveries that `slots` get through in `withinMs`, and one each at least. */
 export function throughput(slots: number, { attemptMs }: GateState, withinMs: number): number {

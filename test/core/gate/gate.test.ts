@@ -148,6 +148,16 @@ describe("the daily quota", () => {
     expect(granted(ask(gate, { fresh: 9 })).count).toBe(5);
   });
 
+  it("is used up all the same when the clock is set back over midnight", () => {
+    const gate = held({ ...FIXED, perDay: 2 }, Date.UTC(2026, 10, 28) + 1_000);
+    tell(gate, granted(ask(gate)), { ok: 1 });
+    gate.nowMs -= 2_000;
+    tell(gate, granted(ask(gate)), { ok: 1 });
+    expect(refusalOf(ask(gate))).toEqual(["quota", Date.UTC(2026, 10, 28)]);
+    gate.nowMs += 2_000;
+    expect(refusalOf(ask(gate))[0]).toBe("quota");
+  });
+
   it("lets nothing start on the day after", () => {
     const midnight = (Math.floor(NOW_MS / DAY_MS) + 1) * DAY_MS;
     const gate = held({ ...FIXED, perDay: 5 }, midnight - 10);
