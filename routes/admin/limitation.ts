@@ -7,7 +7,9 @@ import { Time } from "./schemas.ts";
 export const Limitation = z
   .object({
     by: z.enum(LIMITERS),
-    since: Time,
+    since: Time.describe(
+      "Of a target that is paused, when it was last changed: it was paused then, or before.",
+    ),
     until: Time.nullable().describe("Null: until something is reported, or done by a person."),
     detail: z.string(),
   })

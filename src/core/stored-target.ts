@@ -150,6 +150,10 @@ export function targetOf(
   };
 }
 
+/** Since when a target is closed: one that is disabled says it, one that is paused was so at its last change. */
+export const closedAtMs = ({ disabled }: TargetDoc, updatedAtMs: number): number =>
+  disabled === undefined ? updatedAtMs : Date.parse(disabled.at);
+
 /** What a target that is not called over HTTP is instead. */
 function insideOf(
   id: string,

@@ -16,7 +16,15 @@ export async function limitsOfTarget(
   lastRuleEnded: () => Promise<number | null>,
   ports: LimitPorts,
 ): Promise<readonly Limitation[]> {
-  const config = { ...target.gate, isPaused: target.closed !== null };
+  const { gate, closed, closedAtMs } = target;
+  const config =
+    closed === null
+      ? gate
+      : {
+          ...gate,
+          isPaused: true,
+          ...(closedAtMs === undefined ? {} : { pausedAtMs: closedAtMs }),
+        };
   const rules = [...tenant.rules.values()].filter(
     ({ isDisabled, targets }) => isDisabled !== true && targets.includes(target.id),
   );

@@ -89,6 +89,15 @@ describe("a target", () => {
     expect(found[1]).toMatchObject({ sinceMs, detail: expect.stringMatching(/bulk$/) });
   });
 
+  it("that is closed says since when, however often it is asked", async () => {
+    const closedAtMs = world.clock.nowMs() - 5_000;
+    const sketch = { ...SENDING, targets: { sink: { closed: "disabled", closedAtMs } } } as const;
+    for (const asked of [sketch, null]) {
+      expect(await limits(asked)).toMatchObject([{ by: "operator", sinceMs: closedAtMs }]);
+      await world.clock.advance(10_000);
+    }
+  });
+
   it("whose gate does not answer is not called unlimited", async () => {
     const down = () => Promise.reject(new Error("down"));
     isolate = createIsolate(world, { broken: { gates: { ...world.gates, limits: down } } });

@@ -129,8 +129,25 @@ describe("the gate of a target", () => {
     const receiver = await receiverHere();
     const tenant = await prepareTenant(router, "held", { sink: { url: receiver.url } });
     await router.admin.post(`${tenant.path}/targets/sink/pause`);
-    const { body } = await router.admin.get(`${tenant.path}/targets/sink/gate`);
-    expect(body.limits).toMatchObject([{ by: "operator", until: null }]);
+    const since = (await router.admin.get(`${tenant.path}/targets/sink`)).body.updatedAt;
+    for (const _ of ["first", "again"]) {
+      const { body } = await router.admin.get(`${tenant.path}/targets/sink/gate`);
+      expect(body.limits).toMatchObject([{ by: "operator", since, until: null }]);
+    }
+  });
+
+  it("that is closed for good says since when, also after it was changed", async () => {
+    const gone = await receiverHere(status(410));
+    const tenant = await prepareTenant(router, "closed", { sink: { url: gone.url } });
+    const target = `${tenant.path}/targets/sink`;
+    await tenant.send("sink");
+    const { body } = await eventually(
+      () => router.admin.get(target),
+      (found) => found.body.disabled !== undefined,
+    );
+    await router.admin.post(`${target}/pause`);
+    const { limits } = (await router.admin.get(`${target}/gate`)).body;
+    expect(limits).toMatchObject([{ by: "operator", since: body.disabled.at }]);
   });
 
   it("of an unknown target, or of another tenant's, is not found", async () => {

@@ -12,7 +12,7 @@ import {
   type TenantBody,
 } from "../../core/resources.ts";
 import { unpack } from "../../core/saga/text.ts";
-import { type TargetDoc, targetOf } from "../../core/stored-target.ts";
+import { closedAtMs, type TargetDoc, targetOf } from "../../core/stored-target.ts";
 import type { Limit, Rule, SagaDefinition, Source, Target, Tenant } from "../../core/tenant.ts";
 import { compileTransformer } from "../../core/transform/transformer.ts";
 import type { TenantStore } from "../../ports/directory.ts";
@@ -22,7 +22,7 @@ import { number, type Row, type Session, text } from "./session.ts";
 
 const TENANT = "SELECT doc, revision FROM tenants WHERE id = ?1";
 const RESOURCES = `
-SELECT kind, id, doc, sealed, version, created_at FROM resources WHERE tenant = ?1 ORDER BY kind, id`;
+SELECT kind, id, doc, sealed, version, created_at, updated_at FROM resources WHERE tenant = ?1 ORDER BY kind, id`;
 
 export function createTenantStore(session: Session, vault: Vault, log: Log): TenantStore {
   return {
@@ -63,7 +63,12 @@ export function createTenantStore(session: Session, vault: Vault, log: Log): Ten
           const target = targetOf(name, { doc: doc as TargetDoc, ...opened }, definitionOf);
           const [bornAtMs, version] = [number(resource.created_at), number(resource.version)];
           const gate = { ...target.gate, bornAtMs, version };
-          targets.set(name, { ...target, gate, ...(opened.isLocked ? { isLocked: true } : {}) });
+          const closed =
+            target.closed === null
+              ? {}
+              : { closedAtMs: closedAtMs(doc as TargetDoc, number(resource.updated_at)) };
+          const locked = opened.isLocked ? { isLocked: true } : {};
+          targets.set(name, { ...target, gate, ...closed, ...locked });
         }
       }
       const limit = limitOf((JSON.parse(text(row.doc)) as TenantBody).limit);

@@ -15,6 +15,8 @@ export interface GateConfig {
   readonly isAdaptive: boolean;
   /** A person holds the target: nothing passes. */
   readonly isPaused?: boolean;
+  /** Since then at least. */
+  readonly pausedAtMs?: number;
   /** What goes to the target goes in batches. */
   readonly batch?: BatchLimits;
   /** When the target was made: what is known of an earlier one of its name is not true of it. */

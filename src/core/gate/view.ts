@@ -24,7 +24,11 @@ export function limits(before: GateState, config: GateConfig, nowMs: number): Li
   const state = atTime(before, nowMs);
   const hard = hardCaps(state, config, nowMs)
     .filter(({ reason, count }) => count === 0 || reason === "breaker")
-    .map(({ reason, untilMs }) => ({ by: reason, sinceMs: hardSinceMs(state, reason), untilMs }));
+    .map(({ reason, untilMs }) => ({
+      by: reason,
+      sinceMs: hardSinceMs(state, config, reason),
+      untilMs,
+    }));
   const soft = SOFT.flatMap((by) => {
     const sinceMs = limitedSinceMs(state, by, nowMs);
     return sinceMs === null ? [] : [{ by, sinceMs, untilMs: null }];
@@ -60,7 +64,12 @@ export function isForgettable(before: GateState, nowMs: number): boolean {
   );
 }
 
-function hardSinceMs({ breaker, block, refusals }: GateState, reason: GateReason): number | null {
+function hardSinceMs(
+  { breaker, block, refusals }: GateState,
+  { pausedAtMs }: GateConfig,
+  reason: GateReason,
+): number | null {
+  if (reason === "operator" && pausedAtMs !== undefined) return pausedAtMs;
   if (reason === "breaker") return breaker.sinceMs;
   if (reason === "retry-after") return block.sinceMs;
   return refusals[reason]?.sinceMs ?? null;
