@@ -9,13 +9,15 @@ import type { AddressPolicy } from "../../src/core/deliver/target-url.ts";
 import type { Json } from "../../src/core/json.ts";
 import type { Fault, Problem } from "../../src/core/problem.ts";
 import type { AdminStores } from "../../src/ports/admin.ts";
-import type { IfVersion } from "../../src/ports/config.ts";
+import type { IfVersion, StoredResource } from "../../src/ports/config.ts";
 
 export interface Call<Body, Query> extends Deployment {
   readonly app: App;
   readonly stores: AdminStores;
   readonly params: Readonly<Record<string, string>>;
   readonly body: Body;
+  /** What the body was completed from; null where nothing was there. */
+  readonly before: StoredResource | null;
   /** The body as it was sent: its numbers keep their spelling, which a schema's output may not. */
   readonly sent: Json;
   readonly query: Query;
@@ -35,6 +37,12 @@ export interface Reply {
   readonly version?: number;
   /** A path where what was begun can be watched. */
   readonly location?: string;
+}
+
+export interface Completed {
+  readonly sent: Json;
+  /** What was read for it. */
+  readonly before: StoredResource | null;
 }
 
 /** A schema, or what makes one for a deployment. */
@@ -58,8 +66,8 @@ export interface OperationSpec<Body, Query> {
   /** Completes the body as sent before it is validated. */
   readonly complete?: (
     sent: Json,
-    call: Omit<Call<never, never>, "body" | "query">,
-  ) => Promise<Json>;
+    call: Omit<Call<never, never>, "body" | "query" | "before">,
+  ) => Promise<Completed>;
   /** Faults that a schema cannot name; told together with the schema's own. */
   readonly faults?: (
     sent: Json,
@@ -108,6 +116,11 @@ export class Refusal extends Error {
     super(problem.slug);
     this.problem = problem;
   }
+}
+
+/** What an operation began from was changed by another meanwhile: it begins anew. */
+export class Overtaken extends Error {
+  override readonly name = "Overtaken";
 }
 
 export const notFound = (what: string): Refusal =>

@@ -6,7 +6,14 @@ import type { ResourceKind, Secrets } from "../../src/core/resources.ts";
 import type { ShadowMatches } from "../../src/core/shadow.ts";
 import type { StoredResource } from "../../src/ports/config.ts";
 import { announce, iso, requireTenant, written } from "./change.ts";
-import { type BodySchema, type Call, notFound, type Operation, operation } from "./operation.ts";
+import {
+  type BodySchema,
+  type Call,
+  notFound,
+  type Operation,
+  Overtaken,
+  operation,
+} from "./operation.ts";
 import { decodeCursor, encodeCursor, PageQuery, pageBody, pageOf } from "./page.ts";
 import { Slug } from "./schemas.ts";
 import { requireSlug } from "./slug.ts";
@@ -22,12 +29,12 @@ export interface ResourceSpec<Body> {
   readonly complete?: (sent: Json, stored: StoredResource | null) => Json;
   /** Faults that a schema cannot name. */
   readonly faults?: NonNullable<Operation["faults"]>;
-  /** The split into what may be read and what is sealed. */
+  /** The split into what may be read and what is sealed; what the body leaves out is kept of `call.before`. */
   readonly store: (
     call: Call<Body, undefined>,
   ) => Promise<{ doc: Json; secrets: Secrets | null | undefined }>;
-  /** What a PUT sets going, once every isolate is told of it; `before` is null for what is new. */
-  readonly afterPut?: (call: Call<Body, undefined>, before: StoredResource | null) => Promise<void>;
+  /** What a PUT sets going, once every isolate is told of it. */
+  readonly afterPut?: (call: Call<Body, undefined>) => Promise<void>;
   /** What a read shows beyond the stored document. */
   readonly show?: (
     doc: Record<string, Json>,
@@ -59,6 +66,10 @@ function once<T>(ask: () => Promise<T>): () => Promise<T | null> {
     return answer;
   };
 }
+
+/** The version that has secrets, whether or not they can be opened. */
+const sealedVersion = (stored: StoredResource | null): number | null =>
+  stored === null || (stored.secrets === null && stored.lockedBy === null) ? null : stored.version;
 
 const lockedView = (key: string): Json => ({
   key,
@@ -128,8 +139,8 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
         : {
             async complete(sent, { stores, params }) {
               const id = params[kind] ?? "";
-              const stored = await stores.config.resource(params.tenant ?? "", kind, id);
-              return spec.complete?.(sent, stored) ?? sent;
+              const before = await stores.config.resource(params.tenant ?? "", kind, id);
+              return { sent: spec.complete?.(sent, before) ?? sent, before };
             },
           }),
       responses: {
@@ -138,20 +149,19 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
       },
       answer,
       async handle(call) {
-        const { app, stores, params, ifVersion } = call;
+        const { app, stores, params, before, ifVersion } = call;
         const tenant = params.tenant ?? "";
         const id = requireSlug(Slug, params, kind);
         await requireTenant(stores.config, tenant);
-        const before =
-          spec.afterPut === undefined ? null : await stores.config.resource(tenant, kind, id);
         const { doc, secrets } = await spec.store(call);
         const value = { doc: stringifyJson(doc), secrets };
-        const result = written(
-          await stores.config.putResource(tenant, kind, id, value, ifVersion),
-          kind,
-        );
+        // Secrets that are kept must not come back over those that another wrote meanwhile.
+        const basis = typeof ifVersion === "number" ? null : sealedVersion(before);
+        const put = await stores.config.putResource(tenant, kind, id, value, basis ?? ifVersion);
+        if (basis !== null && put.kind === "version-differs") throw new Overtaken();
+        const result = written(put, kind);
         await announce(app, tenant, result.revision);
-        await spec.afterPut?.(call, before);
+        await spec.afterPut?.(call);
         const stored = await stores.config.resource(tenant, kind, id);
         if (stored === null) throw notFound(kind);
         const status = result.created ? 201 : 200;

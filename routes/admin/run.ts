@@ -21,6 +21,7 @@ import {
   type Deployment,
   invalid,
   type Operation,
+  Overtaken,
   Refusal,
   type Reply,
 } from "./operation.ts";
@@ -60,14 +61,35 @@ export async function run(
   }
 }
 
+/** How often an operation begins that others overtake. */
+const BEGINNINGS_MAX = 5;
+
+type Unread = Omit<Call<unknown, unknown>, "body" | "sent" | "before">;
+
 /** Validates a document, as it was sent or as it would be sent, and does what the operation does. */
 export async function perform(
   operation: Operation,
   document: Document,
-  call: Omit<Call<unknown, unknown>, "body" | "sent">,
+  call: Unread,
 ): Promise<Reply> {
-  const base = { ...call, sent: document.value };
-  const sent = (await operation.complete?.(document.value, base)) ?? document.value;
+  for (let beginnings = 1; beginnings <= BEGINNINGS_MAX; beginnings += 1) {
+    try {
+      return await performOnce(operation, document, call);
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw error;
+    }
+  }
+  const detail = "Others change it at the same time; nothing was saved.";
+  throw new Refusal({ slug: "unavailable", detail, retryAfterMs: 1_000 });
+}
+
+async function performOnce(operation: Operation, document: Document, call: Unread): Promise<Reply> {
+  const raw = { ...call, sent: document.value };
+  const { sent, before } = (await operation.complete?.(document.value, raw)) ?? {
+    sent: document.value,
+    before: null,
+  };
+  const base = { ...raw, before };
   const validated = validate(operation, call, sent);
   const faults = [
     ...duplicateFaults(document.duplicates),

@@ -28,6 +28,7 @@ export const sourceOperations = resourceOperations<z.infer<typeof SourceBody>>({
   kind: "source",
   body: SourceBody,
   answer: stored({ ...SourceBody.shape, verify: ShownVerify }).meta({ id: "Source" }),
+  refusals: { 503: "Others change it at the same time." },
 
   /** A PUT that leaves the secrets out and keeps the scheme keeps the secrets: they cannot be read back. */
   complete(sent, stored) {

@@ -12,18 +12,16 @@ import { secretFaults } from "./target-secrets.ts";
 /** Faults that the schema of a target cannot name. */
 export const targetFaults: NonNullable<Operation["faults"]> = async (
   sent,
-  { app, addresses, stores, params },
+  { app, addresses, before, stores, params },
 ) => {
   if (isJsonObject(sent) && sent.kind === "http") {
     const { url, secrets, auth = null } = sent;
     const { clock, crypto } = app.deliver;
-    const { config } = stores;
-    const stored = await config.resource(params.tenant ?? "", "target", params.target ?? "");
     return [
       ...(await addressFaults("/url", url, addresses, app)),
       ...(await addressFaults("/auth/tokenUrl", sentMember(auth, "tokenUrl"), addresses, app)),
-      ...authFaults(sent, stored?.secrets?.headers ?? {}),
-      ...secretFaults(secrets, stored?.secrets ?? null, clock.nowMs(), crypto),
+      ...authFaults(sent, before?.secrets?.headers ?? {}),
+      ...secretFaults(secrets, before?.secrets ?? null, clock.nowMs(), crypto),
       ...orderFaultsOf(sentMember(sent, "order"), sentMember(sent, "batch")),
     ];
   }

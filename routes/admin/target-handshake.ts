@@ -4,7 +4,6 @@ import { afterHandshake, type Handshake } from "../../src/core/deliver/handshake
 import type { Json } from "../../src/core/json.ts";
 import type { TargetDoc } from "../../src/core/stored-target.ts";
 import { askPermission } from "../../src/flows/ask-permission.ts";
-import type { StoredResource } from "../../src/ports/config.ts";
 import { announce, iso, written } from "./change.ts";
 import { type Call, notFound, Refusal } from "./operation.ts";
 import { Count, Time } from "./schemas.ts";
@@ -21,10 +20,9 @@ type HttpDoc = Extract<TargetDoc, { kind: "http" }>;
 export async function shakeHands(
   call: Call<unknown, undefined>,
   doc: TargetDoc,
-  stored: StoredResource | null,
 ): Promise<ReturnType<typeof afterHandshake>> {
   const { url } = doc as HttpDoc;
-  const before = stored === null ? undefined : (JSON.parse(stored.doc) as HttpDoc);
+  const before = call.before === null ? undefined : (JSON.parse(call.before.doc) as HttpDoc);
   const handshake = await ask(call, url);
   // Another address has permitted nothing yet.
   const permission = before?.url === url ? before.permission : undefined;

@@ -52,7 +52,7 @@ const crud = resourceOperations<TargetBody>({
   body: ({ addresses }) => targetBody(addresses),
   refusals: {
     409: "The key of its secrets is missing: they have to be sent as well.",
-    503: "Its name could not be looked up.",
+    503: "Its name could not be looked up, or others change it at the same time.",
   },
 
   complete: withKeptAuth,
@@ -61,29 +61,28 @@ const crud = resourceOperations<TargetBody>({
 
   /** Secrets that a PUT leaves out stay as they are: they cannot be read back. */
   async store(call) {
-    const { body, stores, params } = call;
+    const { body, before } = call;
     const { doc, secrets } = storeTarget(body);
     if (body.kind !== "http") return { doc: doc as unknown as Json, secrets };
-    const stored = await stores.config.resource(params.tenant ?? "", "target", params.target ?? "");
     // What is left out would be lost: it is there, and cannot be opened.
-    if (stored?.lockedBy != null && !isWhole(body, stored)) {
-      const detail = `Its secrets are sealed under key ${stored.lockedBy}, which is missing: send secrets, headers and auth.`;
+    if (before?.lockedBy != null && !isWhole(body, before)) {
+      const detail = `Its secrets are sealed under key ${before.lockedBy}, which is missing: send secrets, headers and auth.`;
       throw new Refusal({ slug: "conflict", detail });
     }
-    const asked = body.handshake === undefined ? {} : await shakeHands(call, doc, stored);
+    const asked = body.handshake === undefined ? {} : await shakeHands(call, doc);
     return {
       doc: { ...doc, ...asked } as unknown as Json,
       secrets: {
-        ...signing(call, stored),
-        headers: (body.headers === undefined ? stored?.secrets?.headers : secrets?.headers) ?? {},
+        ...signing(call),
+        headers: (body.headers === undefined ? before?.secrets?.headers : secrets?.headers) ?? {},
         ...(secrets?.auth === undefined ? {} : { auth: secrets.auth }),
       },
     };
   },
 
   /** Replacing a closed target by an open one frees its deliveries as resuming it does. */
-  async afterPut(call, before) {
-    const { app, body, params, defer } = call;
+  async afterPut(call) {
+    const { app, before, body, params, defer } = call;
     const id = { tenant: params.tenant ?? "", target: params.target ?? "" };
     const isMoved = before !== null && receiverOf(JSON.parse(before.doc)) !== receiverOf(body);
     defer(isMoved ? moveGate(id, app.deliver) : configureGate(id, app.deliver));
@@ -102,13 +101,10 @@ const crud = resourceOperations<TargetBody>({
 });
 
 /** The secrets that a PUT brings, or those that stay. */
-function signing(
-  { app, body }: Call<TargetBody, undefined>,
-  stored: StoredResource | null,
-): SealedSecrets {
+function signing({ app, before, body }: Call<TargetBody, undefined>): SealedSecrets {
   const sent = body.kind === "http" ? body.secrets : undefined;
   if (sent !== undefined) return completed(sent, app.deliver.crypto);
-  const { values = [], notAfter } = stored?.secrets ?? {};
+  const { values = [], notAfter } = before?.secrets ?? {};
   return { values, ...(notAfter === undefined ? {} : { notAfter }) };
 }
 

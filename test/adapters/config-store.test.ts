@@ -3,7 +3,10 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { written } from "../../routes/admin/change.ts";
 import { Refusal } from "../../routes/admin/operation.ts";
+import { perform } from "../../routes/admin/run.ts";
+import { sourceOperations } from "../../routes/admin/sources.ts";
 import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
+import type { ConfigStore, IfVersion } from "../../src/ports/config.ts";
 import { config, freshTenant, meter, session, vault } from "./ledgers.ts";
 
 const document = { doc: "{}", secrets: null };
@@ -186,3 +189,82 @@ describe("rules of a tenant that has as many as it may", () => {
 async function createdBy(writes: () => Promise<unknown[]>): Promise<number> {
   return (await writes()).filter((written) => (written as { created: boolean }).created).length;
 }
+
+describe("a PUT of a source that leaves its secrets out", () => {
+  const verify = { scheme: "api-key", header: "x-key" };
+  const doc = JSON.stringify({ verify });
+  const rotate = (tenant: string, key: string) =>
+    config.putResource(tenant, "source", "open", { doc, secrets: { values: [key] } }, null);
+
+  /** `meanwhile` runs before each of its writes. */
+  async function put(tenant: string, ifVersion: IfVersion, meanwhile: () => Promise<unknown>) {
+    const put = sourceOperations.find(({ method }) => method === "put");
+    if (put === undefined) throw new Error("sources can be put");
+    const overtaken: ConfigStore = {
+      ...config,
+      async putResource(...asked) {
+        await meanwhile();
+        return config.putResource(...asked);
+      },
+    };
+    const deliver = {
+      directory: { forget() {} },
+      limiter: { announce: async () => {}, secretsLastUsed: async () => ({}) },
+      clock: { nowMs: () => 0 },
+    };
+    const call = {
+      ...{ app: { deliver }, stores: { config: overtaken, deed: null } },
+      ...{ params: { tenant, source: "open" }, told: { name: null, reason: null }, ifVersion },
+    } as unknown as Parameters<typeof perform>[2];
+    const value = { verify, bytesMax: 9_000 };
+    return perform(put, { value, duplicates: [] }, call);
+  }
+
+  async function tenantWithSource(): Promise<string> {
+    const tenant = freshTenant();
+    await config.putTenant(tenant, "{}", null);
+    await rotate(tenant, "key-0");
+    return tenant;
+  }
+
+  it.each<[string, IfVersion]>([
+    ["names no version", null],
+    ["takes any version", "any"],
+  ])("and %s keeps those that another rotated to meanwhile", async (_, ifVersion) => {
+    const tenant = await tenantWithSource();
+    let rotations = 0;
+    const reply = await put(tenant, ifVersion, async () => {
+      if (rotations === 0) await rotate(tenant, `key-${++rotations}`);
+    });
+    expect(reply).toMatchObject({ status: 200, body: { bytesMax: 9_000 } });
+    expect((await config.resource(tenant, "source", "open"))?.secrets?.values).toEqual(["key-1"]);
+  });
+
+  it("is refused with nothing saved when others always come first", async () => {
+    const tenant = await tenantWithSource();
+    let rotations = 0;
+    const refused = put(tenant, null, () => rotate(tenant, `key-${++rotations}`));
+    await expect(refused).rejects.toMatchObject({
+      problem: { slug: "unavailable", detail: expect.stringContaining("nothing was saved") },
+    });
+    expect(rotations).toBe(5);
+    const stored = await config.resource(tenant, "source", "open");
+    expect(stored).toMatchObject({ doc, secrets: { values: ["key-5"] } });
+  });
+
+  it("is refused by its If-Match, and does not begin anew", async () => {
+    const tenant = await tenantWithSource();
+    const version = (await config.resource(tenant, "source", "open"))?.version ?? 0;
+    let rotations = 0;
+    const refused = put(tenant, version, () => rotate(tenant, `key-${++rotations}`));
+    await expect(refused).rejects.toMatchObject({ problem: { slug: "precondition-failed" } });
+    expect(rotations).toBe(1);
+  });
+
+  it("does not give those of a deleted source to a new one", async () => {
+    const tenant = await tenantWithSource();
+    const refused = put(tenant, null, () => config.deleteResource(tenant, "source", "open", null));
+    await expect(refused).rejects.toMatchObject({ problem: { slug: "validation-failed" } });
+    expect(await config.resource(tenant, "source", "open")).toBeNull();
+  });
+});

@@ -1,4 +1,5 @@
 /** Targets whose receivers are asked first: nothing is sent until they permit it. */
+import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { never, receiverHere, status } from "../support/answers.ts";
 import type { Answer, Receiver } from "../support/receiver.ts";
@@ -73,6 +74,44 @@ describe("a receiver that permits deliveries", () => {
     const moved = await router.admin.put(`${tenant.path}/targets/hook`, other);
     expect(moved.body).toMatchObject({ disabled: CLOSED });
     expect(moved.body.permission).toBeUndefined();
+  });
+});
+
+describe("a target that is saved while another saves it", () => {
+  const [OLD, NEW] = [1, 2].map((byte) => {
+    const secret = `whsec_${Buffer.alloc(32, byte).toString("base64")}`;
+    return { secret, token: `token-${byte}`, header: `key-${byte}` };
+  }) as [Named, Named];
+  type Named = { readonly secret: string; readonly token: string; readonly header: string };
+
+  it("keeps the secrets that the other rotated to, and not those it began with", async () => {
+    const { receiver, answers } = await askedReceiver(permits("*"));
+    const target = (named: Named) => ({
+      ...asked(receiver.url),
+      secrets: [named.secret],
+      headers: { "x-api-key": named.header },
+      auth: { scheme: "bearer", token: named.token },
+    });
+    const tenant = await prepareTenant(router, "overtaken", { hook: target(OLD) });
+    const path = `${tenant.path}/targets/hook`;
+    answers.options = async (request, response) => {
+      answers.options = permits("*");
+      const rotated = { kind: "http", ...target(NEW) };
+      expect((await router.admin.put(path, rotated)).status).toBe(200);
+      answers.options(request, response);
+    };
+    const kept = { kind: "http", ...asked(receiver.url), timeoutMs: 7_000 };
+    const saved = await router.admin.put(path, kept);
+    expect(saved).toMatchObject({ status: 200, body: { timeoutMs: 7_000 } });
+
+    const { id } = await tenant.send("hook");
+    await tenant.delivery(id, "hook", "delivered");
+    const last = receiver.received.at(-1);
+    expect(last?.headers).toMatchObject({
+      authorization: `Bearer ${NEW.token}`,
+      "x-api-key": NEW.header,
+    });
+    new Webhook(NEW.secret).verify(String(last?.body), last?.headers as Record<string, string>);
   });
 });
 
