@@ -68,10 +68,15 @@ async function targetFaults(sent: Json, config: ConfigStore, tenant: string): Pr
   if (!isJsonArray(targets) || targets.length > TARGETS_PER_RULE_MAX) return [];
   const faults = await Promise.all(
     targets.map(async (id, index): Promise<Fault[]> => {
-      if (typeof id !== "string" || (await config.resource(tenant, "target", id)) !== null)
-        return [];
+      if (typeof id !== "string") return [];
+      const pointer = `/targets/${index}`;
+      if (targets.indexOf(id) < index) {
+        const detail = `"${id}" is named already; a rule sends to a target once.`;
+        return [{ pointer, code: "target-twice", detail }];
+      }
+      if ((await config.resource(tenant, "target", id)) !== null) return [];
       const detail = `There is no target "${id}"; create it first.`;
-      return [{ pointer: `/targets/${index}`, code: "unknown-target", detail }];
+      return [{ pointer, code: "unknown-target", detail }];
     }),
   );
   return faults.flat();

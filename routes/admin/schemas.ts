@@ -147,7 +147,7 @@ export const RuleBody = z.strictObject({
     .unknown()
     .meta({ type: "object", description: "An Amazon EventBridge event pattern." }),
   priority: z.enum(PRIORITIES),
-  targets: z.array(Slug).min(1).max(TARGETS_PER_RULE_MAX),
+  targets: z.array(Slug).min(1).max(TARGETS_PER_RULE_MAX).describe("Each named once."),
   transformers: z
     .record(z.string(), TransformerBody)
     .optional()

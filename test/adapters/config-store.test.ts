@@ -6,6 +6,8 @@ import { Refusal } from "../../routes/admin/operation.ts";
 import { perform } from "../../routes/admin/run.ts";
 import { sourceOperations } from "../../routes/admin/sources.ts";
 import { createConfigStore } from "../../src/adapters/d1/config-store.ts";
+import { createTenantStore } from "../../src/adapters/d1/tenant-store.ts";
+import { consoleLog } from "../../src/adapters/system.ts";
 import type { ConfigStore, IfVersion } from "../../src/ports/config.ts";
 import { config, freshTenant, meter, session, vault } from "./ledgers.ts";
 
@@ -189,6 +191,19 @@ describe("rules of a tenant that has as many as it may", () => {
 async function createdBy(writes: () => Promise<unknown[]>): Promise<number> {
   return (await writes()).filter((written) => (written as { created: boolean }).created).length;
 }
+
+describe("a rule that was stored with a target twice", () => {
+  it("sends to it once", async () => {
+    const tenant = freshTenant();
+    await config.putTenant(tenant, "{}", null);
+    const pattern = { type: ["order.paid"] };
+    const body = { pattern, priority: "normal", targets: ["mail", "crm", "mail"] };
+    const doc = { doc: JSON.stringify(body), secrets: null };
+    await config.putResource(tenant, "rule", "twice", doc, null);
+    const loaded = await createTenantStore(session, vault, consoleLog).load(tenant);
+    expect(loaded?.rules.get("twice")?.targets).toEqual(["mail", "crm"]);
+  });
+});
 
 describe("a PUT of a source that leaves its secrets out", () => {
   const verify = { scheme: "api-key", header: "x-key" };

@@ -138,7 +138,7 @@ export function tenantOf(id: string, revision: number, sketch: TenantSketch): Te
     rules: mapOf(live, (name, { priority = "normal", targets, transformers = {}, forEach }) => ({
       id: name,
       priority,
-      targets,
+      targets: [...new Set(targets)],
       transformers: mapOf(transformers, (_, doc) => compileTransformer(doc)),
       ...(forEach === undefined ? {} : { forEach: compileForEach(forEach) }),
     })),

@@ -170,6 +170,16 @@ describe("a rule", () => {
     expect(await faultsOf("rules/bad", body)).toEqual(["/pattern/data/a", "/priority"]);
   });
 
+  it("that names a target twice is refused where it is named again", async () => {
+    const body = { ...RULE, pattern: { type: ["a"] }, targets: ["sink", "sink", "sink"] };
+    const { errors } = await putJson("rules/bad", body);
+    const detail = '"sink" is named already; a rule sends to a target once.';
+    expect(errors).toEqual([
+      { pointer: "/targets/1", code: "target-twice", detail },
+      { pointer: "/targets/2", code: "target-twice", detail },
+    ]);
+  });
+
   it.each([
     ["none", []],
     ["far too many", Array.from({ length: 21 }, () => "sink")],

@@ -117,7 +117,9 @@ function assemble(
       continue;
     }
     const { body, pattern } = parsed;
-    const { priority, targets } = body;
+    const { priority } = body;
+    // A rule of an earlier version may name a target twice: each event goes there once.
+    const targets = [...new Set(body.targets)];
     if (body.mode === "shadow") shadows.set(rule, version);
     else rules.set(rule, { ...common(body), id: rule, priority, targets });
     if (body.enabled !== false) patterns.push({ id: rule, pattern });
