@@ -76,6 +76,29 @@ describe("a list", () => {
     expect(await states(mailing)).toEqual({ delivered: 6 });
   });
 
+  it("that was demoted leads to nothing more urgent than bulk, also by way of an event target", async () => {
+    const limit = { perSecond: 0.001, burst: 1, overflow: "demote" } as const;
+    mailing.world.tenants.put("acme", {
+      sources: { lists: { limit } },
+      targets: { again: { other: { kind: "event", source: "made", type: null } }, mail: {} },
+      rules: {
+        blast: {
+          pattern: { data: { kind: ["list"] } },
+          ...{ priority: "critical", targets: ["again"], forEach: "$.data.recipients" },
+        },
+        told: { pattern: { source: ["made"] }, priority: "critical", targets: ["mail"] },
+      },
+    });
+    await mailing.send('{"kind":"the one within the limit"}');
+    await mailing.send('{"kind":"list","recipients":[{"n":0},{"n":1}]}');
+    await mailing.finish();
+    expect(mailing.received().sort()).toEqual(bodies(2));
+    const rows = [...mailing.world.ledger.deliveries.values()].filter(({ rule }) => rule !== "");
+    expect(rows.map(({ target, priority }) => `${target} ${priority}`).sort()).toEqual([
+      ...[" bulk", "again bulk", "again bulk", "mail bulk", "mail bulk"],
+    ]);
+  });
+
   it("that is too big for a message is read from where it rests, and keeps what it says", async () => {
     const note = "é".repeat(200);
     const list = Array.from({ length: 400 }, (_, n) => `{"n":${n}.0,"note":"${note}"}`);

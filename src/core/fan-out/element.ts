@@ -88,7 +88,7 @@ export function elementRecord(
   index: number,
   tools: Tools,
 ): EventRecord {
-  const { demoted, cloudevent, parent: published, ...kept } = parent;
+  const { cloudevent, parent: published, ...kept } = parent;
   const { id: fanOut, event, rule, createdAtMs, priority, subscriptions, total } = plan;
   const id = elementId(fanOut, index, tools);
   const derived = hash(tools, "element", id, createdAtMs);
