@@ -19,6 +19,7 @@ import { PATH, readerOf, refusals, requireOpen } from "./pull-reader.ts";
 import { Count, Slug, Time } from "./schemas.ts";
 import { seekOperation } from "./seek.ts";
 
+const PULLED_LATER = "what waits for it can be pulled when it is resumed";
 const LeaseName = z.string().max(128);
 const Leases = z.array(LeaseName).min(1).max(PULL_ANSWERED_MAX);
 const LeaseSeconds = z.number().int().min(1).max(PULL_LEASE_SECONDS_MAX);
@@ -93,25 +94,22 @@ export const pullOperations: readonly Operation[] = [
     responses: {
       200: "What is leased now; empty when nothing waits.",
       404: "No such target.",
-      409: "The target is of another kind, or closed.",
+      409: "The target is of another kind, or closed; a pull that waits hears so within a second.",
     },
     answer: z.object({ items: z.array(PulledItem) }),
     async handle(call) {
       const reader = await readerOf(call);
-      requireOpen(reader, "what waits for it can be pulled when it is resumed");
-      const { id, pull: target, tenant } = reader;
+      requireOpen(reader, PULLED_LATER);
       const { max = PULL_COUNT_DEFAULT, leaseSeconds, waitSeconds = 0 } = call.body ?? {};
-      const items = await pull(
-        {
-          ...{ id, target, rules: tenant.rules, max, waitMs: waitSeconds * 1_000 },
-          leaseMs: leaseSeconds === undefined ? target.leaseMs : leaseSeconds * 1_000,
-        },
-        call.app.deliver,
-      );
+      const leaseMs = leaseSeconds === undefined ? null : leaseSeconds * 1_000;
+      const request = { id: reader.id, max, leaseMs, waitMs: waitSeconds * 1_000 };
+      const items = await pull(request, call.app.deliver);
+      // Its target has changed meanwhile. It may be open again by now.
+      if (items === null) requireOpen(await readerOf(call), PULLED_LATER);
       return {
         status: 200,
         body: {
-          items: items.map(({ lease, leasedUntilMs, delivery, attempt, content }) => {
+          items: (items ?? []).map(({ lease, leasedUntilMs, delivery, attempt, content }) => {
             const { event, subscription, rule, priority, replay, receivedAtMs } = delivery;
             return {
               ...{ lease, leasedUntil: iso(leasedUntilMs), event, rule, priority, attempt, replay },

@@ -2,7 +2,7 @@
 import { timeOrderedId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { PULL_BYTES_MAX, PULL_POLL_MS } from "../core/pull/limits.ts";
-import { isSpent, leaseId, type PullTarget, spentReason } from "../core/pull/pull.ts";
+import { isSpent, leaseId, spentReason } from "../core/pull/pull.ts";
 import type { Tenant } from "../core/tenant.ts";
 import { keyOf } from "../ports/claim.ts";
 import type { GateId } from "../ports/gates.ts";
@@ -14,15 +14,14 @@ import type { DeliverPorts } from "./ports.ts";
 
 export type PullPorts = Pick<
   DeliverPorts,
-  "archive" | "clock" | "log" | "pulls" | "random" | "text"
+  "archive" | "clock" | "directory" | "log" | "pulls" | "random" | "text"
 >;
 
 export interface PullRequest {
   readonly id: GateId;
-  readonly target: PullTarget;
-  readonly rules: Tenant["rules"];
   readonly max: number;
-  readonly leaseMs: number;
+  /** Null: as long as its target says. */
+  readonly leaseMs: number | null;
   /** How long it waits for something to come. */
   readonly waitMs: number;
 }
@@ -40,15 +39,22 @@ export interface PulledItem {
 /** Rounds in which others took what was found, or it was given up. */
 const ROUNDS_MAX = 5;
 
-/** Empty when nothing came in time. Rejects when a store does not answer: what was leased is given back. */
-export async function pull(request: PullRequest, ports: PullPorts): Promise<PulledItem[]> {
+/** In one look. */
+type Round = "nothing" | "closed" | { readonly items: PulledItem[] };
+
+/**
+ * Empty when nothing came in time; null when its target is closed, gone, or of another kind, which ends a wait at the
+ * next look. Rejects when a store does not answer: what was leased is given back.
+ */
+export async function pull(request: PullRequest, ports: PullPorts): Promise<PulledItem[] | null> {
   const pulls = await ports.pulls();
   const untilMs = ports.clock.nowMs() + request.waitMs;
   for (;;) {
-    for (let round = 0; round < ROUNDS_MAX; round += 1) {
-      const items = await pullOnce(request, pulls, ports);
-      if (items === null) break;
-      if (items.length > 0) return items;
+    for (let count = 0; count < ROUNDS_MAX; count += 1) {
+      const round = await pullOnce(request, pulls, ports);
+      if (round === "closed") return null;
+      if (round === "nothing") break;
+      if (round.items.length > 0) return round.items;
     }
     const leftMs = untilMs - ports.clock.nowMs();
     if (leftMs <= 0) return [];
@@ -56,19 +62,19 @@ export async function pull(request: PullRequest, ports: PullPorts): Promise<Pull
   }
 }
 
-/** Null when nothing is to be leased now. */
-async function pullOnce(
-  request: PullRequest,
-  pulls: Pulls,
-  ports: PullPorts,
-): Promise<PulledItem[] | null> {
-  const { id, target, leaseMs } = request;
-  const found = await pulls.ready(id, request.max);
-  if (found.length === 0) return null;
+/** By its target and the rules as they are now, however long it has waited. */
+async function pullOnce(request: PullRequest, pulls: Pulls, ports: PullPorts): Promise<Round> {
+  const { id, max } = request;
+  const { revision, ready: found } = await pulls.look(id, max);
+  const tenant = revision === null ? null : await ports.directory.at(id.tenant, revision);
+  const { other: target, closed } = tenant?.targets.get(id.target) ?? {};
+  if (!tenant || target?.kind !== "pull" || closed !== null) return "closed";
+  if (found.length === 0) return "nothing";
   const spent = found.filter((each) => isSpent(each, target));
   if (spent.length > 0) await pulls.bury(spent, NO_LEASE, spentReason(target));
   const wanted = withinBytes(found.filter((each) => !isSpent(each, target)));
-  if (wanted.length === 0) return [];
+  if (wanted.length === 0) return { items: [] };
+  const leaseMs = request.leaseMs ?? target.leaseMs;
   const leasedAtMs = ports.clock.nowMs();
   const token = timeOrderedId("", leasedAtMs, ports.random.bytes(10));
   try {
@@ -78,7 +84,7 @@ async function pullOnce(
     const items: PulledItem[] = [];
     const unmade = new Map<string, Ready[]>();
     for (const delivery of own) {
-      const made = contentOf(delivery, events.get(delivery.event) ?? null, request);
+      const made = contentOf(delivery, events.get(delivery.event) ?? null, id, tenant);
       if (!made.ok) unmade.set(made.reason, [...(unmade.get(made.reason) ?? []), delivery]);
       else {
         items.push({
@@ -89,7 +95,7 @@ async function pullOnce(
       }
     }
     for (const [reason, some] of unmade) await pulls.bury(some, token, reason);
-    return items;
+    return { items };
   } catch (error) {
     // Also what may have been leased by a call that said nothing of it.
     const all = wanted.map((each) => ({ ...each, token, leasedAtMs }));
@@ -117,9 +123,10 @@ type Content =
 function contentOf(
   delivery: Ready,
   archived: ArchivedEvent | null,
-  { id, rules }: PullRequest,
+  { target }: GateId,
+  { rules }: Tenant,
 ): Content {
-  const made = madeFor(delivery, archived, id.target, rules);
+  const made = madeFor(delivery, archived, target, rules);
   if (!made.ok) return made;
   return { ok: true, content: made.instead === null ? made.archived.event : made.instead.data };
 }

@@ -4,7 +4,7 @@
  */
 import type { GateId } from "./gates.ts";
 import type { AttemptRecord } from "./ledger.ts";
-import type { HeldLease, Ready } from "./pulls.ts";
+import type { HeldLease, Looked } from "./pulls.ts";
 
 export interface BatchResult extends HeldLease {
   /** Parked: it waits for a later batch. */
@@ -16,11 +16,8 @@ export interface BatchResult extends HeldLease {
 }
 
 export interface Batches {
-  /** Up to `count` that may go now, in their order, and the tenant's revision; null when it is gone. */
-  look(
-    id: GateId,
-    count: number,
-  ): Promise<{ readonly revision: number | null; readonly ready: readonly Ready[] }>;
+  /** Up to `count` that may go now, in their order. */
+  look(id: GateId, count: number): Promise<Looked>;
   /** In how long the next of the others may go; null when there are none. */
   nextDueInMs(id: GateId): Promise<number | null>;
   /** Writes what became of those that are still held by their lease's token, and answers their keys. */

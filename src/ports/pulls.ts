@@ -22,6 +22,12 @@ export interface Ready extends DeliveryKey {
   readonly isLeft: boolean;
 }
 
+/** What may be leased, and the tenant's revision at that moment; null when it is gone. */
+export interface Looked {
+  readonly revision: number | null;
+  readonly ready: readonly Ready[];
+}
+
 export interface HeldLease extends DeliveryKey {
   readonly token: string;
   readonly leasedAtMs: number;
@@ -43,6 +49,8 @@ export type SeekPosition = Omit<DeliveryKey, "tenant">;
 export interface Pulls {
   /** Up to `count` that may be leased now, the most urgent and oldest first, of those whose bytes rest. */
   ready(id: GateId, count: number): Promise<readonly Ready[]>;
+  /** The same for whoever leases it then: by what its target and its rule are now. */
+  look(id: GateId, count: number): Promise<Looked>;
   /** Leases what nobody else has leased since; answers the keys. */
   lease(ready: readonly Ready[], token: string, leaseMs: number): Promise<ReadonlySet<string>>;
   /** Takes leases back, as if they had never been given. */

@@ -176,7 +176,7 @@ const simulated: Subject = {
   },
   prepare: async (tenant) => tenants.put(tenant, { targets: { sink: {} } }).revision,
   pulls: pullsInMemory,
-  batches: createMemoryBatches(systemClock, inMemory, tenants, pullsInMemory),
+  batches: createMemoryBatches(systemClock, inMemory, pullsInMemory),
   async haveBatched(tenant, batch = { seconds: 5 }) {
     const gate = batch === null ? NO_GATE : { ...NO_GATE, batch: batchLimitsOf(batch) };
     tenants.put(tenant, { targets: { sink: { gate } } });

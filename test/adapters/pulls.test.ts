@@ -60,6 +60,24 @@ describe.each(SUBJECTS)("what waits for a reader in $name", (subject) => {
     expect(await pulls.ready({ ...id, target: "other" }, 10)).toEqual([]);
   });
 
+  it("is found with the revision of its tenant at that moment", async () => {
+    const id = await reader();
+    const first = await park(id);
+    const before = await pulls.look(id, 10);
+    expect(before.ready).toEqual([expect.objectContaining({ event: first.id })]);
+    expect(before.revision).toBeGreaterThan(0);
+    await havePulled(id.tenant);
+    const { revision } = await pulls.look(id, 10);
+    expect(revision).toBeGreaterThan(before.revision ?? Number.POSITIVE_INFINITY);
+  });
+
+  it("is nobody's when its tenant is gone", async () => {
+    const id = await reader();
+    await park(id);
+    await subject.deleteTenant(id.tenant, `job_of_${id.tenant}`);
+    expect(await pulls.look(id, 10)).toEqual({ revision: null, ready: [] });
+  });
+
   it("is leased to one of those who pull at once, and is not ready while the lease lasts", async () => {
     const id = await reader();
     const firsts = [await park(id), await park(id), await park(id)];
@@ -311,12 +329,14 @@ describe("a delivery that is pulled in D1", () => {
     expect({
       park,
       ready: await costOf(() => pulls.ready(id, 10)),
+      look: await costOf(() => pulls.look(id, 10)),
       lease: await costOf(() => pulls.lease(ready, token, 60_000)),
       extend: await costOf(() => pulls.extend(id, leases, 60_000)),
       acknowledge: await costOf(() => pulls.acknowledge(id, leases)),
     }).toEqual({
       park: { rows: 4, trips: 2 },
       ready: { rows: 0, trips: 1 },
+      look: { rows: 0, trips: 1 },
       lease: { rows: 2, trips: 1 },
       extend: { rows: 2, trips: 1 },
       acknowledge: { rows: 1, trips: 1 },

@@ -23,16 +23,13 @@ beforeEach(() => {
   tenantWith();
 });
 
-let target = pullTargetOf({});
-
 function tenantWith(
   body: PullBody = {},
   closed: "paused" | null = null,
   rule: Partial<RuleSketch> = {},
 ) {
-  target = pullTargetOf(body);
   world.tenants.put("acme", {
-    targets: { audit: { other: target, closed }, mail: {} },
+    targets: { audit: { other: pullTargetOf(body), closed }, mail: {} },
     rules: { orders: { targets: ["audit", "mail"], ...rule } },
   });
 }
@@ -51,10 +48,9 @@ async function bring(...keys: string[]) {
 async function take(
   more: { max?: number; leaseMs?: number; waitMs?: number; broken?: Partial<DeliverPorts> } = {},
 ): Promise<PulledItem[]> {
-  const { max = 10, leaseMs = 30_000, waitMs = 0, broken } = more;
-  const rules = world.tenants.load("acme").then((tenant) => tenant?.rules ?? new Map());
-  const request = { id: ID, target, rules: await rules, max, leaseMs, waitMs };
-  return world.clock.run(pull(request, { ...ports, ...broken }));
+  const { max = 10, leaseMs = null, waitMs = 0, broken } = more;
+  const request = { id: ID, max, leaseMs, waitMs };
+  return (await world.clock.run(pull(request, { ...ports, ...broken }))) ?? [];
 }
 
 const say = async (said: Said, ...items: readonly { lease: string }[]) =>
@@ -130,9 +126,10 @@ describe("a reader", () => {
     const pulls = await ports.pulls();
     const late = {
       ...pulls,
-      async ready(...asked: Parameters<typeof pulls.ready>) {
+      async look(...asked: Parameters<typeof pulls.look>) {
         looks += 1;
-        return looks < 3 ? [] : pulls.ready(...asked);
+        const found = await pulls.look(...asked);
+        return looks < 3 ? { ...found, ready: [] } : found;
       },
     };
     const came = await take({ waitMs: 20_000, broken: { pulls: async () => late } });

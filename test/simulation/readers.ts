@@ -28,6 +28,7 @@ export function wiredPulls({ wire, ledger, pulls, pullWatch }: Stores, life: Lif
   return {
     ...pulls,
     ready: (id, count) => call("ready", () => pulls.ready(id, count)),
+    look: (id, count) => call("lookForReader", () => pulls.look(id, count)),
     lease: (ready, token, leaseMs) =>
       call("lease", async () => {
         const keys = await pulls.lease(ready, token, leaseMs);
@@ -97,17 +98,22 @@ export function createReaders(
     const id = { tenant: tenant.id, target: target.id };
     const pulling = pull(
       {
-        ...{ id, target: PULL, rules: new Map(), max: chance.between(1, 3) },
-        ...{ leaseMs: PULL.leaseMs, waitMs: chance.pick([0, 0, 4_000]) },
+        ...{ id, max: chance.between(1, 3), leaseMs: null },
+        waitMs: chance.pick([0, 0, 4_000]),
       },
       {
         ...{ archive: wiredArchive(stores, life), clock: life.clock, random: chance },
-        ...{ log: traceLog(trace, life.name), pulls: async () => pulls, text: platformText },
+        ...{
+          directory: isolate.accept.directory,
+          log: traceLog(trace, life.name),
+          pulls: async () => pulls,
+          text: platformText,
+        },
       },
     );
     pulling.then(
       (items) => {
-        for (const item of items) take(item);
+        for (const item of items ?? []) take(item);
       },
       (error: unknown) => {
         if (!(error instanceof Retryable)) violations.add(`a pull fails: ${String(error)}`);

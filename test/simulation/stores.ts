@@ -149,7 +149,7 @@ export function createStores(options: StoresOptions): Stores {
   const pulls = createMemoryPulls(clock, ledger, tenants);
   const stores: Stores = {
     archive,
-    batches: createMemoryBatches(clock, ledger, tenants, pulls),
+    batches: createMemoryBatches(clock, ledger, pulls),
     batchWatch: createBatchWatch(targets, claims, violations),
     fanOuts: createSimulatedFanOuts(() => stores, createMemoryFanOuts(clock, tenants, ledger)),
     gates: createMemoryGates(clock, traceLog(trace, "gate")),

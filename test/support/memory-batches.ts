@@ -5,17 +5,14 @@ import { keyOf } from "../../src/ports/claim.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Pulls } from "../../src/ports/pulls.ts";
 import type { MemoryLedger } from "./memory-ledger.ts";
-import type { MemoryTenants } from "./memory-tenants.ts";
 
 export const createMemoryBatches = (
   clock: Clock,
   { deliveries, controls }: MemoryLedger,
-  tenants: MemoryTenants,
   pulls: Pulls,
 ): Batches => ({
   async look(id, count) {
-    const revision = tenants.revision(id.tenant) ?? null;
-    const ready = await pulls.ready(id, Number.MAX_SAFE_INTEGER);
+    const { revision, ready } = await pulls.look(id, Number.MAX_SAFE_INTEGER);
     const open = ready.filter(({ priority }) => controls.get(priority)?.isPaused !== true);
     return { revision, ready: open.slice(0, count) };
   },

@@ -10,6 +10,7 @@ import {
   NO_LEASE,
   OWED_ANEW,
   type Pulls,
+  type Ready,
   type SeekPosition,
   SKIPPED,
 } from "../../src/ports/pulls.ts";
@@ -73,20 +74,25 @@ export function createMemoryPulls(
       },
     ].slice(-20);
 
+  const readyAt = (id: GateId, count: number): Ready[] =>
+    waiting(id)
+      .filter((row) => isDue(row) && isOfNow(row))
+      .slice(0, count)
+      .flatMap((row) => {
+        const pointer = events.get(row.event)?.pointer;
+        const tries = row.attempts - row.attemptsBase;
+        if (pointer === undefined) return [];
+        const waitedMs = clock.nowMs() - (row.dueAtMs ?? 0);
+        const isLeft = row.token !== "" && tries > 0;
+        return [{ ...row, replay: row.replay ?? null, tries, pointer, waitedMs, isLeft }];
+      });
+
   return {
-    async ready(id, count) {
-      return waiting(id)
-        .filter((row) => isDue(row) && isOfNow(row))
-        .slice(0, count)
-        .flatMap((row) => {
-          const pointer = events.get(row.event)?.pointer;
-          const tries = row.attempts - row.attemptsBase;
-          if (pointer === undefined) return [];
-          const waitedMs = clock.nowMs() - (row.dueAtMs ?? 0);
-          const isLeft = row.token !== "" && tries > 0;
-          return [{ ...row, replay: row.replay ?? null, tries, pointer, waitedMs, isLeft }];
-        });
-    },
+    ready: async (id, count) => readyAt(id, count),
+    look: async (id, count) => ({
+      revision: tenants.revision(id.tenant) ?? null,
+      ready: readyAt(id, count),
+    }),
 
     async lease(ready, token, leaseMs) {
       const free = rowsAt(

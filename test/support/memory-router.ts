@@ -123,7 +123,7 @@ export function createIsolate(
   const pulls = createMemoryPulls(world.clock, world.ledger, world.tenants);
   const deliver: DeliverPorts = {
     ...world,
-    batches: async () => createMemoryBatches(world.clock, world.ledger, world.tenants, pulls),
+    batches: async () => createMemoryBatches(world.clock, world.ledger, pulls),
     isolate: `isolate-${isolates}-`,
     crypto: platformCrypto,
     defer: () => {},

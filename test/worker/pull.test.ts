@@ -84,6 +84,22 @@ describe("a target that is pulled", () => {
     expect(await pulling).toHaveLength(1);
   });
 
+  it.each([
+    ["paused", "POST", "/pause", /paused/],
+    ["of another kind", "PUT", "", /only one of kind pull is/],
+  ])("is refused to a pull that waits, once it is %s", async (kind, method, what, detail) => {
+    const { at, post } = await tenant(`waits-${method}`.toLowerCase());
+    const pulling = post("audit", "pull", { waitSeconds: 20 });
+    await router.admin.request(method, `${at("audit")}${what}`, {
+      kind: "http",
+      url: "http://127.0.0.1:9/",
+    });
+    expect(await pulling).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringMatching(detail) },
+    });
+  });
+
   it("refuses a lease that is over, and says why", async () => {
     const { pull, post, send, waiting } = await tenant("stale");
     await send(1, "audit");

@@ -8,9 +8,6 @@ import { NOW } from "./statements.ts";
 /** As READY; what is of a paused queue waits. */
 export const READY_FOR_BATCH = readyWhere(IN_OPEN_QUEUE);
 
-/** ?1 = tenant. */
-export const REVISION = "SELECT revision FROM tenants WHERE id = ?1";
-
 /** ?1 = tenant, ?2 = target. */
 export const NEXT_DUE = perSlot(
   (slot) => `

@@ -5,22 +5,12 @@ import type { Batches, BatchResult } from "../../ports/batches.ts";
 import * as sql from "./batch-statements.ts";
 import { compactKey } from "./claim.ts";
 import { keysOf } from "./delivery-rows.ts";
-import { readReady } from "./pulls.ts";
+import { lookBy } from "./pulls.ts";
 import { number, type Session, type Statement } from "./session.ts";
 import { bySlot } from "./slots.ts";
 
 export const createBatches = (session: Session): Batches => ({
-  async look({ tenant, target }, count) {
-    const [ready = [], tenants = []] = await session.batch("look-for-batch", [
-      { sql: sql.READY_FOR_BATCH, params: [tenant, target, count] },
-      { sql: sql.REVISION, params: [tenant] },
-    ]);
-    const [row] = tenants;
-    return {
-      revision: row === undefined ? null : number(row.revision),
-      ready: ready.map(readReady),
-    };
-  },
+  look: (id, count) => lookBy(session, "look-for-batch", sql.READY_FOR_BATCH, id, count),
 
   async nextDueInMs({ tenant, target }) {
     const params = [tenant, target];

@@ -29,6 +29,9 @@ SELECT d.*, e.segment, e."offset", e.length FROM (
 ORDER BY rank, received_at LIMIT ?3`;
 export const READY = readyWhere("true");
 
+/** ?1 = tenant. */
+export const REVISION = "SELECT revision FROM tenants WHERE id = ?1";
+
 /** ?1 = [[tenant, receivedAt, event, subscription, attempts]], ?2 = token, ?3 = ms. */
 export const LEASE = perSlot(
   (slot) => `

@@ -3,7 +3,8 @@ import { SLOTS, type Slot } from "../../core/generation.ts";
 import { QUEUES } from "../../core/priority.ts";
 import type { DeliveryState } from "../../core/settle.ts";
 import type { DeliveryKey } from "../../ports/claim.ts";
-import type { Backlog, HeldLease, Pulls, Ready } from "../../ports/pulls.ts";
+import type { GateId } from "../../ports/gates.ts";
+import type { Backlog, HeldLease, Looked, Pulls, Ready } from "../../ports/pulls.ts";
 import { compactKey } from "./claim.ts";
 import { keyIn, keysOf } from "./delivery-rows.ts";
 import { EXCESS } from "./parked-statements.ts";
@@ -46,6 +47,8 @@ export function createPulls(session: Session): Pulls {
     async ready({ tenant, target }, count) {
       return (await session.rows("ready", sql.READY, [tenant, target, count])).map(readReady);
     },
+
+    look: (id, count) => lookBy(session, "look-for-reader", sql.READY, id, count),
 
     lease: (ready, token, leaseMs) =>
       change("lease", sql.LEASE, ready, (each) => [...compactKey(each), each.attempts], [
@@ -122,6 +125,24 @@ export function createPulls(session: Session): Pulls {
   };
 }
 
+/** What a statement of `readyWhere` finds, and the tenant's revision, in one transaction. */
+export async function lookBy(
+  session: Session,
+  operation: string,
+  ready: string,
+  { tenant, target }: GateId,
+  count: number,
+): Promise<Looked> {
+  const [found = [], [row] = []] = await session.batch(operation, [
+    { sql: ready, params: [tenant, target, count] },
+    { sql: sql.REVISION, params: [tenant] },
+  ]);
+  return {
+    revision: row === undefined ? null : number(row.revision),
+    ready: found.map(readReady),
+  };
+}
+
 /** Behind every delivery. */
 const END = { receivedAtMs: Number.MAX_SAFE_INTEGER, event: "", subscription: "" };
 
@@ -139,7 +160,7 @@ const positionOf = (row: Row) => ({
 
 const keyOfRow = (row: Row): DeliveryKey => ({ tenant: text(row.tenant), ...positionOf(row) });
 
-export const readReady = (row: Row): Ready => ({
+const readReady = (row: Row): Ready => ({
   ...keyOfRow(row),
   rule: text(row.rule),
   priority: text(row.priority) as Ready["priority"],
