@@ -21,7 +21,7 @@ export interface BatchHands {
   look(id: GateId, limits: BatchLimits): Promise<Look>;
   /** Leases what goes, each of its calls within its time; null when nothing of it can. */
   take(batch: DueBatch): Promise<HeldBatch | null>;
-  /** Null when a failure of ours came before the request. */
+  /** Null when a failure of ours came before the request, or it may not go any more as it was made. */
   send(batch: HeldBatch): Promise<Answer | null>;
 }
 

@@ -3,6 +3,7 @@ import { batchOutcomes } from "../core/batch/answer.ts";
 import { type BatchLimits, fitting, goesInMs } from "../core/batch/batch.ts";
 import {
   BATCH_ANSWER_BYTES_MAX,
+  BATCH_ASK_MS_MAX,
   BATCH_ATTRIBUTES_BYTES_DEFAULT,
   BATCH_LEASE_MARGIN_MS,
   BATCH_READ_MS_MAX,
@@ -22,6 +23,7 @@ import { within } from "../ports/clock.ts";
 import type { GateId } from "../ports/gates.ts";
 import { errorText } from "../ports/log.ts";
 import { NO_LEASE, type Ready } from "../ports/pulls.ts";
+import { mayGo } from "./batch-changes.ts";
 import { type BatchMessage, messagesOf } from "./batch-messages.ts";
 import { requestOf } from "./batch-request.ts";
 import { disableTarget } from "./disable-target.ts";
@@ -36,6 +38,9 @@ export interface DueBatch {
   readonly id: GateId;
   readonly target: Target;
   readonly rules: Tenant["rules"];
+  /** By which the target and the rules are so, and when that was asked for. */
+  readonly revision: number;
+  readonly lookedAtMs: number;
   readonly limits: BatchLimits;
   readonly ready: readonly Ready[];
   readonly count: number;
@@ -64,9 +69,7 @@ export type Look =
     }
   | ({ readonly kind: "due" } & DueBatch);
 
-export interface HeldBatch {
-  readonly id: GateId;
-  readonly target: Target;
+export interface HeldBatch extends Pick<DueBatch, "id" | "target" | "revision" | "lookedAtMs"> {
   readonly token: string;
   readonly leasedAtMs: number;
   readonly messages: readonly BatchMessage[];
@@ -79,6 +82,7 @@ export async function lookForBatch(
   ports: DeliverPorts,
 ): Promise<Look> {
   const batches = await ports.batches();
+  const lookedAtMs = ports.clock.nowMs();
   const { revision, ready: found } = await batches.look(id, limits.eventsMax);
   const tenant = revision === null ? null : await ports.directory.at(id.tenant, revision);
   const target = tenant?.targets.get(id.target);
@@ -101,6 +105,7 @@ export async function lookForBatch(
   const ranks = ready.map((each) => PRIORITIES.indexOf(gatePriority(each)));
   return {
     ...{ kind: "due", id, target, rules: tenant.rules, limits: now, ready, ...sums },
+    ...{ revision: tenant.revision, lookedAtMs },
     ...{ config: target.gate, priority: PRIORITIES[Math.min(...ranks)] ?? "bulk" },
     ...{ isRetry: ready.every(({ tries }) => tries > 0), timeoutMs: target.timeoutMs },
   };
@@ -129,7 +134,7 @@ const bytesOf = ({ pointer: { length } }: Ready): number =>
  * when nothing can go. Rejects when a store does not answer.
  */
 export async function takeBatch(due: DueBatch, ports: DeliverPorts): Promise<HeldBatch | null> {
-  const { id, target, rules, limits, ready } = due;
+  const { id, target, rules, revision, lookedAtMs, limits, ready } = due;
   const pulls = await ports.pulls();
   const near = ready.slice(0, fitting(ready.map(bytesOf), limits));
   const late = () => new Error("the archive did not answer in time");
@@ -143,7 +148,7 @@ export async function takeBatch(due: DueBatch, ports: DeliverPorts): Promise<Hel
   const token = timeOrderedId(BATCH_TOKEN, leasedAtMs, ports.random.bytes(10));
   const leaseMs = target.timeoutMs + BATCH_LEASE_MARGIN_MS;
   const deliveries = going.map(({ delivery }) => delivery);
-  const held = { id, target, token, leasedAtMs };
+  const held = { id, target, revision, lookedAtMs, token, leasedAtMs };
   try {
     const leased = await inTime(pulls.lease(deliveries, token, leaseMs), ports);
     const own = going.filter(({ delivery }) => leased.has(keyOf(delivery)));
@@ -155,7 +160,10 @@ export async function takeBatch(due: DueBatch, ports: DeliverPorts): Promise<Hel
   }
 }
 
-/** One request. Null when a failure of ours came before it: then nothing of it was attempted. Never rejects. */
+/**
+ * One request. Null when a failure of ours came before it, or when it may not go any more as it was made: then nothing
+ * of it was attempted, and the next look says what becomes of it. Never rejects.
+ */
 export async function sendBatch(held: HeldBatch, ports: DeliverPorts): Promise<Answer | null> {
   const { id, target, messages } = held;
   const startedAtMs = ports.clock.nowMs();
@@ -164,6 +172,11 @@ export async function sendBatch(held: HeldBatch, ports: DeliverPorts): Promise<A
   try {
     const made = await requestOf(held, startedAtMs, ports);
     batch = made.batch;
+    const late = () => new Error("the ledger did not say in time what has changed");
+    if (!(await within(mayGo(held, ports), BATCH_ASK_MS_MAX, ports.clock, late))) {
+      await giveBackBatch(held, ports);
+      return null;
+    }
     answer = "answer" in made ? made.answer : await ports.transport.send(made.request);
     if ("request" in made) made.heard(answer);
   } catch (error) {

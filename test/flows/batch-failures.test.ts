@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchLimitsOf } from "../../src/core/batch/batch.ts";
 import { GATE_PAUSE_MS_MIN } from "../../src/core/gate-limits.ts";
+import { CHANGES_ASK_MS } from "../../src/core/operator-limits.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { boundTo } from "../support/memory-records.ts";
@@ -58,6 +59,15 @@ function createLife(at: number, fate: Fate) {
   return { life, wrapped };
 }
 
+/** So slow that each batch asks what has changed meanwhile. */
+function slowArchive({ archive, clock }: World): DeliverPorts["archive"] {
+  const stream: typeof archive.stream = async (...asked) => {
+    await clock.timer(CHANGES_ASK_MS).elapsed;
+    return archive.stream(...asked);
+  };
+  return { ...archive, stream };
+}
+
 /** Until nothing is owed, with a sweep a minute by whoever lives. */
 async function live(at: number, fate: Fate) {
   const world = createWorld();
@@ -67,7 +77,8 @@ async function live(at: number, fate: Fate) {
   if (isMemo) world.gates.memoBy(wrapped);
   const { deliver } = createIsolate(world);
   const broken: Partial<DeliverPorts> = {
-    archive: wrapped(world.archive),
+    archive: wrapped(slowArchive(world)),
+    ledger: { ...world.ledger, changes: wrapped(world.ledger).changes },
     batches: async () => wrapped(await deliver.batches()),
     pulls: async () => wrapped(await deliver.pulls()),
     transport: { send: (request) => sending(() => world.transport.send(request)) },
@@ -134,7 +145,7 @@ describe("a gate that sends batches", () => {
         if (hit === null) break;
         hits.push(hit);
       }
-      const stores = ["look", "stream", "lease", "send", "settle", "nextDueInMs"];
+      const stores = ["look", "stream", "lease", "changes", "send", "settle", "nextDueInMs"];
       const memo = ["read", "alarmMs", "write", "setAlarm"];
       expect(new Set(hits)).toEqual(new Set([...stores, ...(fate === "hangs" ? [] : memo)]));
     },

@@ -22,7 +22,9 @@ export const BATCH_REASON_CHARS_MAX = 200;
 export const BATCH_SETTLE_PAGE = 250;
 /** Its events are read within this time, before it is leased: a thousand objects over a few connections. */
 export const BATCH_READ_MS_MAX = 30_000;
-/** Beyond its request's own time: reading the answer, and three writes of the ledger that are late. */
+/** What has changed meanwhile is known within this time, or it does not go. */
+export const BATCH_ASK_MS_MAX = 5_000;
+/** Beyond its request's own time: that, reading the answer, and three writes of the ledger that are late. */
 export const BATCH_LEASE_MARGIN_MS = 60_000;
 /** Somebody looks again after so long, should the process die that looks now. */
 export const BATCH_GUARD_MS = 30_000;
