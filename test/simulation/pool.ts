@@ -15,7 +15,7 @@ export interface Total extends Omit<Report, "violations"> {
 
 const SEEDS_A_TIME = 200;
 /** Every planted bug is caught within so many. */
-export const SEEDS_PER_BUG = 1_000;
+export const SEEDS_PER_BUG = 2_000;
 
 async function startWorker(planted: readonly string[] = []): Promise<ChildProcess> {
   const child = fork(WORKER, planted, { execArgv: NODE_OPTIONS, execPath: process.execPath });

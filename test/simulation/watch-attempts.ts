@@ -20,6 +20,8 @@ export interface WatchedAttempt {
   readonly number: number;
   readonly invocation: Invocation;
   readonly sentAtMs: number;
+  /** Whether the delivery was its sender's: by a clock that went back none sees that its lease is over. */
+  readonly isHeld: boolean;
   reception: Reception | null;
   answeredAtMs: number;
   /** What its sender got to hear. */
@@ -79,8 +81,8 @@ export function createAttemptWatch(
     if (claims.settlementOf(key)?.state === "delivered") {
       violations.add(`${event} is sent again although its delivery was settled`, event);
     }
-    const { invocation, sentAtMs, heard } = before;
-    if (heard === null && !wasDisturbed(invocation, sentAtMs)) {
+    const { invocation, sentAtMs, heard, isHeld } = before;
+    if (heard === null && isHeld && !wasDisturbed(invocation, sentAtMs)) {
       violations.add(`${event} is sent again while an attempt of it is under way`, event);
     }
     if (before.reception?.isProcessed !== true) return;
@@ -122,8 +124,10 @@ export function createAttemptWatch(
       const known = targets.get(address);
       const target = known?.target.id ?? "";
       const key = `${event} ${subscriptionOf(rule, target)}`;
+      const { token } = invocation;
+      const isHeld = token !== null && claims.holds(token, event, key);
       const attempt: WatchedAttempt = {
-        ...{ event, key, invocation, sentAtMs: nowMs(), number },
+        ...{ event, key, invocation, sentAtMs: nowMs(), number, isHeld },
         ...{ reception: null, answeredAtMs: 0, heard: null, isSettling: false, isVoid: false },
       };
       if (known === undefined) {
@@ -135,9 +139,7 @@ export function createAttemptWatch(
       if (!isWhole(bodyOf(event))) {
         violations.add(`the body of ${event} is not what its sender sent`, event);
       }
-      const { token } = invocation;
-      const holds = token !== null && claims.holds(token, event, key);
-      if (!holds && !wasDisturbed(invocation, invocation.startedAtMs)) {
+      if (!isHeld && !wasDisturbed(invocation, invocation.startedAtMs)) {
         violations.add(`${event} is worked on without a live lease`, event);
       }
       const earlier = attempts.get(key) ?? [];
