@@ -52,8 +52,6 @@ export const ALLOWED_RATE_MS = 86_400_000;
 export const ADAPTIVE_START_MIN = 4;
 /** Tokens for retries: gained by fresh deliveries and with time, kept up to … */
 export const RETRIES_PER_SECOND_MIN = 5;
-/** Where what is parked waits for tokens, nothing is looked for before another has come. */
-export const GATE_SCARCE_MS = 1_000 / RETRIES_PER_SECOND_MIN;
 /** … so many: ten seconds of a target that sends fifty fresh ones a second. */
 export const RETRY_TOKENS_MAX = 100;
 

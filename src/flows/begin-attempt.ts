@@ -15,7 +15,10 @@ export async function beginAttempt(
 ): Promise<DeliveryResult | null> {
   const { duty, outgoing } = gated;
   const key = targetKey(duty);
-  if (closed.has(key)) return recorded(duty, "parked", "target disabled");
+  if (closed.has(key)) {
+    gates.leave(duty);
+    return recorded(duty, "parked", "target disabled");
+  }
   const begunAtMs = ports.clock.nowMs();
   const answered = gates.begin(gated);
   const attempted = await attempt(duty, outgoing, ports);

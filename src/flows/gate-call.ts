@@ -95,10 +95,3 @@ export async function tellGate(
     return null;
   }
 }
-
-/** Of no lease: what the receiver asked of everybody. */
-export const wishOf = (retryAfterMs: number): GateReport => ({
-  ...{ lease: "", sent: { fresh: 0, retries: 0 }, isDone: true, allowedPerMinute: null },
-  outcomes: { ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0, durationMs: null },
-  retryAfterMs,
-});

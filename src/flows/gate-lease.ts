@@ -25,7 +25,7 @@ export interface HeldLease {
    * was, or when its slot is somebody else's. At 0 it is to begin now, or to leave; null: not any more.
    */
   beginsInMs(): number | null;
-  /** What had taken a turn does not begin: another may. */
+  /** What had taken a turn does not begin: another may, at its pace. */
   leave(): void;
   /** What it returns takes the answer, or null when no attempt could be made. */
   begin(isRetry: boolean): (answer: Answer | null) => void;
@@ -39,7 +39,7 @@ export interface HeldLease {
   askMore(asking: (lease: string, said: GateReport) => Promise<GateAnswered | null>): Promise<void>;
   /** What is to be told since the last time; null when nothing was granted, or all is told. */
   report(): GateReport | null;
-  /** Its gate may not have heard what was told last: to tell the rest would give back what was used. */
+  /** Its gate may not have heard what was told last: what the rest gave back might have been used. */
   isUnheard(): void;
   /** Resolves when all that began has ended. */
   ended(): Promise<unknown>;
@@ -78,9 +78,18 @@ export function holdLease(
   let beginning = 0;
   let blocked = NO_WAIT;
   let isOver = false;
-  let isTold = false;
+  let [isTold, isHeard] = [false, true];
   let isDropTold = false;
-  const turnAhead = () => (grant === null ? null : nextTurn(grant, turn, gateNowMs(), lastStartMs));
+  /** Behind those that have taken a turn and were held up: they begin an interval apart. */
+  function turnAhead() {
+    if (grant === null) return null;
+    const nowMs = gateNowMs();
+    const { intervalMs } = grant;
+    const heldUp = taken - beginning;
+    if (heldUp === 0 || intervalMs === 0) return nextTurn(grant, turn, nowMs, lastStartMs);
+    const behindMs = Math.max(last.atMs ?? 0, nowMs - intervalMs) + heldUp * intervalMs;
+    return nextTurn(grant, turn, nowMs, Math.max(behindMs, lastStartMs ?? 0));
+  }
   const turnToBegin = () =>
     grant === null ? null : nextTurn(grant, last.turn, gateNowMs(), last.atMs);
   // Timers know whole milliseconds.
@@ -116,6 +125,12 @@ export function holdLease(
 
   function report(): GateReport | null {
     if (grant === null || isTold) return null;
+    if (!isHeard) {
+      // Its slots come back with their time; what the receiver asked of everybody is said.
+      const leftNowMs = leftMs(blocked, clock.nowMs());
+      isTold = underWay.size === 0;
+      return leftNowMs === 0 ? null : wishOf(leftNowMs);
+    }
     const { sent, outcomes, okMs } = untold;
     untold = nothing();
     isTold = underWay.size === 0;
@@ -135,8 +150,8 @@ export function holdLease(
       },
       waitMs: () => inMs(turnAhead()),
       take() {
-        taken += 1;
         turn = (turnAhead()?.turn ?? turn) + 1;
+        taken += 1;
         lastStartMs = gateNowMs();
       },
     },
@@ -212,12 +227,19 @@ export function holdLease(
       grant = { ...more.answer, count, retries };
     },
     isUnheard() {
-      isTold = true; // its slots come back with their time
+      isHeard = false;
     },
     ended: () => Promise.all(underWay),
     report,
   };
 }
+
+/** Of no lease: what the receiver asked of everybody. */
+export const wishOf = (retryAfterMs: number): GateReport => ({
+  ...{ lease: "", sent: { fresh: 0, retries: 0 }, isDone: true, allowedPerMinute: null },
+  outcomes: { ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0, durationMs: null },
+  retryAfterMs,
+});
 
 /** Waits for as long as `inMs` says, and asks it again; false where it says never. */
 export async function waitOut(inMs: () => number | null, clock: Clock): Promise<boolean> {

@@ -11,6 +11,7 @@ import {
   isBefore,
   isForgettable,
   limits,
+  missed,
   newGate,
   next,
   opened,
@@ -24,9 +25,9 @@ import {
   GATE_FORGET_MS,
   GATE_PAUSE_MS_MIN,
   GATE_RELEASE_MS,
-  GATE_SCARCE_MS,
   GATE_TICK_MS,
 } from "../core/gate-limits.ts";
+import { SLOW_TARGET_PAUSE_MS } from "../core/limits.ts";
 import { PRIORITIES, type Priority } from "../core/priority.ts";
 import { type Clock, type Random, within } from "../ports/clock.ts";
 import type { GateAnswered, GateId, Gates, ReleasedParked } from "../ports/gates.ts";
@@ -59,6 +60,8 @@ export function createGateRun(ports: GatePorts): GateRun {
   /** A hint: an object that forgets it finds out again. */
   let pausedUntilMs = 0;
   const waiters = createGateWaiters(clock);
+  /** By a clock that went back it is over sooner. */
+  const pausedUntil = () => Math.min(pausedUntilMs, clock.nowMs() + SLOW_TARGET_PAUSE_MS);
 
   /** Nothing may be awaited between this and `keep`: whoever asks meanwhile would be given the same slots. */
   function open(id: GateId, config: GateConfig): KeptGate {
@@ -83,7 +86,7 @@ export function createGateRun(ports: GatePorts): GateRun {
     const parkedNext = next(state, config, nowMs);
     const soonMs = nowMs + GATE_PAUSE_MS_MIN;
     const releaseAtMs =
-      parkedNext.release > 0 ? Math.max(soonMs, pausedUntilMs) : parkedNext.wakeAtMs;
+      parkedNext.release > 0 ? Math.max(soonMs, pausedUntil()) : parkedNext.wakeAtMs;
     const lookAtMs = state.batch === undefined ? null : Math.max(soonMs, state.batch.lookAtMs);
     const wakeMs = [releaseAtMs, lookAtMs].filter((atMs) => atMs !== null);
     return wakeMs.length === 0 ? nowMs + GATE_FORGET_MS : Math.min(...wakeMs);
@@ -114,16 +117,20 @@ export function createGateRun(ports: GatePorts): GateRun {
 
   async function letGo({ id, state: before, config }: KeptGate): Promise<void> {
     const { release: count, retries } = next(before, config, clock.nowMs());
-    if (count === 0 || clock.nowMs() < pausedUntilMs) return;
+    if (count === 0 || clock.nowMs() < pausedUntil()) return;
     const late = () => new Error("the ledger did not answer in time");
-    const expect = (more: number) => changed((known) => expecting(known, more, clock.nowMs()));
     // Their consumers may ask before the ledger has said how many there are.
-    expect(count);
+    const most = { fresh: count, retries };
+    changed((known) => expecting(known, most, clock.nowMs()));
     let gone: readonly ReleasedParked[] = [];
     try {
       gone = await within(release(id, { count, retries }), GATE_RELEASE_MS, clock, late);
     } finally {
-      expect(sum(gone) - count);
+      const less = {
+        fresh: count - sumOf("fresh", gone),
+        retries: retries - sumOf("retries", gone),
+      };
+      changed((known) => missed(known, less, clock.nowMs()));
     }
     for (const said of gone) {
       // What was told of meanwhile the ledger may not have had yet.
@@ -132,9 +139,9 @@ export function createGateRun(ports: GatePorts): GateRun {
       const isEmpty = said.isEmpty && !isNews;
       changed((known) => released(known, { ...said, isEmpty }, clock.nowMs()));
     }
-    // Retries are left, and no token for them.
-    const isScarce = sum(gone) < count && gone.some(({ isEmpty }) => !isEmpty);
-    if (isScarce) pausedUntilMs = Math.max(pausedUntilMs, clock.nowMs() + GATE_SCARCE_MS);
+    // Something is left that may not go: retries, most of the time, for which a token has to come.
+    const isScarce = sumOf("count", gone) < count && gone.some(({ isEmpty }) => !isEmpty);
+    if (isScarce) pausedUntilMs = Math.max(pausedUntil(), clock.nowMs() + GATE_TICK_MS);
   }
 
   const run: GateRun = {
@@ -151,7 +158,7 @@ export function createGateRun(ports: GatePorts): GateRun {
         state = report(state, config, told.report, nowMs, random.unit(), told.config);
       if (told.parked !== null) {
         state = parked(state, told.parked, nowMs);
-        pausedUntilMs = Math.max(pausedUntilMs, nowMs + told.parked.pauseMs);
+        pausedUntilMs = Math.max(pausedUntil(), nowMs + told.parked.pauseMs);
       }
       if (config.batch === undefined) state = { ...state, batch: undefined };
       // By other limits what waits may be due.
@@ -248,8 +255,8 @@ export function createGateRun(ports: GatePorts): GateRun {
   return run;
 }
 
-const sum = (gone: readonly ReleasedParked[]): number =>
-  gone.reduce((all, { count }) => all + count, 0);
+const sumOf = (what: "count" | "fresh" | "retries", gone: readonly ReleasedParked[]): number =>
+  gone.reduce((all, said) => all + said[what], 0);
 
 const countOf = ({ backlog }: GateState, priority: Priority): number =>
   backlog[priority]?.count ?? 0;

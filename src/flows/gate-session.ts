@@ -19,8 +19,8 @@ import type { GateTold } from "../ports/gates.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import { type Outgoing, recorded } from "./deliver.ts";
 import type { Duty } from "./duty.ts";
-import { askGate, askMore, tellGate, wishOf } from "./gate-call.ts";
-import { type HeldLease, type Refused, waitOut } from "./gate-lease.ts";
+import { askGate, askMore, tellGate } from "./gate-call.ts";
+import { type HeldLease, type Refused, waitOut, wishOf } from "./gate-lease.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
 import { gatePriority } from "./release-parked.ts";
@@ -162,7 +162,8 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
     parked: GateTold["parked"] = null,
   ): Promise<number | null> {
     const inAll = await tellGate(duty, gate, { report, parked }, ports);
-    if (inAll === null && report !== null) lease?.isUnheard();
+    // Without a quota nothing comes back that counts.
+    if (inAll === null && report !== null && gate.perDay !== null) lease?.isUnheard();
     return inAll;
   }
 
@@ -210,7 +211,12 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
     limitOf: (key) => (asking.has(key) ? UNKNOWN : opened.get(key)?.lease?.limit),
     mayBegin: (duty) => opened.get(keyOf(duty))?.lease?.mayBegin(isRetry(duty)) ?? true,
 
-    leave: (duty) => opened.get(keyOf(duty))?.lease?.leave(),
+    leave(duty) {
+      const { lease = null, gate } = opened.get(keyOf(duty)) ?? {};
+      if (lease === null || gate === undefined) return;
+      lease.leave();
+      tellNews(lease, duty, gate);
+    },
     async hasTurn(duty) {
       const lease = opened.get(keyOf(duty))?.lease ?? null;
       return lease === null || waitOut(lease.beginsInMs, clock);

@@ -13,15 +13,14 @@ export async function releaseParked(
 ): Promise<readonly ReleasedParked[]> {
   const { taken, left } = await ports.ledger.takeParked(tenant, target, most);
   if (taken.length > 0) await sendDue(taken, ports, true);
-  const last = taken.at(-1);
-  const behind =
-    last === undefined || left !== "behind" ? 0 : PRIORITIES.indexOf(gatePriority(last));
-  const reached = left === "none" ? PRIORITIES.length : behind;
-  return PRIORITIES.map((priority, at) => ({
-    priority,
-    count: taken.filter((each) => gatePriority(each) === priority).length,
-    isEmpty: at < reached,
-  }));
+  const reached =
+    left === null ? PRIORITIES.length : PRIORITIES.indexOf(gatePriority({ priority: left }));
+  return PRIORITIES.map((priority, at) => {
+    const own = taken.filter((each) => gatePriority(each) === priority);
+    const retries = own.filter(({ isRetry }) => isRetry).length;
+    const fresh = own.length - retries;
+    return { priority, count: own.length, fresh, retries, isEmpty: at < reached };
+  });
 }
 
 /** Replays stand below bulk in their queues, and with it in a gate. */

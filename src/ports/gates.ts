@@ -31,6 +31,9 @@ export interface ParkedForGate {
 export interface ReleasedParked {
   readonly priority: Priority;
   readonly count: number;
+  /** Of these, those never attempted before, and the others. */
+  readonly fresh: number;
+  readonly retries: number;
   /** No more of them are parked. */
   readonly isEmpty: boolean;
 }

@@ -107,9 +107,9 @@ export interface ParkedMost {
 }
 
 export interface TakenParked {
-  readonly taken: readonly DueDelivery[];
-  /** Others that are parked: none; only behind the last of these; or also before it, as retries too many. */
-  readonly left: "none" | "behind" | "among";
+  readonly taken: readonly (DueDelivery & { readonly isRetry: boolean })[];
+  /** The most urgent queue of which more may be parked; null: of none. */
+  readonly left: QueueName | null;
 }
 
 /** What became of the events of an old generation. */

@@ -84,13 +84,15 @@ describe.each(SUBJECTS)(
       const take = (count: number, retries: number) =>
         ledger.takeParked(tenant, "sink", { count, retries });
       const first = await take(3, 1);
-      expect(first.left).toBe("among");
-      expect(first.taken.map(({ event }) => event)).toEqual(
-        [oldest, ...fresh].map((one) => one?.id),
+      expect(first.left).toBe("normal");
+      expect(first.taken.map(({ event, isRetry }) => [event, isRetry])).toEqual(
+        [oldest, ...fresh].map((one) => [one?.id, one === oldest]),
       );
-      expect(await take(3, 0)).toEqual({ taken: [], left: "among" });
-      expect(await take(1, 1)).toMatchObject({ taken: [{}], left: "behind" });
-      expect(await take(2, 2)).toMatchObject({ taken: [{}], left: "none" });
+      expect(await take(3, 0)).toEqual({ taken: [], left: "normal" });
+      const urgent = await park(tenant, { priority: "critical" });
+      expect(await take(3, 0)).toMatchObject({ taken: [{ event: urgent.id }], left: "normal" });
+      expect(await take(1, 1)).toMatchObject({ taken: [{}], left: "normal" });
+      expect(await take(2, 2)).toMatchObject({ taken: [{}], left: null });
     });
 
     it("is given to one of those who take at once, and is owed from then on", async () => {

@@ -296,7 +296,6 @@ export async function settledOnce(
   return first;
 }
 
-/** What a tenant is owed within the horizon, in the ledger's order. */
 /** What of a target is parked, whether it was attempted before or not. */
 export async function takeParked(
   ledger: Ledger,
@@ -307,6 +306,7 @@ export async function takeParked(
   return (await ledger.takeParked(tenant, target, { count, retries: count })).taken;
 }
 
+/** What a tenant is owed within the horizon, in the ledger's order. */
 export async function dueOf(
   ledger: Ledger,
   tenant: string,

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Ask, GateConfig } from "../../src/core/gate/index.ts";
 import {
   GATE_PAUSE_MS_MIN,
-  GATE_SCARCE_MS,
+  GATE_RELEASE_MS,
   GATE_TICK_MS,
   GATE_WAIT_MS,
 } from "../../src/core/gate-limits.ts";
@@ -102,7 +102,7 @@ describe("a gate that lets go", () => {
   });
   const parked = told({ parked: { priority: "normal", count: 3, pauseMs: 0 } });
   const gone = (count: number, isEmpty: boolean) => [
-    { priority: "normal" as const, count, isEmpty },
+    { priority: "normal" as const, count, fresh: count, retries: 0, isEmpty },
   ];
 
   it("remembers what was parked while the ledger was asked, whatever that had found", async () => {
@@ -128,25 +128,27 @@ describe("a gate that lets go", () => {
     });
     await run.tell(id, parked);
     await run.alarm();
-    expect(stored.kept?.state.released.count).toBe(0);
+    expect(stored.kept?.state.out).toEqual([]);
   });
 
-  it("waits for those that are lost ten seconds in all, whatever else it lets go meanwhile", async () => {
-    const run = gate(async () => gone(2, false));
+  it("waits for what is lost ten seconds, and no longer when it lets others go meanwhile", async () => {
+    const run = gate(async () => gone(1, false));
     await run.tell(id, parked);
-    for (let second = 0; second < 9; second += 1) {
+    const fromMs = clock.nowMs();
+    for (let second = 0; second < 8; second += 1) {
       await run.alarm();
-      await clock.advance(GATE_TICK_MS);
+      await clock.advance(2 * GATE_TICK_MS);
     }
-    const { untilMs = 0 } = stored.kept?.state.released ?? {};
-    expect(untilMs).toBeLessThanOrEqual(clock.nowMs() + GATE_TICK_MS);
+    const [oldest] = stored.kept?.state.out ?? [];
+    expect(oldest?.untilMs).toBeGreaterThan(fromMs + GATE_RELEASE_MS);
+    expect(stored.kept?.state.out?.length).toBeGreaterThan(2);
   });
 
   it("looks for no retries before there is a token for one", async () => {
     const run = gate(async () => gone(0, false));
     await run.tell(id, parked);
     await run.alarm();
-    expect(stored.alarmMs).toBe(clock.nowMs() + GATE_SCARCE_MS);
+    expect(stored.alarmMs).toBe(clock.nowMs() + GATE_TICK_MS);
   });
 });
 

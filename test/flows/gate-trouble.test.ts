@@ -1,14 +1,16 @@
 /** Receivers in trouble, and a ledger that is slow: a gate holds back no more than it has to, and no less. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { BREAKER_ILL_MS_MIN } from "../../src/core/gate-limits.ts";
+import { deliverBatch } from "../../src/flows/deliver-batch.ts";
+import { boundTo } from "../support/memory-records.ts";
 import { response } from "../support/memory-transport.ts";
-import { rowOf } from "./consumer.ts";
+import { messageWith, rowOf } from "./consumer.ts";
 import { batchOf, createPager } from "./pager.ts";
 
-let { world, pagerWith, run, batch, states, slowToSettle } = createPager();
+let { world, ports, pagerWith, run, batch, states, slowToSettle } = createPager();
 
 beforeEach(() => {
-  ({ world, pagerWith, run, batch, states, slowToSettle } = createPager());
+  ({ world, ports, pagerWith, run, batch, states, slowToSettle } = createPager());
 });
 
 describe("a target with a rate", () => {
@@ -109,5 +111,26 @@ describe("a receiver in trouble", () => {
     world.transport.answer = ({ url }) => response(url.includes("pager") ? 500 : 200);
     for (let at = 0; at < 4; at += 1) await batch(batchOf(6, ["pager", "mail"], `b${at}`));
     expect(world.transport.sent.filter(({ url }) => url.includes("mail"))).toHaveLength(24);
+  });
+
+  it("whose retries wait for their share is asked by what is urgent at once, and by nothing twice", async () => {
+    pagerWith({ concurrency: 6 });
+    world.transport.answer = () => response(500);
+    for (let at = 0; at < 15; at += 1) await batch(batchOf(20, ["pager"], `ill-${at}`));
+    world.transport.answer = () => response(200);
+    await run(8);
+    const parked = () =>
+      [...world.ledger.deliveries.values()].filter(({ state }) => state === "parked").length;
+    const before = parked();
+    expect(before).toBeGreaterThan(100);
+    const urgent = messageWith({ key: "urgent", to: [boundTo("pager", "critical")] });
+    await world.clock.run(deliverBatch("critical", [urgent], ports));
+    expect(rowOf(world, { key: "urgent" }, "pager")).toMatchObject({ state: "delivered" });
+    // Of those that are let go each has a token: none comes back to be parked.
+    const sent = world.transport.sent.length;
+    await run(4);
+    const out = [...world.ledger.deliveries.values()].filter(({ state }) => state === "pending");
+    expect(before - parked() - out.length).toBe(world.transport.sent.length - sent);
+    expect(world.transport.sent.length - sent).toBeGreaterThan(10);
   });
 });

@@ -3,6 +3,7 @@ import { bug, type PlantedBug } from "./planted-bug.ts";
 
 const ADAPTIVE = "src/core/gate/adaptive.ts";
 const BACKLOG = "src/core/gate/backlog.ts";
+const EXPECTED = "src/core/gate/expected.ts";
 const BREAKER = "src/core/gate/breaker.ts";
 const CAPS = "src/core/gate/caps.ts";
 const PACE = "src/core/gate/pace.ts";
@@ -121,9 +122,9 @@ export const PLANTED_IN_GATES: readonly PlantedBug[] = [
   ),
   bug(
     "what was released and lost is waited for",
-    BACKLOG,
-    "const out = nowMs < state.released.untilMs ? state.released.count : 0;\n  const next",
-    "const out = state.released.count;\n  const next",
+    EXPECTED,
+    "out.filter(({ untilMs }) => nowMs < untilMs && untilMs <= nowMs + GATE_RELEASE_MS)",
+    "out",
   ),
   bug("probes are released together", BACKLOG, "out > 0 ? 0 : Math.min(1, room)", "room"),
   bug(

@@ -226,7 +226,9 @@ export function runGate(seed: number): GateOutcome {
       const isEmpty = ledger[priority].length === 0;
       const said = { priority, count: going.length, isEmpty };
       gate.change(released(gate.state(), said, agenda.nowMs()));
-      gate.change(expecting(gate.state(), going.length, agenda.nowMs()));
+      const retries = going.filter(({ attempts }) => attempts > 0).length;
+      const counts = { fresh: going.length - retries, retries };
+      gate.change(expecting(gate.state(), counts, agenda.nowMs()));
       watch.told(priority);
       if (going.length === 0) continue;
       // A message that is lost is sent again by the sweeper, as one that was never parked.

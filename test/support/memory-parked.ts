@@ -53,24 +53,26 @@ export function createMemoryParked({
 
   return {
     async takeParked(tenant, target, { count, retries }) {
-      if (tenants.isLeased(tenant, target)) return { taken: [], left: "none" };
+      if (tenants.isLeased(tenant, target)) return { taken: [], left: null };
       const waiting = [...deliveries]
         .filter(([, row]) => isGateParked(row) && row.tenant === tenant && row.target === target)
         .filter(([, row]) => !isPaused(row.priority) && !isInBatch(row))
         .sort(byPlace);
       const first = waiting.slice(0, count);
       const again = first.filter(isRetry);
-      const isScarce = again.length > retries;
-      const fresh = (isScarce ? waiting : first).filter((entry) => !isRetry(entry));
+      const tooMany = again.slice(retries);
+      const fresh = (tooMany.length === 0 ? first : waiting).filter((entry) => !isRetry(entry));
       const found = [...again.slice(0, retries), ...fresh].sort(byPlace).slice(0, count);
+      const behind = found.length < count ? [] : found.slice(-1);
+      const [next] = [...tooMany.slice(0, 1), ...behind].sort(byPlace);
       const taken = found.flatMap(([key, row]) => {
         const pointer = events.get(row.event)?.pointer;
         if (pointer === undefined) return [];
         change(key, () => ({ state: "pending", dueAtMs: clock.nowMs() + GATE_RELEASE_MS }));
-        return [{ ...row, dueInMs: 0, replay: row.replay ?? null, pointer }];
+        const replay = row.replay ?? null;
+        return [{ ...row, dueInMs: 0, replay, pointer, isRetry: isRetry([key, row]) }];
       });
-      const left = isScarce ? "among" : waiting.length < count ? "none" : "behind";
-      return { taken, left };
+      return { taken, left: next?.[1].priority ?? null };
     },
 
     parkedTargets: async (count) => targetsOf(isGateParked).slice(0, count),

@@ -26,23 +26,29 @@ const IS_LEASED = `EXISTS (
 /** It went with a batch, and the answer may still come. */
 const IS_IN_BATCH = `(due_at > ${NOW} AND substr(token, 1, ${BATCH_TOKEN.length}) = '${BATCH_TOKEN}')`;
 
-const IS_RETRY = "(attempts > attempts_base)";
-
-/** ?1 = tenant, ?2 = target, ?3 = how many. */
-const parkedWhere = (condition: string): string => `${acrossSlots(
-  (slot) => `
-SELECT d.*, e.segment, e."offset", e.length FROM (
+/** In the order in which they go; `next` of them. */
+const parkedIn = (slot: Slot, next: string): string => `
   SELECT tenant, received_at, event, subscription, rule, target, priority, attempts, due_at, 0 AS due_in, replay,
-         ${IS_RETRY} AS is_retry, ${RANK} AS rank
+         attempts > attempts_base AS is_retry, ${RANK} AS rank
   FROM ${parkedOf(slot)}
   WHERE tenant = ?1 AND target = ?2 AND ${GATE_PARKED} AND ${IN_OPEN_QUEUE}
-    AND NOT ${IS_LEASED} AND ${IS_IN_BATCH} IS NOT 1 AND ${condition}
-  ORDER BY ${RANK}, received_at LIMIT ?3) AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event`,
+    AND NOT ${IS_LEASED} AND ${IS_IN_BATCH} IS NOT 1
+  ORDER BY ${RANK}, received_at LIMIT ${next}`;
+
+/** ?1 = tenant, ?2 = target, ?3 = how many. */
+const parkedBy = (select: (slot: Slot) => string): string => `${acrossSlots(
+  (slot) => `
+SELECT d.*, e.segment, e."offset", e.length FROM (${select(slot)}) AS d CROSS JOIN ${eventsOf(slot)} AS e ON e.id = d.event`,
 )}
 ORDER BY rank, received_at LIMIT ?3`;
-export const PARKED = parkedWhere("true");
-/** Reads every retry that stands before them. */
-export const PARKED_FRESH = parkedWhere(`NOT ${IS_RETRY}`);
+export const PARKED = parkedBy((slot) => parkedIn(slot, "?3"));
+/** Behind so many retries fresh ones wait: no index tells the two apart. */
+export const RETRIES_PASSED_MAX = 5_000;
+export const PARKED_FRESH = parkedBy(
+  (slot) => `
+  SELECT * FROM (${parkedIn(slot, `${RETRIES_PASSED_MAX}`)})
+  WHERE NOT is_retry ORDER BY rank, received_at LIMIT ?3`,
+);
 
 /** ?1 = [[tenant, receivedAt, event, subscription]], ?2 = ms until the sweeper sends it if nobody else does. */
 export const TAKE_PARKED = perSlot(

@@ -1,8 +1,9 @@
 /** What is parked, in D1: for gates, and for targets that are closed. */
 import type { ParkedTarget } from "../../core/gate/index.ts";
 import { GATE_RELEASE_MS } from "../../core/gate-limits.ts";
+import { QUEUES } from "../../core/priority.ts";
 import { keyOf } from "../../ports/claim.ts";
-import type { Ledger } from "../../ports/ledger.ts";
+import type { DueDelivery, Ledger } from "../../ports/ledger.ts";
 import { compactKey } from "./claim.ts";
 import { atKeys, inEachSlot, keysOf, readDue, type Statements } from "./delivery-rows.ts";
 import * as parked from "./parked-statements.ts";
@@ -38,17 +39,20 @@ export function createParked(session: Session): Parked {
 
   return {
     async takeParked(tenant, target, { count, retries }) {
-      const first = await session.rows("parked", parked.PARKED, [tenant, target, count]);
-      const again = first.filter(isRetry);
-      const isScarce = again.length > retries;
-      const fresh = isScarce
-        ? await session.rows("parked-fresh", parked.PARKED_FRESH, [tenant, target, count])
-        : first.filter((row) => !isRetry(row));
-      const found = [...again.slice(0, retries), ...fresh]
-        .sort((one, other) => place(one, "rank", other) || place(one, "received_at", other))
-        .slice(0, count)
-        .map(readDue);
-      const left = isScarce ? "among" : first.length < count ? "none" : "behind";
+      const params = [tenant, target, count];
+      const first = (await session.rows("parked", parked.PARKED, params)).map(readParked);
+      const again = first.filter(({ isRetry }) => isRetry);
+      const tooMany = again.slice(retries);
+      const fresh =
+        tooMany.length === 0
+          ? first.filter(({ isRetry }) => !isRetry)
+          : (await session.rows("parked-fresh", parked.PARKED_FRESH, params)).map(readParked);
+      const found = [...again.slice(0, retries), ...fresh].sort(byPlace).slice(0, count);
+      const behind = found.length < count ? undefined : found.at(-1);
+      const [next] = [...tooMany.slice(0, 1), ...(behind === undefined ? [] : [behind])].sort(
+        byPlace,
+      );
+      const left = next?.priority ?? null;
       if (found.length === 0) return { taken: [], left };
       const taking = atKeys(found, parked.TAKE_PARKED, GATE_RELEASE_MS);
       const taken = keysOf((await session.batch("take-parked", taking)).flat());
@@ -99,7 +103,9 @@ const readParkedTarget = (row: Row): ParkedTarget => ({
   oldestAtMs: number(row.oldest_at),
 });
 
-const isRetry = (row: Row): boolean => number(row.is_retry) === 1;
+const readParked = (row: Row) => ({ ...readDue(row), isRetry: number(row.is_retry) === 1 });
 
-const place = (one: Row, by: "rank" | "received_at", other: Row): number =>
-  number(one[by]) - number(other[by]);
+type Placed = Pick<DueDelivery, "priority" | "receivedAtMs">;
+const byPlace = (one: Placed, other: Placed): number =>
+  QUEUES.indexOf(one.priority) - QUEUES.indexOf(other.priority) ||
+  one.receivedAtMs - other.receivedAtMs;

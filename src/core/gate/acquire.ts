@@ -11,6 +11,7 @@ import {
   slotsOfMore,
   strictest,
 } from "./caps.ts";
+import { arrived } from "./expected.ts";
 import { firstTurnMs, intervalMs, type Turns } from "./pace.ts";
 import { refusing } from "./refusals.ts";
 import {
@@ -52,7 +53,7 @@ export function acquire(
   ask: Ask,
   nowMs: number,
 ): { readonly state: GateState; readonly answer: GateAnswer } {
-  const came = heard(atTime(before, nowMs), ask);
+  const came = heard(atTime(before, nowMs), ask, nowMs);
   const isUrgent = ask.priority === "critical" && ask.isMore !== true;
   const state = isUrgent ? urgentCame(came, totalOf(ask.want), nowMs) : came;
   const atWork = state.leases.find(({ id }) => id === ask.lease);
@@ -146,11 +147,6 @@ function grant(
 }
 
 /** Those who were released have come. */
-function heard(state: GateState, { isReleased, isMore, want }: Ask): GateState {
-  const { released } = state;
-  if (!isReleased || isMore === true || released.count === 0) return state;
-  return {
-    ...state,
-    released: { ...released, count: Math.max(0, released.count - totalOf(want)) },
-  };
+function heard(state: GateState, { isReleased, isMore, want }: Ask, nowMs: number): GateState {
+  return isReleased && isMore !== true ? arrived(state, want, nowMs) : state;
 }

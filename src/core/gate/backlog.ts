@@ -4,15 +4,15 @@ import {
   GATE_PAUSE_MS_MIN,
   GATE_PORTION_LEASES_MAX,
   GATE_RELEASE_MAX,
-  GATE_RELEASE_MS,
   GATE_TICK_MS,
 } from "../gate-limits.ts";
 import { PRIORITIES, type Priority } from "../priority.ts";
 import { type Cap, freeSlots, hardCaps, heldSlots, portionSlots, throughput } from "./caps.ts";
+import { expected } from "./expected.ts";
 import { endAtMs, isEnding } from "./lease-end.ts";
 import { firstTurnMs, horizonMs, intervalMs, turnsWithin } from "./pace.ts";
 import { refusing } from "./refusals.ts";
-import { type GateConfig, type GateState, slotsOf } from "./state.ts";
+import { type GateConfig, type GateState, slotsOf, totalOf } from "./state.ts";
 import { atTime } from "./upkeep.ts";
 
 /** `count` deliveries of one priority were parked, or found to be by the sweeper: a word of it may get lost. */
@@ -58,16 +58,6 @@ export function released(
   };
 }
 
-/**
- * `count` deliveries are let go, and are expected with their consumers; below nothing, so many fewer are. Those that
- * never come are given up together: what comes to them meanwhile makes their time no longer.
- */
-export function expecting(state: GateState, count: number, nowMs: number): GateState {
-  const out = nowMs < state.released.untilMs ? state.released.count : 0;
-  const untilMs = out > 0 ? state.released.untilMs : nowMs + GATE_RELEASE_MS;
-  return { ...state, released: { count: Math.max(0, out + count), untilMs } };
-}
-
 export const parkedCount = ({ backlog }: GateState): number =>
   PRIORITIES.reduce((sum, name) => sum + (backlog[name]?.count ?? 0), 0);
 
@@ -92,11 +82,14 @@ export function next(before: GateState, config: GateConfig, nowMs: number): Next
     return { release: 0, retries: 0, wakeAtMs: null };
   }
   const stepMs = intervalMs(state, config, nowMs);
-  const release = shut === undefined ? roomFor(state, config, caps, stepMs, nowMs) : 0;
+  const out = expected(state, nowMs);
+  const release =
+    shut === undefined ? roomFor(state, config, caps, stepMs, totalOf(out), nowMs) : 0;
   const wakeAtMs = shut?.untilMs ?? nextChangeMs(state, stepMs, nowMs);
   return {
     release,
-    retries: Math.min(release, Math.floor(state.retryTokens.count)),
+    // Those that are still to come have a token each.
+    retries: Math.max(0, Math.min(release, Math.floor(state.retryTokens.count - out.retries))),
     wakeAtMs: Math.max(wakeAtMs, nowMs + GATE_PAUSE_MS_MIN),
   };
 }
@@ -106,9 +99,9 @@ function roomFor(
   config: GateConfig,
   caps: readonly Cap[],
   stepMs: number,
+  out: number,
   nowMs: number,
 ): number {
-  const out = nowMs < state.released.untilMs ? state.released.count : 0;
   const next = PRIORITIES.find((name) => state.backlog[name] !== undefined) ?? "bulk";
   const withinMs = GATE_PORTION_LEASES_MAX * horizonMs(next);
   const isOpen = state.breaker.phase === "closed";

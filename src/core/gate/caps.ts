@@ -83,7 +83,7 @@ export function slotsFor(
 
 /** A clock that went back over midnight has counted for the next day already. */
 export const sentToday = ({ quota }: GateState, nowMs: number): number =>
-  quota.day >= dayOf(nowMs) ? quota.sent : 0;
+  quota.day >= dayOf(nowMs) && quota.day <= dayOf(nowMs) + 1 ? quota.sent : 0;
 
 /** Deliveries that `slots` get through in `withinMs`, and one each at least. */
 export function throughput(slots: number, { attemptMs }: GateState, withinMs: number): number {

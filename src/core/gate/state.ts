@@ -45,6 +45,11 @@ export interface Counts {
   readonly retries: number;
 }
 
+/** Deliveries that were let go about the same time; what has not come by then is lost. */
+export interface Out extends Counts {
+  readonly untilMs: number;
+}
+
 /** Slots that somebody holds until it reports, or until they expire. */
 export interface GateLease {
   readonly id: string;
@@ -133,8 +138,8 @@ export interface GateState {
   readonly urgentUse?: UrgentUse;
   /** What waits for the target's next batch. */
   readonly batch?: Waiting | undefined;
-  /** Released from parking and not yet come to ask. */
-  readonly released: { readonly count: number; readonly untilMs: number };
+  /** Released from parking and not yet come to ask, the oldest first. */
+  readonly out?: readonly Out[];
   /** What was refused lately, by reason. */
   readonly refusals: {
     readonly [Name in GateReason]?: { readonly sinceMs: number; readonly lastMs: number };
@@ -164,7 +169,6 @@ export const newGate = (nowMs: number): GateState => ({
   retryTokens: { count: RETRY_TOKENS_MAX / 10, atMs: nowMs },
   attemptMs: null,
   backlog: {},
-  released: { count: 0, untilMs: 0 },
   refusals: {},
   troubleAtMs: nowMs,
 });

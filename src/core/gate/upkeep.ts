@@ -21,12 +21,17 @@ export function atTime(before: GateState, nowMs: number): GateState {
 }
 
 /**
- * A clock that went back takes the turns with it, which lie as far ahead as before: nothing else would bring them back,
- * and nothing would start for as long as it went back.
+ * A clock that went back takes the turns with it, which lie as far ahead as before, and the time of the tokens: nothing
+ * else would bring them back, and nothing would start for as long as it went back.
  */
 export function withClock(state: GateState, nowMs: number): GateState {
   const backMs = Math.max(0, (state.clockMs ?? nowMs) - nowMs);
-  return { ...state, lastTurnMs: state.lastTurnMs - backMs, clockMs: nowMs };
+  const { lastTurnMs, retryTokens } = state;
+  return {
+    ...state,
+    ...{ lastTurnMs: lastTurnMs - backMs, clockMs: nowMs },
+    retryTokens: { ...retryTokens, atMs: retryTokens.atMs - backMs },
+  };
 }
 
 function withoutExpired(state: GateState, nowMs: number): GateState {

@@ -26,7 +26,7 @@ export function attend(
     return isSliver(answer) ? { state: before, answer: null } : acquired;
   if (answer.reason !== "concurrency") return acquired;
   // While it waits it is still to come: nothing else is let go in its place.
-  return { state: { ...state, released: before.released }, answer: null };
+  return { state: { ...state, out: before.out ?? [] }, answer: null };
 }
 
 /** So few slots that an invocation of their own is not worth it, while more are about to be free. */

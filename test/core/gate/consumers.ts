@@ -99,7 +99,11 @@ export const park = (gate: Held, priority: Priority, count: number): void =>
 export const release = (gate: Held, priority: Priority, count: number, isEmpty: boolean): void =>
   keep(
     gate,
-    expecting(released(gate.state, { priority, count, isEmpty }, gate.nowMs), count, gate.nowMs),
+    expecting(
+      released(gate.state, { priority, count, isEmpty }, gate.nowMs),
+      { fresh: count, retries: 0 },
+      gate.nowMs,
+    ),
   );
 
 export const whatNext = (gate: Held) => next(gate.state, gate.config, gate.nowMs);

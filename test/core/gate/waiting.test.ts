@@ -52,10 +52,10 @@ const ended = (state: GateState, atMs: number): GateState => {
 
 describe("an ask that finds every slot taken", () => {
   it("waits when it may, and is still to come meanwhile", () => {
-    const state = expecting(full(), 24, NOW_MS);
+    const state = expecting(full(), { fresh: 24, retries: 0 }, NOW_MS);
     const attended = attend(state, FIXED, askOf("next"), END_MS);
     expect(attended.answer).toBeNull();
-    expect(attended.state.released).toEqual(state.released);
+    expect(attended.state.out).toEqual(state.out);
   });
 
   it("is refused when it may not wait", () => {
@@ -143,7 +143,7 @@ describe("what is parked while every slot is taken", () => {
     const out = { priority: "normal", count: release, isEmpty: false } as const;
     const after = expecting(
       released(state, out, END_MS - GATE_AHEAD_MS),
-      release,
+      { fresh: release, retries: 0 },
       END_MS - GATE_AHEAD_MS,
     );
     expect(next(after, FIXED, END_MS - GATE_AHEAD_MS).release).toBe(0);
