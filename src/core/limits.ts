@@ -124,6 +124,13 @@ export const SWEEP_GRACE_MS = 30_000;
 export const SWEEP_PAGE = 200;
 /** Pages of one sweeper pass; what is left waits for the next. */
 export const SWEEP_PAGES_MAX = 25;
+/**
+ * What a pass could neither read nor send is put off by so little that the next pass, a minute later, has it again
+ * after SWEEP_GRACE_MS: behind the others.
+ */
+export const SWEEP_FAILED_MS = 10_000;
+/** Reads that may fail in one pass, at ARCHIVE_READ_TIMEOUT_MS each, CONNECTIONS_MAX at once: under a minute. */
+export const SWEEP_READS_FAILED_MAX = 60;
 
 /** Targets whose parked deliveries one sweep releases. */
 export const OPENINGS_MAX = 20;

@@ -94,6 +94,7 @@ describe("an archive that hangs", () => {
       ...{ revived: 0, unreadable: 0, complete: false },
     });
     expect(rowOf(world, {}, "pager")?.state).toBe("retrying");
+    await world.clock.advance(60_000);
     await world.clock.run(sweep("overdue", createIsolate(world).deliver));
     expect(world.queues.kept.normal.size).toBe(1);
   });
