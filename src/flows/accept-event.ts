@@ -62,7 +62,11 @@ export async function acceptEvent(webhook: Webhook, ports: AcceptPorts): Promise
 
   // enqueue
   try {
-    await Promise.all(records.map((record, at) => enqueue(record, drafts[at]?.body, ports)));
+    await enqueueAll(
+      records,
+      drafts.map(({ body }) => body),
+      ports,
+    );
   } catch (error) {
     ports.log.error("enqueue-failed", {
       tenant: tenant.id,
@@ -179,6 +183,20 @@ export async function enqueue(
     content = { pointer: { segment, offset: 0, length }, id, receipt, tenant };
   }
   await ports.commits[record.priority].add({ content });
+}
+
+/**
+ * All of them, each with its body. Ends when the last has, also when one fails: the commits that this request leads
+ * carry events of others, and may end with it.
+ */
+export async function enqueueAll(
+  records: readonly EventRecord[],
+  bodies: readonly (Uint8Array | undefined)[],
+  ports: Parameters<typeof enqueue>[2],
+): Promise<void> {
+  const all = records.map((record, at) => enqueue(record, bodies[at], ports));
+  await Promise.allSettled(all);
+  await Promise.all(all);
 }
 
 /** What a pack adds to its only frame, at most. */

@@ -20,7 +20,7 @@ import { createSplitter } from "../core/fan-out/split.ts";
 import { pauseMs } from "../core/replay.ts";
 import type { FanOut, FanOutId, FanOuts } from "../ports/fan-outs.ts";
 import { errorText } from "../ports/log.ts";
-import { type AcceptPorts, enqueue } from "./accept-event.ts";
+import { type AcceptPorts, enqueueAll } from "./accept-event.ts";
 
 export interface FanOutPorts
   extends Pick<AcceptPorts, "archive" | "clock" | "commits" | "crypto" | "log" | "meter" | "text"> {
@@ -62,7 +62,7 @@ async function nextPage(at: FanOutId, ports: FanOutPorts): Promise<number | null
   const records = elements.map((_, index) =>
     elementRecord(parent, fanOut, fanOut.sent + index, ports),
   );
-  await Promise.all(records.map((record, index) => enqueue(record, elements[index], ports)));
+  await enqueueAll(records, elements, ports);
   const sent = fanOut.sent + records.length;
   if (!(await fanOuts.advance(at, fanOut.rev, { sent, offset }))) return 0;
   ports.meter.add("events_accepted", records.length);

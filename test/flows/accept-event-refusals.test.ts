@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Problem } from "../../src/core/problem.ts";
 import type { AcceptPorts } from "../../src/flows/accept-event.ts";
+import type { Queues } from "../../src/ports/queues.ts";
 import { createIsolate } from "../support/memory-router.ts";
 import { down } from "./consumer.ts";
 import { ACME, createSender, ORDER, type Sender, type Sending } from "./sender.ts";
@@ -114,6 +115,25 @@ describe("without a store", () => {
     sender.expectNothingKept();
     expect(sender.world.log.of("enqueue-failed")).toMatchObject([{ tenant: "acme" }]);
     expect(sender.isolate.accept.meter.read().events_accepted).toBe(0);
+  });
+
+  it("for one event of a batch, the answer waits for the others, which may go with other senders' events", async () => {
+    const event = (id: string, data: string) => ({
+      ...{ specversion: "1.0", id, source: "/shop", type: "order.created", data },
+    });
+    const { world } = sender;
+    const beganAtMs = world.clock.nowMs();
+    const send: Queues["send"] = async (queue, packs, delaySeconds) => {
+      await world.clock.timer(500).elapsed;
+      await world.queues.send(queue, packs, delaySeconds);
+    };
+    const isolate = createIsolate(world, { broken: { queues: { ...world.queues, send } } });
+    const ports = { ...isolate.accept, archive: { ...world.archive, put: down } };
+    const body = JSON.stringify([event("big", "x".repeat(100_000)), event("small", "x")]);
+    const type = { "content-type": "application/cloudevents-batch+json" };
+    await sender.refused("acme/open", body, type, ports);
+    expect(world.clock.nowMs() - beganAtMs).toBe(500);
+    expect(sender.recordsIn("bulk")).toMatchObject([{ key: `["/shop","small"]` }]);
   });
 
   it("for the limiter, webhooks are accepted", async () => {

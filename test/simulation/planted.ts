@@ -312,14 +312,14 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     "a page of a fan-out is written down before it is sent",
     PAGE,
-    "await Promise.all(records.map(",
-    "await fanOuts.advance(at, fanOut.rev, { sent: fanOut.sent + records.length, offset });\n  await Promise.all(records.map(",
+    "await enqueueAll(",
+    "await fanOuts.advance(at, fanOut.rev, { sent: fanOut.sent + records.length, offset });\n  await enqueueAll(",
   ),
   bug(
     "a page of a fan-out is written down although a store refused it",
     PAGE,
-    "enqueue(record, elements[index], ports)));",
-    "enqueue(record, elements[index], ports).catch(() => {})));",
+    "await enqueueAll(records, elements, ports);",
+    "await enqueueAll(records, elements, ports).catch(() => {});",
   ),
   bug(
     "the next page of a fan-out begins where this one did",
