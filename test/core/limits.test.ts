@@ -42,6 +42,11 @@ describe("limits", () => {
     expect(limits.OUTBOX_RESEND_MS).toBeGreaterThan(limits.SWEEP_GRACE_MS);
   });
 
+  it("have the next pass, a minute later, find what failed in one that took some seconds", () => {
+    const laterMs = limits.SWEEP_FAILED_MS + limits.SWEEP_GRACE_MS;
+    expect(laterMs).toBeLessThan(60_000 - 2 * limits.ARCHIVE_READ_TIMEOUT_MS);
+  });
+
   it("let both stores fail before senders give up after five seconds", () => {
     const both = limits.QUEUE_SEND_TIMEOUT_MS + limits.OUTBOX_PUT_TIMEOUT_MS;
     expect(both + limits.LIMITER_TIMEOUT_MS).toBeLessThan(5_000);
