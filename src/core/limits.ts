@@ -69,8 +69,9 @@ export const LEASE_SECONDS = 90;
 export const LEASE_MARGIN_MS = 10_000;
 
 /**
- * Events and deliveries of one claim, unless one message has more. A parameter of a D1 statement has 2 MB at most, and
- * a bulk batch of full packs would have 4; a claim of so many takes some ten milliseconds, for which urgent ones wait.
+ * Events and deliveries of one claim, unless one message has more. A parameter of a D1 statement has 2 MB at most: of
+ * the longest rows so many are below half of that, and a bulk batch of full packs would have 4; a claim of so many
+ * takes some ten milliseconds, for which urgent ones wait.
  */
 export const CLAIM_MAX = 500;
 /** Messages that are opened side by side: of each one that names a big body, R2 is asked. */

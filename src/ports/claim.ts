@@ -17,6 +17,15 @@ export interface FirstClaim {
   readonly pointer: Pointer;
 }
 
+/** Characters of a type that rows keep: as many as configuration may name (an event's own has fewer). */
+export const TYPE_KEPT_MAX = 256;
+
+/** A type as rows have it: a claim of many long ones would be more than D1 binds, and never be taken. */
+export const keptType = (type: string): string =>
+  type.length <= TYPE_KEPT_MAX
+    ? type
+    : type.slice(0, TYPE_KEPT_MAX).replace(/[\uD800-\uDBFF]$/, "");
+
 /** Where a delivery's row stands. */
 export interface DeliveryKey {
   readonly tenant: string;

@@ -1,6 +1,9 @@
 /** Claims, in both ledgers: who owns an event, and for how long. */
 import { describe, expect, it } from "vitest";
-import { firstKey } from "../../src/ports/claim.ts";
+import { claimParts } from "../../src/adapters/d1/claim.ts";
+import { bigKey } from "../../src/core/archive-keys.ts";
+import { CLAIM_MAX, LEASE_SECONDS } from "../../src/core/limits.ts";
+import { type FirstClaim, firstKey, TYPE_KEPT_MAX } from "../../src/ports/claim.ts";
 import {
   claim,
   claimFirsts,
@@ -13,6 +16,8 @@ import {
   retrying,
   SUBJECTS,
 } from "./ledgers.ts";
+import { QUERY, replayedOf, sliceOf } from "./replayed.ts";
+import { askOf, freshKey } from "./turn-asks.ts";
 
 const ELSEWHERE = { segment: "acme/segments/copy", offset: 1, length: 1 };
 
@@ -127,5 +132,68 @@ describe.each(SUBJECTS)("a claim in $name", ({ ledger, prepare }) => {
     const revision = await prepare(known);
     const answer = await claim(ledger, freshToken(), { tenants: [known, unknown] });
     expect([...answer.revisions]).toEqual([[known, revision]]);
+  });
+});
+
+/** The most that D1 binds as one parameter (Cloudflare D1 limits: 2 MB). */
+const PARAMETER_BYTES_MAX = 2_000_000;
+
+describe.each(SUBJECTS)("events of a type that no source takes any more in $name", (subject) => {
+  const { ledger, turns, replays, prepare, stateOf } = subject;
+  const LONG = "😀€".repeat(5_000);
+  const KEPT = LONG.slice(0, TYPE_KEPT_MAX - 1); // the next one is half of a character
+
+  const many = (tenant: string): FirstClaim[] =>
+    Array.from({ length: CLAIM_MAX }, () => firstOf({ tenant, type: LONG }));
+
+  it("are claimed and settled, as many as one claim has, and their type is cut", async () => {
+    const tenant = freshTenant();
+    await prepare(tenant);
+    const [firsts, token] = [many(tenant), freshToken()];
+    expect(new Set(await claimFirsts(ledger, token, firsts))).toEqual(new Set(["claimed"]));
+    const results = firsts.map((first) => resultOf(first));
+    expect((await ledger.settle(token, results, [])).refused).toEqual(new Set());
+    expect(await stateOf(firsts[0] as FirstClaim)).toMatchObject({ type: KEPT });
+  });
+
+  it("get their turns", async () => {
+    const tenant = freshTenant();
+    await prepare(tenant);
+    const [firsts, token] = [many(tenant), freshToken()];
+    await claimFirsts(ledger, token, firsts);
+    const asks = firsts.map((first) => askOf(first, freshKey(), "fifo"));
+    const verdicts = await turns.take(token, LEASE_SECONDS, asks);
+    expect(new Set([...verdicts.values()].map(({ kind }) => kind))).toEqual(new Set(["turn"]));
+    expect(await stateOf(firsts[0] as FirstClaim)).toMatchObject({ type: KEPT });
+  });
+
+  it("are replayed", async () => {
+    const tenant = freshTenant();
+    await prepare(tenant);
+    const at = { tenant, id: `rpl_${tenant}` };
+    await replays.create(at, QUERY);
+    const firsts = many(tenant);
+    const made = await replays.advance(at, 0, sliceOf(firsts.map((first) => replayedOf(first))));
+    expect(made).toHaveLength(firsts.length);
+    expect(await stateOf(firsts[0] as FirstClaim)).toMatchObject({ type: KEPT });
+  });
+});
+
+describe("a claim of as many of the longest events as there may be", () => {
+  it("is below what D1 binds", () => {
+    const name = "n".repeat(63);
+    const firsts = Array.from({ length: CLAIM_MAX }, () => {
+      const first = firstOf({ tenant: name, source: name, receivedAtMs: Date.UTC(2026, 0, 1) });
+      const number = Number.MAX_SAFE_INTEGER;
+      const pointer = { segment: bigKey(first), offset: number, length: number };
+      // Of a character that JSON writes with six: nothing is longer.
+      return { ...first, type: "\u0001".repeat(16_384), pointer, revision: number };
+    });
+    const request = { token: freshToken(), leaseSeconds: LEASE_SECONDS, firsts, agains: [] };
+    const sizes = claimParts({ ...request, tenants: [name] }).flatMap(({ params }) =>
+      params.map((param) => new TextEncoder().encode(String(param)).length),
+    );
+    expect(Math.max(...sizes)).toBeGreaterThan(CLAIM_MAX * TYPE_KEPT_MAX * 6);
+    expect(Math.max(...sizes)).toBeLessThan(PARAMETER_BYTES_MAX);
   });
 });

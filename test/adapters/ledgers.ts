@@ -70,7 +70,9 @@ export interface Subject {
   /** Deletes the target `sink` of a tenant. */
   removeTarget(tenant: string): Promise<void>;
   /** How the only delivery of an event stands. */
-  stateOf(first: FirstClaim): Promise<{ state: unknown; lastError: unknown } | undefined>;
+  stateOf(
+    first: FirstClaim,
+  ): Promise<{ state: unknown; lastError: unknown; type: unknown } | undefined>;
   /** Deletes a tenant, which begins a job. */
   deleteTenant(tenant: string, job: string): Promise<void>;
   readonly deletions: Deletions;
@@ -134,10 +136,11 @@ const real: Subject = {
   },
   async stateOf({ id }) {
     const query = acrossSlots(
-      (slot) => `SELECT state, last_error FROM ${deliveriesOf(slot)} WHERE event = ?1`,
+      (slot) => `SELECT state, last_error, type FROM ${deliveriesOf(slot)} WHERE event = ?1`,
     );
     const row = await env.DB.prepare(query).bind(id).first<Record<string, unknown>>();
-    return row === null ? undefined : { state: row.state, lastError: row.last_error };
+    if (row === null) return undefined;
+    return { state: row.state, lastError: row.last_error, type: row.type };
   },
   async deleteTenant(tenant, job) {
     const written = await config.deleteTenant(tenant, null, job);

@@ -10,6 +10,7 @@ import {
   type FirstClaim,
   type FirstVerdict,
   firstKey,
+  keptType,
   keyOf,
 } from "../../src/ports/claim.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -92,7 +93,14 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       if (event === first.id) done.add(subscription);
     }
     if (row === undefined) {
-      events.set(first.id, { ...first, claimedAtMs: now, token, leaseUntilMs: now + leaseMs });
+      const type = keptType(first.type);
+      events.set(first.id, {
+        ...first,
+        type,
+        claimedAtMs: now,
+        token,
+        leaseUntilMs: now + leaseMs,
+      });
       return { kind: "claimed", done, isUnplaced: false };
     }
     if (row.receipt !== first.receipt) return { kind: "duplicate", owner: row.receipt };
@@ -152,6 +160,7 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
     const isWaiting = order?.isWaiting === true;
     deliveries.set(keyOf(result), {
       ...rest,
+      type: keptType(rest.type),
       ...(place === undefined
         ? {}
         : { order: isBack ? turnOf(place, token, { turn: null, isWaiting }) : place }),

@@ -2,7 +2,7 @@
 import { OUTBOX_RESEND_MS } from "../../src/core/limits.ts";
 import { START } from "../../src/core/replay.ts";
 import type { DeliveryState } from "../../src/core/settle.ts";
-import { keyOf } from "../../src/ports/claim.ts";
+import { keptType, keyOf } from "../../src/ports/claim.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Replay, ReplayedDelivery, ReplayId, Replays } from "../../src/ports/replays.ts";
 import type { MemoryLedger } from "./memory-ledger.ts";
@@ -19,7 +19,8 @@ export function createMemoryReplays(
     [...ledger.deliveries].filter(([, row]) => row.replay === id && row.tenant === tenant);
 
   function make(replay: string, delivery: ReplayedDelivery): boolean {
-    const { pointer, revision, receipt, ...rest } = delivery;
+    const { pointer, revision, receipt, ...given } = delivery;
+    const rest = { ...given, type: keptType(given.type) };
     const { event: id, tenant, source, type, receivedAtMs } = rest;
     const born = tenants.born(tenant)?.revision ?? Number.POSITIVE_INFINITY;
     if (born > revision) return false;

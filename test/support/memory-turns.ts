@@ -10,7 +10,7 @@ import {
   verdictOf,
   waitsReason,
 } from "../../src/core/order/turns.ts";
-import { keyOf } from "../../src/ports/claim.ts";
+import { keptType, keyOf } from "../../src/ports/claim.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { DueDelivery } from "../../src/ports/ledger.ts";
 import type { TurnAsk, Turns } from "../../src/ports/turns.ts";
@@ -54,6 +54,7 @@ export function createMemoryTurns(
       if (claimedBy === "row" || events.get(ask.event)?.token !== token) return;
       deliveries.set(keyOf(ask), {
         ...rest,
+        type: keptType(rest.type),
         ...{ state: "delivering", token, dueAtMs: clock.nowMs() + leaseMs, attemptsBase: 0 },
         ...{ lastStatus: null, lastError: null, settledAtMs: null, log: [] },
         order: { ...inOrder(place), turn: token },

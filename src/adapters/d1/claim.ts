@@ -7,6 +7,7 @@ import {
   type FirstClaim,
   type FirstVerdict,
   firstKey,
+  keptType,
 } from "../../ports/claim.ts";
 import { QUEUE_CONTROLS, readQueueControl } from "./queue-controls.ts";
 import { number, type Row, type Statement, text } from "./session.ts";
@@ -54,7 +55,10 @@ const compactFirsts = (firsts: readonly FirstClaim[]): string =>
   JSON.stringify(
     firsts.map(({ id, receipt, tenant, source, type, receivedAtMs, revision, pointer }) => {
       const { segment, offset, length } = pointer;
-      return [id, receipt, tenant, source, type, receivedAtMs, segment, offset, length, revision];
+      return [
+        ...[id, receipt, tenant, source, keptType(type), receivedAtMs],
+        ...[segment, offset, length, revision],
+      ];
     }),
   );
 

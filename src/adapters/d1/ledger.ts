@@ -5,7 +5,7 @@
 import type { Standing } from "../../core/changes.ts";
 import { onFirstCall } from "../../core/first-use.ts";
 import type { Slot } from "../../core/generation.ts";
-import { keyOf } from "../../ports/claim.ts";
+import { keptType, keyOf } from "../../ports/claim.ts";
 import type { DeliveryResult, Duplicate, Ledger } from "../../ports/ledger.ts";
 import { type ClaimPart, claimParts, compactKey, readClaim } from "./claim.ts";
 import { atKeys, idsOf, keyIn } from "./delivery-rows.ts";
@@ -109,7 +109,7 @@ function settleStatement(
     result.target,
     result.priority,
     result.source,
-    result.type,
+    keptType(result.type),
     result.state,
     result.attempts,
     result.dueInMs,

@@ -4,7 +4,7 @@ import { type Json, parseJsonDocument, stringifyJson } from "../../core/json.ts"
 import { OUTBOX_RESEND_MS } from "../../core/limits.ts";
 import { type Checkpoint, type ReplayQuery, START } from "../../core/replay.ts";
 import type { DeliveryState } from "../../core/settle.ts";
-import { keyOf } from "../../ports/claim.ts";
+import { keptType, keyOf } from "../../ports/claim.ts";
 import type { Replay, ReplayState, Replays } from "../../ports/replays.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { acrossSlots, bySlot, deliveriesOf, eventsOf, perSlot } from "./slots.ts";
@@ -172,7 +172,7 @@ export function createReplays(session: Session): Replays {
             const { event, receipt, source, type, receivedAtMs, revision, pointer } = each;
             const { segment, offset, length } = pointer;
             return [
-              ...[event, receipt, tenant, source, type, receivedAtMs],
+              ...[event, receipt, tenant, source, keptType(type), receivedAtMs],
               ...[segment, offset, length, revision],
             ];
           },
@@ -182,7 +182,7 @@ export function createReplays(session: Session): Replays {
           const { receipt, revision } = each;
           return [
             ...[tenant, receivedAtMs, event, subscription, rule, target],
-            ...[source, type, receipt, revision],
+            ...[source, keptType(type), receipt, revision],
           ];
         });
         return [

@@ -8,7 +8,7 @@ import {
   ORDER_NEXT_PAGE,
 } from "../../core/order/limits.ts";
 import type { Verdict } from "../../core/order/turns.ts";
-import { keyOf } from "../../ports/claim.ts";
+import { keptType, keyOf } from "../../ports/claim.ts";
 import type { TurnAsk, Turns } from "../../ports/turns.ts";
 import { compactKey } from "./claim.ts";
 import { atKeys, keysOf, readDue } from "./delivery-rows.ts";
@@ -78,7 +78,7 @@ const compact = (asks: readonly TurnAsk[]): string =>
   JSON.stringify(
     asks.map(({ place: { key, value, mode }, ...ask }) => [
       ...compactKey(ask),
-      ...[ask.rule, ask.target, ask.priority, ask.source, ask.type, ask.attempts],
+      ...[ask.rule, ask.target, ask.priority, ask.source, keptType(ask.type), ask.attempts],
       ...[key, value, mode],
     ]),
   );
