@@ -48,7 +48,10 @@ export type Admitted =
 export type Limited = Pick<Source, "id" | "limit">;
 
 export interface Admission {
-  /** Admits `count` events of `source`, all or none. */
+  /**
+   * Admits `count` events of `source`, all or none. With a revision newer than the tenant's nothing is spent: they
+   * are to be judged again by that.
+   */
   admit(tenant: Tenant, source: Limited, count: number): Promise<Admitted>;
   /** The newest revision of the tenant's configuration, at most one lease's life old. */
   revisionOf(tenant: Tenant): Promise<number>;
@@ -107,7 +110,7 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
         clock,
         () => new Retryable("limiter did not answer in time"),
       );
-      take(state, answer, clock.nowMs(), needed);
+      take(state, answer, clock.nowMs(), { needed, revision: tenant.revision });
       // It hears no limit out behind one that it denies.
       const heard = new Set(answer.grants.map(({ scope }) => scope));
       for (const [at, { lease, told }] of telling.entries()) {
@@ -165,7 +168,12 @@ export function createAdmission(limiter: Limiter, clock: Clock, log: Log): Admis
           const revision = Math.max(tenant.revision, state.revision);
           return { kind: "admitted", revision };
         }
-        const mayWait = now < state.freshUntilMs && state.secretsUsed.size === 0;
+        const isFresh = now < state.freshUntilMs;
+        // By limits that may hold no more: they are judged again, and spend then.
+        if (isFresh && state.revision > tenant.revision) {
+          return { kind: "admitted", revision: state.revision };
+        }
+        const mayWait = isFresh && state.secretsUsed.size === 0;
         const blocked = mayWait ? trySpend(state, limits, now, count) : "ask";
         if (blocked === null) return { kind: "admitted", revision: state.revision };
         if (blocked !== "ask")

@@ -186,8 +186,13 @@ export function forgetTold({ untold }: ScopedLease, { admitted, refused, demoted
   untold.above -= refused + demoted;
 }
 
-/** Takes in what the limiter answered to asks for `needed` tokens. */
-export function take(state: HeldTenant, answer: LeaseAnswer, now: number, needed: number): void {
+/** Takes in what the limiter answered to asks for `needed` tokens, by the limits of `revision`. */
+export function take(
+  state: HeldTenant,
+  answer: LeaseAnswer,
+  now: number,
+  { needed, revision }: { readonly needed: number; readonly revision: number },
+): void {
   // What was granted or denied before was so by limits that may hold no more.
   if (answer.revision !== state.revision) state.leases.clear();
   state.revision = answer.revision;
@@ -197,7 +202,9 @@ export function take(state: HeldTenant, answer: LeaseAnswer, now: number, needed
     lease.tokens = grant.granted; // what was left is dropped: no token outlives its own lease
     lease.used = 0;
     lease.expiresAtMs = now + answer.ttlMs;
-    lease.deniedUntilMs = grant.granted === 0 ? now + grant.retryAfterMs : 0;
+    // What an older limit denies says nothing of the one that holds now.
+    const isDenied = grant.granted === 0 && answer.revision <= revision;
+    lease.deniedUntilMs = isDenied ? now + grant.retryAfterMs : 0;
     lease.deniedCount = needed;
   }
 }

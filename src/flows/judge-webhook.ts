@@ -70,8 +70,8 @@ interface Received extends ReceivedRequest {
 /** A person has to bring the key. */
 const LOCKED_RETRY_MS = 60_000;
 
-/** Judgements of one request while its configuration keeps changing under it. */
-const JUDGEMENTS_MAX = 4;
+/** Judgements of one request, or of an event of the router's own, while its configuration keeps changing under it. */
+export const JUDGEMENTS_MAX = 4;
 
 const SOURCE_UNKNOWN: Problem = {
   slug: "source-unknown",

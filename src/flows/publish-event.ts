@@ -1,12 +1,16 @@
 /** An event of the router's own on its way to the tenant's rules: matched and enqueued like one from outside. */
 import type { Answer } from "../core/deliver/outcome.ts";
 import type { EventRecord } from "../core/enqueue/record.ts";
+import { Retryable } from "../core/errors.ts";
 import { eventId, timeOrderedId } from "../core/ids.ts";
 import { readArchived } from "../core/ingest/events.ts";
 import { SAGA_HOPS_MAX } from "../core/saga/limits.ts";
+import type { Tenant } from "../core/tenant.ts";
 import { traceparentOf } from "../core/trace.ts";
 import type { SagaEvent } from "../ports/publisher.ts";
 import { type AcceptPorts, enqueue, matched } from "./accept-event.ts";
+import type { Admitted } from "./admit.ts";
+import { JUDGEMENTS_MAX } from "./judge-webhook.ts";
 
 const JSON_TYPE = "application/json";
 
@@ -14,6 +18,30 @@ const LIMITED = "The tenant's limit is reached.";
 
 /** In the place of a source's name in ids of what targets publish: no sender's key gives the same. */
 const BY_TARGET = "target:";
+
+interface Judged {
+  readonly tenant: Tenant;
+  /** Undefined for what spends no token. */
+  readonly admitted: Admitted | undefined;
+}
+
+/** By the rules and the limit that hold now, like an event that came from outside. */
+async function judge(
+  { tenant: id, source, origin }: SagaEvent,
+  { directory, admission }: AcceptPorts,
+): Promise<Judged | null> {
+  const known = await directory.get(id);
+  if (known === null) return null;
+  let revision = await admission.revisionOf(known);
+  for (let judgements = 0; judgements < JUDGEMENTS_MAX; judgements += 1) {
+    const tenant = await directory.at(id, revision);
+    if (tenant === null) return null;
+    const admitted = origin && (await admission.admit(tenant, { id: source, limit: null }, 1));
+    if (admitted === undefined || admitted.revision <= tenant.revision) return { tenant, admitted };
+    revision = admitted.revision;
+  }
+  throw new Retryable("the configuration keeps changing");
+}
 
 /**
  * Answers once it is durable. The same key is the same event: published again, after a crash, it is a copy, and
@@ -26,11 +54,9 @@ export async function publishEvent(event: SagaEvent, ports: AcceptPorts): Promis
     const detail = `${SAGA_HOPS_MAX} published events have led to it, one after another, and no more may`;
     return { kind: "refused", detail };
   }
-  const known = await ports.directory.get(id);
-  // By the rules that hold now, like an event that came from outside.
-  const tenant = known && (await ports.directory.at(id, await ports.admission.revisionOf(known)));
-  if (tenant === null) return { kind: "refused", detail: "there is no such tenant" };
-  const admitted = origin && (await ports.admission.admit(tenant, { id: source, limit: null }, 1));
+  const judged = await judge(event, ports);
+  if (judged === null) return { kind: "refused", detail: "there is no such tenant" };
+  const { tenant, admitted } = judged;
   if (admitted?.kind === "refused") {
     return { kind: "response", status: 429, retryAfterMs: admitted.retryAfterMs, body: LIMITED };
   }

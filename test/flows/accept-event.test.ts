@@ -155,6 +155,16 @@ describe("configuration that changed a moment ago", () => {
     );
   });
 
+  it("costs the events that are judged again by it no second token", async () => {
+    await sender.accepted("acme/open");
+    const changed = sender.world.tenants.put("acme", ACME);
+    await sender.world.limiter.announce("acme", changed.revision);
+    await sender.world.clock.advance(LEASE_TTL_MS);
+    await sender.accepted("acme/demoting", ALARM);
+    expect(sender.recordsIn("critical")).toHaveLength(1);
+    expect(sender.isolate.accept.meter.read().events_demoted).toBe(0);
+  });
+
   it("takes a deleted source away", async () => {
     await sender.accepted("acme/open");
     const changed = sender.world.tenants.put("acme", { ...ACME, sources: {} });

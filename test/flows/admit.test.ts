@@ -73,6 +73,28 @@ function scripted(): { limiter: Limiter; calls: PromiseWithResolvers<LeaseAnswer
 }
 
 describe("a newer configuration that was heard of", () => {
+  it("costs nothing to hear of: the same events spend when they are judged by it", async () => {
+    const limits = { tenant: perSecond(0.001, 1) };
+    await limiter.announce("acme", 7);
+    const heard = await admitEach(acme(limits), 2);
+    expect(heard).toEqual(Array(2).fill({ kind: "admitted", revision: 7 }));
+    expect(kindsOf(await admitEach(acme(limits, 7), 2))).toEqual(["admitted", "refused"]);
+  });
+
+  it("has nobody wait as long as an older limit said", async () => {
+    const low = acme({ tenant: perSecond(0.001, 1) });
+    expect(kindsOf(await admitEach(low, 1))).toEqual(["admitted"]);
+    await limiter.announce("acme", 7);
+    await clock.advance(LEASE_TTL_MS);
+    await admitEach(low, 1);
+    const raised = acme({ tenant: perSecond(100) }, 7);
+    // A bucket begins empty when its rate is raised.
+    const [first] = await admitEach(raised, 1);
+    expect(first?.kind === "refused" && first.retryAfterMs).toBeLessThan(100);
+    await clock.advance(100);
+    expect(kindsOf(await admitEach(raised, 5))).toEqual(Array(5).fill("admitted"));
+  });
+
   it("is not forgotten while the limiter cannot be reached", async () => {
     const { tenant, source } = acme({ tenant: perSecond(100) });
     await limiter.announce("acme", 7);

@@ -9,6 +9,8 @@ import { startSaga } from "../../src/flows/start-saga.ts";
 import { idle } from "../support/fake-clock.ts";
 import { createIsolate, createWorld, type Isolate, type World } from "../support/memory-router.ts";
 
+const TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 let world: World;
 let isolate: Isolate;
 
@@ -106,6 +108,30 @@ describe("a step that publishes", () => {
     const event = { tenant: "acme", source: "s", type: "t", subject: null, data: "{}", key: "k2" };
     const answer = await publishEvent({ ...event, hops: 1 }, isolate.accept);
     expect(answer).toMatchObject({ status: 200, body: expect.stringMatching(/"deliveries":0/) });
+  });
+
+  it("goes by the rules that its token tells of, and spends one by them", async () => {
+    const limit = { perSecond: 0.001, burst: 2, overflow: "reject" } as const;
+    world.tenants.put("acme", {
+      limit,
+      targets: { mail: {} },
+      rules: { all: { targets: ["mail"] } },
+    });
+    const publish = async (key: string) => {
+      const event = { tenant: "acme", source: "s", type: "t", subject: null, data: "{}", key };
+      const origin = { delivery: "d", traceparent: TRACE, isDemoted: false };
+      const answer = await world.clock.run(
+        publishEvent({ ...event, hops: 1, origin }, isolate.accept),
+      );
+      return answer.kind === "response" && answer.status === 200
+        ? JSON.parse(answer.body).deliveries
+        : answer;
+    };
+    expect(await publish("a")).toBe(1);
+    const changed = world.tenants.put("acme", { limit, targets: { mail: {} } });
+    await world.limiter.announce("acme", changed.revision);
+    expect(await publish("b")).toBe(0);
+    expect(await publish("c")).toMatchObject({ status: 429 });
   });
 
   it("undoes by an event as well", async () => {
