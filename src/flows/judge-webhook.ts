@@ -110,9 +110,7 @@ async function judge(request: Received, found: Found, ports: JudgePorts): Promis
   const verdict = verify(source.verify, request, ports.crypto, ports.text);
   if (!verdict.ok) {
     // Perhaps its secret was changed a moment ago, through another isolate.
-    const revision = await ports.admission.revisionOf(tenant);
-    if (revision > tenant.revision) return { kind: "outdated", revision };
-    return judged(refuse(notVerified(source, verdict.reason)));
+    return (await outdated(tenant, ports)) ?? judged(refuse(notVerified(source, verdict.reason)));
   }
   const { secretIndex } = verdict;
   if (secretIndex !== null) ports.admission.secretUsed(tenant, source, secretIndex);
@@ -123,7 +121,7 @@ async function judge(request: Received, found: Found, ports: JudgePorts): Promis
 
   // admit
   const tooMany = beyondBurst(found, read.events.length);
-  if (tooMany !== null) return judged(refuse(tooMany));
+  if (tooMany !== null) return (await outdated(tenant, ports)) ?? judged(refuse(tooMany));
   const admitted = await ports.admission.admit(tenant, source, read.events.length);
   const { revision } = admitted;
   if (revision > tenant.revision) return { kind: "outdated", revision };
@@ -138,6 +136,12 @@ async function judge(request: Received, found: Found, ports: JudgePorts): Promis
     kind: "admitted",
     ...{ tenant, source, receivedAtMs, secretIndex, demoted, form, drafts },
   });
+}
+
+/** Asked before anything is refused by what this isolate remembers. */
+async function outdated(tenant: Tenant, { admission }: JudgePorts): Promise<Judged | null> {
+  const revision = await admission.revisionOf(tenant);
+  return revision > tenant.revision ? { kind: "outdated", revision } : null;
 }
 
 /** A source that is not known here may be new: one read of the store decides. */

@@ -165,6 +165,21 @@ describe("configuration that changed a moment ago", () => {
     expect(sender.isolate.accept.meter.read().events_demoted).toBe(0);
   });
 
+  it("takes a batch that only a limit from before it could not hold", async () => {
+    await sender.accepted("acme/open");
+    const limit = { perSecond: 100, burst: 10, overflow: "reject" } as const;
+    const sources = { ...ACME.sources, limited: { limit } };
+    const changed = sender.world.tenants.put("acme", { ...ACME, sources });
+    await sender.world.limiter.announce("acme", changed.revision);
+    await sender.world.clock.advance(LEASE_TTL_MS);
+    const batch = ["1", "2", "3"].map((id) => {
+      return { specversion: "1.0", id, source: "/shop", type: "order.created" };
+    });
+    const headers = { "content-type": "application/cloudevents-batch+json" };
+    const events = await sender.accepted("acme/limited", JSON.stringify(batch), headers);
+    expect(events).toHaveLength(3);
+  });
+
   it("takes a deleted source away", async () => {
     await sender.accepted("acme/open");
     const changed = sender.world.tenants.put("acme", { ...ACME, sources: {} });
