@@ -102,8 +102,12 @@ type Judged =
 
 async function judge(request: Received, found: Found, ports: JudgePorts): Promise<Judged> {
   const { tenant, source } = found;
-  // No fault of the sender's: what it sends again is taken once the key is there.
-  if (source.isLocked) throw new Retryable("the source's secrets are locked", LOCKED_RETRY_MS);
+  if (source.isLocked) {
+    const newer = await outdated(tenant, ports);
+    if (newer !== null) return newer;
+    // No fault of the sender's: what it sends again is taken once the key is there.
+    throw new Retryable("the source's secrets are locked", LOCKED_RETRY_MS);
+  }
   const judged = (judgement: Judgement): Judged => ({ kind: "judged", judgement });
 
   // verify

@@ -1,5 +1,6 @@
 /** Webhooks that do not become events: what each is told, and that nothing of it is kept. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { LEASE_TTL_MS } from "../../src/core/limits.ts";
 import type { Problem } from "../../src/core/problem.ts";
 import type { AcceptPorts } from "../../src/flows/accept-event.ts";
 import type { Queues } from "../../src/ports/queues.ts";
@@ -158,7 +159,20 @@ describe("a source whose secrets are locked", () => {
     world.tenants.put("acme", { ...ACME, sources: { ...ACME.sources, keyed } });
     const sending = sender.send("acme/keyed", ORDER, { "x-key": "good" });
     await expect(sending).rejects.toMatchObject({ name: "Retryable", retryAfterMs: 60_000 });
-    expect(world.limiter.asked).toEqual([]);
+    // Its secrets may have been sent anew: that is asked for, and no token is.
+    expect(world.limiter.asked.map(({ asks }) => asks)).toEqual([[]]);
     await sender.accepted("acme/open", ORDER);
+  });
+
+  it("takes webhooks as soon as its secrets are sent anew, through whatever isolate", async () => {
+    const { world } = sender;
+    const keyed = { ...ACME.sources?.keyed, isLocked: true };
+    world.tenants.put("acme", { ...ACME, sources: { ...ACME.sources, keyed } });
+    const sending = sender.send("acme/keyed", ORDER, { "x-key": "good" });
+    await expect(sending).rejects.toThrow("locked");
+    const changed = world.tenants.put("acme", ACME);
+    await world.limiter.announce("acme", changed.revision);
+    await world.clock.advance(LEASE_TTL_MS);
+    await sender.accepted("acme/keyed", ORDER, { "x-key": "good" });
   });
 });
