@@ -33,6 +33,12 @@ export function createDirectory(store: TenantStore, clock: Clock): Directory {
   const unknown = new Map<string, number>();
   const loading = new Map<string, Promise<Tenant | null>>();
 
+  /** What lies ahead is of a clock that was set back since: it counts as never. */
+  function ageOf(atMs = Number.NEGATIVE_INFINITY): number {
+    const age = clock.nowMs() - atMs;
+    return age < 0 ? Number.POSITIVE_INFINITY : age;
+  }
+
   function remember(id: string, tenant: Tenant | null): void {
     known.delete(id);
     unknown.delete(id);
@@ -75,8 +81,7 @@ export function createDirectory(store: TenantStore, clock: Clock): Directory {
     async get(id) {
       const tenant = known.get(id);
       if (tenant !== undefined) return tenant;
-      const unknownSinceMs = unknown.get(id) ?? Number.NEGATIVE_INFINITY;
-      return clock.nowMs() - unknownSinceMs < UNKNOWN_TENANT_TTL_MS ? null : reload(id);
+      return ageOf(unknown.get(id)) < UNKNOWN_TENANT_TTL_MS ? null : reload(id);
     },
     async at(id, revision) {
       const tenant = known.get(id);
@@ -84,8 +89,8 @@ export function createDirectory(store: TenantStore, clock: Clock): Directory {
     },
     async refresh(id) {
       const tenant = known.get(id);
-      const age = tenant === undefined ? null : clock.nowMs() - (readAtMs.get(tenant) ?? 0);
-      return tenant !== undefined && age !== null && age < REFRESH_MS ? tenant : reload(id);
+      const isFresh = tenant !== undefined && ageOf(readAtMs.get(tenant)) < REFRESH_MS;
+      return isFresh ? tenant : reload(id);
     },
     forget(id) {
       known.delete(id);

@@ -98,6 +98,32 @@ describe("an unknown tenant", () => {
   });
 });
 
+describe("a clock that is set back", () => {
+  let offsetMs: number;
+  beforeEach(() => {
+    offsetMs = 0;
+    const wandering = { ...clock, nowMs: () => clock.nowMs() + offsetMs };
+    directory = createDirectory(tenants, wandering);
+  });
+
+  it("keeps no name unknown until it has caught up", async () => {
+    expect(await directory.get("acme")).toBeNull();
+    offsetMs = -3_600_000;
+    const tenant = tenants.put("acme", {});
+    expect(await directory.get("acme")).toBe(tenant);
+  });
+
+  it("has a tenant read anew when that is asked for, and then no more often than before", async () => {
+    tenants.put("acme", {});
+    await directory.get("acme");
+    offsetMs = -3_600_000;
+    const changed = tenants.put("acme", {});
+    expect(await directory.refresh("acme")).toBe(changed);
+    expect(await directory.refresh("acme")).toBe(changed);
+    expect(tenants.loads).toEqual(["acme", "acme"]);
+  });
+});
+
 describe("a read", () => {
   it("serves all who ask while it is under way", async () => {
     const { reads, directory: slow } = slowStore();
