@@ -17,7 +17,7 @@ export interface FirstClaim {
   readonly pointer: Pointer;
 }
 
-/** Characters of a type that rows keep: as many as configuration may name (an event's own has fewer). */
+/** Characters of a type that rows keep: as many as configuration may name. */
 export const TYPE_KEPT_MAX = 256;
 
 /** A type as rows have it: a claim of many long ones would be more than D1 binds, and never be taken. */

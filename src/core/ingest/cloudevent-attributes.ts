@@ -1,7 +1,7 @@
 /** Checks the context attributes of a CloudEvent (CloudEvents 1.0.2) and names every fault. */
 import { formatPointer, type Json } from "../json.ts";
 import type { Fault } from "../problem.ts";
-import { ATTRIBUTES_COUNT_MAX, ATTRIBUTES_LENGTH_MAX, TYPE_LENGTH_MAX } from "./limits.ts";
+import { ATTRIBUTES_COUNT_MAX, ATTRIBUTES_LENGTH_MAX } from "./limits.ts";
 import { isMediaType } from "./media-type.ts";
 import { isTimestamp } from "./timestamp.ts";
 
@@ -34,11 +34,7 @@ const CORE = new Map<string, Rule>(
       demand: "must be a URI reference (RFC 3986)",
       isValid: (value) => URI_REFERENCE.test(value),
     },
-    type: {
-      required: true,
-      demand: `must have 1 to ${TYPE_LENGTH_MAX} characters`,
-      isValid: (value) => value !== "" && value.length <= TYPE_LENGTH_MAX,
-    },
+    type: { ...nonEmpty, required: true },
     subject: nonEmpty,
     time: { demand: "must be a timestamp (RFC 3339)", isValid: isTimestamp },
     datacontenttype: { demand: "must be a media type (RFC 2046)", isValid: isMediaType },

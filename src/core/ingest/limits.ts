@@ -13,7 +13,7 @@ export const FAULTS_MAX = 100;
 
 /** A longer idempotency key is replaced by its hash, never cut. */
 export const KEY_LENGTH_MAX = 255;
-/** A text longer than this is no name of an event type: rows have it, and a claim those of hundreds of events. */
+/** A text longer than this is no name of an event type. */
 export const TYPE_LENGTH_MAX = 255;
 /** CloudEvents attributes of one event; the specification and its extensions name about 20. */
 export const ATTRIBUTES_COUNT_MAX = 100;

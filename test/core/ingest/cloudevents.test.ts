@@ -3,12 +3,7 @@ import { CloudEvent, HTTP } from "cloudevents";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readArchived } from "../../../src/core/ingest/events.ts";
-import {
-  BATCH_EVENTS_MAX,
-  FAULTS_MAX,
-  JSON_DEPTH_MAX,
-  TYPE_LENGTH_MAX,
-} from "../../../src/core/ingest/limits.ts";
+import { BATCH_EVENTS_MAX, FAULTS_MAX, JSON_DEPTH_MAX } from "../../../src/core/ingest/limits.ts";
 import { BATCH, BINARY, REQUIRED, STRUCTURED, structured } from "./cloudevent.ts";
 import { eventOf, eventsOf, faultsOf, readingOf, textOf, tools } from "./request.ts";
 
@@ -125,18 +120,6 @@ describe("modes", () => {
       problem: "unsupported-media-type",
       detail: expect.stringContaining(type),
     });
-  });
-});
-
-describe("a type", () => {
-  it("that is too long for one is refused in every mode, and the longest is taken", () => {
-    const longest = "€".repeat(TYPE_LENGTH_MAX);
-    const long = structured({ type: `${longest}x` });
-    const fault = [["/type", "format"]];
-    expect(faultsOf(STRUCTURED, long)).toEqual(fault);
-    expect(faultsOf({ ...BINARY, "ce-type": "x".repeat(TYPE_LENGTH_MAX + 1) }, "")).toEqual(fault);
-    expect(faultsOf(BATCH, `[${structured()},${long}]`)).toEqual([["/1/type", "format"]]);
-    expect(eventOf(STRUCTURED, structured({ type: longest })).type).toBe(longest);
   });
 });
 
