@@ -177,6 +177,7 @@ describe("numbers", () => {
     ["1e400", "0.00001e405"],
     ["9007199254740993", "9007199254740993.000"],
     ["0.000e400", "-0"],
+    ["-99999999999999999981e1", "-999999999999999999810"],
   ])("%s equals %s", (left, right) => {
     expect(compareNumbers(readNumber(left), readNumber(right))).toBe(0);
   });

@@ -71,8 +71,7 @@ function readDecimal(literal: string): Decimal {
 
 function compareDecimals(left: Decimal, right: Decimal): number {
   if (left.negative !== right.negative) return left.negative ? -1 : 1;
-  const size = compareSizes(left, right);
-  return left.negative ? -size : size;
+  return left.negative ? compareSizes(right, left) : compareSizes(left, right);
 }
 
 function compareSizes(left: Decimal, right: Decimal): number {
