@@ -52,6 +52,9 @@ export interface Refused {
   readonly pauseMs: number;
 }
 
+/** What is behind one that is held up looks again after so long at least: nobody says when that has room. */
+const HELD_UP_LOOK_MS = 20;
+
 /** `told` is null when the gate could not be asked. Clocks differ: what counts is how long from now. */
 export function holdLease(
   lease: string,
@@ -148,7 +151,11 @@ export function holdLease(
       get max() {
         return grant?.slots ?? 0;
       },
-      waitMs: () => inMs(turnAhead()),
+      waitMs() {
+        const waitMs = inMs(turnAhead());
+        const isHeldUp = taken > beginning && waitMs !== null && waitMs > 0;
+        return isHeldUp ? Math.max(HELD_UP_LOOK_MS, waitMs) : waitMs;
+      },
       take() {
         turn = (turnAhead()?.turn ?? turn) + 1;
         taken += 1;

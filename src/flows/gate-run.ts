@@ -59,9 +59,15 @@ export function createGateRun(ports: GatePorts): GateRun {
   const memory = createGateMemory(ports.memo, clock);
   /** A hint: an object that forgets it finds out again. */
   let pausedUntilMs = 0;
+  /** Until then nothing that is parked may go: retries wait for tokens. What is parked anew may be something else. */
+  let scarceUntilMs = 0;
   const waiters = createGateWaiters(clock);
   /** By a clock that went back it is over sooner. */
-  const pausedUntil = () => Math.min(pausedUntilMs, clock.nowMs() + SLOW_TARGET_PAUSE_MS);
+  const pausedUntil = () =>
+    Math.max(
+      Math.min(pausedUntilMs, clock.nowMs() + SLOW_TARGET_PAUSE_MS),
+      Math.min(scarceUntilMs, clock.nowMs() + GATE_TICK_MS),
+    );
 
   /** Nothing may be awaited between this and `keep`: whoever asks meanwhile would be given the same slots. */
   function open(id: GateId, config: GateConfig): KeptGate {
@@ -141,7 +147,7 @@ export function createGateRun(ports: GatePorts): GateRun {
     }
     // Something is left that may not go: retries, most of the time, for which a token has to come.
     const isScarce = sumOf("count", gone) < count && gone.some(({ isEmpty }) => !isEmpty);
-    if (isScarce) pausedUntilMs = Math.max(pausedUntil(), clock.nowMs() + GATE_TICK_MS);
+    if (isScarce) scarceUntilMs = clock.nowMs() + GATE_TICK_MS;
   }
 
   const run: GateRun = {
@@ -158,6 +164,7 @@ export function createGateRun(ports: GatePorts): GateRun {
         state = report(state, config, told.report, nowMs, random.unit(), told.config);
       if (told.parked !== null) {
         state = parked(state, told.parked, nowMs);
+        scarceUntilMs = 0;
         pausedUntilMs = Math.max(pausedUntil(), nowMs + told.parked.pauseMs);
       }
       if (config.batch === undefined) state = { ...state, batch: undefined };

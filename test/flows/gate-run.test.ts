@@ -6,6 +6,7 @@ import {
   GATE_RELEASE_MS,
   GATE_TICK_MS,
   GATE_WAIT_MS,
+  RETRIES_PER_SECOND_MIN,
 } from "../../src/core/gate-limits.ts";
 import type { KeptGate } from "../../src/flows/gate-memory.ts";
 import { createGateRun, type GateRun } from "../../src/flows/gate-run.ts";
@@ -144,11 +145,28 @@ describe("a gate that lets go", () => {
     expect(stored.kept?.state.out?.length).toBeGreaterThan(2);
   });
 
-  it("looks for no retries before there is a token for one", async () => {
+  it("promises a token once: who was let go for it is still to come", async () => {
+    const retried: number[] = [];
+    const run = gate(async (_, { retries }) => {
+      retried.push(retries);
+      return [{ priority: "normal", count: retries, fresh: 0, retries, isEmpty: false }];
+    });
+    await run.tell(id, parked);
+    await run.alarm();
+    await clock.advance(GATE_TICK_MS);
+    await run.alarm();
+    const [first = 0, second] = retried;
+    expect(first).toBeGreaterThan(RETRIES_PER_SECOND_MIN);
+    expect(second).toBe(RETRIES_PER_SECOND_MIN);
+  });
+
+  it("looks for no retries before there is a token for one, and at once for what is parked anew", async () => {
     const run = gate(async () => gone(0, false));
     await run.tell(id, parked);
     await run.alarm();
     expect(stored.alarmMs).toBe(clock.nowMs() + GATE_TICK_MS);
+    await run.tell(id, parked);
+    expect(stored.alarmMs).toBe(clock.nowMs() + GATE_PAUSE_MS_MIN);
   });
 });
 

@@ -43,7 +43,7 @@ SELECT d.*, e.segment, e."offset", e.length FROM (${select(slot)}) AS d CROSS JO
 ORDER BY rank, received_at LIMIT ?3`;
 export const PARKED = parkedBy((slot) => parkedIn(slot, "?3"));
 /** Behind so many retries fresh ones wait: no index tells the two apart. */
-export const RETRIES_PASSED_MAX = 5_000;
+export const RETRIES_PASSED_MAX = 20_000;
 export const PARKED_FRESH = parkedBy(
   (slot) => `
   SELECT * FROM (${parkedIn(slot, `${RETRIES_PASSED_MAX}`)})

@@ -7,11 +7,14 @@ import { type Breaker, dayOf, type GateState } from "./state.ts";
 export function atTime(before: GateState, nowMs: number): GateState {
   const state = withClock(before, nowMs);
   const { quota, retryTokens } = state;
+  const day = dayOf(nowMs);
+  // A clock that went back over midnight has counted for the next day; one that was days ahead, for none of now.
+  const isOfNow = quota.day === day || quota.day === day + 1;
   const passedMs = Math.max(0, nowMs - retryTokens.atMs);
   const count = retryTokens.count + (passedMs * RETRIES_PER_SECOND_MIN) / 1_000;
   return {
     ...withoutExpired(state, nowMs),
-    quota: quota.day < dayOf(nowMs) ? { day: dayOf(nowMs), sent: 0 } : quota,
+    quota: isOfNow ? quota : { day, sent: 0 },
     // A clock that went back gives nothing twice.
     retryTokens: {
       count: Math.min(RETRY_TOKENS_MAX, count),

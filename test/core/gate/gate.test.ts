@@ -148,13 +148,16 @@ describe("the daily quota", () => {
     expect(granted(ask(gate, { fresh: 9 })).count).toBe(5);
   });
 
-  it("is used up all the same when the clock is set back over midnight", () => {
+  it("is used up all the same when the clock is set back over midnight, and not by days ahead", () => {
     const gate = held({ ...FIXED, perDay: 2 }, Date.UTC(2026, 10, 28) + 1_000);
     tell(gate, granted(ask(gate)), { ok: 1 });
     gate.nowMs -= 2_000;
     tell(gate, granted(ask(gate)), { ok: 1 });
     expect(refusalOf(ask(gate))).toEqual(["quota", Date.UTC(2026, 10, 28)]);
     gate.nowMs += 2_000;
+    expect(refusalOf(ask(gate))[0]).toBe("quota");
+    gate.nowMs -= 30 * DAY_MS;
+    for (let sent = 0; sent < 2; sent += 1) tell(gate, granted(ask(gate)), { ok: 1 });
     expect(refusalOf(ask(gate))[0]).toBe("quota");
   });
 
