@@ -32,6 +32,8 @@ export const GATE_UNREACHABLE_MS = 5_000;
 export const GATE_AHEAD_MS = 300;
 /** What was let go and finds every slot taken waits at the gate for so long, and with it its batch. */
 export const GATE_WAIT_MS = 500;
+/** What is behind a delivery that is held up looks again after so long: nobody says when that begins. */
+export const GATE_HELD_UP_LOOK_MS = 20;
 /** What found no slot is due again then; and nothing else goes before, where too much was sent by a fixed limit. */
 export const GATE_AGAIN_MS = 200;
 /** The gate looks after what is parked this often while it can move, and no more often than … */
@@ -54,6 +56,8 @@ export const ADAPTIVE_START_MIN = 4;
 export const RETRIES_PER_SECOND_MIN = 5;
 /** … so many: ten seconds of a target that sends fifty fresh ones a second. */
 export const RETRY_TOKENS_MAX = 100;
+/** Past so many parked retries without a token what is fresh is found: no index tells the two apart. */
+export const GATE_RETRIES_PASSED_MAX = 20_000;
 
 /** A breaker judges the calls of this long (resilience4j counts 100 calls; quiet targets have fewer) … */
 export const BREAKER_WINDOW_MS = 60_000;

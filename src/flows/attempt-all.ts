@@ -110,6 +110,13 @@ export async function attemptAll(
     return heads;
   });
 
+  /** What had its turn does not begin: another may. */
+  function unbegun(gated: GatedDuty, how: (gated: GatedDuty) => void): null {
+    gates.leave(gated.duty);
+    how(gated);
+    return null;
+  }
+
   /** Answers its result, if it has come to an end here and now. */
   async function deliverOne(
     gated: GatedDuty,
@@ -122,23 +129,22 @@ export async function attemptAll(
     const isPaced = gates.limitOf(gates.keyOf(duty)) !== undefined;
     const turn = isPaced ? null : ports.givingWay.turn(role, ports.clock);
     if (turn !== null) await turn;
-    const leave = (how: () => void): null => {
-      gates.leave(duty);
-      how();
-      return null;
-    };
     // Its turn came before there was room for its result.
-    if (!(await gates.hasTurn(duty))) return leave(() => park(gated));
+    if (!(await gates.hasTurn(duty))) return unbegun(gated, park);
     const decided = changes.decide(gated);
-    if (decided.kind === "result") return leave(() => end(gated, inPlace(decided.result, duty)));
+    if (decided.kind === "result") {
+      gates.leave(duty);
+      end(gated, inPlace(decided.result, duty));
+      return null;
+    }
     const { outgoing } = decided;
     const { timeoutMs } = outgoing.target;
     const isTooLate = ports.clock.nowMs() + timeoutMs > deadlineMs;
     if (isTooLate || (role !== "dead" && !ports.queueValves.mayGoOn(role)))
-      return leave(() => giveBackLater(gated));
+      return unbegun(gated, giveBackLater);
     const key = targetKey(duty);
     if (!ports.receivers.hasRoom(key, ports.clock.nowMs()) || !gates.mayBegin(duty))
-      return leave(() => park(gated));
+      return unbegun(gated, park);
     const made = beginAttempt({ duty, outgoing }, gates, closed, ports);
     const isQuick = await endsWithin(made, ports.receivers.patienceMs(key), ports.clock);
     const isLeft = !isQuick && (duty.claimedBy === "row" || (await keptOf(duty.held)));
@@ -169,7 +175,7 @@ export async function attemptAll(
     await Promise.all(delivered);
     return !(await settler.finish([])).unwritten.has(keyOf(duty));
   };
-  const unbegun = await mapWithin(
+  const left = await mapWithin(
     free,
     placesOf(role, invocation, ports),
     ({ duty }) => gates.keyOf(duty),
@@ -193,7 +199,7 @@ export async function attemptAll(
     placed.length === 0 ? null : joining,
   );
   const turns = await taking;
-  for (const gated of unbegun) {
+  for (const gated of left) {
     for (const next of turns.behind(gated)) end(next, behind(next, gated.duty));
     const key = targetKey(gated.duty);
     // A healthy receiver is not to blame: with its messages, what is left comes again at once.

@@ -6,6 +6,7 @@ import type { QueueName, Subscription } from "../core/priority.ts";
 import { type DeliveryKey, keyOf } from "../ports/claim.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
+import { targetKey } from "./receivers.ts";
 
 /** One delivery to make now. */
 export interface Duty extends DeliveryKey {
@@ -85,3 +86,19 @@ export function dutyOf(
     isReleased: subscription.released === true,
   };
 }
+
+/** It was attempted since it was last owed anew. */
+export const isRetry = ({ attempts, attemptsBase }: Duty): boolean => attempts > attemptsBase;
+
+export const kindOf = (duty: Duty): "fresh" | "retries" => (isRetry(duty) ? "retries" : "fresh");
+
+/**
+ * Deliveries of one such key share a lease of their target's gate. What the gate has let go has one of its own: nothing
+ * that is parked stands before it. So has what is in order, which is asked for later.
+ */
+export const leaseKeyOf = (duty: Duty): string =>
+  `${targetKey(duty)}${duty.place === undefined ? "" : IN_ORDER}${duty.isReleased ? RELEASED : ""}`;
+const RELEASED = " released";
+const IN_ORDER = " in order";
+
+export const targetOfLease = (key: string): string => key.split(" ")[0] ?? key;

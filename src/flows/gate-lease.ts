@@ -8,24 +8,19 @@ import {
   leftMs,
   longer,
   NO_WAIT,
-  nextTurn,
   outcomeKind,
-  totalOf,
 } from "../core/gate/index.ts";
 import { GATE_AGAIN_MS, GATE_UNREACHABLE_MS } from "../core/gate-limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { GateAnswered } from "../ports/gates.ts";
+import { createGateTurns } from "./gate-turns.ts";
 
 export interface HeldLease {
   readonly limit: KeyLimit;
   /** Whether an attempt of this kind may begin; the limit alone does not know of retries. */
   mayBegin(isRetry: boolean): boolean;
-  /**
-   * Milliseconds until what has taken its turn may begin: held up meanwhile, it would come too soon after another that
-   * was, or when its slot is somebody else's. At 0 it is to begin now, or to leave; null: not any more.
-   */
+  /** As of its turns; null too where the receiver has had too much. */
   beginsInMs(): number | null;
-  /** What had taken a turn does not begin: another may, at its pace. */
   leave(): void;
   /** What it returns takes the answer, or null when no attempt could be made. */
   begin(isRetry: boolean): (answer: Answer | null) => void;
@@ -52,9 +47,6 @@ export interface Refused {
   readonly pauseMs: number;
 }
 
-/** What is behind one that is held up looks again after so long at least: nobody says when that has room. */
-const HELD_UP_LOOK_MS = 20;
-
 /** `told` is null when the gate could not be asked. Clocks differ: what counts is how long from now. */
 export function holdLease(
   lease: string,
@@ -71,41 +63,13 @@ export function holdLease(
   /** By the gate's clock. */
   const gateNowMs = () => clock.nowMs() - aheadMs;
   let untold = nothing();
-  const begun = { fresh: 0, retries: 0 };
-  let taken = 0;
+  let retriesBegun = 0;
   const underWay = new Set<Promise<void>>();
-  let turn = 0;
-  let lastStartMs: number | null = null;
-  /** Of those that begin, which may be later than they were to. */
-  const last: { turn: number; atMs: number | null } = { turn: 0, atMs: null };
-  let beginning = 0;
+  const turns = createGateTurns(() => grant, gateNowMs);
   let blocked = NO_WAIT;
   let isOver = false;
   let [isTold, isHeard] = [false, true];
   let isDropTold = false;
-  /** Behind those that have taken a turn and were held up: they begin an interval apart. */
-  function turnAhead() {
-    if (grant === null) return null;
-    const nowMs = gateNowMs();
-    const { intervalMs } = grant;
-    const heldUp = taken - beginning;
-    if (heldUp === 0 || intervalMs === 0) return nextTurn(grant, turn, nowMs, lastStartMs);
-    const behindMs = Math.max(last.atMs ?? 0, nowMs - intervalMs) + heldUp * intervalMs;
-    return nextTurn(grant, turn, nowMs, Math.max(behindMs, lastStartMs ?? 0));
-  }
-  const turnToBegin = () =>
-    grant === null ? null : nextTurn(grant, last.turn, gateNowMs(), last.atMs);
-  // Timers know whole milliseconds.
-  const inMs = (ahead: { readonly atMs: number } | null): number | null =>
-    isOver || ahead === null ? null : Math.max(0, Math.ceil(ahead.atMs - gateNowMs()));
-
-  function useTurn(): void {
-    beginning += 1;
-    last.turn = (turnToBegin()?.turn ?? last.turn) + 1;
-    last.atMs = gateNowMs();
-    turn = Math.max(turn, last.turn);
-    lastStartMs = last.atMs;
-  }
 
   function note(heard: Answer, durationMs: number): void {
     const kind = outcomeKind(heard);
@@ -118,21 +82,20 @@ export function holdLease(
     }
   }
 
-  const mayBegin = (isRetry: boolean): boolean => !isRetry || begun.retries < (grant?.retries ?? 0);
+  const mayBegin = (isRetry: boolean): boolean => !isRetry || retriesBegun < (grant?.retries ?? 0);
 
   function isSpent(): boolean {
     // Who has taken a turn begins in a moment.
-    const isIdle = underWay.size === 0 && totalOf(begun) === taken && !isAsking;
-    return grant !== null && isIdle && (isOver || turnAhead() === null);
+    const isIdle = underWay.size === 0 && turns.areUsed && !isAsking;
+    return grant !== null && isIdle && (isOver || turns.areOver);
   }
 
   function report(): GateReport | null {
     if (grant === null || isTold) return null;
     if (!isHeard) {
       // Its slots come back with their time; what the receiver asked of everybody is said.
-      const leftNowMs = leftMs(blocked, clock.nowMs());
       isTold = underWay.size === 0;
-      return leftNowMs === 0 ? null : wishOf(leftNowMs);
+      return blocked === NO_WAIT ? null : wishOf(leftMs(blocked, clock.nowMs()));
     }
     const { sent, outcomes, okMs } = untold;
     untold = nothing();
@@ -151,38 +114,17 @@ export function holdLease(
       get max() {
         return grant?.slots ?? 0;
       },
-      waitMs() {
-        const waitMs = inMs(turnAhead());
-        const isHeldUp = taken > beginning && waitMs !== null && waitMs > 0;
-        return isHeldUp ? Math.max(HELD_UP_LOOK_MS, waitMs) : waitMs;
-      },
-      take() {
-        turn = (turnAhead()?.turn ?? turn) + 1;
-        taken += 1;
-        lastStartMs = gateNowMs();
-      },
+      waitMs: () => (isOver ? null : turns.waitMs()),
+      take: turns.take,
     },
     mayBegin,
-    beginsInMs() {
-      const waitMs = inMs(turnToBegin());
-      if (waitMs === 0) useTurn();
-      return waitMs;
-    },
-    leave() {
-      if (taken === totalOf(begun)) return;
-      taken -= 1;
-      if (beginning > totalOf(begun)) {
-        beginning -= 1;
-        last.turn -= 1;
-      }
-      turn = Math.max(last.turn, turn - 1);
-      lastStartMs = last.atMs;
-    },
+    beginsInMs: () => (isOver ? null : turns.beginsInMs()),
+    leave: turns.leave,
     begin(isRetry) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const startedAtMs = clock.nowMs();
-      if (beginning === totalOf(begun)) useTurn();
-      begun[isRetry ? "retries" : "fresh"] += 1;
+      turns.begin();
+      if (isRetry) retriesBegun += 1;
       underWay.add(promise);
       return (heard) => {
         if (heard !== null) {
@@ -215,7 +157,7 @@ export function holdLease(
       return isSpent() || (isOver && !isDropTold);
     },
     get isRunningOut() {
-      if (grant === null || isOver || isAsking || turn < grant.count) return false;
+      if (grant === null || isOver || isAsking || !turns.areTaken) return false;
       return grant.intervalMs === 0 && refused?.reason === "concurrency";
     },
     async askMore(asking) {
@@ -224,7 +166,7 @@ export function holdLease(
       isAsking = true;
       const more = await asking(lease, said);
       isAsking = false;
-      if (more === null) [isTold, isReached] = [true, false];
+      if (more === null) [isHeard, isReached] = [false, false];
       refused = more?.answer?.kind === "granted" ? more.answer.refused : (more?.answer ?? null);
       if (more?.answer?.kind !== "granted") return;
       const [count, retries] = [

@@ -25,6 +25,8 @@ export interface GateMemory {
   load(): Promise<void>;
   /** What is not written yet: an object that dies now has not heard of it. */
   put(kept: KeptGate): void;
+  /** The same of its state, where there is one. */
+  change(change: (state: GateState) => GateState): void;
   /** Resolves when it is written, and an alarm is set to `wakeAtMs` or before. */
   write(kept: KeptGate, wakeAtMs: number): Promise<void>;
   arm(atMs: number): Promise<void>;
@@ -67,6 +69,9 @@ export function createGateMemory(memo: GateMemo, clock: Clock): GateMemory {
     },
     put(changed) {
       kept = changed;
+    },
+    change(change) {
+      if (kept !== null) kept = { ...kept, state: change(kept.state) };
     },
     async write(changed, wakeAtMs) {
       kept = changed;

@@ -6,44 +6,32 @@ import {
   attend,
   attendAll,
   CONFIG_DEFAULT,
-  expecting,
   forgiven,
   isBefore,
   isForgettable,
   limits,
-  missed,
   newGate,
   next,
   opened,
   parked,
   parkedCount,
-  released,
   report,
   stateFor,
 } from "../core/gate/keeper.ts";
-import {
-  GATE_FORGET_MS,
-  GATE_PAUSE_MS_MIN,
-  GATE_RELEASE_MS,
-  GATE_TICK_MS,
-} from "../core/gate-limits.ts";
-import { SLOW_TARGET_PAUSE_MS } from "../core/limits.ts";
-import { PRIORITIES, type Priority } from "../core/priority.ts";
-import { type Clock, type Random, within } from "../ports/clock.ts";
-import type { GateAnswered, GateId, Gates, ReleasedParked } from "../ports/gates.ts";
-import type { ParkedMost } from "../ports/ledger.ts";
+import { GATE_FORGET_MS, GATE_PAUSE_MS_MIN, GATE_TICK_MS } from "../core/gate-limits.ts";
+import { PRIORITIES } from "../core/priority.ts";
+import type { Random } from "../ports/clock.ts";
+import type { GateAnswered, Gates } from "../ports/gates.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import { type BatchHands, createBatchRun } from "./batch-run.ts";
 import { createGateMemory, type GateMemo, type KeptGate } from "./gate-memory.ts";
+import { createGateRelease, type ReleasePorts } from "./gate-release.ts";
 import { createGateWaiters } from "./gate-waiters.ts";
 
-export interface GatePorts {
-  readonly clock: Clock;
+export interface GatePorts extends ReleasePorts {
   readonly log: Log;
   readonly random: Random;
   readonly memo: GateMemo;
-  /** Lets so many parked deliveries go, the most urgent and oldest first. */
-  release(id: GateId, most: ParkedMost): Promise<readonly ReleasedParked[]>;
   /** Sends what waits in batches. */
   readonly batches: BatchHands;
   /** Keeps the object alive until the work ends, which nobody waits for. */
@@ -55,22 +43,13 @@ export interface GateRun extends Gates {
 }
 
 export function createGateRun(ports: GatePorts): GateRun {
-  const { clock, log, random, release } = ports;
+  const { clock, log, random } = ports;
   const memory = createGateMemory(ports.memo, clock);
-  /** A hint: an object that forgets it finds out again. */
-  let pausedUntilMs = 0;
-  /** Until then nothing that is parked may go: retries wait for tokens. What is parked anew may be something else. */
-  let scarceUntilMs = 0;
+  const release = createGateRelease(ports, memory);
   const waiters = createGateWaiters(clock);
-  /** By a clock that went back it is over sooner. */
-  const pausedUntil = () =>
-    Math.max(
-      Math.min(pausedUntilMs, clock.nowMs() + SLOW_TARGET_PAUSE_MS),
-      Math.min(scarceUntilMs, clock.nowMs() + GATE_TICK_MS),
-    );
 
   /** Nothing may be awaited between this and `keep`: whoever asks meanwhile would be given the same slots. */
-  function open(id: GateId, config: GateConfig): KeptGate {
+  function open(id: KeptGate["id"], config: GateConfig): KeptGate {
     const known = { id, ...opened(memory.kept, config, clock.nowMs()) };
     memory.put(known);
     return known;
@@ -92,15 +71,10 @@ export function createGateRun(ports: GatePorts): GateRun {
     const parkedNext = next(state, config, nowMs);
     const soonMs = nowMs + GATE_PAUSE_MS_MIN;
     const releaseAtMs =
-      parkedNext.release > 0 ? Math.max(soonMs, pausedUntil()) : parkedNext.wakeAtMs;
+      parkedNext.release > 0 ? Math.max(soonMs, release.pausedUntilMs()) : parkedNext.wakeAtMs;
     const lookAtMs = state.batch === undefined ? null : Math.max(soonMs, state.batch.lookAtMs);
     const wakeMs = [releaseAtMs, lookAtMs].filter((atMs) => atMs !== null);
     return wakeMs.length === 0 ? nowMs + GATE_FORGET_MS : Math.min(...wakeMs);
-  }
-
-  function changed(change: (state: GateState) => GateState): void {
-    const { kept } = memory;
-    if (kept !== null) memory.put({ ...kept, state: change(kept.state) });
   }
 
   const parkedNow = () => (memory.kept === null ? 0 : parkedCount(memory.kept.state));
@@ -121,35 +95,6 @@ export function createGateRun(ports: GatePorts): GateRun {
     return { answer, nowMs: clock.nowMs(), parked: parkedNow() };
   }
 
-  async function letGo({ id, state: before, config }: KeptGate): Promise<void> {
-    const { release: count, retries } = next(before, config, clock.nowMs());
-    if (count === 0 || clock.nowMs() < pausedUntil()) return;
-    const late = () => new Error("the ledger did not answer in time");
-    // Their consumers may ask before the ledger has said how many there are.
-    const most = { fresh: count, retries };
-    changed((known) => expecting(known, most, clock.nowMs()));
-    let gone: readonly ReleasedParked[] = [];
-    try {
-      gone = await within(release(id, { count, retries }), GATE_RELEASE_MS, clock, late);
-    } finally {
-      const less = {
-        fresh: count - sumOf("fresh", gone),
-        retries: retries - sumOf("retries", gone),
-      };
-      changed((known) => missed(known, less, clock.nowMs()));
-    }
-    for (const said of gone) {
-      // What was told of meanwhile the ledger may not have had yet.
-      const now = memory.kept?.state ?? before;
-      const isNews = countOf(now, said.priority) > countOf(before, said.priority);
-      const isEmpty = said.isEmpty && !isNews;
-      changed((known) => released(known, { ...said, isEmpty }, clock.nowMs()));
-    }
-    // Something is left that may not go: retries, most of the time, for which a token has to come.
-    const isScarce = sumOf("count", gone) < count && gone.some(({ isEmpty }) => !isEmpty);
-    if (isScarce) scarceUntilMs = clock.nowMs() + GATE_TICK_MS;
-  }
-
   const run: GateRun = {
     async tell(id, told) {
       await memory.load();
@@ -164,8 +109,7 @@ export function createGateRun(ports: GatePorts): GateRun {
         state = report(state, config, told.report, nowMs, random.unit(), told.config);
       if (told.parked !== null) {
         state = parked(state, told.parked, nowMs);
-        scarceUntilMs = 0;
-        pausedUntilMs = Math.max(pausedUntil(), nowMs + told.parked.pauseMs);
+        release.pause(told.parked.pauseMs);
       }
       if (config.batch === undefined) state = { ...state, batch: undefined };
       // By other limits what waits may be due.
@@ -234,7 +178,7 @@ export function createGateRun(ports: GatePorts): GateRun {
         await memory.load();
         memory.rang();
         if (memory.kept === null) return;
-        await letGo(memory.kept);
+        await release.letGo(memory.kept);
         const lookAtMs = memory.kept.state.batch?.lookAtMs ?? Number.POSITIVE_INFINITY;
         if (lookAtMs <= clock.nowMs()) batches.goOn();
         const { kept } = memory;
@@ -252,7 +196,7 @@ export function createGateRun(ports: GatePorts): GateRun {
     ...{ clock, log, random, hands: ports.batches, defer: ports.defer },
     gate: {
       kept: () => memory.kept,
-      put: (batch) => changed((state) => ({ ...state, batch })),
+      put: (batch) => memory.change((state) => ({ ...state, batch })),
       save: async () => {
         if (memory.kept !== null) await keep(memory.kept);
       },
@@ -261,12 +205,6 @@ export function createGateRun(ports: GatePorts): GateRun {
   });
   return run;
 }
-
-const sumOf = (what: "count" | "fresh" | "retries", gone: readonly ReleasedParked[]): number =>
-  gone.reduce((all, said) => all + said[what], 0);
-
-const countOf = ({ backlog }: GateState, priority: Priority): number =>
-  backlog[priority]?.count ?? 0;
 
 /** Whatever was known to wait: the ledger is asked now, or when the gate allows it. */
 const soon = (known: Waiting | undefined, nowMs: number): Waiting => {

@@ -18,7 +18,7 @@ import type { Gate } from "../core/tenant.ts";
 import type { GateTold } from "../ports/gates.ts";
 import type { DeliveryResult } from "../ports/ledger.ts";
 import { type Outgoing, recorded } from "./deliver.ts";
-import type { Duty } from "./duty.ts";
+import { type Duty, isRetry, kindOf, leaseKeyOf, targetOfLease } from "./duty.ts";
 import { askGate, askMore, tellGate } from "./gate-call.ts";
 import { type HeldLease, type Refused, waitOut, wishOf } from "./gate-lease.ts";
 import type { DeliverPorts } from "./ports.ts";
@@ -72,24 +72,10 @@ interface Open {
 
 const SHARE_TAKEN = "its tenant's share of the queue is taken";
 
-const isRetry = ({ attempts, attemptsBase }: Duty): boolean => attempts > attemptsBase;
-
 function wantOf(duties: readonly GatedDuty[]): Ask["want"] {
   const retries = duties.filter(({ duty }) => isRetry(duty)).length;
   return { fresh: duties.length - retries, retries };
 }
-
-const kindOf = (duty: Duty): "fresh" | "retries" => (isRetry(duty) ? "retries" : "fresh");
-
-/**
- * What its gate has let go has a lease of its own: nothing that is parked stands before it. So has what is in order,
- * which is asked for later.
- */
-const keyOf = (duty: Duty): string =>
-  `${targetKey(duty)}${duty.place === undefined ? "" : IN_ORDER}${duty.isReleased ? RELEASED : ""}`;
-const RELEASED = " released";
-const IN_ORDER = " in order";
-const targetOf = (key: string): string => key.split(" ")[0] ?? key;
 
 /** Of a target whose gate has not answered yet. */
 const UNKNOWN: KeyLimit = { max: 0, waitMs: () => null, take() {} };
@@ -107,8 +93,8 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
   });
 
   function openOf(duty: Duty, gate: Gate): Open {
-    const known = opened.get(keyOf(duty)) ?? { duty, gate, lease: null, ...nothing() };
-    opened.set(keyOf(duty), known);
+    const known = opened.get(leaseKeyOf(duty)) ?? { duty, gate, lease: null, ...nothing() };
+    opened.set(leaseKeyOf(duty), known);
     return known;
   }
 
@@ -195,7 +181,7 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
   }
 
   function join(some: readonly GatedDuty[]): Promise<void> {
-    const gated = Map.groupBy(some.filter(isGated), ({ duty }) => keyOf(duty));
+    const gated = Map.groupBy(some.filter(isGated), ({ duty }) => leaseKeyOf(duty));
     const asked = [...gated].map(([key, own]) => own[0] && ask(key, own, own[0]));
     const joined = Promise.all(asked).then(() => {});
     if (asked.length > 0) whilePending(joined);
@@ -205,25 +191,25 @@ export function openGates(duties: readonly GatedDuty[], ports: DeliverPorts): Ga
 
   return {
     join,
-    keyOf,
-    targetOf,
+    keyOf: leaseKeyOf,
+    targetOf: targetOfLease,
     pending: () => pending,
     limitOf: (key) => (asking.has(key) ? UNKNOWN : opened.get(key)?.lease?.limit),
-    mayBegin: (duty) => opened.get(keyOf(duty))?.lease?.mayBegin(isRetry(duty)) ?? true,
+    mayBegin: (duty) => opened.get(leaseKeyOf(duty))?.lease?.mayBegin(isRetry(duty)) ?? true,
 
     leave(duty) {
-      const { lease = null, gate } = opened.get(keyOf(duty)) ?? {};
+      const { lease = null, gate } = opened.get(leaseKeyOf(duty)) ?? {};
       if (lease === null || gate === undefined) return;
       lease.leave();
       tellNews(lease, duty, gate);
     },
     async hasTurn(duty) {
-      const lease = opened.get(keyOf(duty))?.lease ?? null;
+      const lease = opened.get(leaseKeyOf(duty))?.lease ?? null;
       return lease === null || waitOut(lease.beginsInMs, clock);
     },
 
     begin({ duty, outgoing }) {
-      const open = opened.get(keyOf(duty));
+      const open = opened.get(leaseKeyOf(duty));
       const lease = open?.lease ?? null;
       const ended = lease?.begin(isRetry(duty));
       if (open !== undefined) {

@@ -18,8 +18,7 @@ export async function releaseParked(
   return PRIORITIES.map((priority, at) => {
     const own = taken.filter((each) => gatePriority(each) === priority);
     const retries = own.filter(({ isRetry }) => isRetry).length;
-    const fresh = own.length - retries;
-    return { priority, count: own.length, fresh, retries, isEmpty: at < reached };
+    return { priority, count: own.length, retries, isEmpty: at < reached };
   });
 }
 

@@ -31,8 +31,7 @@ export interface ParkedForGate {
 export interface ReleasedParked {
   readonly priority: Priority;
   readonly count: number;
-  /** Of these, those never attempted before, and the others. */
-  readonly fresh: number;
+  /** Of these, those that were attempted before. */
   readonly retries: number;
   /** No more of them are parked. */
   readonly isEmpty: boolean;

@@ -103,7 +103,7 @@ describe("a gate that lets go", () => {
   });
   const parked = told({ parked: { priority: "normal", count: 3, pauseMs: 0 } });
   const gone = (count: number, isEmpty: boolean) => [
-    { priority: "normal" as const, count, fresh: count, retries: 0, isEmpty },
+    { priority: "normal" as const, count, retries: 0, isEmpty },
   ];
 
   it("remembers what was parked while the ledger was asked, whatever that had found", async () => {
@@ -149,7 +149,7 @@ describe("a gate that lets go", () => {
     const retried: number[] = [];
     const run = gate(async (_, { retries }) => {
       retried.push(retries);
-      return [{ priority: "normal", count: retries, fresh: 0, retries, isEmpty: false }];
+      return [{ priority: "normal", count: retries, retries, isEmpty: false }];
     });
     await run.tell(id, parked);
     await run.alarm();

@@ -27,6 +27,15 @@ describe("a target with a rate", () => {
 });
 
 describe("a receiver in trouble", () => {
+  /** Three hundred deliveries have failed and come again at once: far more than there are tokens for retries. */
+  async function illAndWell(): Promise<void> {
+    pagerWith({ concurrency: 6 });
+    world.transport.answer = () => response(500);
+    for (let at = 0; at < 15; at += 1) await batch(batchOf(20, ["pager"], `ill-${at}`));
+    world.transport.answer = () => response(200);
+    await run(8);
+  }
+
   it("that asks to wait is called by nobody before the time is over", async () => {
     pagerWith(null, ["mail"]);
     world.transport.answer = ({ url }) =>
@@ -75,11 +84,7 @@ describe("a receiver in trouble", () => {
   });
 
   it("that is well again gets what is new at once, however many retries wait for their share", async () => {
-    pagerWith({ concurrency: 6 });
-    world.transport.answer = () => response(500);
-    for (let at = 0; at < 15; at += 1) await batch(batchOf(20, ["pager"], `ill-${at}`));
-    world.transport.answer = () => response(200);
-    await run(8);
+    await illAndWell();
     const waiting = () =>
       [...world.ledger.deliveries.values()].filter(({ state }) => state === "parked");
     expect(waiting().length).toBeGreaterThan(100);
@@ -114,11 +119,7 @@ describe("a receiver in trouble", () => {
   });
 
   it("whose retries wait for their share is asked by what is urgent at once", async () => {
-    pagerWith({ concurrency: 6 });
-    world.transport.answer = () => response(500);
-    for (let at = 0; at < 15; at += 1) await batch(batchOf(20, ["pager"], `ill-${at}`));
-    world.transport.answer = () => response(200);
-    await run(8);
+    await illAndWell();
     const waiting = () =>
       [...world.ledger.deliveries.values()].filter(
         ({ state }) => state === "parked" || state === "pending",

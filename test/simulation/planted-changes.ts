@@ -52,8 +52,8 @@ export const PLANTED_IN_CHANGES: readonly PlantedBug[] = [
   bug(
     "what is stopped is not written down",
     ATTEMPTS,
-    "end(gated, inPlace(decided.result, duty)));",
-    "void (open -= 1));",
+    "end(gated, inPlace(decided.result, duty));\n      return null;",
+    "open -= 1;\n      return null;",
   ),
   bug(
     "no alarm stands behind a gate that takes a batch",

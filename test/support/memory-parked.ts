@@ -1,6 +1,6 @@
 /** What is parked, of the ledger in memory: for gates, and for targets that are closed. */
 import type { ParkedTarget } from "../../src/core/gate/index.ts";
-import { GATE_RELEASE_MS } from "../../src/core/gate-limits.ts";
+import { GATE_RELEASE_MS, GATE_RETRIES_PASSED_MAX } from "../../src/core/gate-limits.ts";
 import { QUEUES, type QueueName } from "../../src/core/priority.ts";
 import { BATCH_TOKEN } from "../../src/ports/batches.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -61,7 +61,9 @@ export function createMemoryParked({
       const first = waiting.slice(0, count);
       const again = first.filter(isRetry);
       const tooMany = again.slice(retries);
-      const fresh = (tooMany.length === 0 ? first : waiting).filter((entry) => !isRetry(entry));
+      const fresh = (
+        tooMany.length === 0 ? first : waiting.slice(0, GATE_RETRIES_PASSED_MAX)
+      ).filter((entry) => !isRetry(entry));
       const found = [...again.slice(0, retries), ...fresh].sort(byPlace).slice(0, count);
       const behind = found.length < count ? [] : found.slice(-1);
       const [next] = [...tooMany.slice(0, 1), ...behind].sort(byPlace);

@@ -1,4 +1,5 @@
 /** The ledger's SQL for what gates have parked. */
+import { GATE_RETRIES_PASSED_MAX } from "../../core/gate-limits.ts";
 import type { Slot } from "../../core/generation.ts";
 import { BATCH_TOKEN } from "../../ports/batches.ts";
 import { IN_OPEN_QUEUE, IS_CLOSED, LEASES, OPEN } from "./owed-statements.ts";
@@ -42,11 +43,9 @@ SELECT d.*, e.segment, e."offset", e.length FROM (${select(slot)}) AS d CROSS JO
 )}
 ORDER BY rank, received_at LIMIT ?3`;
 export const PARKED = parkedBy((slot) => parkedIn(slot, "?3"));
-/** Behind so many retries fresh ones wait: no index tells the two apart. */
-export const RETRIES_PASSED_MAX = 20_000;
 export const PARKED_FRESH = parkedBy(
   (slot) => `
-  SELECT * FROM (${parkedIn(slot, `${RETRIES_PASSED_MAX}`)})
+  SELECT * FROM (${parkedIn(slot, `${GATE_RETRIES_PASSED_MAX}`)})
   WHERE NOT is_retry ORDER BY rank, received_at LIMIT ?3`,
 );
 

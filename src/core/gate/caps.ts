@@ -20,6 +20,7 @@ import {
   type GateLease,
   type GateReason,
   type GateState,
+  isCounted,
   slotsOf,
   totalOf,
 } from "./state.ts";
@@ -81,9 +82,8 @@ export function slotsFor(
   return isReleased ? portionSlots(free) : Math.min(free, CONNECTIONS_MAX);
 }
 
-/** A clock that went back over midnight has counted for the next day already. */
 export const sentToday = ({ quota }: GateState, nowMs: number): number =>
-  quota.day >= dayOf(nowMs) && quota.day <= dayOf(nowMs) + 1 ? quota.sent : 0;
+  isCounted(quota, nowMs) ? quota.sent : 0;
 
 /** Deliveries that `slots` get through in `withinMs`, and one each at least. */
 export function throughput(slots: number, { attemptMs }: GateState, withinMs: number): number {

@@ -153,6 +153,10 @@ export interface GateState {
 export const DAY_MS = 86_400_000;
 export const dayOf = (ms: number): number => Math.floor(ms / DAY_MS);
 
+/** A clock that went back over midnight has counted for the next day; one that was days ahead, for none of now. */
+export const isCounted = ({ day }: GateState["quota"], nowMs: number): boolean =>
+  day === dayOf(nowMs) || day === dayOf(nowMs) + 1;
+
 /** The gate of a target that nobody has asked yet. */
 export const newGate = (nowMs: number): GateState => ({
   leases: [],

@@ -1,20 +1,17 @@
 /** What time alone does to a gate: leases expire, tokens for retries come, a new day begins. */
 import { RETRIES_PER_SECOND_MIN, RETRY_TOKENS_MAX } from "../gate-limits.ts";
 import { probesUnderWay, reopen } from "./breaker.ts";
-import { type Breaker, dayOf, type GateState } from "./state.ts";
+import { type Breaker, dayOf, type GateState, isCounted } from "./state.ts";
 
 /** The state as it is at `nowMs`; every decision begins with it. */
 export function atTime(before: GateState, nowMs: number): GateState {
   const state = withClock(before, nowMs);
   const { quota, retryTokens } = state;
-  const day = dayOf(nowMs);
-  // A clock that went back over midnight has counted for the next day; one that was days ahead, for none of now.
-  const isOfNow = quota.day === day || quota.day === day + 1;
   const passedMs = Math.max(0, nowMs - retryTokens.atMs);
   const count = retryTokens.count + (passedMs * RETRIES_PER_SECOND_MIN) / 1_000;
   return {
     ...withoutExpired(state, nowMs),
-    quota: isOfNow ? quota : { day, sent: 0 },
+    quota: isCounted(quota, nowMs) ? quota : { day: dayOf(nowMs), sent: 0 },
     // A clock that went back gives nothing twice.
     retryTokens: {
       count: Math.min(RETRY_TOKENS_MAX, count),
