@@ -2,13 +2,7 @@
 import type { Context } from "hono";
 import type * as z from "zod";
 import type { App } from "../../src/compose.ts";
-import {
-  formatPointer,
-  isJsonObject,
-  type Json,
-  parseJsonDocument,
-  stringifyJson,
-} from "../../src/core/json.ts";
+import { isJsonObject, type Json, parseJsonDocument, stringifyJson } from "../../src/core/json.ts";
 import { ADMIN_BODY_BYTES_MAX } from "../../src/core/limits.ts";
 import { type Fault, PROBLEMS } from "../../src/core/problem.ts";
 import type { IfVersion } from "../../src/ports/config.ts";
@@ -16,6 +10,7 @@ import type { OpenDeed } from "../../src/ports/deeds.ts";
 import { readBody } from "../ingest.ts";
 import { problemResponse } from "../problems.ts";
 import { beginDeed, deedOf, endDeed, toldBy } from "./deed.ts";
+import { duplicateFaults, faultsOf } from "./faults.ts";
 import {
   type Call,
   type Deployment,
@@ -192,54 +187,6 @@ function validate(
   if (parsed.success) return { body: parsed.data, faults: [] };
   return { body: undefined, faults: faultsOf(parsed.error) };
 }
-
-/** Of two equal keys one would be lost silently; in an event to try things on, the last one counts. */
-const duplicateFaults = (pointers: readonly string[]): Fault[] =>
-  pointers
-    .filter((pointer) => !/^(\/cases\/\d+)?\/event\//.test(pointer))
-    .map((pointer) => {
-      return { pointer, code: "duplicate-key", detail: "This key stands twice in its object." };
-    });
-
-type Issue = z.ZodError["issues"][number];
-
-/** Every fault of a body. Of a union's forms, the faults of the one that was meant, or all forms told as one. */
-export const faultsOf = ({ issues }: z.ZodError): Fault[] => issuesAt([], issues);
-
-const issuesAt = (base: readonly string[], issues: readonly Issue[]): Fault[] =>
-  issues.flatMap((issue) => faultsAt([...base, ...issue.path.map(String)], issue));
-
-function faultsAt(path: readonly string[], issue: Issue): Fault[] {
-  const pointer = formatPointer(path);
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
-      const detail = `"${key}" is not a member here.`;
-      return { pointer: formatPointer([...path, key]), code: "unknown-member", detail };
-    });
-  }
-  if (issue.code === "invalid_union" && issue.errors.length > 0) {
-    const [meant, ...others] = issue.errors.filter((faults) => faults.every(isWithin));
-    if (meant !== undefined && others.length === 0) return issuesAt(path, meant);
-    const forms = issue.errors.map((faults) => faults.map((fault) => fault.message).join(", "));
-    return [{ pointer, code: "no-form-fits", detail: `No form fits: ${forms.join("; or: ")}.` }];
-  }
-  if (isMissing(issue)) {
-    return [{ pointer, code: "missing", detail: `${path.at(-1) ?? "The body"} is required.` }];
-  }
-  if (issue.code === "invalid_key") {
-    const detail = issue.issues.map(({ message }) => message).join(", ");
-    return [{ pointer, code: "invalid-key", detail: `Not a name here: ${detail}.` }];
-  }
-  const code = issue.code === "custom" ? String(issue.params?.code ?? "custom") : issue.code;
-  return [{ pointer, code: code.replaceAll("_", "-"), detail: issue.message }];
-}
-
-const isMissing = (issue: Issue): boolean =>
-  issue.code !== "custom" && "input" in issue && issue.input === undefined;
-
-/** A form whose own members are all there, and no others, was meant: what is wrong is inside them. */
-const isWithin = (issue: Issue): boolean =>
-  issue.path.length > 1 || (issue.path.length === 1 && !isMissing(issue));
 
 function respond(reply: Reply): Response {
   const headers = new Headers({ "cache-control": "no-store" });
