@@ -62,11 +62,7 @@ export async function acceptEvent(webhook: Webhook, ports: AcceptPorts): Promise
 
   // enqueue
   try {
-    await enqueueAll(
-      records,
-      drafts.map(({ body }) => body),
-      ports,
-    );
+    await enqueueAll(records, (at) => drafts[at]?.body, ports);
   } catch (error) {
     ports.log.error("enqueue-failed", {
       tenant: tenant.id,
@@ -191,12 +187,14 @@ export async function enqueue(
  */
 export async function enqueueAll(
   records: readonly EventRecord[],
-  bodies: readonly (Uint8Array | undefined)[],
+  bodyOf: (at: number) => Uint8Array | undefined,
   ports: Parameters<typeof enqueue>[2],
 ): Promise<void> {
-  const all = records.map((record, at) => enqueue(record, bodies[at], ports));
-  await Promise.allSettled(all);
-  await Promise.all(all);
+  const ended = await Promise.allSettled(
+    records.map((record, at) => enqueue(record, bodyOf(at), ports)),
+  );
+  const failed = ended.find((each) => each.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }
 
 /** What a pack adds to its only frame, at most. */

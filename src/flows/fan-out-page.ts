@@ -62,7 +62,7 @@ async function nextPage(at: FanOutId, ports: FanOutPorts): Promise<number | null
   const records = elements.map((_, index) =>
     elementRecord(parent, fanOut, fanOut.sent + index, ports),
   );
-  await enqueueAll(records, elements, ports);
+  await enqueueAll(records, (at) => elements[at], ports);
   const sent = fanOut.sent + records.length;
   if (!(await fanOuts.advance(at, fanOut.rev, { sent, offset }))) return 0;
   ports.meter.add("events_accepted", records.length);

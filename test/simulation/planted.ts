@@ -318,8 +318,8 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     "a page of a fan-out is written down although a store refused it",
     PAGE,
-    "await enqueueAll(records, elements, ports);",
-    "await enqueueAll(records, elements, ports).catch(() => {});",
+    "await enqueueAll(records, (at) => elements[at], ports);",
+    "await enqueueAll(records, (at) => elements[at], ports).catch(() => {});",
   ),
   bug(
     "the next page of a fan-out begins where this one did",
