@@ -125,6 +125,16 @@ describe("what a lease leaves", () => {
     expect(lease.report()).toBeNull();
   });
 
+  it("is what the receiver asked for, where its gate did not answer when it was asked for more", async () => {
+    const lease = held({ ...GRANT, startByMs: clock.nowMs() + 2_000 });
+    const [first, second] = [begin(lease), begin(lease)];
+    first(answered(200));
+    await lease.askMore(async () => null);
+    second({ ...answered(429), retryAfterMs: 60_000 } as Answer);
+    expect(lease.report()).toMatchObject({ lease: "", retryAfterMs: 60_000 });
+    expect(lease.report()).toBeNull();
+  });
+
   it("waits for a token only if it is tried again", () => {
     const refused = { reason: "retry-budget", untilMs: null } as const;
     const lease = held({ ...GRANT, refused });
