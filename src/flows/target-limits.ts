@@ -16,26 +16,24 @@ export async function limitsOfTarget(
   lastRuleEnded: () => Promise<number | null>,
   ports: LimitPorts,
 ): Promise<readonly Limitation[]> {
-  const { gate, closed, closedAtMs } = target;
-  const config =
-    closed === null
-      ? gate
-      : {
-          ...gate,
-          isPaused: true,
-          ...(closedAtMs === undefined ? {} : { pausedAtMs: closedAtMs }),
-        };
   const rules = [...tenant.rules.values()].filter(
     ({ isDisabled, targets }) => isDisabled !== true && targets.includes(target.id),
   );
   const used = new Set(rules.map(({ priority }) => priority));
   const found = await Promise.all([
-    ports.gates.limits({ tenant: tenant.id, target: target.id }, config),
+    byOperator(target, ports),
+    ports.gates.limits({ tenant: tenant.id, target: target.id }, target.gate),
     rules.length > 0 ? [] : byNoRule(target, lastRuleEnded, ports),
     byTenant(tenant, ports),
     byQueues(used, ports),
   ]);
   return found.flat();
+}
+
+function byOperator({ closed, closedAtMs }: Target, { clock }: LimitPorts): Limitation[] {
+  if (closed === null) return [];
+  const sinceMs = closedAtMs ?? clock.nowMs();
+  return [{ by: "operator", sinceMs, untilMs: null, detail: `the target is ${closed}` }];
 }
 
 async function byNoRule(

@@ -264,12 +264,12 @@ describe("an ask that waits for a slot", () => {
     expect(stored.kept?.state.leases).toEqual([]);
   });
 
-  it("hears at once that a person holds the target", async () => {
+  it("hears at once that its target takes nothing more today", async () => {
     const run = await busy();
     const waiting = run.tell(id, ask("second"));
     await clock.advance(10);
-    await run.tell(id, { ...done("other"), config: { ...config, isPaused: true } });
-    expect((await waiting)?.answer).toMatchObject({ kind: "refused", reason: "operator" });
+    await run.tell(id, { ...done("other"), config: { ...config, perDay: 1 } });
+    expect((await waiting)?.answer).toMatchObject({ kind: "refused", reason: "quota" });
   });
 
   it("gets no slot that could not be written down, and fails with it", async () => {

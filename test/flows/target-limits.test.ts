@@ -93,7 +93,8 @@ describe("a target", () => {
     const closedAtMs = world.clock.nowMs() - 5_000;
     const sketch = { ...SENDING, targets: { sink: { closed: "disabled", closedAtMs } } } as const;
     for (const asked of [sketch, null]) {
-      expect(await limits(asked)).toMatchObject([{ by: "operator", sinceMs: closedAtMs }]);
+      const found = { by: "operator", sinceMs: closedAtMs, untilMs: null };
+      expect(await limits(asked)).toEqual([{ ...found, detail: "the target is disabled" }]);
       await world.clock.advance(10_000);
     }
   });

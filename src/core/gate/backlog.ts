@@ -78,9 +78,7 @@ export function next(before: GateState, config: GateConfig, nowMs: number): Next
   const state = atTime(before, nowMs);
   const caps = hardCaps(state, config, nowMs);
   const shut = caps.find(({ count }) => count === 0);
-  if (parkedCount(state) === 0 || shut?.reason === "operator") {
-    return { release: 0, retries: 0, wakeAtMs: null };
-  }
+  if (parkedCount(state) === 0) return { release: 0, retries: 0, wakeAtMs: null };
   const stepMs = intervalMs(state, config, nowMs);
   const out = expected(state, nowMs);
   const release =

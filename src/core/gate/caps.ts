@@ -119,7 +119,6 @@ const moreUrgent = (priority: Priority) => PRIORITIES.slice(0, PRIORITIES.indexO
 export function hardCaps(state: GateState, config: GateConfig, nowMs: number): Cap[] {
   const found: Cap[] = [];
   const { block, breaker } = state;
-  if (config.isPaused === true) found.push({ reason: "operator", count: 0, untilMs: null });
   if (config.perDay !== null) {
     const count = Math.max(0, config.perDay - sentToday(state, nowMs));
     found.push({ reason: "quota", count, untilMs: (dayOf(nowMs) + 1) * DAY_MS });

@@ -13,10 +13,6 @@ export interface GateConfig {
   /** Starts within one UTC day. */
   readonly perDay: number | null;
   readonly isAdaptive: boolean;
-  /** A person holds the target: nothing passes. */
-  readonly isPaused?: boolean;
-  /** Since then at least. */
-  readonly pausedAtMs?: number;
   /** What goes to the target goes in batches. */
   readonly batch?: BatchLimits;
   /** When the target was made: what is known of an earlier one of its name is not true of it. */
@@ -27,7 +23,6 @@ export interface GateConfig {
 
 /** Why something may not pass. The order is that of their answers: the first of two equal ones is told. */
 export const GATE_REASONS = [
-  "operator",
   "quota",
   "retry-after",
   "breaker",

@@ -26,12 +26,14 @@ export function limits(before: GateState, config: GateConfig, nowMs: number): Li
     .filter(({ reason, count }) => count === 0 || reason === "breaker")
     .map(({ reason, untilMs }) => ({
       by: reason,
-      sinceMs: hardSinceMs(state, config, reason),
+      sinceMs: hardSinceMs(state, reason),
       untilMs,
     }));
   const soft = SOFT.flatMap((by) => {
     const sinceMs = limitedSinceMs(state, by, nowMs);
-    return sinceMs === null ? [] : [{ by, sinceMs, untilMs: null }];
+    // What stood behind others was refused a moment ago, and they are gone.
+    const isOver = sinceMs === null || (by === "backlog" && parkedCount(state) === 0);
+    return isOver ? [] : [{ by, sinceMs, untilMs: null }];
   });
   return [...hard, ...soft].map((found) => ({
     ...found,
@@ -64,12 +66,7 @@ export function isForgettable(before: GateState, nowMs: number): boolean {
   );
 }
 
-function hardSinceMs(
-  { breaker, block, refusals }: GateState,
-  { pausedAtMs }: GateConfig,
-  reason: GateReason,
-): number | null {
-  if (reason === "operator" && pausedAtMs !== undefined) return pausedAtMs;
+function hardSinceMs({ breaker, block, refusals }: GateState, reason: GateReason): number | null {
   if (reason === "breaker") return breaker.sinceMs;
   if (reason === "retry-after") return block.sinceMs;
   return refusals[reason]?.sinceMs ?? null;
@@ -78,8 +75,6 @@ function hardSinceMs(
 function detailOf(state: GateState, config: GateConfig, by: GateReason, nowMs: number): string {
   const { breaker, backlog } = state;
   switch (by) {
-    case "operator":
-      return "paused by an operator";
     case "quota":
       return `${sentToday(state, nowMs)} of ${config.perDay} sent today (UTC)`;
     case "retry-after":

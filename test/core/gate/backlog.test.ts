@@ -71,13 +71,6 @@ describe("what is parked", () => {
     tell(gate, granted(ask(gate, { isReleased: true })), { ok: 1 });
     expect(whatNext(gate).release).toBe(1);
   });
-
-  it("stays where it is while a person holds the target", () => {
-    const gate = held({ ...FIXED, isPaused: true });
-    park(gate, "critical", 3);
-    expect(whatNext(gate)).toEqual({ release: 0, retries: 0, wakeAtMs: null });
-    expect(refusalOf(ask(gate, { isReleased: true }))).toEqual(["operator", null]);
-  });
 });
 
 describe("what limits a target", () => {
@@ -93,6 +86,17 @@ describe("what limits a target", () => {
       },
     ]);
     gate.nowMs += at.GATE_LIMITED_MS;
+    expect(limits(gate.state, gate.config, gate.nowMs)).toEqual([]);
+  });
+
+  it("is no backlog any more when nothing is parked, however lately something stood behind it", () => {
+    const gate = held(FIXED);
+    park(gate, "normal", 2);
+    expect(refusalOf(ask(gate))).toEqual(["backlog", null]);
+    expect(limits(gate.state, gate.config, gate.nowMs)).toMatchObject([
+      { by: "backlog", detail: "2 normal parked" },
+    ]);
+    release(gate, "normal", 2, true);
     expect(limits(gate.state, gate.config, gate.nowMs)).toEqual([]);
   });
 

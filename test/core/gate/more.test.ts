@@ -77,11 +77,8 @@ describe("more for a lease", () => {
     expect(refusalOf(more(gate, lease))).toEqual(["backlog", null]);
   });
 
-  it("is refused by a word of a person, an open breaker, Retry-After, a rate and a day's quota", () => {
+  it("is refused by an open breaker, Retry-After, a rate and a day's quota", () => {
     const { gate, lease } = atWork({ perDay: 30 });
-    expect(refusalOf(more({ ...gate, config: { ...gate.config, isPaused: true } }, lease))).toEqual(
-      ["operator", null],
-    );
     expect(granted(more({ ...gate }, lease)).count).toBe(6);
     const paced = { ...gate, config: { ...FIXED, perSecond: 5 } };
     expect(refusalOf(more(paced, lease))).toEqual(["rate", null]);

@@ -64,9 +64,8 @@ describe("an ask that finds every slot taken", () => {
   });
 
   it("does not wait for what no slot would change", () => {
-    const paused = { ...FIXED, isPaused: true };
-    const { answer } = attend(full(), paused, askOf("next"), END_MS);
-    expect(answer).toMatchObject({ kind: "refused", reason: "operator" });
+    const { answer } = attend(full(), { ...FIXED, perDay: 1 }, askOf("next"), END_MS);
+    expect(answer).toMatchObject({ kind: "refused", reason: "quota" });
   });
 
   it("does not wait for a lease that has just begun, or hangs, or of which nobody knows how long it takes", () => {
