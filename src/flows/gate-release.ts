@@ -66,7 +66,8 @@ export function createGateRelease(
         const now = memory.kept?.state ?? before;
         const isNews = parkedOf(now, said.priority) > parkedOf(before, said.priority);
         const isEmpty = said.isEmpty && !isNews;
-        memory.change((known) => released(known, { ...said, isEmpty }, clock.nowMs()));
+        const areRetries = said.areRetries && !isNews;
+        memory.change((known) => released(known, { ...said, isEmpty, areRetries }, clock.nowMs()));
       }
       // Something is left that may not go: retries, most of the time, for which a token has to come.
       const isScarce = sumOf("count", gone) < count && gone.some(({ isEmpty }) => !isEmpty);

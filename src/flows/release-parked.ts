@@ -11,14 +11,15 @@ export async function releaseParked(
   most: ParkedMost,
   ports: DeliverPorts,
 ): Promise<readonly ReleasedParked[]> {
-  const { taken, left } = await ports.ledger.takeParked(tenant, target, most);
+  const { taken, left, areRetries } = await ports.ledger.takeParked(tenant, target, most);
   if (taken.length > 0) await sendDue(taken, ports, true);
   const reached =
     left === null ? PRIORITIES.length : PRIORITIES.indexOf(gatePriority({ priority: left }));
   return PRIORITIES.map((priority, at) => {
     const own = taken.filter((each) => gatePriority(each) === priority);
     const retries = own.filter(({ isRetry }) => isRetry).length;
-    return { priority, count: own.length, retries, isEmpty: at < reached };
+    const isEmpty = at < reached;
+    return { priority, count: own.length, retries, isEmpty, areRetries: !isEmpty && areRetries };
   });
 }
 

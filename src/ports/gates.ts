@@ -35,6 +35,8 @@ export interface ReleasedParked {
   readonly retries: number;
   /** No more of them are parked. */
   readonly isEmpty: boolean;
+  /** Those that are more are retries without a token. */
+  readonly areRetries: boolean;
 }
 
 /** Times in `answer` are the gate's own; `nowMs` is when it gave it, by the same clock. */

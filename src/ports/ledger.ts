@@ -110,6 +110,8 @@ export interface TakenParked {
   readonly taken: readonly (DueDelivery & { readonly isRetry: boolean })[];
   /** The most urgent queue of which more may be parked; null: of none. */
   readonly left: QueueName | null;
+  /** What is left are retries beyond those that may go, as far as was looked. */
+  readonly areRetries: boolean;
 }
 
 /** What became of the events of an old generation. */

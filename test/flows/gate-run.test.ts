@@ -102,9 +102,12 @@ describe("a gate that lets go", () => {
     ...more,
   });
   const parked = told({ parked: { priority: "normal", count: 3, pauseMs: 0 } });
-  const gone = (count: number, isEmpty: boolean) => [
-    { priority: "normal" as const, count, retries: 0, isEmpty },
+  const gone = (count: number, isEmpty: boolean, areRetries = false) => [
+    { priority: "normal" as const, count, retries: 0, isEmpty, areRetries },
   ];
+  const fresh = (lease: string, isReleased = false): Ask => ({
+    ...{ lease, want: { fresh: 3, retries: 0 }, priority: "normal", isReleased, ttlMs: 20_000 },
+  });
 
   it("remembers what was parked while the ledger was asked, whatever that had found", async () => {
     const run = gate(async () => {
@@ -119,12 +122,8 @@ describe("a gate that lets go", () => {
   });
 
   it("waits for none of those that came before it was told how many they are", async () => {
-    const ask: Ask = {
-      ...{ lease: "soon", want: { fresh: 3, retries: 0 }, priority: "normal", isReleased: true },
-      ttlMs: 20_000,
-    };
     const run = gate(async () => {
-      await run.tell(id, told({ ask }));
+      await run.tell(id, told({ ask: fresh("soon", true) }));
       return gone(3, true);
     });
     await run.tell(id, parked);
@@ -149,7 +148,9 @@ describe("a gate that lets go", () => {
     const retried: number[] = [];
     const run = gate(async (_, { retries }) => {
       retried.push(retries);
-      return [{ priority: "normal", count: retries, retries, isEmpty: false }];
+      return [
+        { priority: "normal", count: retries, ...{ retries, isEmpty: false, areRetries: true } },
+      ];
     });
     await run.tell(id, parked);
     await run.alarm();
@@ -167,6 +168,23 @@ describe("a gate that lets go", () => {
     expect(stored.alarmMs).toBe(clock.nowMs() + GATE_TICK_MS);
     await run.tell(id, parked);
     expect(stored.alarmMs).toBe(clock.nowMs() + GATE_PAUSE_MS_MIN);
+  });
+
+  it("grants to what is fresh past retries that wait, and not past what was parked meanwhile", async () => {
+    let isNews = false;
+    const run = gate(async () => {
+      if (isNews) await run.tell(id, parked);
+      return gone(0, false, true);
+    });
+    await run.tell(id, parked);
+    await run.alarm();
+    const passing = await run.tell(id, told({ ask: fresh("passes") }));
+    expect(passing?.answer).toMatchObject({ kind: "granted", count: 3 });
+    isNews = true;
+    await clock.advance(2 * GATE_TICK_MS);
+    await run.alarm();
+    const behind = await run.tell(id, told({ ask: fresh("behind") }));
+    expect(behind?.answer).toMatchObject({ kind: "refused", reason: "backlog" });
   });
 });
 

@@ -121,6 +121,12 @@ export const PLANTED_IN_GATES: readonly PlantedBug[] = [
     "PRIORITIES.indexOf(priority))",
   ),
   bug(
+    "what is fresh passes whatever is parked",
+    CAPS,
+    "isPassed ? ask.want.fresh : 0",
+    "ask.want.fresh",
+  ),
+  bug(
     "what was released and lost is waited for",
     EXPECTED,
     "out.filter(({ untilMs }) => nowMs < untilMs && untilMs <= nowMs + GATE_RELEASE_MS)",

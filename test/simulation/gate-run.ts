@@ -224,7 +224,7 @@ export function runGate(seed: number): GateOutcome {
       });
       ledger[priority] = ledger[priority].filter((item) => !going.includes(item));
       const isEmpty = ledger[priority].length === 0;
-      const said = { priority, count: going.length, isEmpty };
+      const said = { priority, count: going.length, isEmpty, areRetries: !isEmpty && left > 0 };
       gate.change(released(gate.state(), said, agenda.nowMs()));
       const retries = going.filter(({ attempts }) => attempts > 0).length;
       const counts = { fresh: going.length - retries, retries };

@@ -13,7 +13,8 @@ export interface Attempted {
   readonly reply: Reply;
 }
 
-type Ledger = Readonly<Record<Priority, readonly { readonly isTold: boolean }[]>>;
+type Parked = { readonly isTold: boolean; readonly attempts: number };
+type Ledger = Readonly<Record<Priority, readonly Parked[]>>;
 
 /** What is remembered of a grant: when it was, and what had been known by then. */
 interface Given {
@@ -61,11 +62,14 @@ export function createGateWatch(
     found ??= `${sentence}, ${((agenda.nowMs() - startMs) / 1_000).toFixed(1)} s after the start`;
   };
 
-  function isBehind(priority: Priority, ledger: Ledger): boolean {
+  /** Behind retries that are parked goes a retry; what has not been attempted may pass them. */
+  function isBehind({ priority, want }: Ask, count: number, ledger: Ledger): boolean {
     const asUrgent = PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1);
     return asUrgent.some((name) => {
-      const isFresh = agenda.nowMs() < (toldAtMs.get(name) ?? 0) + at.GATE_BACKLOG_MS;
-      return isFresh && ledger[name].some(({ isTold }) => isTold);
+      const isKnown = agenda.nowMs() < (toldAtMs.get(name) ?? 0) + at.GATE_BACKLOG_MS;
+      const isBefore = ({ isTold, attempts }: Parked): boolean =>
+        isTold && (attempts === 0 || count > want.fresh);
+      return isKnown && ledger[name].some(isBefore);
     });
   }
 
@@ -108,7 +112,7 @@ export function createGateWatch(
       const isFirstProbe = answer.isProbe && successes === 0;
       if (isFirstProbe) probeGrantedMs = agenda.nowMs();
       grants.set(answer, { atMs: agenda.nowMs(), isFirstProbe, notBeforeMs });
-      if (!ask.isReleased && isBehind(ask.priority, ledger))
+      if (!ask.isReleased && isBehind(ask, answer.count, ledger))
         violated("it overtakes what is parked");
       if (ask.priority !== "critical") leftToUrgent = owedToUrgent();
       checkGrant(answer);

@@ -53,7 +53,7 @@ export function createMemoryParked({
 
   return {
     async takeParked(tenant, target, { count, retries }) {
-      if (tenants.isLeased(tenant, target)) return { taken: [], left: null };
+      if (tenants.isLeased(tenant, target)) return { taken: [], left: null, areRetries: false };
       const waiting = [...deliveries]
         .filter(([, row]) => isGateParked(row) && row.tenant === tenant && row.target === target)
         .filter(([, row]) => !isPaused(row.priority) && !isInBatch(row))
@@ -74,7 +74,8 @@ export function createMemoryParked({
         const replay = row.replay ?? null;
         return [{ ...row, dueInMs: 0, replay, pointer, isRetry: isRetry([key, row]) }];
       });
-      return { taken, left: next?.[1].priority ?? null };
+      const left = next?.[1].priority ?? null;
+      return { taken, left, areRetries: left !== null && behind.length === 0 };
     },
 
     parkedTargets: async (count) => targetsOf(isGateParked).slice(0, count),

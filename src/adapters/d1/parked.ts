@@ -53,10 +53,11 @@ export function createParked(session: Session): Parked {
         byPlace,
       );
       const left = next?.priority ?? null;
-      if (found.length === 0) return { taken: [], left };
+      const areRetries = left !== null && behind === undefined;
+      if (found.length === 0) return { taken: [], left, areRetries };
       const taking = atKeys(found, parked.TAKE_PARKED, GATE_RELEASE_MS);
       const taken = keysOf((await session.batch("take-parked", taking)).flat());
-      return { taken: found.filter((delivery) => taken.has(keyOf(delivery))), left };
+      return { taken: found.filter((delivery) => taken.has(keyOf(delivery))), left, areRetries };
     },
 
     parkedTargets: (count) => targets("parked-targets", parked.PARKED_TARGETS, count),

@@ -37,19 +37,26 @@ export function parked(
 
 /**
  * `count` parked deliveries of one priority were sent on, or cancelled. `isEmpty`: the ledger had no more of
- * them, so whatever the gate believed, nothing is parked.
+ * them, so whatever the gate believed, nothing is parked. `areRetries`: no more that may go without a token.
  */
 export function released(
-  state: GateState,
-  said: { readonly priority: Priority; readonly count: number; readonly isEmpty: boolean },
+  before: GateState,
+  said: {
+    readonly priority: Priority;
+    readonly count: number;
+    readonly isEmpty: boolean;
+    readonly areRetries?: boolean;
+  },
   nowMs: number,
 ): GateState {
+  const areRetries = said.areRetries === true;
+  const state = areRetries ? refusing(before, "retry-budget", nowMs) : before;
   const { [said.priority]: known, ...others } = state.backlog;
   const left = Math.max(0, (known?.count ?? 0) - said.count);
   // Fewer were told of than there are: one is left at least, so that somebody looks again.
   const backlog = {
-    ...{ count: Math.max(1, left), sinceMs: known?.sinceMs ?? nowMs },
-    toldAtMs: nowMs,
+    ...{ count: Math.max(1, left), sinceMs: known?.sinceMs ?? nowMs, toldAtMs: nowMs },
+    ...(areRetries ? { areRetries } : {}),
   };
   return {
     ...state,

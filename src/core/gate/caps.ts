@@ -105,12 +105,20 @@ export function reachMs(
   return Math.min(mostMs, horizonMs(priority), ttlMs);
 }
 
-/** What is parked of these priorities, by what the gate was told not long ago. */
-const parkedOf = ({ backlog }: GateState, priorities: readonly Priority[], nowMs: number): number =>
-  priorities.reduce((sum, name) => {
-    const { count, toldAtMs } = backlog[name] ?? { count: 0, toldAtMs: 0 };
-    return nowMs < toldAtMs + GATE_BACKLOG_MS ? sum + count : sum;
-  }, 0);
+/** What is parked of this priority, by what the gate was told not long ago. */
+function parkedOf({ backlog }: GateState, priority: Priority, nowMs: number): number {
+  const { count, toldAtMs } = backlog[priority] ?? { count: 0, toldAtMs: 0 };
+  return nowMs < toldAtMs + GATE_BACKLOG_MS ? count : 0;
+}
+
+/** … and of it what may go: of retries that wait for tokens as many as there are. */
+const readyOf = (state: GateState, priority: Priority, nowMs: number): number =>
+  Math.min(
+    parkedOf(state, priority, nowMs),
+    state.backlog[priority]?.areRetries
+      ? Math.floor(state.retryTokens.count)
+      : Number.POSITIVE_INFINITY,
+  );
 
 const asUrgent = (priority: Priority) => PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1);
 const moreUrgent = (priority: Priority) => PRIORITIES.slice(0, PRIORITIES.indexOf(priority));
@@ -143,8 +151,11 @@ export function capsOf(state: GateState, config: GateConfig, ask: Ask, nowMs: nu
   const turnsMs = Math.min(horizonMs(priority), ask.ttlMs);
   const turns = turnsWithin(state, stepMs, nowMs, turnsMs);
   const found = hardCaps(state, config, nowMs);
-  if (!isReleased && parkedOf(state, asUrgent(priority), nowMs) > 0) {
-    found.push({ reason: "backlog", count: 0, untilMs: null });
+  const before = asUrgent(priority).filter((name) => parkedOf(state, name, nowMs) > 0);
+  if (!isReleased && before.length > 0) {
+    // What has not been attempted passes retries that wait for tokens: parked, it would be let go at once.
+    const isPassed = before.every((name) => state.backlog[name]?.areRetries);
+    found.push({ reason: "backlog", count: isPassed ? ask.want.fresh : 0, untilMs: null });
   }
   found.push(
     concurrencyCap(slots, state, config, ask),
@@ -184,10 +195,11 @@ export function capsOfMore(
   if (state.breaker.phase !== "closed") shut("breaker");
   // As many end as what is more urgent has use for, and no more: what they leave is parked anew.
   const ending = state.leases.filter(({ beside }) => beside === 0);
-  const waiting = moreUrgent(ask.priority).filter((name) => parkedOf(state, [name], nowMs) > 0);
+  const waiting = moreUrgent(ask.priority).filter((name) => readyOf(state, name, nowMs) > 0);
   const [first = ask.priority] = waiting;
   const soonFree = slotsOf(ending) + freeSlots(state, config, first, nowMs) - slots;
-  if (parkedOf(state, waiting, nowMs) > Math.max(0, soonFree)) shut("backlog");
+  const ready = waiting.reduce((sum, name) => sum + readyOf(state, name, nowMs), 0);
+  if (ready > Math.max(0, soonFree)) shut("backlog");
   // Turns are everybody's.
   if (intervalMs(state, config, nowMs) > 0) shut("rate");
   // What comes back of it belongs to the day it was taken from.

@@ -105,6 +105,8 @@ export interface Backlog {
   readonly count: number;
   readonly sinceMs: number;
   readonly toldAtMs: number;
+  /** All of it has been attempted, and waits for tokens. */
+  readonly areRetries?: boolean;
 }
 
 /** Slots that critical deliveries had use for at once: the most since `fromMs`, and in the GATE_URGENT_MS before. */

@@ -27,6 +27,22 @@ describe("what is parked", () => {
     expect(ask(gate, { isReleased: true }).kind).toBe("granted");
   });
 
+  it("keeps back no more than retries where all of it are such, until something else is parked", () => {
+    const gate = held(FIXED);
+    park(gate, "normal", 5);
+    release(gate, "normal", 0, false, true);
+    expect(limits(gate.state, gate.config, gate.nowMs)).toMatchObject([{ by: "retry-budget" }]);
+    expect(granted(ask(gate, { fresh: 2 })).count).toBe(2);
+    const mixed = granted(ask(gate, { want: { fresh: 1, retries: 2 } }));
+    expect(mixed).toMatchObject({ count: 1, refused: { reason: "backlog" } });
+    expect(refusalOf(ask(gate, { want: { fresh: 0, retries: 2 } }))).toEqual(["backlog", null]);
+    park(gate, "critical", 1);
+    expect(refusalOf(ask(gate))).toEqual(["backlog", null]);
+    release(gate, "critical", 1, true);
+    park(gate, "normal", 1);
+    expect(refusalOf(ask(gate))).toEqual(["backlog", null]);
+  });
+
   it("keeps nobody back when the ledger has none of it, or nobody speaks of it any more", () => {
     const gate = held(FIXED);
     park(gate, "normal", 5);

@@ -93,14 +93,23 @@ export function tell(
   keep(gate, report(gate.state, gate.config, said, gate.nowMs, gate.random));
 }
 
+export const spendTokens = (gate: Held): void =>
+  keep(gate, { ...gate.state, retryTokens: { count: 0, atMs: gate.nowMs } });
+
 export const park = (gate: Held, priority: Priority, count: number): void =>
   keep(gate, parked(gate.state, { priority, count }, gate.nowMs));
 
-export const release = (gate: Held, priority: Priority, count: number, isEmpty: boolean): void =>
+export const release = (
+  gate: Held,
+  priority: Priority,
+  count: number,
+  isEmpty: boolean,
+  areRetries = false,
+): void =>
   keep(
     gate,
     expecting(
-      released(gate.state, { priority, count, isEmpty }, gate.nowMs),
+      released(gate.state, { priority, count, isEmpty, areRetries }, gate.nowMs),
       { fresh: count, retries: 0 },
       gate.nowMs,
     ),

@@ -2,8 +2,23 @@
 import { describe, expect, it } from "vitest";
 import { isEnding } from "../../../src/core/gate/lease-end.ts";
 import { DAY_MS, type GateConfig } from "../../../src/core/gate/state.ts";
-import { GATE_AHEAD_MS, GATE_ATTEMPT_MS_DEFAULT } from "../../../src/core/gate-limits.ts";
-import { ask, FIXED, granted, type Held, held, park, refusalOf, tell } from "./consumers.ts";
+import {
+  GATE_AHEAD_MS,
+  GATE_ATTEMPT_MS_DEFAULT,
+  RETRIES_PER_SECOND_MIN,
+} from "../../../src/core/gate-limits.ts";
+import {
+  ask,
+  FIXED,
+  granted,
+  type Held,
+  held,
+  park,
+  refusalOf,
+  release,
+  spendTokens,
+  tell,
+} from "./consumers.ts";
 
 const LET_GO = { isReleased: true } as const;
 
@@ -74,6 +89,16 @@ describe("more for a lease", () => {
     park(gate, "normal", 5);
     expect(refusalOf(more(gate, lease))).toBe("granted");
     park(gate, "critical", 1);
+    expect(refusalOf(more(gate, lease))).toEqual(["backlog", null]);
+  });
+
+  it("is given where all that is more urgent are retries that wait for tokens, until one has come", () => {
+    const { gate, lease } = atWork();
+    park(gate, "critical", 5);
+    release(gate, "critical", 0, false, true);
+    spendTokens(gate);
+    expect(refusalOf(more(gate, lease))).toBe("granted");
+    gate.nowMs += 1_000 / RETRIES_PER_SECOND_MIN;
     expect(refusalOf(more(gate, lease))).toEqual(["backlog", null]);
   });
 
