@@ -4,7 +4,7 @@ import type { App } from "../../src/compose.ts";
 import { type Json, parseJsonDocument, stringifyJson } from "../../src/core/json.ts";
 import type { ResourceKind, Secrets } from "../../src/core/resources.ts";
 import type { ShadowMatches } from "../../src/core/shadow.ts";
-import type { StoredResource } from "../../src/ports/config.ts";
+import { type IfVersion, NO_VERSION, type StoredResource } from "../../src/ports/config.ts";
 import { announce, iso, requireTenant, written } from "./change.ts";
 import {
   type BodySchema,
@@ -67,9 +67,14 @@ function once<T>(ask: () => Promise<T>): () => Promise<T | null> {
   };
 }
 
-/** The version that has secrets, whether or not they can be opened. */
-const sealedVersion = (stored: StoredResource | null): number | null =>
-  stored === null || (stored.secrets === null && stored.lockedBy === null) ? null : stored.version;
+/**
+ * What a PUT may replace whose secrets are those of `before`: that, and nothing that another wrote meanwhile.
+ * What has to be there and is not will not do when it comes.
+ */
+function basisOf(before: StoredResource | null, ifVersion: IfVersion): number | "none" {
+  if (typeof ifVersion === "number") return ifVersion;
+  return before?.version ?? (ifVersion === "any" ? NO_VERSION : "none");
+}
 
 const lockedView = (key: string): Json => ({
   key,
@@ -155,10 +160,10 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
         await requireTenant(stores.config, tenant);
         const { doc, secrets } = await spec.store(call);
         const value = { doc: stringifyJson(doc), secrets };
-        // Secrets that are kept must not come back over those that another wrote meanwhile.
-        const basis = typeof ifVersion === "number" ? null : sealedVersion(before);
-        const put = await stores.config.putResource(tenant, kind, id, value, basis ?? ifVersion);
-        if (basis !== null && put.kind === "version-differs") throw new Overtaken();
+        const basis = spec.complete === undefined ? ifVersion : basisOf(before, ifVersion);
+        const put = await stores.config.putResource(tenant, kind, id, value, basis);
+        const isOvertaken = basis !== ifVersion && basis !== NO_VERSION;
+        if (isOvertaken && put.kind === "version-differs") throw new Overtaken();
         const result = written(put, kind);
         await announce(app, tenant, result.revision);
         await spec.afterPut?.(call);

@@ -5,7 +5,7 @@ import type { App } from "../../src/compose.ts";
 import { isJsonObject, type Json, parseJsonDocument, stringifyJson } from "../../src/core/json.ts";
 import { ADMIN_BODY_BYTES_MAX } from "../../src/core/limits.ts";
 import { type Fault, PROBLEMS } from "../../src/core/problem.ts";
-import type { IfVersion } from "../../src/ports/config.ts";
+import { type IfVersion, NO_VERSION } from "../../src/ports/config.ts";
 import type { OpenDeed } from "../../src/ports/deeds.ts";
 import { readBody } from "../ingest.ts";
 import { problemResponse } from "../problems.ts";
@@ -114,7 +114,7 @@ function ifVersionOf(context: Context): IfVersion {
   if (header === "*") return "any";
   const version = /^"(\d{1,15})"$/.exec(header)?.[1];
   // A tag that was never given out matches no version.
-  return version === undefined ? -1 : Number(version);
+  return version === undefined ? NO_VERSION : Number(version);
 }
 
 function readQuery(operation: Operation, context: Context): unknown {

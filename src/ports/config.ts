@@ -31,6 +31,9 @@ export interface StoredResource {
 /** The version a change asks for: one, "any" for whatever is there, or null for no condition. */
 export type IfVersion = number | "any" | null;
 
+/** What no version is, since each is a revision: a change that asks for it is refused. */
+export const NO_VERSION = -1;
+
 export type Written =
   | { readonly kind: "written"; readonly created: boolean; readonly revision: number }
   /** `If-Match` named another version, or one of a resource that does not exist. */
@@ -58,13 +61,13 @@ export interface ConfigStore {
     after: string,
     count: number,
   ): Promise<Page<StoredResource>>;
-  /** `secrets` undefined keeps those that are sealed. */
+  /** `secrets` undefined keeps those that are sealed; "none" is for what must not be there yet. */
   putResource(
     tenant: string,
     kind: ResourceKind,
     id: string,
     value: { doc: string; secrets: Secrets | null | undefined },
-    ifVersion: IfVersion,
+    ifVersion: IfVersion | "none",
   ): Promise<Written>;
   deleteResource(
     tenant: string,

@@ -113,6 +113,24 @@ describe("a target that is saved while another saves it", () => {
     });
     new Webhook(NEW.secret).verify(String(last?.body), last?.headers as Record<string, string>);
   });
+
+  it.each([
+    ["names no version", {}, 200],
+    ["asks for one that is there", { "if-match": "*" }, 412],
+  ])("does not replace one that the other created, and %s", async (_, headers, status) => {
+    const { receiver, answers } = await askedReceiver(permits("*"));
+    const { path } = await prepareTenant(router, `created-meanwhile-${status}`, {});
+    const target = `${path}/targets/hook`;
+    answers.options = async (request, response) => {
+      answers.options = permits("*");
+      const created = { kind: "http", ...asked(receiver.url), secrets: [NEW.secret] };
+      expect((await router.admin.put(target, created)).status).toBe(201);
+      answers.options(request, response);
+    };
+    const bare = { kind: "http", ...asked(receiver.url) };
+    expect((await router.admin.request("PUT", target, bare, headers)).status).toBe(status);
+    expect((await router.admin.get(target)).body).toMatchObject({ secrets: { count: 1 } });
+  });
 });
 
 describe("a receiver that permits nothing", () => {

@@ -38,14 +38,16 @@ WHERE id = ?1 AND EXISTS (SELECT 1 FROM resources
   WHERE tenant = ?1 AND kind = 'rule' AND id = ?2 AND (?3 IS NULL OR ?3 IN (version, 'any')))`;
 
 /**
- * ?1 = tenant, ?2 = kind, ?3 = id, ?4 = document, ?5 = sealed, ?6 = keep what is sealed, ?7 = as ?3 of a tenant,
- * ?8 = how many rules there may be with it when it is new, or null.
+ * ?1 = tenant, ?2 = kind, ?3 = id, ?4 = document, ?5 = sealed, ?6 = keep what is sealed, ?7 = as ?3 of a tenant, or
+ * 'none' for what must not be there, ?8 = how many rules there may be with it when it is new, or null.
  */
 export const PUT_RESOURCE = `
 INSERT INTO resources (tenant, kind, id, doc, sealed, version, created_at, updated_at)
 SELECT ?1, ?2, ?3, ?4, ?5, t.revision, t.updated_at, t.updated_at FROM tenants AS t
-WHERE t.id = ?1 AND (?7 IS NULL AND (?8 IS NULL OR t.rules <= ?8) OR EXISTS (
-  SELECT 1 FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND COALESCE(?7, 'any') IN (version, 'any')))
+LEFT JOIN resources AS r ON r.tenant = t.id AND r.kind = ?2 AND r.id = ?3
+WHERE t.id = ?1 AND CASE
+  WHEN r.id IS NULL THEN ?7 IS 'none' OR ?7 IS NULL AND (?8 IS NULL OR t.rules <= ?8)
+  ELSE COALESCE(?7, 'any') IN (r.version, 'any') END
 ON CONFLICT (tenant, kind, id) DO UPDATE SET
   doc = excluded.doc, version = excluded.version, updated_at = excluded.updated_at,
   sealed = CASE WHEN ?6 THEN resources.sealed ELSE excluded.sealed END
