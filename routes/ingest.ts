@@ -1,5 +1,6 @@
 /** The webhook door: carries a request to the flow and its outcome back. */
 import type { Context } from "hono";
+import { declaredBytes } from "../src/core/body-length.ts";
 import { BODY_BYTES_DROPPED_MAX } from "../src/core/limits.ts";
 import { type Acceptance, type AcceptPorts, acceptEvent } from "../src/flows/accept-event.ts";
 import { problemResponse } from "./problems.ts";
@@ -60,8 +61,7 @@ function answer(context: Context, acceptance: Acceptance): Response {
  */
 export async function readBody(request: Request, bytesMax: number): Promise<Uint8Array | null> {
   if (request.body === null) return new Uint8Array();
-  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (declared <= bytesMax) {
+  if (declaredBytes(request.headers) <= bytesMax) {
     // HTTP ends the body there: it is read whole, in one call instead of one a chunk.
     const whole = new Uint8Array(await request.arrayBuffer());
     return whole.length > bytesMax ? null : whole;

@@ -1,12 +1,12 @@
 /** What others answer is read no further than it is kept. */
+import { declaredBytes } from "../core/body-length.ts";
 
 /** The first bytes of the answer as text; the rest is not read. */
 export async function firstText(response: Response, bytesMax: number): Promise<string> {
   if (response.body === null) return "";
-  const { headers } = response;
-  const declared = Number(headers.get("content-length") ?? Number.NaN);
   // A compressed body may be any length once it is read.
-  if (declared <= bytesMax && !headers.has("content-encoding")) return response.text();
+  const isPlain = !response.headers.has("content-encoding");
+  if (isPlain && declaredBytes(response.headers) <= bytesMax) return response.text();
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
   let text = "";

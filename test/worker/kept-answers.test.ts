@@ -38,6 +38,15 @@ describe("an answer", () => {
     expect(await keptOf("chunks", answer)).toBe("à bientôt");
   });
 
+  it("that comes in chunks and names a length that it does not keep is cut at 4 KB", async () => {
+    const answer: Answer = (_, { socket }) => {
+      const chunk = `${(30_000).toString(16)}\r\n${"x".repeat(30_000)}\r\n`;
+      const head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nTransfer-Encoding: chunked\r\n\r\n";
+      socket?.end(`${head}${chunk.repeat(100)}0\r\n\r\n`);
+    };
+    expect(await keptOf("two-lengths", answer)).toBe("x".repeat(4_096));
+  });
+
   it("that is compressed and grows beyond 4 KB is cut there", async () => {
     const answer: Answer = (_, response) => {
       const body = gzipSync("x".repeat(1_000_000));
