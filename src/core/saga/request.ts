@@ -61,6 +61,8 @@ export function renderRequest(instance: Instance, { step, direction }: Call): Re
 }
 
 const failed = (error: string): RequestRendered => ({ ok: false, error });
+/** Half a surrogate pair has no percent-encoding: it goes as U+FFFD, as it does in headers. */
+const inUrl = (text: string): string => encodeURIComponent(text.toWellFormed());
 const plain = (value: Json): string => (typeof value === "string" ? value : stringifyJson(value));
 
 function renderHttp(http: HttpDoc, scope: Json): RequestRendered {
@@ -70,7 +72,7 @@ function renderHttp(http: HttpDoc, scope: Json): RequestRendered {
   const bodyBrought = charactersBrought(http.body ?? null, scope);
   if (bodyBrought > SAGA_BODY_BYTES_MAX)
     return tooLong("the body has", bodyBrought, SAGA_BODY_BYTES_MAX);
-  const url = render(http.url ?? http.path ?? "", scope, encodeURIComponent);
+  const url = render(http.url ?? http.path ?? "", scope, inUrl);
   const headers = render(http.headers ?? {}, scope);
   const body = renderBody(http.body, scope);
   for (const part of [url, headers]) if (!part.ok) return failed(`${part.missing} is not there`);

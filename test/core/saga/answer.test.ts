@@ -38,6 +38,15 @@ describe("a rendered request", () => {
     expect(rendered(12)).toMatchObject({ ok: true, request: { headers: { "x-trace": "12" } } });
   });
 
+  it("has in its URL what has no percent-encoding of its own, such as half of an emoji", () => {
+    const http = { url: "https://x.example/{{$.input.name}}" };
+    const saga = compileSaga({ steps: [{ name: "a", action: { http } }] });
+    const cut = startInstance(saga, { name: "Ann \ud83d" }, 0);
+    expect(renderRequest(cut, { step: 0, direction: "action" })).toMatchObject({
+      request: { url: "https://x.example/Ann%20%EF%BF%BD" },
+    });
+  });
+
   it("is refused when the event makes its URL and headers longer than any server takes", () => {
     expect(rendered("x".repeat(SAGA_HEAD_CHARACTERS_MAX - 40))).toMatchObject({ ok: true });
     expect(rendered("x".repeat(SAGA_HEAD_CHARACTERS_MAX))).toMatchObject({
