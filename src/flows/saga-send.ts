@@ -50,8 +50,8 @@ export async function sendRequest(
   if (target.isLocked) return notSent(`the secrets of the target "${id}" are locked`);
   const { auth, signingKeys } = target;
   const begunAtMs = ports.clock.nowMs();
-  if (haveAllExpired(signingKeys, begunAtMs))
-    return notSent(`the secrets of the target "${id}" have all expired`);
+  const expired = notSent(`the secrets of the target "${id}" have all expired`);
+  if (haveAllExpired(signingKeys, begunAtMs)) return expired;
   const timeoutMs = step.timeoutMs ?? target.timeoutMs;
   const proof = await proofOf(start.tenant, auth, timeoutMs, ports);
   if ("kind" in proof) return proof;
@@ -60,6 +60,8 @@ export async function sendRequest(
   if (!(await passage.turn())) return notSent(`the turn at the gate of "${id}" has passed`);
   const headers = headersOf(request, { ...target.headers, ...proof.headers }, timeoutMs, ports);
   const seconds = Math.floor(ports.clock.nowMs() / 1_000);
+  // The last may have ended while a token and the turn were waited for.
+  if (haveAllExpired(signingKeys, seconds * 1_000)) return expired;
   for (const [name, value] of signedHeaders(keyOfRequest(request), seconds, body, target, ports))
     headers.set(name, value);
   const url = addressOf(target.url, rendered.url);

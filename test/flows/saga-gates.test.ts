@@ -1,5 +1,6 @@
 /** Steps before the gates of their targets: what may not go waits without an attempt, and says why. */
 import { describe, expect, it } from "vitest";
+import { keyOfSecret, type SigningKey } from "../../src/core/deliver/signing-keys.ts";
 import { GATE_BACKLOG_MS } from "../../src/core/gate-limits.ts";
 import { SAGA_HELD_MS_MAX } from "../../src/core/saga/limits.ts";
 import { pack } from "../../src/core/saga/text.ts";
@@ -313,6 +314,19 @@ describe("a target that wants an OAuth token", () => {
     });
     await world.pass(30);
     expect((await world.view()).status).toBe("COMPLETED");
+  });
+
+  it("is not called unsigned when its last secret expires while the token is waited for", async () => {
+    const { world, state } = worldWith(erp);
+    const soon = new Date(world.clock.nowMs() + 1_000).toISOString();
+    const key = keyOfSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", soon) as SigningKey;
+    state.erp = { ...erp, signingKeys: [key] };
+    const [late = response(500)] = tokens("late");
+    world.transport.answer = ({ url }) =>
+      url === tokenUrl ? world.clock.timer(3_000).elapsed.then(() => late) : response(200);
+    await world.start([step("a", { action: toErp })]);
+    await world.pass(5);
+    expect(world.transport.sent.map(({ url }) => url)).toEqual([tokenUrl]);
   });
 
   it("is not called without one; after its attempts the step is in a person's hands", async () => {

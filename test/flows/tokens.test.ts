@@ -68,6 +68,15 @@ describe("a token", () => {
     expect(await get()).toMatchObject({ token: "token-2" });
   });
 
+  it.each([null, "", undefined])("whose end is given as %j is held five minutes", async (end) => {
+    world.transport.answer = () => granted({ expires_in: end });
+    await get();
+    await world.clock.advance(200_000);
+    expect(await get()).toMatchObject({ token: "token-1" });
+    await world.clock.advance(100_000);
+    expect(await get()).toMatchObject({ token: "token-2" });
+  });
+
   it("is asked for once by all who need it at one moment", async () => {
     const answers = await Promise.all([get(), get(), get()]);
     expect(new Set(answers.map((answer) => answer.kind === "token" && answer.token)).size).toBe(1);

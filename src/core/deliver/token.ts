@@ -52,7 +52,7 @@ export function tokenAnswer(answer: Answer): TokenAnswer {
   if (typeof type !== "string" || type.toLowerCase() !== "bearer") {
     return failed("the token endpoint's token is no bearer token");
   }
-  return { kind: "token", token, usableMs: 1_000 * usableSeconds(Number(seconds)) };
+  return { kind: "token", token, usableMs: 1_000 * usableSeconds(Number(seconds || Number.NaN)) };
 }
 
 /** Until shortly before its end, and for half its life if that is short. */
