@@ -5,6 +5,7 @@ import { type Json, parseJsonDocument, stringifyJson } from "../../src/core/json
 import type { ResourceKind, Secrets } from "../../src/core/resources.ts";
 import type { ShadowMatches } from "../../src/core/shadow.ts";
 import { type IfVersion, NO_VERSION, type StoredResource } from "../../src/ports/config.ts";
+import { DAMAGED } from "../../src/ports/vault.ts";
 import { announce, iso, requireTenant, written } from "./change.ts";
 import {
   type BodySchema,
@@ -78,7 +79,10 @@ function basisOf(before: StoredResource | null, ifVersion: IfVersion): number | 
 
 const lockedView = (key: string): Json => ({
   key,
-  detail: `Its secrets are sealed under key ${key}: put that into ENCRYPTION_KEYS_OLD, or send them anew.`,
+  detail:
+    key === DAMAGED
+      ? "Its secrets are damaged and cannot be opened: send them anew."
+      : `Its secrets are sealed under key ${key}: put that into ENCRYPTION_KEYS_OLD, or send them anew.`,
 });
 
 export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Operation[] {

@@ -66,7 +66,7 @@ const crud = resourceOperations<TargetBody>({
     if (body.kind !== "http") return { doc: doc as unknown as Json, secrets };
     // What is left out would be lost: it is there, and cannot be opened.
     if (before?.lockedBy != null && !isWhole(body, before)) {
-      const detail = `Its secrets are sealed under key ${before.lockedBy}, which is missing: send secrets, headers and auth.`;
+      const detail = `Its secrets cannot be opened (key: ${before.lockedBy}): send secrets, headers and auth.`;
       throw new Refusal({ slug: "conflict", detail });
     }
     const asked = body.handshake === undefined ? {} : await shakeHands(call, doc);

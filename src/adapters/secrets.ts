@@ -5,7 +5,7 @@
  */
 import { decodeBase64, encodeBase64, encodeHex } from "../core/bytes.ts";
 import { Invariant } from "../core/errors.ts";
-import type { Vault } from "../ports/vault.ts";
+import { DAMAGED, type Vault } from "../ports/vault.ts";
 import { platformCrypto, platformText } from "./crypto.ts";
 
 const VERSION = "v1";
@@ -56,12 +56,14 @@ export function createVault(newest: string, old: readonly string[] = []): Vault 
       const nonce = decodeBase64(iv ?? "");
       const bytes = decodeBase64(ciphertext ?? "");
       if (version !== VERSION || nonce === null || bytes === null || !/^[0-9a-f]{8}$/.test(id)) {
-        throw new Invariant(`what is sealed of ${name} is damaged`);
+        return { ok: false, keyId: DAMAGED };
       }
       const key = keys.get(id);
       if (key === undefined) return { ok: false, keyId: id };
       const algorithm = { name: "AES-GCM", iv: nonce, additionalData: platformText.encode(name) };
-      const plain = await crypto.subtle.decrypt(algorithm, await key.imported, bytes);
+      const opening = crypto.subtle.decrypt(algorithm, await key.imported, bytes);
+      const plain = await opening.catch(() => null);
+      if (plain === null) return { ok: false, keyId: DAMAGED };
       return { ok: true, plain: platformText.decode(new Uint8Array(plain)) ?? "" };
     },
   };

@@ -6,7 +6,7 @@ export interface Vault {
   readonly oldKeyIds: readonly string[];
   /** `name` says what the secret belongs to; the same name is needed to open it. */
   seal(name: string, plain: string): Promise<string>;
-  /** Throws when the value was sealed under another name, or was changed. */
+  /** Says why it cannot be opened, and never throws for what is sealed. */
   open(name: string, sealed: string): Promise<Opened>;
   /** Keys for one purpose, others for each: the present one, then those of the keys that only open. */
   derive(purpose: string): readonly [Uint8Array, ...Uint8Array[]];
@@ -18,5 +18,8 @@ export interface Vault {
 
 export type Opened =
   | { readonly ok: true; readonly plain: string }
-  /** Its key is not among those that the router holds; a person has to bring it. */
+  /** Its key is not among those that the router holds, and a person has to bring it; or it is DAMAGED. */
   | { readonly ok: false; readonly keyId: string };
+
+/** In place of a key's id: what was changed, cut, or sealed under another name is opened by none. */
+export const DAMAGED = "damaged";

@@ -202,4 +202,27 @@ describe("a tenant of which a key is missing", () => {
       lockedBy: before.keyId,
     });
   });
+
+  it.each([
+    ["cut", "substr(sealed, 1, 40)"],
+    [
+      "of another resource",
+      "(SELECT r.sealed FROM resources AS r WHERE r.tenant = ?1 AND r.id = 'other')",
+    ],
+  ])("or damaged, %s, likewise, and takes the secrets anew", async (_, sealed) => {
+    const tenant = await withSources(after);
+    const store = createConfigStore(session, after);
+    const put = (id: string, value: string) =>
+      store.putResource(tenant, "source", id, { doc: DOC, secrets: { values: [value] } }, null);
+    await put("other", "readable");
+    const damage = `UPDATE resources SET sealed = ${sealed} WHERE tenant = ?1 AND id = 's000' RETURNING id`;
+    await session.rows("damage", damage, [tenant]);
+    const load = () => createTenantStore(session, after, createMemoryLog()).load(tenant);
+    expect((await load())?.sources.get("s000")).toMatchObject({ isLocked: true });
+    expect((await load())?.sources.get("other")?.isLocked).toBeUndefined();
+    const stored = await store.resource(tenant, "source", "s000");
+    expect(stored).toMatchObject({ secrets: null, lockedBy: "damaged" });
+    expect(await put("s000", "anew")).toMatchObject({ kind: "written" });
+    expect((await load())?.sources.get("s000")?.isLocked).toBeUndefined();
+  });
 });

@@ -72,9 +72,8 @@ export function createConfigStore(
     if (secrets === undefined) return false;
     if (sealed === null) return !isNothing(secrets);
     if (secrets === null) return true;
-    // What is asked is written by now: that it cannot be opened must not look like a failure to write.
-    const opened = await vault.open(name, text(sealed)).catch(() => null);
-    return opened?.ok !== true || opened.plain !== JSON.stringify(secrets);
+    const opened = await vault.open(name, text(sealed));
+    return !opened.ok || opened.plain !== JSON.stringify(secrets);
   }
 
   const tenantRow = async (id: string): Promise<Row | undefined> =>

@@ -68,7 +68,7 @@ export function createResealer(session: Session, vault: Vault): Resealer {
         const resource = `${tenant}/${kind}/${id}`;
         const sealedBefore = text(row.sealed);
         // One that is damaged stays as it is, and holds up no other.
-        const opened = await vault.open(resource, sealedBefore).catch(() => DAMAGED);
+        const opened = await vault.open(resource, sealedBefore);
         if (!opened.ok) {
           locked.push({ resource, keyId: opened.keyId });
           continue;
@@ -106,8 +106,6 @@ export function createResealer(session: Session, vault: Vault): Resealer {
     return names;
   }
 }
-
-const DAMAGED = { ok: false, keyId: "damaged" } as const;
 
 const keyOf = (row: Row): [string, ResourceKind, string] => [
   text(row.tenant),
