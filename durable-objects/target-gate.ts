@@ -37,6 +37,10 @@ export class TargetGate extends DurableObject<Env> {
           const { releaseParked } = await import("../src/flows/release-parked.ts");
           return releaseParked(id, most, ports());
         },
+        async giveUp(id, sinceMs, version) {
+          const { disableTarget, failingSince } = await import("../src/flows/disable-target.ts");
+          return disableTarget(id, version, failingSince(sinceMs), ports());
+        },
         batches: {
           async look(id, limits) {
             return (await batches()).lookForBatch(id, limits, ports());

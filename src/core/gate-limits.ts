@@ -73,5 +73,7 @@ export const BREAKER_ILL_MS_MIN = 10_000;
 export const BREAKER_OPEN_MS = 30_000;
 /** … this. */
 export const BREAKER_OPEN_MS_MAX = 900_000;
+/** A target whose breaker has not closed for so long is disabled when it fails again (Svix: five days). */
+export const TARGET_FAILING_MS_MAX = 5 * 86_400_000;
 /** Successful probes in a row that close it. */
 export const BREAKER_PROBES_MIN = 10;

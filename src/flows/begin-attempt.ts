@@ -1,7 +1,7 @@
 /** One attempt of a batch: its gate and the isolate hear of it, and a target that says it is gone is closed. */
 import type { DeliveryResult } from "../ports/ledger.ts";
 import { attempt, recorded } from "./deliver.ts";
-import { disableTarget } from "./disable-target.ts";
+import { disableTarget, GONE } from "./disable-target.ts";
 import type { GatedDuty, GateSession } from "./gate-session.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
@@ -26,7 +26,7 @@ export async function beginAttempt(
   ports.receivers.answered(key, ports.clock.nowMs() - begunAtMs);
   if (attempted?.targetGone && !closed.has(key)) {
     closed.add(key);
-    await disableTarget(duty, outgoing.target.gate.version, ports);
+    await disableTarget(duty, outgoing.target.gate.version, GONE, ports);
   }
   return attempted?.result ?? null;
 }

@@ -6,6 +6,7 @@ import {
   attend,
   attendAll,
   CONFIG_DEFAULT,
+  failedSinceMs,
   forgiven,
   isBefore,
   isForgettable,
@@ -21,7 +22,7 @@ import {
 import { GATE_FORGET_MS, GATE_PAUSE_MS_MIN, GATE_TICK_MS } from "../core/gate-limits.ts";
 import { PRIORITIES } from "../core/priority.ts";
 import type { Random } from "../ports/clock.ts";
-import type { GateAnswered, Gates } from "../ports/gates.ts";
+import type { GateAnswered, GateId, Gates } from "../ports/gates.ts";
 import { errorText, type Log } from "../ports/log.ts";
 import { type BatchHands, createBatchRun } from "./batch-run.ts";
 import { createGateMemory, type GateMemo, type KeptGate } from "./gate-memory.ts";
@@ -32,6 +33,8 @@ export interface GatePorts extends ReleasePorts {
   readonly log: Log;
   readonly random: Random;
   readonly memo: GateMemo;
+  /** Disables the target, which has failed since; false where it is another by now, or that was not written. */
+  giveUp(id: GateId, sinceMs: number, version: number | undefined): Promise<boolean>;
   /** Sends what waits in batches. */
   readonly batches: BatchHands;
   /** Keeps the object alive until the work ends, which nobody waits for. */
@@ -77,6 +80,13 @@ export function createGateRun(ports: GatePorts): GateRun {
     return wakeMs.length === 0 ? nowMs + GATE_FORGET_MS : Math.min(...wakeMs);
   }
 
+  /** Whoever resumes it has it tried as long again. Where it was not disabled, the next failure asks for it anew. */
+  async function giveUp({ id, config }: Pick<KeptGate, "id" | "config">, sinceMs: number) {
+    if (!(await ports.giveUp(id, sinceMs, config.version))) return;
+    const firstOpenedAtMs = clock.nowMs();
+    memory.change((state) => ({ ...state, breaker: { ...state.breaker, firstOpenedAtMs } }));
+  }
+
   const parkedNow = () => (memory.kept === null ? 0 : parkedCount(memory.kept.state));
 
   /** What one that waited hears: what the gate said meanwhile, or now when its time is over. */
@@ -107,6 +117,7 @@ export function createGateRun(ports: GatePorts): GateRun {
       const nowMs = clock.nowMs();
       if (told.report !== null && !isBefore(told.config, config))
         state = report(state, config, told.report, nowMs, random.unit(), told.config);
+      const failingMs = failedSinceMs(known.breaker, state.breaker, nowMs);
       if (told.parked !== null) {
         state = parked(state, told.parked, nowMs);
         release.pause(told.parked.pauseMs);
@@ -128,6 +139,7 @@ export function createGateRun(ports: GatePorts): GateRun {
         if (waits !== null) waiters.leave(waits);
         throw error;
       }
+      if (failingMs !== null) ports.defer(giveUp({ id, config }, failingMs));
       if (waits !== null) return answered(await waited, waits, { id, config });
       return { answer: asked?.answer ?? null, nowMs, parked: parkedCount(state) };
     },

@@ -17,13 +17,17 @@ import { wakeEach } from "./wake.ts";
 
 type KeepPorts = Pick<DeliverPorts, "ledger" | "pulls">;
 
+const GATED = { ageMs: PARKED_MS_MAX, countMax: PARKED_COUNT_MAX };
+/** Of a target that was closed since: people need longer than receivers. */
+export const GATED_CLOSED = { ...GATED, ageMs: PARKED_CLOSED_MS_MAX };
+
 /** One bounded pass over what a target's gate has parked; answers how many are dead letters now. */
 export async function keepGated(
   id: GateId,
   ports: KeepPorts,
-  countMax = PARKED_COUNT_MAX,
+  { ageMs, countMax } = GATED,
 ): Promise<number> {
-  const old = await ports.ledger.buryParked(id.tenant, id.target, PARKED_MS_MAX);
+  const old = await ports.ledger.buryParked(id.tenant, id.target, ageMs);
   return old + (await buryExcess(id, countMax, GATE, "target", ports));
 }
 
@@ -67,9 +71,9 @@ export async function keepPulled(
 export async function keepBatched(
   id: GateId,
   ports: KeepPorts,
-  countMax = PARKED_COUNT_MAX,
+  { ageMs, countMax } = GATED,
 ): Promise<number> {
-  const old = await ports.ledger.buryParked(id.tenant, id.target, PARKED_MS_MAX, "later");
+  const old = await ports.ledger.buryParked(id.tenant, id.target, ageMs, "later");
   return old + (await buryExcess(id, countMax, NO_LEASE, "batch", ports));
 }
 

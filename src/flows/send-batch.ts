@@ -26,7 +26,7 @@ import { NO_LEASE, type Ready } from "../ports/pulls.ts";
 import { mayGo } from "./batch-changes.ts";
 import { type BatchMessage, messagesOf } from "./batch-messages.ts";
 import { requestOf } from "./batch-request.ts";
-import { disableTarget } from "./disable-target.ts";
+import { disableTarget, GONE } from "./disable-target.ts";
 import { inTime } from "./in-time.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { targetKey } from "./receivers.ts";
@@ -211,7 +211,7 @@ export async function sendBatch(held: HeldBatch, ports: DeliverPorts): Promise<A
   }
   await settleBatch(held, results, ports);
   if (answer.kind === "response" && answer.status === 410) {
-    await inTime(disableTarget(id, target.gate.version, ports), ports).catch(() => {}); // it answers so again
+    await inTime(disableTarget(id, target.gate.version, GONE, ports), ports).catch(() => {}); // it answers so again
   }
   return answer;
 }

@@ -17,7 +17,7 @@ import {
   SAGA_SWEEP_PAGE,
 } from "../core/saga/limits.ts";
 import { errorText } from "../ports/log.ts";
-import { keepBatched, keepClosed, keepGated, keepPulled } from "./keep-parked.ts";
+import { GATED_CLOSED, keepBatched, keepClosed, keepGated, keepPulled } from "./keep-parked.ts";
 import { sweepTurns } from "./pass-turns.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { type Revived, revive } from "./revive.ts";
@@ -110,8 +110,8 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
           swept.buried += buried;
           return;
         }
-        const isBatched = target?.gate.batch !== undefined;
-        const buried = await (isBatched ? keepBatched : keepGated)(id, ports);
+        const keep = target?.gate.batch === undefined ? keepGated : keepBatched;
+        const buried = await keep(id, ports, target?.closed ? GATED_CLOSED : undefined);
         swept.buried += buried;
         await ports.gates.wake(id, target?.gate ?? null);
       },

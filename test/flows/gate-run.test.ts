@@ -2,14 +2,18 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Ask, GateConfig } from "../../src/core/gate/index.ts";
 import {
+  BREAKER_CONSECUTIVE_MAX,
+  BREAKER_OPEN_MS_MAX,
+  BREAKER_PROBES_MIN,
   GATE_PAUSE_MS_MIN,
   GATE_RELEASE_MS,
   GATE_TICK_MS,
   GATE_WAIT_MS,
   RETRIES_PER_SECOND_MIN,
+  TARGET_FAILING_MS_MAX,
 } from "../../src/core/gate-limits.ts";
 import type { KeptGate } from "../../src/flows/gate-memory.ts";
-import { createGateRun, type GateRun } from "../../src/flows/gate-run.ts";
+import { createGateRun, type GatePorts, type GateRun } from "../../src/flows/gate-run.ts";
 import type { GateTold } from "../../src/ports/gates.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createMemoryLog, createSeededRandom } from "../support/memory-system.ts";
@@ -19,6 +23,9 @@ const id = { tenant: "acme", target: "pager" };
 const config: GateConfig = {
   ...{ concurrency: 6, perSecond: null, perDay: null, isAdaptive: false },
 };
+const fresh = (lease: string, isReleased = false): Ask => ({
+  ...{ lease, want: { fresh: 3, retries: 0 }, priority: "normal", isReleased, ttlMs: 20_000 },
+});
 type Release = Parameters<typeof createGateRun>[0]["release"];
 let clock: ReturnType<typeof createFakeClock>;
 let memo: Parameters<typeof createGateRun>[0]["memo"];
@@ -36,9 +43,13 @@ beforeEach(() => {
   };
 });
 
-const gate = (release: Release = async () => []): GateRun => {
+const gate = (
+  release: Release = async () => [],
+  giveUp: GatePorts["giveUp"] = async () => false,
+): GateRun => {
   return createGateRun({
-    ...{ clock, log: createMemoryLog(), random: createSeededRandom(1), release, defer: () => {} },
+    ...{ clock, log: createMemoryLog(), random: createSeededRandom(1), release, giveUp },
+    defer: (work) => void work,
     batches: { look: down, take: down, send: down },
     // As it is when it is called: a test breaks and mends it.
     memo: {
@@ -105,9 +116,6 @@ describe("a gate that lets go", () => {
   const gone = (count: number, isEmpty: boolean, areRetries = false) => [
     { priority: "normal" as const, count, retries: 0, isEmpty, areRetries },
   ];
-  const fresh = (lease: string, isReleased = false): Ask => ({
-    ...{ lease, want: { fresh: 3, retries: 0 }, priority: "normal", isReleased, ttlMs: 20_000 },
-  });
 
   it("remembers what was parked while the ledger was asked, whatever that had found", async () => {
     const run = gate(async () => {
@@ -185,6 +193,64 @@ describe("a gate that lets go", () => {
     await run.alarm();
     const behind = await run.tell(id, told({ ask: fresh("behind") }));
     expect(behind?.answer).toMatchObject({ kind: "refused", reason: "backlog" });
+  });
+});
+
+describe("a gate whose receiver fails for days", () => {
+  const present = { ...config, version: 7 };
+  let leases = 0;
+
+  /** One delivery that fails, or goes well, once the breaker lets it pass. */
+  async function tried(run: GateRun, outcome: "failed" | "ok"): Promise<void> {
+    await clock.advance(BREAKER_OPEN_MS_MAX);
+    leases += 1;
+    const lease = `try-${leases}`;
+    const ask = { ...fresh(lease, true), want: { fresh: 1, retries: 0 } };
+    await run.tell(id, { config: present, report: null, parked: null, ask });
+    const none = { ok: 0, failed: 0, dropped: 0, timedOut: 0, rejected: 0, durationMs: null };
+    const said = { lease, sent: ask.want, retryAfterMs: null, allowedPerMinute: null };
+    const report = { ...said, outcomes: { ...none, [outcome]: 1 }, isDone: true };
+    await run.tell(id, { config: present, report, parked: null, ask: null });
+  }
+
+  async function opened(run: GateRun): Promise<number> {
+    for (let at = 0; at < BREAKER_CONSECUTIVE_MAX; at += 1) await tried(run, "failed");
+    return clock.nowMs();
+  }
+
+  it("has its target disabled by the first failure after these, and again until that is written", async () => {
+    const asked: unknown[] = [];
+    let isWritten = false;
+    const run = gate(undefined, async (...what) => {
+      asked.push(what);
+      return isWritten;
+    });
+    const sinceMs = await opened(run);
+    await tried(run, "failed");
+    await clock.advance(TARGET_FAILING_MS_MAX - 2 * BREAKER_OPEN_MS_MAX - 1);
+    await tried(run, "failed");
+    expect(asked).toEqual([]);
+    await tried(run, "failed");
+    expect(asked).toEqual([[id, sinceMs, 7]]);
+    isWritten = true;
+    await tried(run, "failed");
+    expect(asked).toHaveLength(2);
+    await tried(run, "failed");
+    expect(asked).toHaveLength(2);
+    await clock.advance(TARGET_FAILING_MS_MAX);
+    await tried(run, "failed");
+    expect(asked).toHaveLength(3);
+  });
+
+  it("counts from the first failure anew when it was well between", async () => {
+    const asked: unknown[] = [];
+    const run = gate(undefined, async (...what) => asked.push(what) > 0);
+    await opened(run);
+    await clock.advance(TARGET_FAILING_MS_MAX);
+    for (let at = 0; at < BREAKER_PROBES_MIN; at += 1) await tried(run, "ok");
+    await opened(run);
+    await tried(run, "failed");
+    expect(asked).toEqual([]);
   });
 });
 

@@ -1,7 +1,9 @@
 /** Receivers in trouble, and a ledger that is slow: a gate holds back no more than it has to, and no less. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { BREAKER_ILL_MS_MIN } from "../../src/core/gate-limits.ts";
+import { PARKED_MS_MAX } from "../../src/core/gate/limits.ts";
+import { BREAKER_ILL_MS_MIN, TARGET_FAILING_MS_MAX } from "../../src/core/gate-limits.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
+import { sweep } from "../../src/flows/sweep.ts";
 import { boundTo } from "../support/memory-records.ts";
 import { response } from "../support/memory-transport.ts";
 import { messageWith, rowOf } from "./consumer.ts";
@@ -68,6 +70,41 @@ describe("a receiver in trouble", () => {
     world.transport.answer = () => response(200);
     await run(400);
     expect(states()).toEqual({ delivered: 25 });
+  });
+
+  it("that fails for days is disabled and says so; what waits is kept, and goes when it is opened", async () => {
+    pagerWith(null);
+    world.transport.answer = () => response(500);
+    await batch(batchOf(1));
+    for (let at = 0; at < 4; at += 1) {
+      await batch(batchOf(6, ["pager"], `more-${at}`));
+      await world.clock.advance(BREAKER_ILL_MS_MIN / 2);
+    }
+    for (let at = 0; at < 10; at += 1) {
+      expect(world.tenants.isOpen("acme", "pager")).toBe(true);
+      await world.clock.advance(TARGET_FAILING_MS_MAX / 10);
+      await batch(batchOf(1, ["pager"], `half-day-${at}`));
+      await run(10);
+    }
+    expect(world.tenants.isOpen("acme", "pager")).toBe(false);
+    expect(world.log.of("target-disabled")).toMatchObject([
+      { target: "pager", reason: expect.stringMatching(/^it has failed since \d{4}-\d\d-\d\dT/) },
+    ]);
+    const tried = world.transport.sent.length;
+    await batch(batchOf(3, ["pager"], "after"));
+    await world.clock.advance(PARKED_MS_MAX);
+    await world.clock.run(sweep("overdue", ports));
+    await run(60);
+    expect(world.transport.sent.length).toBe(tried);
+    // The oldest has had its attempts, as a probe.
+    expect(states()).toEqual({ dead: 1, parked: 37 });
+
+    pagerWith(null);
+    world.transport.answer = () => response(200);
+    await world.clock.run(ports.ledger.release("acme", "pager"));
+    await world.clock.run(sweep("overdue", ports));
+    await run(2_000);
+    expect(states()).toEqual({ dead: 1, delivered: 37 });
   });
 
   it("that asks to wait gets nothing of what waited for room beside", async () => {

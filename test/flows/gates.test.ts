@@ -1,5 +1,6 @@
 /** Batches and the gates of their targets: limits hold, what is above them waits in the ledger, and all goes out. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { PARKED_CLOSED_MS_MAX, PARKED_MS_MAX } from "../../src/core/gate/limits.ts";
 import { GATE_FORGET_MS, GATE_UNREACHABLE_MS } from "../../src/core/gate-limits.ts";
 import { configureGate } from "../../src/flows/configure-gate.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
@@ -10,6 +11,8 @@ import { createIsolate } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
 import { down, messageWith, rowOf } from "./consumer.ts";
 import { batchOf, createPager } from "./pager.ts";
+
+const most = (countMax: number) => ({ ageMs: PARKED_MS_MAX, countMax });
 
 let { world, ports, pagerWith, run, batch, states, mostWithin } = createPager();
 
@@ -47,7 +50,9 @@ describe("a target with a rate", () => {
     const urgentOnes = () => parked().filter(({ priority }) => priority === "critical").length;
     const [before, urgentBefore] = [parked().length, urgentOnes()];
     expect(urgentBefore).toBeGreaterThan(1);
-    const buried = await world.clock.run(keepGated({ tenant: "acme", target: "pager" }, ports, 3));
+    const buried = await world.clock.run(
+      keepGated({ tenant: "acme", target: "pager" }, ports, most(3)),
+    );
     expect(buried).toBe(before - 3);
     expect(parked()).toHaveLength(3);
     expect(urgentOnes()).toBe(urgentBefore);
@@ -71,10 +76,29 @@ describe("a target with a rate", () => {
     const counted = { ...ports, pulls: async () => ({ ...pulls, excess }) };
     const id = { tenant: "acme", target: "pager" };
     expect(states()).toEqual({ retrying: 1, parked: 6 });
-    expect(await world.clock.run(keepGated(id, counted, 2))).toBe(4);
+    expect(await world.clock.run(keepGated(id, counted, most(2)))).toBe(4);
     expect(states()).toEqual({ retrying: 1, parked: 2, dead: 4 });
-    expect(await world.clock.run(keepGated(id, counted, 2))).toBe(0);
+    expect(await world.clock.run(keepGated(id, counted, most(2)))).toBe(0);
     expect(looks).toBe(2);
+  });
+
+  it.each([
+    ["open", PARKED_MS_MAX],
+    ["closed", PARKED_CLOSED_MS_MAX],
+  ])("that is %s has what its gate has parked kept for its time", async (state, keptMs) => {
+    world.gates.memoBy((memo) => ({ ...memo, setAlarm: async () => {} }));
+    world.gates.releaseBy(async () => []);
+    pagerWith({ perSecond: 1 });
+    await batch(batchOf(6));
+    const parked = states().parked ?? 0;
+    expect(parked).toBeGreaterThan(2);
+    if (state === "closed") world.tenants.disable("acme", "pager");
+    await world.clock.advance(keptMs - 60_000);
+    await world.clock.run(sweep("overdue", ports));
+    expect(states()).toMatchObject({ parked });
+    await world.clock.advance(120_000);
+    await world.clock.run(sweep("overdue", ports));
+    expect(states()).toMatchObject({ dead: parked });
   });
 
   it("gets what is urgent first of what waited", async () => {

@@ -11,6 +11,8 @@ export interface MemoryGates extends Gates {
   readonly kept: ReadonlyMap<string, KeptGate>;
   /** By whom parked deliveries are let go: an isolate, as the objects have one. */
   releaseBy(release: GatePorts["release"]): void;
+  /** By whom targets are closed that have failed for too long. */
+  giveUpBy(giveUp: GatePorts["giveUp"]): void;
   /** By whom batches are sent. */
   sendBy(hands: GatePorts["batches"]): void;
   /** What objects keep is reached by this, for failures. */
@@ -27,6 +29,7 @@ export function createMemoryGates(clock: Clock, log: Log): MemoryGates {
   const runs = new Map<string, GateRun>();
   const kept = new Map<string, KeptGate>();
   let release: GatePorts["release"] = async () => [];
+  let giveUp: GatePorts["giveUp"] = async () => false;
   let hands: GatePorts["batches"] = {
     look: async () => ({ kind: "closed" }),
     take: async () => null,
@@ -71,6 +74,7 @@ export function createMemoryGates(clock: Clock, log: Log): MemoryGates {
         },
       }),
       release: (id, count) => release(id, count),
+      giveUp: (...asked) => giveUp(...asked),
       batches: {
         look: (id, limits) => ifThere(() => hands.look(id, limits)),
         take: (due) => ifThere(() => hands.take(due)),
@@ -88,6 +92,9 @@ export function createMemoryGates(clock: Clock, log: Log): MemoryGates {
     },
     releaseBy(by) {
       release = by;
+    },
+    giveUpBy(by) {
+      giveUp = by;
     },
     sendBy(by) {
       hands = by;

@@ -5,6 +5,7 @@ import { createMeter } from "../../src/adapters/system.ts";
 import type { AcceptPorts } from "../../src/flows/accept-event.ts";
 import { createAdmission } from "../../src/flows/admit.ts";
 import { createDirectory } from "../../src/flows/directory.ts";
+import { disableTarget, failingSince } from "../../src/flows/disable-target.ts";
 import { createCommits, type OutboxMode } from "../../src/flows/enqueue.ts";
 import { createFairShares } from "../../src/flows/fair-shares.ts";
 import { createGivingWay } from "../../src/flows/giving-way.ts";
@@ -146,6 +147,9 @@ export function createIsolate(
     ...options.broken,
   };
   world.gates.releaseBy((id, count) => releaseParked(id, count, deliver));
+  world.gates.giveUpBy((id, sinceMs, version) =>
+    disableTarget(id, version, failingSince(sinceMs), deliver),
+  );
   world.gates.sendBy({
     look: (id, limits) => lookForBatch(id, limits, deliver),
     take: (due) => takeBatch(due, deliver),

@@ -12,6 +12,7 @@ import {
   BREAKER_OPEN_MS_MAX,
   BREAKER_PROBES_MIN,
   BREAKER_WINDOW_MS,
+  TARGET_FAILING_MS_MAX,
 } from "../gate-limits.ts";
 import type { Breaker, GateLease } from "./state.ts";
 
@@ -54,6 +55,12 @@ export const reopen = (breaker: Breaker, atMs: number): Breaker => ({
   ...{ phase: "open", sinceMs: atMs, openings: breaker.openings + 1 },
 });
 
+/** Since when the receiver has failed, where it has just done so again after too long; otherwise null. */
+export function failedSinceMs(before: Breaker, after: Breaker, nowMs: number): number | null {
+  const sinceMs = after.firstOpenedAtMs ?? nowMs;
+  return after.inRow > before.inRow && nowMs >= sinceMs + TARGET_FAILING_MS_MAX ? sinceMs : null;
+}
+
 /** After the calls of one report; `random` is in [0, 1). */
 export function judge(
   breaker: Breaker,
@@ -83,8 +90,9 @@ function judgeProbes(breaker: Breaker, calls: Calls, nowMs: number, random: numb
   if (calls.unknown > 0) return reopen(breaker, nowMs);
   const successes = breaker.successes + calls.ok + calls.rejected;
   if (successes < BREAKER_PROBES_MIN) return { ...breaker, successes };
+  const { firstOpenedAtMs: _, ...known } = breaker;
   return {
-    ...breaker,
+    ...known,
     ...{
       phase: "closed",
       sinceMs: nowMs,
@@ -107,6 +115,7 @@ function open(breaker: Breaker, nowMs: number, random: number): Breaker {
       consecutive: 0,
       illSinceMs: null,
       inRow: breaker.inRow + 1,
+      firstOpenedAtMs: breaker.firstOpenedAtMs ?? nowMs,
       openMs: Math.ceil(pauseMs),
     },
   };

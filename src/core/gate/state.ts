@@ -85,6 +85,8 @@ export interface Breaker {
   readonly openings: number;
   /** … and in a row, each twice as long as the one before. */
   readonly inRow: number;
+  /** The first of these: nothing has closed it since. */
+  readonly firstOpenedAtMs?: number;
   readonly sinceMs: number;
   readonly openMs: number;
   /** Probes that succeeded in a row. */
