@@ -1,6 +1,6 @@
 /** Which reasons have kept deliveries from a target lately. */
 import { GATE_LIMITED_MS } from "../gate-limits.ts";
-import type { GateReason, GateState } from "./state.ts";
+import { dayOf, type GateReason, type GateState } from "./state.ts";
 
 /** A reason limits a target since it first refused something, until it has refused nothing for a while. */
 export function refusing(state: GateState, reason: GateReason, nowMs: number): GateState {
@@ -12,5 +12,10 @@ export function refusing(state: GateState, reason: GateReason, nowMs: number): G
 /** Since when a reason has refused deliveries, if it still does. */
 export function limitedSinceMs(state: GateState, by: GateReason, nowMs: number): number | null {
   const refusal = state.refusals[by];
-  return refusal !== undefined && nowMs < refusal.lastMs + GATE_LIMITED_MS ? refusal.sinceMs : null;
+  if (refusal === undefined) return null;
+  const { sinceMs, lastMs } = refusal;
+  // What is used up stays so for the rest of its day.
+  const isStill =
+    by === "quota" ? dayOf(sinceMs) === dayOf(nowMs) : nowMs < lastMs + GATE_LIMITED_MS;
+  return isStill ? sinceMs : null;
 }

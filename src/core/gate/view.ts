@@ -1,9 +1,9 @@
 /** What limits a target right now, for those who operate it. */
-import { GATE_FORGET_MS, GATE_QUIET_MS } from "../gate-limits.ts";
+import { GATE_FORGET_MS, GATE_LEASE_MS_MAX, GATE_QUIET_MS } from "../gate-limits.ts";
 import { PRIORITIES } from "../priority.ts";
 import { limitOf } from "./adaptive.ts";
 import { parkedCount } from "./backlog.ts";
-import { hardCaps, heldSlots, sentToday } from "./caps.ts";
+import { capsOf, hardCaps, heldSlots, sentToday, strictest } from "./caps.ts";
 import { intervalMs } from "./pace.ts";
 import { limitedSinceMs } from "./refusals.ts";
 import type { GateConfig, GateReason, GateState } from "./state.ts";
@@ -26,11 +26,12 @@ export function limits(before: GateState, config: GateConfig, nowMs: number): Li
     .filter(({ reason, count }) => count === 0 || reason === "breaker")
     .map(({ reason, untilMs }) => ({
       by: reason,
-      sinceMs: hardSinceMs(state, reason),
+      sinceMs: hardSinceMs(state, reason, nowMs),
       untilMs,
     }));
+  const held = holding(state, config, nowMs);
   const soft = SOFT.flatMap((by) => {
-    const sinceMs = limitedSinceMs(state, by, nowMs);
+    const sinceMs = limitedSinceMs(state, by, nowMs) ?? (by === held?.by ? held.sinceMs : null);
     // What stood behind others was refused a moment ago, and they are gone.
     const isOver = sinceMs === null || (by === "backlog" && parkedCount(state) === 0);
     return isOver ? [] : [{ by, sinceMs, untilMs: null }];
@@ -66,10 +67,22 @@ export function isForgettable(before: GateState, nowMs: number): boolean {
   );
 }
 
-function hardSinceMs({ breaker, block, refusals }: GateState, reason: GateReason): number | null {
-  if (reason === "breaker") return breaker.sinceMs;
+function hardSinceMs(state: GateState, reason: GateReason, nowMs: number): number | null {
+  const { breaker, block } = state;
+  if (reason === "breaker") return breaker.firstOpenedAtMs ?? breaker.sinceMs;
   if (reason === "retry-after") return block.sinceMs;
-  return refusals[reason]?.sinceMs ?? null;
+  return limitedSinceMs(state, reason, nowMs);
+}
+
+/** What keeps those that are parked from going all at once: it holds also while nobody asks and is refused. */
+function holding(state: GateState, config: GateConfig, nowMs: number) {
+  const priority = PRIORITIES.find((name) => state.backlog[name] !== undefined);
+  const first = priority === undefined ? undefined : state.backlog[priority];
+  if (priority === undefined || first === undefined || first.areRetries === true) return null;
+  const want = { fresh: parkedCount(state), retries: 0 };
+  const ask = { lease: "", want, priority, isReleased: true, ttlMs: GATE_LEASE_MS_MAX };
+  const cap = strictest(capsOf(state, config, ask, nowMs), want);
+  return cap === null ? null : { by: cap.reason, sinceMs: first.sinceMs };
 }
 
 function detailOf(state: GateState, config: GateConfig, by: GateReason, nowMs: number): string {

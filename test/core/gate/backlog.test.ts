@@ -105,6 +105,39 @@ describe("what limits a target", () => {
     expect(limits(gate.state, gate.config, gate.nowMs)).toEqual([]);
   });
 
+  it.each([
+    ["rate", { perSecond: 5 }, 5],
+    ["concurrency", { concurrency: 1 }, 1],
+  ])("is the %s while what is parked goes by it and nobody else asks", (by, limit, count) => {
+    const gate = held({ ...FIXED, ...limit });
+    park(gate, "normal", 250);
+    const parkedAtMs = gate.nowMs;
+    gate.nowMs += 2 * at.GATE_LIMITED_MS;
+    release(gate, "normal", count, false);
+    tell(gate, granted(ask(gate, { fresh: count, isReleased: true })), { ok: count });
+    const [found, ...others] = limits(gate.state, gate.config, gate.nowMs);
+    expect(found).toMatchObject({ by, sinceMs: parkedAtMs });
+    expect(others).toEqual([]);
+  });
+
+  it("is the quota since it first refused something today, however rarely somebody asks", () => {
+    const gate = held({ ...FIXED, perDay: 1 });
+    const sinceMs = () => limits(gate.state, gate.config, gate.nowMs).map((each) => each.sinceMs);
+    ask(gate, { fresh: 2 });
+    gate.nowMs += 3_600_000;
+    ask(gate);
+    expect(sinceMs()).toEqual([NOW_MS]);
+    gate.nowMs += 86_400_000;
+    tell(gate, granted(ask(gate)), { ok: 1 });
+    expect(sinceMs()).toEqual([gate.nowMs]);
+  });
+
+  it("is nothing where all that is parked goes in a moment", () => {
+    const gate = held({ ...FIXED, perSecond: 5 });
+    park(gate, "normal", 2);
+    expect(limits(gate.state, gate.config, gate.nowMs)).toEqual([]);
+  });
+
   it("is no backlog any more when nothing is parked, however lately something stood behind it", () => {
     const gate = held(FIXED);
     park(gate, "normal", 2);
@@ -120,7 +153,12 @@ describe("what limits a target", () => {
     const gate = held(FIXED);
     sendEach(gate, at.BREAKER_CONSECUTIVE_MAX, { failed: 1 });
     const [found] = limits(gate.state, gate.config, gate.nowMs);
-    expect(found).toMatchObject({ by: "breaker", sinceMs: gate.nowMs - EACH_MS });
+    const sinceMs = gate.nowMs - EACH_MS;
+    expect(found).toMatchObject({ by: "breaker", sinceMs });
+    gate.nowMs = found?.untilMs ?? 0;
+    tell(gate, granted(ask(gate)), { failed: 1 });
+    const [again] = limits(gate.state, gate.config, gate.nowMs);
+    expect(again).toMatchObject({ sinceMs, detail: "open for the 2. time in a row" });
     expect(found?.detail).toBe("open for the 1. time in a row");
   });
 });
