@@ -72,8 +72,10 @@ export function createSagaRun(ports: SagaPorts): SagaRun {
         else makeOrGiveBack(calls);
       } else if (requests.live.size > 0) {
         record.commit();
+        // Before the alarm is set: what ends meanwhile is live no more, and nothing else may wake the drive.
+        const next = Promise.race([...requests.live.values(), record.written]);
         await watch.stand();
-        await Promise.race([...requests.live.values(), record.written]);
+        await next;
       } else if (await watch.rest(known, next.untilMs)) return;
     }
   }

@@ -140,6 +140,24 @@ describe("nothing is sent", () => {
     expect(world.transport.sent).toEqual([]);
   });
 
+  it("while the read of a target does not end; the step is asked again, and the saga goes on", async () => {
+    let isHung = true;
+    const target = { targets: { erp: {} } };
+    const world = createSagaWorld(
+      {},
+      {
+        async target(tenant, id) {
+          if (isHung) await new Promise(() => {});
+          return tenantOf(tenant, 1, target).targets.get(id) ?? null;
+        },
+      },
+    );
+    await world.start([step("a", { action: toErp() })]);
+    isHung = false;
+    await world.pass(60);
+    expect(await world.view()).toMatchObject({ status: "COMPLETED", steps: [{ attempts: 2 }] });
+  });
+
   it.each(["..", ".", "%2e%2e"])("where an event's %s would make another path", async (id) => {
     const { world } = worldWith({});
     world.transport.answer = () => ({
