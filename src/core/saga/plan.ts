@@ -78,10 +78,11 @@ function isHeld({ saga }: Instance, failed: number): boolean {
   return (step?.kind === "wait" || step?.kind === "approve") && step.onTimeout === "stuck";
 }
 
-/** Until the pivot may have had its effect. */
+/** Until the pivot may have had its effect; one that was run anew may have had the former one. */
 export function mayCompensate({ saga, steps }: Instance): boolean {
   const state = steps[saga.steps.findIndex(({ isPivot }) => isPivot)];
-  return state === undefined || state.forward === "pending" || state.forward === "rejected";
+  if (state === undefined) return true;
+  return state.epoch === 0 && (state.forward === "pending" || state.forward === "rejected");
 }
 
 function forwardOf(instance: Instance, at: number, nowMs: number): Plan {

@@ -91,6 +91,33 @@ describe("a command", () => {
     });
   });
 
+  it.each([
+    ["is rejected", [request(1), answered(1, 3, "rejected")]],
+    ["is not begun by its deadline", [{ kind: "deadline", atMs: 1_500 } as const]],
+  ] as const)("undoes nothing when a pivot in doubt is run anew and %s", (_, entries) => {
+    const saga = sagaOf([actionStep("a"), actionStep("p", { isPivot: true, compensate: null })]);
+    const inDoubt: Entry = {
+      ...{ kind: "answer", step: 1, direction: "action", token: 1, retryAtMs: null },
+      outcome: { kind: "unknown", error: "timeout" },
+    };
+    const begun = folded(startInstance(saga, null, 0), request(0), answered(0, 1, "succeeded"));
+    const given = folded(begun, request(1), inDoubt);
+    const stuckNow = { entries: [{ kind: "status", status: "STUCK" }] };
+    expect(plan(given, 1_000, NONE)).toMatchObject(stuckNow);
+    const anew = ask(
+      folded(given, { kind: "status", status: "STUCK", reason: "p: timeout" }),
+      "rerun-step",
+      { step: "p" },
+    ) as Instance;
+    expect(anew).toMatchObject({
+      status: "RUNNING",
+      steps: [{}, { epoch: 1, forward: "pending" }],
+    });
+    const after = folded(anew, ...entries);
+    expect(plan(after, 2_000, NONE)).toMatchObject(stuckNow);
+    expect(ask(after, "compensate")).toMatchObject({ ok: false, isState: true });
+  });
+
   it("leaves a step as it is, or takes it for undone, only while compensating", () => {
     const undoing = folded(fresh(), request(0), answered(0, 1, "succeeded"), {
       ...{ kind: "status", status: "COMPENSATING", reason: "x" },
