@@ -217,6 +217,22 @@ describe.each(LIVES)("an operator$life", ({ dies }) => {
     expect(await world.command("resume", rev)).toEqual({ kind: "rev-differs", rev: rev + 1 });
   });
 
+  it("who extends the deadline that it is stuck by has it go on", async () => {
+    const wait = { event: { type: ["paid"] }, timeoutSeconds: 3_600 };
+    const steps = [step("p", { pivot: true }), { name: "paid", wait }, step("b")];
+    await world.start(steps, { deadlineSeconds: 30 });
+    await world.pass(31);
+    const reason = "the deadline has passed";
+    expect(await world.view()).toMatchObject({ status: "STUCK", reason });
+    await world.command("extend-deadline", undefined, { seconds: 600 });
+    await idle();
+    expect(await world.view()).toMatchObject({ status: "RUNNING", reason: null });
+    await world.receive("evt_1", { type: "paid" });
+    await world.pass(1);
+    expect((await world.view()).status).toBe("COMPLETED");
+    expect(world.paths()).toEqual(["p", "b"]);
+  });
+
   it("stands in the journal with the reason", async () => {
     world.transport.answer = () => response(503);
     await world.start([step("a")]);

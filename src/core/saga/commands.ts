@@ -2,7 +2,7 @@
 import type { Json } from "../json.ts";
 import type { Fault } from "../problem.ts";
 import { type Direction, type Entry, type Instance, isEnded, type StepState } from "./instance.ts";
-import { mayCompensate } from "./plan.ts";
+import { failedStep, mayCompensate } from "./plan.ts";
 
 export const COMMANDS = [
   "pause",
@@ -58,7 +58,7 @@ const entries = (...all: Entry[]): Commanded => ({ ok: true, entries: all });
 
 /** Pure: what `command` means for the instance at `nowMs`. */
 export function commanded(instance: Instance, command: Command, nowMs: number): Commanded {
-  const { status, pausedAtMs, deadlineAtMs } = instance;
+  const { status, stuckIn, pausedAtMs, deadlineAtMs } = instance;
   if (isEnded(status)) return refuse(`It is ${status}: nothing more can be done with it.`);
   switch (command.kind) {
     case "pause":
@@ -73,7 +73,10 @@ export function commanded(instance: Instance, command: Command, nowMs: number): 
       const { seconds } = command;
       if (seconds === undefined) return malformed("`seconds` says by how much.");
       if (deadlineAtMs === null) return refuse("It has no deadline.");
-      return entries({ kind: "deadline", atMs: Math.max(deadlineAtMs, nowMs) + seconds * 1_000 });
+      const atMs = Math.max(deadlineAtMs, nowMs) + seconds * 1_000;
+      // What is stuck by a failure is so at any time.
+      const isByDeadline = stuckIn === "RUNNING" && failedStep(instance) < 0;
+      return entries({ kind: "deadline", atMs }, ...(isByDeadline ? going(instance) : []));
     }
     default:
       return ofStep(instance, command);

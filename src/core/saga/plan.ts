@@ -20,7 +20,7 @@ export function plan(instance: Instance, nowMs: number, live: ReadonlySet<number
 
 function planForward(instance: Instance, nowMs: number, live: ReadonlySet<number>): Plan {
   const { saga, steps, deadlineAtMs } = instance;
-  const failed = saga.steps.findIndex((step, at) => isFailure(step, steps[at]));
+  const failed = failedStep(instance);
   const isLate = deadlineAtMs !== null && deadlineAtMs <= nowMs;
   if (failed >= 0 || isLate) {
     // What is under way is heard first: its answer tells what there is to undo.
@@ -71,6 +71,10 @@ const isFailed = (state: StepState | undefined): boolean =>
 
 const isFailure = (step: Step, state: StepState | undefined): boolean =>
   isFailed(state) && !step.isOptional;
+
+/** Of several the first; -1 where none has failed that may not. */
+export const failedStep = ({ saga, steps }: Instance): number =>
+  saga.steps.findIndex((step, at) => isFailure(step, steps[at]));
 
 /** Whether a person is asked rather than anything undone: a wait that ended so. */
 function isHeld({ saga }: Instance, failed: number): boolean {

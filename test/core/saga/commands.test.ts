@@ -143,4 +143,24 @@ describe("a command", () => {
     expect(ask(fresh(), "extend-deadline", { seconds: 10 })).toMatchObject({ ok: false });
     expect(ask(due, "extend-deadline")).toMatchObject({ ok: false, isState: false });
   });
+
+  it("gives more time to what is stuck by its deadline, and it goes on; by a failure it stays so", () => {
+    const late: Entry[] = [
+      { kind: "deadline", atMs: 1_500 },
+      { kind: "status", status: "STUCK", reason: "the deadline has passed" },
+    ];
+    const saga = sagaOf([actionStep("p", { isPivot: true, compensate: null }), actionStep("b")]);
+    const begun = folded(startInstance(saga, null, 0), request(0), answered(0, 1, "succeeded"));
+    const extended = ask(folded(begun, ...late), "extend-deadline", { seconds: 10 }) as Instance;
+    expect(extended).toMatchObject({ status: "RUNNING", reason: null, deadlineAtMs: 12_000 });
+    expect(plan(extended, 2_000, NONE)).toMatchObject({ kind: "call", calls: [{ step: 1 }] });
+    const failed = folded(stuck(), { kind: "deadline", atMs: 1_500 });
+    expect(ask(failed, "extend-deadline", { seconds: 10 })).toMatchObject({
+      ...{ status: "STUCK", reason: "a: no", deadlineAtMs: 12_000 },
+    });
+    const undoing = folded(begun, { kind: "status", status: "COMPENSATING", reason: "x" }, ...late);
+    expect(ask(undoing, "extend-deadline", { seconds: 10 })).toMatchObject({
+      ...{ status: "STUCK", stuckIn: "COMPENSATING" },
+    });
+  });
 });
