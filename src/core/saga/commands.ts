@@ -73,7 +73,8 @@ export function commanded(instance: Instance, command: Command, nowMs: number): 
       const { seconds } = command;
       if (seconds === undefined) return malformed("`seconds` says by how much.");
       if (deadlineAtMs === null) return refuse("It has no deadline.");
-      const atMs = Math.max(deadlineAtMs, nowMs) + seconds * 1_000;
+      // In a pause no deadline passes, and its end moves this one as well.
+      const atMs = Math.max(deadlineAtMs, pausedAtMs ?? nowMs) + seconds * 1_000;
       // What is stuck by a failure is so at any time.
       const isByDeadline = stuckIn === "RUNNING" && failedStep(instance) < 0;
       return entries({ kind: "deadline", atMs }, ...(isByDeadline ? going(instance) : []));

@@ -68,11 +68,23 @@ type StepEntry = Extract<Entry, { readonly step: number }>;
 function withStep(instance: Instance, entry: StepEntry, atMs: number): Instance {
   const step = instance.steps[entry.step];
   if (step === undefined) return instance;
-  const after = stepAfter(step, entry, instance.starts, atMs);
+  const after = inPause(step, stepAfter(step, entry, instance.starts, atMs), instance, atMs);
   const changed = entry.kind === "held" ? after : letGo(after);
   return changed === step
     ? instance
     : { ...instance, steps: instance.steps.with(entry.step, changed) };
+}
+
+/** Time stands still in a pause: what is due counts from its beginning, and is moved as one at its end. */
+function inPause(
+  before: StepState,
+  after: StepState,
+  { pausedAtMs }: Instance,
+  atMs: number,
+): StepState {
+  const { dueAtMs } = after;
+  if (pausedAtMs === null || dueAtMs === null || dueAtMs === before.dueAtMs) return after;
+  return { ...after, dueAtMs: dueAtMs - (atMs - pausedAtMs) };
 }
 
 const letGo = (step: StepState): StepState => (step.held === null ? step : { ...step, held: null });
@@ -130,7 +142,7 @@ function stepAfter(step: StepState, entry: StepEntry, starts: number, atMs: numb
     case "undone":
       return { ...step, ...fenced, undo: "done", error: null };
     case "retry":
-      return retried({ ...step, ...fenced }, entry.isNewEffect, atMs);
+      return retried({ ...step, ...fenced }, entry.isNewEffect);
   }
 }
 
@@ -175,8 +187,8 @@ function forwardAfter(step: StepState, outcome: Outcome): StepState {
 }
 
 /** Its attempts are counted anew; what it has done is not known any less. */
-function retried(step: StepState, isNewEffect: boolean, atMs: number): StepState {
-  const anew = { ...step, attempts: 0, undoAttempts: 0, dueAtMs: atMs };
+function retried(step: StepState, isNewEffect: boolean): StepState {
+  const anew = { ...step, attempts: 0, undoAttempts: 0, dueAtMs: null };
   if (isNewEffect) {
     const requests = { ...step.requests, action: null };
     return { ...anew, requests, epoch: step.epoch + 1, forward: "pending", output: null };

@@ -50,6 +50,28 @@ describe("a command", () => {
     expect(plan(resumed, 7_000, NONE)).toMatchObject({ kind: "call" });
   });
 
+  it("that is given in a pause counts as of its beginning: a retry is made when it ends", () => {
+    const started = folded(fresh(), request(0), { kind: "deadline", atMs: 10_000 });
+    const paused = (instance: Instance) => fold(instance, [{ kind: "pause" }], 1_000);
+    const resumedAfter = (
+      instance: Instance,
+      kind: Command["kind"],
+      more: Partial<Command> = {},
+    ) => {
+      const result = commanded(instance, { kind, reason: "because", ...more }, 100_000);
+      if (!result.ok) throw new Error(result.detail);
+      return fold(instance, [...result.entries, { kind: "resume" }], 100_000);
+    };
+    const retried = resumedAfter(paused(stuck()), "retry-step", { step: "a" });
+    expect(plan(retried, 100_000, NONE)).toMatchObject({ kind: "call", calls: [{ step: 0 }] });
+    const extended = resumedAfter(paused(started), "extend-deadline", { seconds: 60 });
+    expect(extended).toMatchObject({ deadlineAtMs: 169_000 });
+    const outcome = { kind: "unknown", error: "timeout" } as const;
+    const unknown = { ...answered(0, 1, "rejected"), outcome, retryAtMs: 95_000 } as Entry;
+    const doubtful = resumedAfter(fold(paused(started), [unknown], 90_000), "resume");
+    expect(plan(doubtful, 100_000, NONE)).toEqual({ kind: "sleep", untilMs: 105_000 });
+  });
+
   it("retries what failed, under the same key, where it was stuck", () => {
     const retried = ask(stuck(), "retry-step", { step: "a" }) as Instance;
     expect(retried).toMatchObject({ status: "RUNNING", steps: [{ epoch: 0, attempts: 0 }, {}] });
