@@ -2,8 +2,13 @@
 import type { Answer } from "../core/deliver/outcome.ts";
 import { stringifyJson } from "../core/json.ts";
 import { correlationsOf, startOf } from "../core/saga/arrival.ts";
-import { SAGA_CORRELATED_MAX, SAGA_INPUT_BYTES_MAX } from "../core/saga/limits.ts";
+import {
+  SAGA_CORRELATED_MAX,
+  SAGA_CORRELATED_PAGE,
+  SAGA_INPUT_BYTES_MAX,
+} from "../core/saga/limits.ts";
 import type { SagaTarget } from "../core/tenant.ts";
+import type { SagaDirectory, SagaPosition, SagaQuery, SagaSummary } from "../ports/saga-index.ts";
 import { eventIn } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
@@ -45,15 +50,47 @@ export async function deliverToSaga(
     const detail = `a step of "${name}" waits for such an event, and this one has no correlation id`;
     return { kind: "refused", detail };
   }
-  const found = await Promise.all(
-    correlations.map((correlationId) =>
-      ports.sagaIndex.list(tenant, { saga: name, correlationId }, null, SAGA_CORRELATED_MAX),
-    ),
-  );
-  const instances = found.flatMap(({ items }) => items.map((each) => each.id));
-  const heard = await Promise.all(instances.map((each) => ports.sagas.receive(each, id, event)));
+  const ids = correlations.join(" or ");
+  const queries = correlations.map((correlationId) => ({ saga: name, correlationId }));
+  const open = await Promise.all(queries.map((query) => openOnes(tenant, query, ports)));
+  const instances = open.flatMap(({ items }) => items);
+  if (instances.length === 0) {
+    // Whoever has ended waits for nothing more: that there is one says that none is to come.
+    const ended = await Promise.all(
+      queries.map((query) => ports.sagaIndex.list(tenant, query, null, 1)),
+    );
+    instances.push(...ended.flatMap(({ items }) => items));
+  }
+  const heard = await Promise.all(instances.map((each) => ports.sagas.receive(each.id, id, event)));
+  if (open.some(({ next }) => next !== null)) {
+    const detail = `more than ${SAGA_CORRELATED_MAX} open instances have the correlation id ${ids}`;
+    return { kind: "network", detail };
+  }
+  // It is kept with the attempt, and no longer than a page names them.
+  const named = instances.slice(0, SAGA_CORRELATED_PAGE).map((each) => each.id);
   // One that is about to begin must hear of it as well: the others know the event by its id.
-  if (instances.length > 0 && heard.every((isThere) => isThere)) return done(instances.join(" "));
-  const detail = `no instance of "${name}" has the correlation id ${correlations.join(" or ")} yet`;
+  if (instances.length > 0 && heard.every((isThere) => isThere)) return done(named.join(" "));
+  const detail = `no instance of "${name}" has the correlation id ${ids} yet`;
   return { kind: "network", detail };
+}
+
+/** Page by page, however many have ended since; `next` is set where there are more than an event is given to. */
+async function openOnes(
+  tenant: string,
+  query: SagaQuery,
+  { sagaIndex }: DeliverPorts,
+): ReturnType<SagaDirectory["list"]> {
+  const items: SagaSummary[] = [];
+  let next: SagaPosition | null = null;
+  do {
+    const page: Awaited<ReturnType<SagaDirectory["list"]>> = await sagaIndex.list(
+      tenant,
+      { ...query, isOpen: true },
+      next,
+      SAGA_CORRELATED_PAGE,
+    );
+    items.push(...page.items);
+    next = page.next;
+  } while (next !== null && items.length < SAGA_CORRELATED_MAX);
+  return { items, next };
 }

@@ -1,7 +1,7 @@
 /** An event for a saga: what starts, what is heard, and what no instance takes. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
-import { SAGA_INPUT_BYTES_MAX } from "../../src/core/saga/limits.ts";
+import { SAGA_CORRELATED_MAX, SAGA_INPUT_BYTES_MAX } from "../../src/core/saga/limits.ts";
 import { decideDelivery } from "../../src/flows/decide-delivery.ts";
 import type { Duty } from "../../src/flows/duty.ts";
 import { startSaga } from "../../src/flows/start-saga.ts";
@@ -50,6 +50,39 @@ describe("an event for a saga", () => {
     await start("b");
     await send('{"order":"o-1","paid":true}');
     expect(states()).toEqual(["COMPLETED", "COMPLETED"]);
+  });
+
+  it("ends the wait of one that is older than many others, which have ended", async () => {
+    const { view } = await start("open");
+    for (let at = 0; at < SAGA_CORRELATED_MAX; at += 1) {
+      await world.clock.advance(1);
+      const ended = await start(`ended-${at}`);
+      await world.sagas.receive(ended.view.id, "evt_before", { data: { paid: true } });
+    }
+    await idle();
+    await send('{"order":"o-1","paid":true}');
+    expect(world.sagas.summary(view.id)).toMatchObject({ status: "COMPLETED" });
+    expect(row()?.state).toBe("delivered");
+  });
+
+  it("that comes when all it belongs to have ended is delivered, and changes nothing", async () => {
+    const { view } = await start("a");
+    await world.sagas.receive(view.id, "evt_before", { data: { paid: true } });
+    await idle();
+    const ended = world.sagas.summary(view.id);
+    await send('{"order":"o-1","paid":true}');
+    expect(row()?.state).toBe("delivered");
+    expect(world.sagas.summary(view.id)).toEqual(ended);
+  });
+
+  it("of more open instances than it is given to is held for the others", async () => {
+    for (let at = 0; at <= SAGA_CORRELATED_MAX; at += 1) await start(`key-${at}`);
+    await send('{"order":"o-1","paid":true}');
+    const open = () => states().filter((status) => status === "RUNNING").length;
+    expect(open()).toBe(1);
+    expect(row()).toMatchObject({
+      ...{ state: "retrying", lastError: expect.stringMatching(/more than 500 open instances/) },
+    });
   });
 
   it("is held until every instance it belongs to has begun", async () => {

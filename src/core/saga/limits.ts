@@ -48,8 +48,9 @@ export const SAGA_WATCHDOG_MS = 10_000;
 export const SAGA_INDEX_RETRY_MS = 30_000;
 /** An instance that is in the index but has not begun is asked after this time. */
 export const SAGA_STARTING_MS = 60_000;
-/** Instances that one event ends waits of. */
-export const SAGA_CORRELATED_MAX = 100;
+/** Instances of one correlation id that an event is given to: pages of the index, a call to an object for each one. */
+export const SAGA_CORRELATED_PAGE = 100;
+export const SAGA_CORRELATED_MAX = 500;
 /** Instances that one sweep looks at. */
 export const SAGA_SWEEP_PAGE = 100;
 /** … and the one after a restart, which only the local engine has: no bound on subrequests holds there. */
