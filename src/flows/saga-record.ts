@@ -3,7 +3,7 @@
 import { compileSaga } from "../core/saga/definition.ts";
 import { fold } from "../core/saga/fold.ts";
 import { type Entry, type Instance, startInstance } from "../core/saga/instance.ts";
-import { SAGA_OUTPUT_BYTES_MAX, SAGA_ROW_CHARACTERS_MAX } from "../core/saga/limits.ts";
+import { SAGA_ROW_CHARACTERS_MAX } from "../core/saga/limits.ts";
 import { pack } from "../core/saga/text.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Actor, JournalRow, SagaJournal, SagaStart } from "../ports/saga.ts";
@@ -150,10 +150,22 @@ function asRows(entries: readonly Entry[]): Entry[][] {
   return rows;
 }
 
-/** At most, without writing it out. */
+/** At most; a body, which is text already, is not written out for it. */
 function charactersOf(entry: Entry): number {
-  if (entry.kind === "migrate") return pack(entry.doc).length;
-  if (entry.kind === "request") return entry.rendered?.body?.length ?? 0;
-  if (entry.kind === "held") return entry.reason.length;
-  return entry.kind === "answer" ? SAGA_OUTPUT_BYTES_MAX : 0;
+  switch (entry.kind) {
+    case "migrate":
+      return pack(entry.doc).length;
+    case "request": {
+      if (entry.rendered === undefined) return 0;
+      const { body, ...head } = entry.rendered;
+      return (body?.length ?? 0) + pack(head).length;
+    }
+    case "held":
+      return entry.reason.length;
+    case "answer":
+    case "end-wait":
+      return pack(entry.outcome).length;
+    default:
+      return 0;
+  }
 }

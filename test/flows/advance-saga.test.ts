@@ -5,9 +5,12 @@ import { fold } from "../../src/core/saga/fold.ts";
 import { startInstance } from "../../src/core/saga/instance.ts";
 import {
   SAGA_BODY_BYTES_MAX,
+  SAGA_HEAD_CHARACTERS_MAX,
+  SAGA_INPUT_BYTES_MAX,
   SAGA_JOURNAL_ROWS_MAX,
   SAGA_OUTPUT_BYTES_MAX,
   SAGA_ROW_CHARACTERS_MAX,
+  SAGA_STEPS_MAX,
   SAGA_WATCHDOG_MS,
 } from "../../src/core/saga/limits.ts";
 import { pack } from "../../src/core/saga/text.ts";
@@ -276,6 +279,41 @@ describe.each(LIVES)("the costs$life", ({ dies }) => {
     const sizes = world.journal().rows.map((row) => pack(row).length);
     expect(Math.max(...sizes)).toBeLessThan(SAGA_ROW_CHARACTERS_MAX + SAGA_BODY_BYTES_MAX);
     expect(Math.max(...sizes) * 3).toBeLessThan(2_000_000);
+  });
+
+  it("of many long heads at once are rows that their storage takes", async () => {
+    const headers = { "x-long": "x".repeat(SAGA_HEAD_CHARACTERS_MAX - 100) };
+    const branches = Array.from({ length: SAGA_STEPS_MAX }, (_, at) => [
+      step(`s${at}`, { action: { http: { url: "https://x.example/", headers } } }),
+    ]);
+    await world.start([{ parallel: branches }]);
+    expect((await world.view()).status).toBe("COMPLETED");
+    const sizes = world.journal().rows.map((row) => pack(row).length);
+    expect(Math.max(...sizes)).toBeLessThan(2_000_000);
+  });
+
+  it("of many long answers at once are rows that their storage takes", async () => {
+    const body = "\u0001".repeat(SAGA_OUTPUT_BYTES_MAX);
+    world.transport.answer = () => ({ kind: "response", status: 200, retryAfterMs: null, body });
+    const branches = Array.from({ length: 7 }, (_, at) => [step(`s${at}`)]);
+    await world.start([{ parallel: branches }]);
+    expect((await world.view()).status).toBe("COMPLETED");
+    const sizes = world.journal().rows.map((row) => pack(row).length);
+    expect(Math.max(...sizes)).toBeLessThan(2_000_000);
+  });
+
+  it("of several waits that end at once are rows that their storage takes", async () => {
+    const types = ["paid", "packed", "sent"];
+    const waits = types.map((type) => [
+      { name: type, wait: { event: { type: [type] }, timeoutSeconds: 60 } },
+    ]);
+    await world.start([{ name: "pause", delay: { seconds: 30 } }, { parallel: waits }]);
+    const data = "x".repeat(SAGA_INPUT_BYTES_MAX - 100);
+    for (const type of types) await world.sagas.receive("sga_1", type, { type, data });
+    await world.pass(31);
+    expect((await world.view()).status).toBe("COMPLETED");
+    const sizes = world.journal().rows.map((row) => pack(row).length);
+    expect(Math.max(...sizes)).toBeLessThan(2_000_000);
   });
 
   it("of four steps are six rows, the alarm included: each intent stands beside what led to it", async () => {
