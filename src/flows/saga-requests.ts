@@ -2,7 +2,13 @@
 import { type Answer, describe } from "../core/deliver/outcome.ts";
 import { parseJsonDocument } from "../core/json.ts";
 import { answerEntry, callbackMsOf, keyOf, outcomeOf } from "../core/saga/answer.ts";
-import type { Entry, Outcome, RenderedChild, RenderedRequest } from "../core/saga/instance.ts";
+import type {
+  Entry,
+  Instance,
+  Outcome,
+  RenderedChild,
+  RenderedRequest,
+} from "../core/saga/instance.ts";
 import {
   SAGA_CHILD_POLL_MS,
   SAGA_GATED_MS_MIN,
@@ -28,6 +34,18 @@ export interface SagaRequests {
   lookAgain(step: number): void;
 }
 
+interface Going {
+  readonly call: Call;
+  readonly passage: Passage | null;
+  /** Nothing was sent under its key before. Attempts do not tell: they are counted anew. */
+  readonly isFirst: boolean;
+}
+
+function isFirstOf({ steps }: Instance, { step, direction }: Call): boolean {
+  const state = steps[step];
+  return direction === "action" ? state?.forward === "pending" : state?.undo === "none";
+}
+
 const PAST = { reason: "its turn at the gate has passed", inMs: SAGA_GATED_MS_MIN };
 
 export interface AskedCalls {
@@ -42,7 +60,7 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
   /** Steps whose child has had news since it was asked. */
   const news = new Set<number>();
 
-  async function perform(call: Call, passage: Passage | null): Promise<void> {
+  async function perform({ call, passage, isFirst }: Going): Promise<void> {
     const { step, direction } = call;
     const { known } = record;
     const state = known?.instance.steps[step];
@@ -60,9 +78,8 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
       (error: unknown): Answer => ({ kind: "network", detail: errorText(error) }),
     );
     // An earlier attempt may have gone to another address of the same target, and have had its effect.
-    const made = direction === "action" ? state.attempts : state.undoAttempts;
     const answer: Answer =
-      sent.kind === "refused" && made > 1 ? { kind: "network", detail: describe(sent) } : sent;
+      sent.kind === "refused" && !isFirst ? { kind: "network", detail: describe(sent) } : sent;
     const at = {
       nowMs: ports.clock.nowMs(),
       random: ports.random.unit(),
@@ -195,14 +212,15 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     if (known === null) return;
     const nowMs = ports.clock.nowMs();
     const held: Entry[] = [];
-    const going: { readonly call: Call; readonly passage: Passage | null }[] = [];
+    const going: Going[] = [];
     for (const { call, permit } of asked) {
       // Its turn may have passed while the targets of others were asked.
       const isPast = permit?.kind === "open" && permit.passage.isPast();
       if (isPast) permit.passage.ended(null);
       const wait = isPast ? PAST : permit?.kind === "held" ? permit : null;
       if (wait === null) {
-        going.push({ call, passage: permit?.kind === "open" ? permit.passage : null });
+        const passage = permit?.kind === "open" ? permit.passage : null;
+        going.push({ call, passage, isFirst: isFirstOf(known.instance, call) });
       } else {
         const untilMs = nowMs + wait.inMs;
         held.push({ kind: "held", step: call.step, untilMs, reason: wait.reason });
@@ -211,11 +229,12 @@ export function createSagaRequests(record: SagaRecord, ports: SagaPorts): SagaRe
     const intents = going.map(({ call }) => intentOf(known.instance, call));
     record.note([...held, ...intents]);
     if (going.length > 0) record.commit();
-    for (const [at, { call, passage }] of going.entries()) {
+    for (const [at, each] of going.entries()) {
+      const { call, passage } = each;
       const isMade = intents[at]?.kind === "request";
       if (!isMade) passage?.ended(null);
       else {
-        const made = perform(call, passage).finally(() => {
+        const made = perform(each).finally(() => {
           passage?.ended(null);
           live.delete(call.step);
         });

@@ -182,6 +182,13 @@ describe("a target whose address is refused", () => {
     await world.start([step("a", { action: toErp() })]);
     await world.pass(15);
     expect(await world.view()).toMatchObject({ status: "RUNNING", steps: [{ state: "unknown" }] });
+    // Also when its attempts are counted anew, to settle it or because a person asks for it.
+    await world.pass(60);
+    const inDoubt = { status: "STUCK", reason: expect.stringMatching(/a is in doubt/) };
+    expect(await world.view()).toMatchObject(inDoubt);
+    await world.command("retry-step", undefined, { step: "a" });
+    await world.pass(60);
+    expect(await world.view()).toMatchObject(inDoubt);
     const { world: other } = worldWith({});
     other.transport.answer = () => ({ kind: "refused", detail: "private address" });
     await other.start([step("a", { action: toErp() })]);
