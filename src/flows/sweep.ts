@@ -15,6 +15,7 @@ import {
   SAGA_RECOVER_PAGE,
   SAGA_STARTING_MS,
   SAGA_SWEEP_PAGE,
+  SAGA_SWEEP_SEEN_MAX,
 } from "../core/saga/limits.ts";
 import { errorText } from "../ports/log.ts";
 import { GATED_CLOSED, keepBatched, keepClosed, keepGated, keepPulled } from "./keep-parked.ts";
@@ -125,7 +126,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
   await part("turns", async () => {
     swept.turns = await sweepTurns(ports);
   });
-  await part("sagas", () => wakeSagas(scope, swept, ports));
+  await part("sagas", () => wakeSagas(scope, turn, swept, ports));
   await part("replays", async () => {
     const found = await ports.replayers.overdue(REPLAY_SWEEP_SEEN_MAX);
     await wakeEach(
@@ -185,14 +186,18 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
 /** Instances that their alarm should have woken; what never began is asked, and forgotten in the end. */
 async function wakeSagas(
   scope: SweepScope,
+  turn: number,
   swept: { sagas: number },
   ports: DeliverPorts,
 ): Promise<void> {
   const nowMs = ports.clock.nowMs();
   // Whoever was about to start one, or to forget that it had been started before, is gone as well.
-  const overdue = await (scope === "overdue"
-    ? ports.sagaIndex.overdue(nowMs - SWEEP_GRACE_MS, SAGA_SWEEP_PAGE)
+  const found = await (scope === "overdue"
+    ? ports.sagaIndex.overdue(nowMs - SWEEP_GRACE_MS, SAGA_SWEEP_SEEN_MAX)
     : ports.sagaIndex.overdue(nowMs + SAGA_STARTING_MS + 1, SAGA_RECOVER_PAGE));
+  // Those that never began or do not answer stay overdue, and longest: they hold up no other.
+  const overdue =
+    scope === "overdue" ? halfInTurn(found, SAGA_SWEEP_PAGE, turn, ({ id }) => id) : found;
   await wakeEach(
     overdue,
     async ({ isStarting, ...entry }) => {

@@ -2,9 +2,12 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { CONNECTIONS_MAX, SWEEP_PAGE, SWEEP_READS_FAILED_MAX } from "../../src/core/limits.ts";
 import { QUEUES, type QueueName } from "../../src/core/priority.ts";
+import type { SagaDoc } from "../../src/core/saga/definition.ts";
+import { SAGA_SWEEP_PAGE } from "../../src/core/saga/limits.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
 import { type Swept, sweep } from "../../src/flows/sweep.ts";
 import { keyOf } from "../../src/ports/claim.ts";
+import { idle } from "../support/fake-clock.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
 import { consume, down, messageWith, rowOf } from "./consumer.ts";
@@ -81,6 +84,32 @@ describe("an overdue delivery whose bytes cannot be read", () => {
     expect(reads.asked).toBeLessThan(SWEEP_READS_FAILED_MAX + CONNECTIONS_MAX);
     await world.clock.advance(60_000);
     expect(await sweeping({ archive })).toMatchObject({ revived: 1, complete: false });
+  });
+});
+
+describe("an instance of a saga that is overdue", () => {
+  it("is woken in the end, however many that never began are overdue for longer", async () => {
+    const nowMs = world.clock.nowMs();
+    const named = { tenant: "acme", saga: "order", version: 1, key: "k", correlationId: null };
+    for (let at = 0; at < 2 * SAGA_SWEEP_PAGE; at += 1) {
+      await world.sagas.index.begin({
+        ...{ ...named, id: `sga_${at}`, status: "STARTING", paused: false, step: null },
+        ...{ reason: null, rev: 0, dueAtMs: nowMs, startedAtMs: nowMs, updatedAtMs: nowMs },
+      });
+    }
+    const doc: SagaDoc = { steps: [{ name: "pause", delay: { seconds: 1 } }] };
+    await world.sagas.start({ ...named, id: "sga_real", doc, input: null, startedAtMs: nowMs });
+    await idle();
+    world.sagas.evict();
+    Object.assign(world.sagas.journals.get("sga_real") ?? {}, { alarmAtMs: null });
+    const woken: number[] = [];
+    for (let pass = 0; pass < 4; pass += 1) {
+      await world.clock.advance(60_000);
+      woken.push((await sweeping()).sagas);
+    }
+    expect(woken.reduce((sum, each) => sum + each)).toBe(1);
+    await idle();
+    expect(world.sagas.summary("sga_real")).toMatchObject({ status: "COMPLETED" });
   });
 });
 

@@ -51,8 +51,9 @@ export const SAGA_STARTING_MS = 60_000;
 /** Instances of one correlation id that an event is given to: pages of the index, a call to an object for each one. */
 export const SAGA_CORRELATED_PAGE = 100;
 export const SAGA_CORRELATED_MAX = 500;
-/** Instances that one sweep looks at. */
+/** Instances that one sweep looks at, of so many that are overdue. */
 export const SAGA_SWEEP_PAGE = 100;
+export const SAGA_SWEEP_SEEN_MAX = 1_000;
 /** … and the one after a restart, which only the local engine has: no bound on subrequests holds there. */
 export const SAGA_RECOVER_PAGE = 1_000;
 /** Turns of a dry run: a saga of 200 steps with ten attempts each has fewer; what it answers, in characters. */
