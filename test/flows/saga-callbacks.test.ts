@@ -182,15 +182,29 @@ describe("a callback that does not come", () => {
     ).toBe(1);
   });
 
-  it("until a pause is over may come as much later", async () => {
+  it.each([
+    ["in", 71, 0],
+    ["after", 50, 50],
+  ])("until a pause is over may come as much later, %s it", async (_, pausedSeconds, seconds) => {
     await world.start([later("a")]);
+    await world.command("pause");
+    await world.pass(pausedSeconds);
+    if (seconds > 0) await world.command("resume");
+    await world.pass(seconds);
+    expect(world.paths()).toEqual(["a"]);
+    expect(await slugOf(call(latest(), { output: 1 }))).toBe("taken");
+    expect(await world.view()).toMatchObject({ steps: [{ output: 1 }] });
+  });
+
+  it("until as long after a pause is asked for again, and its address is heard no more", async () => {
+    await world.start([later("a")]);
+    const address = latest();
     await world.command("pause");
     await world.pass(50);
     await world.command("resume");
-    await world.pass(50);
-    expect(world.paths()).toEqual(["a"]);
-    await world.pass(40);
+    await world.pass(90);
     expect(world.paths()).toEqual(["a", "a"]);
+    expect(await slugOf(call(address, { output: 1 }))).toBe("callback-expired");
   });
 });
 
@@ -210,13 +224,22 @@ describe("refused, without an effect, is a callback", () => {
   it("after its time is over", async () => {
     await world.start([later("a"), { name: "wait", delay: { seconds: 600 } }]);
     const address = latest();
-    await world.command("pause");
     await world.pass(71);
     const taken = await call(address, { output: 1 });
     expect(taken).toMatchObject({
       problem: { slug: "callback-expired", extensions: { expiredAt: expect.any(String) } },
     });
     expect(await world.view()).toMatchObject({ steps: [{ state: "waiting" }, {}] });
+  });
+
+  it.each([
+    ["nobody has noticed yet", response(202)],
+    ["its step is to be asked again later", response(503, 600_000)],
+  ])("after its time is over, also while %s", async (_, answer) => {
+    world.transport.answer = () => answer;
+    await world.start([later("a")]);
+    await world.clock.advance(71_000);
+    expect(await slugOf(call(latest(), { output: 1 }))).toBe("callback-expired");
   });
 
   it("of an attempt that is not the latest", async () => {

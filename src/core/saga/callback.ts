@@ -57,11 +57,15 @@ export function heardBack(
   const step = instance.saga.steps.findIndex(({ name }) => name === address.step);
   const state = instance.steps[step];
   if (state?.calledBack.includes(token)) return { kind: "known" };
-  if (expiresAtMs <= nowMs) return { kind: "expired" };
-  if (state === undefined || isEnded(instance.status)) return { kind: "stale" };
-  if (state.epoch !== epoch || state.token !== token || !isOpen(state, direction)) {
-    return { kind: "stale" };
-  }
+  const isAsked = state?.epoch === epoch && state.token === token && isOpen(state, direction);
+  // A pause has its step wait for longer than the address says.
+  const isAwaited =
+    isAsked &&
+    (direction === "action" ? state.forward : state.undo) === "waiting" &&
+    state.dueAtMs !== null &&
+    state.dueAtMs > (instance.pausedAtMs ?? nowMs);
+  if (expiresAtMs <= nowMs && !isAwaited) return { kind: "expired" };
+  if (!isAsked || isEnded(instance.status)) return { kind: "stale" };
   const at = { nowMs, random, retryAfterMs: null };
   const answer = answerEntry(instance, { step, direction }, token, outcome, at);
   return { kind: "taken", entry: { ...answer, kind: "callback" } };
