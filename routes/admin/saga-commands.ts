@@ -106,7 +106,7 @@ export const sagaCommandOperations: readonly Operation[] = [
 ];
 
 /** The present version, or the one that stood at a revision of the tenant. */
-async function versionOf(
+export async function versionOf(
   stores: AdminStores,
   tenant: string,
   saga: string,

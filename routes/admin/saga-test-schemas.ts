@@ -26,7 +26,9 @@ export const testBody = (addresses: AddressPolicy) =>
     .strictObject({
       definition: sagaBody(addresses).optional(),
       saga: Slug.optional().describe("One that is saved, in place of `definition`."),
-      version: Count.optional().describe("Of the saved one; only the present one is kept."),
+      version: Count.optional().describe(
+        "Of the saved one: the present one, or one that is still kept.",
+      ),
       input: z.unknown(),
       startAt: z.iso.datetime({ offset: true }).optional(),
       mocks: MocksBody.optional(),

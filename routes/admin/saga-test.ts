@@ -14,8 +14,9 @@ import { SAGA_OUTPUT_BYTES_MAX } from "../../src/core/saga/limits.ts";
 import { unpack } from "../../src/core/saga/text.ts";
 import { viewOf } from "../../src/flows/saga-view.ts";
 import { iso, requireTenant } from "./change.ts";
-import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
+import { type Call, type Operation, operation, Refusal } from "./operation.ts";
 import { sentMember } from "./rules.ts";
+import { versionOf } from "./saga-commands.ts";
 import { type Given, TestAnswer, type TestBody, testBody } from "./saga-test-schemas.ts";
 import { instanceView } from "./saga-view.ts";
 import { definitionFaults } from "./sagas.ts";
@@ -87,14 +88,8 @@ async function definitionOf({
   if (body.saga === undefined) {
     return { doc: sentMember(sent, "definition") as unknown as SagaDoc, version: 0 };
   }
-  const stored = await stores.config.resource(params.tenant ?? "", "saga", body.saga);
-  if (stored === null) throw notFound("saga");
-  const { version } = stored;
-  if (body.version !== undefined && body.version !== version) {
-    const detail = `Version ${body.version} is not kept: the present one is ${version}.`;
-    throw new Refusal({ slug: "conflict", detail });
-  }
-  return { doc: unpack<SagaDoc>(stored.doc), version };
+  const { version, doc } = await versionOf(stores, params.tenant ?? "", body.saga, body.version);
+  return { doc: unpack<SagaDoc>(doc), version };
 }
 
 /** Their numbers as they were sent. */

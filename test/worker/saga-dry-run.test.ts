@@ -49,6 +49,19 @@ describe("a dry run", () => {
     expect((await test({ saga: "order", version: version + 1, input })).status).toBe(409);
   });
 
+  it("of a version of before runs it as it was, also when the saga is gone", async () => {
+    const path = "tenants/acme/sagas/changed";
+    const delay = (name: string) => ({ steps: [{ name, delay: { seconds: 1 } }] });
+    const { version } = (await router.admin.put(path, delay("before"))).body;
+    await router.admin.put(path, delay("after"));
+    const named = async (more: object) =>
+      (await test({ saga: "changed", input, ...more })).body.steps[0].name;
+    expect([await named({}), await named({ version })]).toEqual(["after", "before"]);
+    await router.admin.request("DELETE", path);
+    expect(await named({ version })).toBe("before");
+    expect((await test({ saga: "changed", input })).status).toBe(404);
+  });
+
   it("takes events, and a person's signals", async () => {
     const steps = [
       { name: "paid", wait: { event: { type: ["paid"] }, timeoutSeconds: 60 } },
