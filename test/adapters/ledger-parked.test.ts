@@ -1,5 +1,6 @@
 /** What gates have parked, in both ledgers: taken in order and once, found by target, given up in the end. */
 import { describe, expect, it } from "vitest";
+import { GATE_RETRIES_PASSED_MAX } from "../../src/core/gate-limits.ts";
 import type { FirstClaim } from "../../src/ports/claim.ts";
 import {
   againOf,
@@ -9,6 +10,7 @@ import {
   firstOf,
   freshTenant,
   freshToken,
+  resultOf,
   SUBJECTS,
   settledOnce,
   takeParked,
@@ -95,6 +97,24 @@ describe.each(SUBJECTS)(
       expect(await take(1, 1)).toMatchObject({ taken: [{}], left: "normal", areRetries: false });
       expect(await take(2, 2)).toMatchObject({ taken: [{}], left: null, areRetries: false });
     });
+
+    it("is taken from behind so many retries without a token, and from no further", async () => {
+      const tenant = await tenantWithSink();
+      const receivedAtMs = Date.now() - 60_000;
+      for (let page = 0; page < GATE_RETRIES_PASSED_MAX; page += 1_000) {
+        const firsts = Array.from({ length: 1_000 }, () => firstOf({ tenant, receivedAtMs }));
+        const token = freshToken();
+        await claim(ledger, token, { firsts });
+        const again = { ...parked, attempts: 1, attempt: null };
+        const results = firsts.map((first) => resultOf(first, again));
+        expect((await ledger.settle(token, results, [])).refused.size).toBe(0);
+      }
+      const fresh = await park(tenant, {}, { receivedAtMs: receivedAtMs + 1 });
+      const take = (retries: number) => ledger.takeParked(tenant, "sink", { count: 2, retries });
+      expect(await take(0)).toEqual({ taken: [], left: "normal", areRetries: true });
+      expect((await take(1)).taken).toMatchObject([{ isRetry: true }]);
+      expect((await take(0)).taken).toMatchObject([{ event: fresh.id, isRetry: false }]);
+    }, 60_000);
 
     it("is given to one of those who take at once, and is owed from then on", async () => {
       const tenant = await tenantWithSink();
