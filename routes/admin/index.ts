@@ -37,6 +37,7 @@ import { targetGateOperations } from "./target-gate.ts";
 import { targetOperations } from "./targets.ts";
 import { tenantLimitOperations } from "./tenant-limits.ts";
 import { tenantOperations } from "./tenants.ts";
+import { waitingOperations } from "./waiting.ts";
 
 export const OPERATIONS: readonly Operation[] = [
   ...tenantOperations,
@@ -65,6 +66,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...replayOperations,
   ...fanOutOperations,
   ...queueOperations,
+  ...waitingOperations,
   ...poisonOperations,
   ...reconcileOperations,
   ...deedOperations,

@@ -63,6 +63,7 @@ const CONTRACT = [
     (each) => `post ${TENANT}/fan-outs/{fanOut}/${each}`,
   ),
   "get /admin/queues",
+  "get /admin/waiting",
   ...["get", "put"].map((method) => `${method} /admin/queues/{priority}`),
   ...["pause", "resume"].map((each) => `post /admin/queues/{priority}/${each}`),
   `get ${TENANT}/targets/{target}/gate`,

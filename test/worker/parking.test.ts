@@ -44,6 +44,38 @@ describe("a paused target", () => {
     expect([held.received.length, free.received.length]).toEqual([5, 5]);
   });
 
+  it("is listed with whom something waits for, the most urgent first and page by page", async () => {
+    const receiver = await receiverHere();
+    const slow = { url: receiver.url, gate: { perSecond: 0.001 } };
+    const tenant = await prepareTenant(router, "waits", { held: { url: receiver.url }, slow });
+    await router.admin.post(`${tenant.path}/targets/held/pause`);
+    const held = await tenant.send("held");
+    await tenant.delivery(held.id, "held", "parked");
+    for (let at = 0; at < 2; at += 1) await tenant.send("slow");
+    const own = async (query = "") => {
+      const { body } = await router.admin.get(`waiting?limit=200${query}`);
+      return (body.items as { tenant: string }[]).filter((each) => each.tenant === "waits");
+    };
+    const found = await eventually(own, (items) => items.length === 2);
+    const { receivedAt } = (await router.admin.get(`${tenant.path}/events/${held.id}`)).body;
+    const seen = { tenant: "waits", priority: "critical" };
+    expect(found).toEqual([
+      { ...seen, target: "held", waitsFor: "opening", oldestReceivedAt: receivedAt },
+      { ...seen, target: "slow", waitsFor: "gate", oldestReceivedAt: expect.any(String) },
+    ]);
+    const pages: object[] = [];
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const query: string = cursor === "" ? "" : `&cursor=${cursor}`;
+      const { body } = await router.admin.get(`waiting?limit=1${query}`);
+      pages.push(...body.items);
+      cursor = body.cursor;
+    }
+    expect(pages).toEqual((await router.admin.get("waiting?limit=200")).body.items);
+    await router.admin.post(`${tenant.path}/targets/held/resume`);
+    await tenant.delivery(held.id, "held", "delivered");
+    expect(await own()).toMatchObject([{ target: "slow" }]);
+  });
+
   it("gets no retry either: the delivery waits with its attempts and goes on counting", async () => {
     const receiver = await receiverHere(inTurn(status(500), status(200)));
     const retry = { delaysSeconds: [1] };
