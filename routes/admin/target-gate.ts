@@ -1,9 +1,12 @@
 /** What limits a target, as operators see it, and its gate set back. */
 import * as z from "zod";
+import { PARKED_COUNT_MAX } from "../../src/core/gate/limits.ts";
 import { resetGate } from "../../src/flows/configure-gate.ts";
+import { inTime } from "../../src/flows/in-time.ts";
 import { limitsOfTarget } from "../../src/flows/target-limits.ts";
 import type { GateId } from "../../src/ports/gates.ts";
-import { isoOrNull } from "./change.ts";
+import type { Waiting } from "../../src/ports/ledger.ts";
+import { iso, isoOrNull } from "./change.ts";
 import { Limitation, limitationView } from "./limitation.ts";
 import { type Call, notFound, type Operation, operation } from "./operation.ts";
 import { Count, Time } from "./schemas.ts";
@@ -17,9 +20,17 @@ const Batch = z.object({
   nextAt: Time.nullable().describe("When the next one goes; null: nothing waits, or one goes now."),
 });
 
+const Parked = z.object({
+  count: Count.describe(
+    `At most ${PARKED_COUNT_MAX}: of more, what is least urgent and newest becomes a dead letter.`,
+  ),
+  oldestReceivedAt: Time,
+});
+
 const Gate = z
   .object({
     limits: z.array(Limitation),
+    parked: Parked.nullable().describe("What waits in the ledger for it; null: nothing."),
     batch: Batch.optional().describe("Of a target that gets batches."),
   })
   .meta({ id: "Gate" });
@@ -35,14 +46,19 @@ async function targetOf({ app, params }: Asked) {
 
 async function gateView(
   { tenant, target }: Awaited<ReturnType<typeof targetOf>>,
-  { app, stores }: Asked,
+  { app: { deliver }, stores }: Asked,
 ) {
   const lastRuleEnded = () => stores.ruleEnds.last(tenant.id, target.id);
-  const limits = await limitsOfTarget(tenant, target, lastRuleEnded, app.deliver);
+  const limits = await limitsOfTarget(tenant, target, lastRuleEnded, deliver);
   const id = { tenant: tenant.id, target: target.id };
-  const batch = target.gate.batch === undefined ? {} : { batch: await batchView(id, app.deliver) };
-  return { limits: limits.map(limitationView), ...batch };
+  const waiting = deliver.ledger.waiting(id.tenant, id.target, PARKED_COUNT_MAX);
+  const parked = await inTime(waiting, deliver);
+  const batch = target.gate.batch === undefined ? {} : { batch: await batchView(id, deliver) };
+  return { limits: limits.map(limitationView), parked: parkedView(parked), ...batch };
 }
+
+const parkedView = (parked: Waiting | null): z.infer<typeof Parked> | null =>
+  parked && { count: parked.count, oldestReceivedAt: iso(parked.oldestAtMs) };
 
 async function batchView(
   id: GateId,

@@ -114,6 +114,13 @@ export interface TakenParked {
   readonly areRetries: boolean;
 }
 
+/** What is parked for one target. */
+export interface Waiting {
+  readonly count: number;
+  /** When the oldest of it was received. */
+  readonly oldestAtMs: number;
+}
+
 /** What became of the events of an old generation. */
 export interface Expired {
   /** The generation that there is room for now. */
@@ -167,6 +174,11 @@ export interface Ledger {
   takeParked(tenant: string, target: string, most: ParkedMost): Promise<TakenParked>;
   /** Targets whose gates have parked something. */
   parkedTargets(count: number): Promise<readonly ParkedTarget[]>;
+  /**
+   * What is parked for a target, whatever it waits for: its gate, its reader, its turn, or until it is opened; counted
+   * up to `countMax`. Null: nothing.
+   */
+  waiting(tenant: string, target: string, countMax: number): Promise<Waiting | null>;
   /** Gives up what has waited for closed targets for longer than `ageMs`, a page at most; answers how many. */
   buryClosed(ageMs: number): Promise<number>;
   /** Closed targets that something waits for. */

@@ -238,6 +238,26 @@ describe.each(SUBJECTS)(
       expect(await ledger.closedTargets(1)).toHaveLength(1);
     });
 
+    it("is counted for its target with what waits until that is open, up to a bound, and says how old the oldest is", async () => {
+      const tenant = await tenantWithSink();
+      const base = Date.now() + 60_000;
+      const waiting = (countMax = 9) => ledger.waiting(tenant, "sink", countMax);
+      await park(tenant, { target: "second" }, { receivedAtMs: base });
+      await settledOnce(ledger, {}, firstOf({ tenant, receivedAtMs: base }));
+      expect(await waiting()).toBeNull();
+      await park(tenant, { priority: "critical" }, { receivedAtMs: base + 9 });
+      await park(tenant, { priority: "replay" }, { receivedAtMs: base + 5 });
+      expect(await waiting()).toEqual({ count: 2, oldestAtMs: base + 5 });
+      await ledger.disableTarget(tenant, "sink", "410");
+      const closed = { dueInMs: null, lastError: "target disabled" };
+      await park(tenant, { ...closed, priority: "bulk" }, { receivedAtMs: base + 3 });
+      expect(await waiting()).toEqual({ count: 3, oldestAtMs: base + 3 });
+      expect(await waiting(2)).toEqual({ count: 2, oldestAtMs: base + 3 });
+      // Of a former life of the tenant: it is being removed.
+      await park(tenant, closed, { receivedAtMs: 1 });
+      expect(await waiting()).toEqual({ count: 3, oldestAtMs: base + 3 });
+    });
+
     it("is cancelled when its target is deleted", async () => {
       const tenant = await tenantWithSink();
       const first = await park(tenant);

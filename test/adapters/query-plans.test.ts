@@ -151,6 +151,8 @@ describe("a ledger statement", () => {
     expect(await indexesOf(owed.DUE)).toEqual(allSlots("due"));
     expect(await indexesOf(redrives.DEAD_LETTERS)).toEqual(allSlots("open"));
     for (const slot of SLOTS) {
+      const own = [`deliveries_${slot}_closed`, `deliveries_${slot}_parked`];
+      expect(await indexesOf(parked.WAITING[slot])).toEqual(own);
       expect(await indexesOf(owed.END_DELIVERY_LEASES[slot])).toEqual([`deliveries_${slot}_due`]);
       expect(await indexesOf(owed.RELEASE[slot])).toEqual([`deliveries_${slot}_open`]);
     }

@@ -277,6 +277,7 @@ export function wiredLedger(
       call("takeParked", () => ledger.takeParked(tenant, target, most)),
     buryClosed: (ageMs) => call("buryClosed", () => ledger.buryClosed(ageMs)),
     closedTargets: (count) => call("closedTargets", () => ledger.closedTargets(count)),
+    waiting: (...given) => call("waiting", () => ledger.waiting(...given)),
     buryClosedExcess: (tenant, target, bound, count) =>
       call("buryClosedExcess", () => ledger.buryClosedExcess(tenant, target, bound, count)),
     parkedTargets: (count) => call("parkedTargets", () => ledger.parkedTargets(count)),

@@ -14,6 +14,7 @@ type Parked = Pick<
   | "parkedTargets"
   | "buryParked"
   | "closedTargets"
+  | "waiting"
   | "buryClosed"
   | "buryClosedExcess"
 >;
@@ -80,6 +81,16 @@ export function createMemoryParked({
 
     parkedTargets: async (count) => targetsOf(isGateParked).slice(0, count),
     closedTargets: async (count) => targetsOf(isClosedParked).slice(0, count),
+
+    async waiting(tenant, target, countMax) {
+      const bornAtMs = tenants.born(tenant)?.atMs ?? Number.POSITIVE_INFINITY;
+      const waiting = [...deliveries.values()]
+        .filter((row) => row.state === "parked" && row.tenant === tenant && row.target === target)
+        .map(({ receivedAtMs }) => receivedAtMs)
+        .filter((receivedAtMs) => receivedAtMs >= bornAtMs);
+      if (waiting.length === 0) return null;
+      return { count: Math.min(waiting.length, countMax), oldestAtMs: Math.min(...waiting) };
+    },
 
     async buryClosedExcess(tenant, target, { countMax, reason }, count) {
       const bornAtMs = tenants.born(tenant)?.atMs ?? Number.POSITIVE_INFINITY;

@@ -29,6 +29,12 @@ describe("a paused target", () => {
       expect(parked).toMatchObject({ attemptCount: 0, lastError: "target paused", attempts: [] });
     }
     expect(held.received).toEqual([]);
+    const parkedFor = async (target: string) =>
+      (await router.admin.get(`${tenant.path}/targets/${target}/gate`)).body.parked;
+    const received = sent.map(({ id }) => router.admin.get(`${tenant.path}/events/${id}`));
+    const oldest = (await Promise.all(received)).map(({ body }) => body.receivedAt).sort()[0];
+    expect(await parkedFor("held")).toEqual({ count: 5, oldestReceivedAt: oldest });
+    expect(await parkedFor("free")).toBeNull();
 
     const resumed = await router.admin.post(`${tenant.path}/targets/held/resume`);
     expect(resumed).toMatchObject({ status: 200, body: { paused: false, released: 5 } });

@@ -17,7 +17,7 @@ import * as sql from "./statements.ts";
 const OWED_METHODS = [
   ...(["due", "putOff", "bury", "release", "openings", "recover", "expire"] as const),
   ...(["takeParked", "parkedTargets", "buryParked", "disableTarget"] as const),
-  ...(["closedTargets", "buryClosed", "buryClosedExcess"] as const),
+  ...(["closedTargets", "buryClosed", "buryClosedExcess", "waiting"] as const),
 ];
 
 export function createLedger(session: Session): Ledger {

@@ -1,6 +1,7 @@
 /** The ledger's SQL for what gates have parked. */
 import { GATE_RETRIES_PASSED_MAX } from "../../core/gate-limits.ts";
 import type { Slot } from "../../core/generation.ts";
+import { QUEUES } from "../../core/priority.ts";
 import { BATCH_TOKEN } from "../../ports/batches.ts";
 import { IN_OPEN_QUEUE, IS_CLOSED, LEASES, OPEN } from "./owed-statements.ts";
 import { acrossSlots, deliveriesOf, eventsOf, openDeliveriesOf, perSlot } from "./slots.ts";
@@ -96,6 +97,24 @@ ORDER BY rank, received_at LIMIT ?4 OFFSET ?3`;
 
 export const EXCESS = excessOf(parkedOf, GATE_PARKED);
 export const CLOSED_EXCESS = excessOf(closedOf, CLOSED);
+
+/** ?1 = tenant, ?2 = target, ?3 = how many are counted. The oldest of each rank is the first in its index. */
+export const WAITING = perSlot((slot) => {
+  const own = (of: (slot: Slot) => string, condition: string): string => `${of(slot)}
+  WHERE tenant = ?1 AND target = ?2 AND ${condition}
+  AND received_at >= (SELECT created_at FROM tenants WHERE id = ?1)`;
+  const counted = (from: string): string =>
+    `(SELECT COUNT(*) FROM (SELECT 1 FROM ${from} LIMIT ?3))`;
+  const ofRank = (from: string, rank: number): string =>
+    `SELECT received_at FROM ${from} AND ${RANK} = ${rank}`;
+  const oldest = (from: string): string => `
+  (${QUEUES.map((_, rank) => ofRank(from, rank)).join("\nUNION ALL\n")}
+  ORDER BY received_at LIMIT 1)`;
+  const [gated, closed] = [own(parkedOf, GATE_PARKED), own(closedOf, CLOSED)];
+  return `
+SELECT ${counted(gated)} + ${counted(closed)} AS count,
+  ${oldest(gated)} AS gated_at, ${oldest(closed)} AS closed_at`;
+});
 
 /** ?1 = tenant, ?2 = target, ?3 = [[tenant, receivedAt, event, subscription]], ?4 = reason. */
 export const BURY_CLOSED_EXCESS = perSlot(

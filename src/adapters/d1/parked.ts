@@ -19,6 +19,7 @@ type Parked = Pick<
   | "parkedTargets"
   | "buryParked"
   | "closedTargets"
+  | "waiting"
   | "buryClosed"
   | "buryClosedExcess"
 >;
@@ -62,6 +63,18 @@ export function createParked(session: Session): Parked {
 
     parkedTargets: (count) => targets("parked-targets", parked.PARKED_TARGETS, count),
     closedTargets: (count) => targets("closed-targets", parked.CLOSED_TARGETS, count),
+
+    async waiting(tenant, target, countMax) {
+      const params = [tenant, target, countMax];
+      const rows = (await session.batch("waiting", inEachSlot(parked.WAITING, params))).flat();
+      const oldest = rows
+        .flatMap((row) => [row.gated_at, row.closed_at])
+        .filter((at) => at !== null)
+        .map(number);
+      if (oldest.length === 0) return null;
+      const count = rows.reduce((sum, row) => sum + number(row.count), 0);
+      return { count: Math.min(count, countMax), oldestAtMs: Math.min(...oldest) };
+    },
 
     async buryClosedExcess(tenant, target, { countMax, reason }, count) {
       const params = [tenant, target, countMax, count];
