@@ -125,6 +125,9 @@ export function targetOf(
     id,
     retry: (doc.kind === "pull" ? undefined : doc.retry) ?? STANDARD_LADDER,
     closed: doc.disabled !== undefined ? "disabled" : doc.paused === true ? "paused" : null,
+    ...(doc.disabled === undefined
+      ? {}
+      : { disabled: { reason: doc.disabled.reason, isPaused: doc.paused === true } }),
   } as const;
   if (doc.kind !== "http") {
     return {

@@ -51,6 +51,8 @@ export interface Target {
   readonly other?: OtherTarget;
   /** Why nothing is sent to it now: an operator paused it, or it answered 410. */
   readonly closed: "paused" | "disabled" | null;
+  /** Of one that is disabled: why, and whether it is paused as well. */
+  readonly disabled?: { readonly reason: string; readonly isPaused: boolean };
   /** Since then, or before: a pause is known by the last change. */
   readonly closedAtMs?: number;
   /** The key of its secrets is not there: nothing can be signed, and so nothing sent. */

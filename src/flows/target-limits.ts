@@ -30,10 +30,12 @@ export async function limitsOfTarget(
   return found.flat();
 }
 
-function byOperator({ closed, closedAtMs }: Target, { clock }: LimitPorts): Limitation[] {
+function byOperator({ closed, closedAtMs, disabled }: Target, { clock }: LimitPorts): Limitation[] {
   if (closed === null) return [];
-  const sinceMs = closedAtMs ?? clock.nowMs();
-  return [{ by: "operator", sinceMs, untilMs: null, detail: `the target is ${closed}` }];
+  const why = disabled === undefined ? "" : `: ${disabled.reason}`;
+  const more = disabled?.isPaused ? "; and paused" : "";
+  const detail = `the target is ${closed}${why}${more}`;
+  return [{ by: "operator", sinceMs: closedAtMs ?? clock.nowMs(), untilMs: null, detail }];
 }
 
 async function byNoRule(

@@ -183,7 +183,7 @@ describe("a batch at work", () => {
   it.each<[string, () => void, string, string]>([
     [
       "a disabled target",
-      () => void world.tenants.disable("acme", "pager"),
+      () => void world.tenants.disable("acme", "pager", "410"),
       "parked",
       "target disabled",
     ],

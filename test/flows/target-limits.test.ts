@@ -1,6 +1,7 @@
 /** All that limits a target: each by its name, with since when, and nothing that does not. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { uncontrolled } from "../../src/core/queue-control.ts";
+import { disableTarget } from "../../src/flows/disable-target.ts";
 import { limitsOfTarget } from "../../src/flows/target-limits.ts";
 import { packOf } from "../support/memory-records.ts";
 import { createIsolate, createWorld, type Isolate, type World } from "../support/memory-router.ts";
@@ -91,13 +92,25 @@ describe("a target", () => {
 
   it("that is closed says since when, however often it is asked", async () => {
     const closedAtMs = world.clock.nowMs() - 5_000;
-    const sketch = { ...SENDING, targets: { sink: { closed: "disabled", closedAtMs } } } as const;
+    const sketch = { ...SENDING, targets: { sink: { closed: "paused", closedAtMs } } } as const;
     for (const asked of [sketch, null]) {
       const found = { by: "operator", sinceMs: closedAtMs, untilMs: null };
-      expect(await limits(asked)).toEqual([{ ...found, detail: "the target is disabled" }]);
+      expect(await limits(asked)).toEqual([{ ...found, detail: "the target is paused" }]);
       await world.clock.advance(10_000);
     }
   });
+
+  it.each([
+    [{}, "the target is disabled: the receiver answered 410 Gone"],
+    [{ closed: "paused" }, "the target is disabled: the receiver answered 410 Gone; and paused"],
+  ] as const)(
+    "that its receiver disabled says why, and whether it is paused: %o",
+    async (sink, detail) => {
+      world.tenants.put("acme", { ...SENDING, targets: { sink } });
+      await disableTarget({ tenant: "acme", target: "sink" }, undefined, isolate.deliver);
+      expect(await limits(null)).toMatchObject([{ by: "operator", detail }]);
+    },
+  );
 
   it("whose gate does not answer is not called unlimited", async () => {
     const down = () => Promise.reject(new Error("down"));

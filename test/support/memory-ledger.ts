@@ -364,7 +364,8 @@ export function createMemoryLedger(clock: Clock, tenants: MemoryTenants): Memory
       }
     },
 
-    disableTarget: async (tenant, target, _, version) => tenants.disable(tenant, target, version),
+    disableTarget: async (tenant, target, reason, version) =>
+      tenants.disable(tenant, target, reason, version),
 
     redrive(key) {
       const dueAtMs = clock.nowMs();

@@ -49,7 +49,7 @@ export interface MemoryTenants extends TenantStore {
   /** Whether what the target gets is in order. */
   hasOrder(id: string, target: string): boolean;
   /** Closes a target as a 410 does; the new revision, or null if there is no such target, or none of this version. */
-  disable(id: string, target: string, version?: number): number | null;
+  disable(id: string, target: string, reason: string, version?: number): number | null;
 }
 
 export function createMemoryTenants(
@@ -86,7 +86,7 @@ export function createMemoryTenants(
       return target?.other?.kind === "pull" || target?.gate.batch !== undefined;
     },
     hasOrder: (id, target) => tenants.get(id)?.targets.get(target)?.order !== undefined,
-    disable(id, name, version) {
+    disable(id, name, reason, version) {
       const tenant = tenants.get(id);
       if (tenant === undefined) return null;
       revision += 1;
@@ -96,7 +96,8 @@ export function createMemoryTenants(
       const targets = new Map(tenant.targets);
       if (isMeant) {
         const gate = { ...target.gate, version: revision };
-        targets.set(name, { ...target, gate, closed: "disabled" });
+        const disabled = { reason, isPaused: target.closed === "paused" };
+        targets.set(name, { ...target, gate, closed: "disabled", disabled });
       }
       tenants.set(id, { ...tenant, targets, revision });
       return isMeant ? revision : null;

@@ -136,7 +136,7 @@ describe("the gate of a target", () => {
     }
   });
 
-  it("that is closed for good says since when, also after it was changed", async () => {
+  it("that is closed for good says why and since when, also after it was changed", async () => {
     const gone = await receiverHere(status(410));
     const tenant = await prepareTenant(router, "closed", { sink: { url: gone.url } });
     const target = `${tenant.path}/targets/sink`;
@@ -147,7 +147,8 @@ describe("the gate of a target", () => {
     );
     await router.admin.post(`${target}/pause`);
     const { limits } = (await router.admin.get(`${target}/gate`)).body;
-    expect(limits).toMatchObject([{ by: "operator", since: body.disabled.at }]);
+    const detail = "the target is disabled: the receiver answered 410 Gone; and paused";
+    expect(limits).toMatchObject([{ by: "operator", since: body.disabled.at, detail }]);
   });
 
   it("of an unknown target, or of another tenant's, is not found", async () => {
