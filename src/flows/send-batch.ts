@@ -211,7 +211,7 @@ export async function sendBatch(held: HeldBatch, ports: DeliverPorts): Promise<A
   }
   await settleBatch(held, results, ports);
   if (answer.kind === "response" && answer.status === 410) {
-    await inTime(disableTarget(id, target.gate.version, GONE, ports), ports).catch(() => {}); // it answers so again
+    await disableTarget(id, target.gate.version, GONE, ports);
   }
   return answer;
 }

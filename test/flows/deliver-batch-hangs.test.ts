@@ -137,3 +137,17 @@ describe("a store of tenants that hangs", () => {
     expect(await consume(world, "normal", [messageWith({ to: ["pager"] })])).toEqual(["ack"]);
   });
 });
+
+describe("what hangs when a target is to be closed", () => {
+  it.each<[string, () => Partial<DeliverPorts>]>([
+    ["before it is written down", () => ({ ledger: { ...world.ledger, disableTarget: hangs } })],
+    ["when it is announced", () => ({ limiter: { ...world.limiter, announce: hangs } })],
+  ])("%s holds up no batch for long, and the answer 410 makes a dead letter", async (_, broken) => {
+    world.transport.answer = () => response(410);
+    const { answers, ms } = await timed([messageWith({ to: ["pager"] })], broken());
+    expect(answers).toEqual(["ack"]);
+    expect(ms).toBeLessThanOrEqual(LEDGER_TIMEOUT_MS + 1_000);
+    expect(statesOf(world)).toEqual({ pager: "dead" });
+    expect(world.log.of("target-not-disabled")).toHaveLength(1);
+  });
+});
