@@ -88,7 +88,7 @@ export async function startRouter(options: RouterOptions, ground: Ground): Promi
     until(() => accepted.every(({ id }) => ground.receivedAtMs.has(id)), name);
   const isIdle = async (): Promise<boolean> => {
     const { items, outbox } = (await admin.get("queues")).body;
-    return outbox.rows === 0 && items.every((queue: { backlog: number }) => queue.backlog === 0);
+    return outbox?.rows === 0 && items.every((queue: { backlog: number }) => queue.backlog === 0);
   };
   return {
     name,

@@ -11,9 +11,12 @@ import {
   limitationsOf,
   type QueueControl,
   uncontrolled,
+  waitingSinceMs,
 } from "../../src/core/queue-control.ts";
 import { CONSUMER_SETTINGS } from "../../src/core/queue-settings.ts";
+import { inTime } from "../../src/flows/in-time.ts";
 import { sweep } from "../../src/flows/sweep.ts";
+import { viewParts } from "../../src/flows/view-parts.ts";
 import { COUNTERS } from "../../src/ports/meter.ts";
 import { isoOrNull } from "./change.ts";
 import { Limitation, limitationView } from "./limitation.ts";
@@ -38,8 +41,8 @@ const Control = z
 
 const Queue = z.object({
   priority: z.enum(QUEUES),
-  backlog: Count,
-  backlogBytes: Count,
+  backlog: Count.nullable().describe("Null: the queue did not say in time what waits in it."),
+  backlogBytes: Count.nullable(),
   oldestMessageAt: Time.nullable(),
   oldestMessageAgeMs: z.number().nullable(),
   inPerSecond: z.number(),
@@ -140,45 +143,49 @@ export const queueOperations: readonly Operation[] = [
       "Per priority, and of replays: backlog, oldest message, throughput and consumer settings; and the outbox.",
     responses: { 200: "The queues." },
     answer: pageOf(Queue).extend({
-      outbox: z.object({
-        rows: Count,
-        rowsMax: Count,
-        oldestAt: Time.nullable(),
-        oldestAgeMs: z.number().nullable(),
-      }),
+      outbox: z
+        .object({
+          rows: Count,
+          rowsMax: Count,
+          oldestAt: Time.nullable(),
+          oldestAgeMs: z.number().nullable(),
+        })
+        .nullable()
+        .describe("Null: it did not say in time."),
     }),
     async handle({ app }) {
       const { ledger, queues, outbox, meter, clock } = app.deliver;
       const nowMs = clock.nowMs();
-      const controls = controlsOf(await ledger.queueControls());
-      const items = await Promise.all(
-        QUEUES.map(async (priority): Promise<z.infer<typeof Queue>> => {
-          const metrics = await queues.metrics(priority);
-          const { oldestMessageMs } = metrics;
-          const control = controls.get(priority) ?? uncontrolled(priority);
-          const consumer = CONSUMER_SETTINGS[priority];
-          const waitingSinceMs = metrics.backlog === 0 ? null : (oldestMessageMs ?? nowMs);
-          return {
-            priority,
-            backlog: metrics.backlog,
-            backlogBytes: metrics.backlogBytes,
-            oldestMessageAt: metrics.backlog === 0 ? null : isoOrNull(oldestMessageMs),
-            oldestMessageAgeMs:
-              metrics.backlog === 0 || oldestMessageMs === null
-                ? null
-                : Math.max(0, nowMs - oldestMessageMs),
-            inPerSecond: meter.rate(`in_${priority}`, nowMs),
-            outPerSecond: meter.rate(`out_${priority}`, nowMs),
-            paused: control.isPaused,
-            control: controlView(control),
-            limits: limitationsOf(control, consumer, waitingSinceMs).map(limitationView),
-            consumer,
-          };
-        }),
-      );
-      const { rows, rowsMax, oldestMs } = await outbox.state();
-      const oldestAgeMs = oldestMs === null ? null : Math.max(0, nowMs - oldestMs);
-      const kept = { rows, rowsMax, oldestAt: isoOrNull(oldestMs), oldestAgeMs };
+      const parts = viewParts("queues", app.deliver);
+      const controls = controlsOf(await inTime(ledger.queueControls(), { clock }));
+      const ageMs = (atMs: number | null) => (atMs === null ? null : Math.max(0, nowMs - atMs));
+      const reading = QUEUES.map(async (priority): Promise<z.infer<typeof Queue>> => {
+        const metrics = await parts.read(priority, () => queues.metrics(priority), null);
+        const control = controls.get(priority) ?? uncontrolled(priority);
+        const consumer = CONSUMER_SETTINGS[priority];
+        const oldestMs = metrics?.backlog ? metrics.oldestMessageMs : null;
+        const limits = limitationsOf(control, consumer, waitingSinceMs(metrics, nowMs));
+        return {
+          priority,
+          backlog: metrics?.backlog ?? null,
+          backlogBytes: metrics?.backlogBytes ?? null,
+          ...{ oldestMessageAt: isoOrNull(oldestMs), oldestMessageAgeMs: ageMs(oldestMs) },
+          inPerSecond: meter.rate(`in_${priority}`, nowMs),
+          outPerSecond: meter.rate(`out_${priority}`, nowMs),
+          paused: control.isPaused,
+          control: controlView(control),
+          limits: limits.map(limitationView),
+          consumer,
+        };
+      });
+      const [state, ...items] = await Promise.all([
+        parts.read("outbox", () => outbox.state(), null),
+        ...reading,
+      ]);
+      const kept = state && {
+        ...{ rows: state.rows, rowsMax: state.rowsMax },
+        ...{ oldestAt: isoOrNull(state.oldestMs), oldestAgeMs: ageMs(state.oldestMs) },
+      };
       return { status: 200, body: { items, cursor: null, outbox: kept } };
     },
   }),

@@ -2,8 +2,8 @@
 import * as z from "zod";
 import { PARKED_COUNT_MAX } from "../../src/core/gate/limits.ts";
 import { resetGate } from "../../src/flows/configure-gate.ts";
-import { inTime } from "../../src/flows/in-time.ts";
-import { limitsOfTarget } from "../../src/flows/target-limits.ts";
+import { LIMIT_PARTS, limitsOfTarget } from "../../src/flows/target-limits.ts";
+import { viewParts } from "../../src/flows/view-parts.ts";
 import type { GateId } from "../../src/ports/gates.ts";
 import type { Waiting } from "../../src/ports/ledger.ts";
 import { iso, isoOrNull } from "./change.ts";
@@ -27,10 +27,15 @@ const Parked = z.object({
   oldestReceivedAt: Time,
 });
 
+const PARTS = [...LIMIT_PARTS, "batch", "parked"] as const;
+
 const Gate = z
   .object({
     limits: z.array(Limitation),
     parked: Parked.nullable().describe("What waits in the ledger for it; null: nothing."),
+    unknown: z
+      .array(z.enum(PARTS))
+      .describe("What did not answer in time: of this nothing is known, and the rest is as ever."),
     batch: Batch.optional().describe("Of a target that gets batches."),
   })
   .meta({ id: "Gate" });
@@ -48,13 +53,23 @@ async function gateView(
   { tenant, target }: Awaited<ReturnType<typeof targetOf>>,
   { app: { deliver }, stores }: Asked,
 ) {
-  const lastRuleEnded = () => stores.ruleEnds.last(tenant.id, target.id);
-  const limits = await limitsOfTarget(tenant, target, lastRuleEnded, deliver);
   const id = { tenant: tenant.id, target: target.id };
-  const waiting = deliver.ledger.waiting(id.tenant, id.target, PARKED_COUNT_MAX);
-  const parked = await inTime(waiting, deliver);
-  const batch = target.gate.batch === undefined ? {} : { batch: await batchView(id, deliver) };
-  return { limits: limits.map(limitationView), parked: parkedView(parked), ...batch };
+  const parts = viewParts<(typeof PARTS)[number]>("gate", deliver);
+  const lastRuleEnded = () => stores.ruleEnds.last(id.tenant, id.target);
+  const waiting = () => deliver.ledger.waiting(id.tenant, id.target, PARKED_COUNT_MAX);
+  const [limits, parked, batch] = await Promise.all([
+    limitsOfTarget(tenant, target, lastRuleEnded, parts, deliver),
+    parts.read("parked", waiting, null),
+    target.gate.batch === undefined
+      ? undefined
+      : parts.read("batch", () => batchView(id, deliver), undefined),
+  ]);
+  return {
+    limits: limits.map(limitationView),
+    parked: parkedView(parked),
+    unknown: parts.unknown(),
+    ...(batch === undefined ? {} : { batch }),
+  };
 }
 
 const parkedView = (parked: Waiting | null): z.infer<typeof Parked> | null =>
@@ -80,7 +95,7 @@ export const targetGateOperations: readonly Operation[] = [
     path: PATH,
     summary:
       "What limits a target right now: its own limits, its receiver, its breaker, its rules, their queues, its tenant, or a person.",
-    responses: { 200: "Empty `limits`: nothing does.", 404: "No such target." },
+    responses: { 200: "Empty `limits` and `unknown`: nothing does.", 404: "No such target." },
     answer: Gate,
     handle: async (call) => ({ status: 200, body: await gateView(await targetOf(call), call) }),
   }),

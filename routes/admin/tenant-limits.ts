@@ -1,7 +1,9 @@
 /** What a tenant's limits let in, and whether they limit it now. */
 import * as z from "zod";
 import { limitationBy, type ScopeUsage } from "../../src/core/admit/usage.ts";
+import { Retryable } from "../../src/core/errors.ts";
 import type { Limit, Tenant } from "../../src/core/tenant.ts";
+import { viewParts } from "../../src/flows/view-parts.ts";
 import { iso } from "./change.ts";
 import { Limitation, limitationView } from "./limitation.ts";
 import { notFound, type Operation, operation } from "./operation.ts";
@@ -65,7 +67,10 @@ export const tenantLimitOperations: readonly Operation[] = [
       if (tenant === null) throw notFound("tenant");
       const scopes = scopesOf(tenant);
       const asked = scopes.map(({ scope, limit }) => ({ scope, rate: limit }));
-      const usages = asked.length === 0 ? [] : await limiter.usage(tenant.id, asked);
+      const parts = viewParts("tenant-limits", app.deliver);
+      const read = () => limiter.usage(tenant.id, asked);
+      const usages = asked.length === 0 ? [] : await parts.read("limiter", read, null);
+      if (usages === null) throw new Retryable("the limiter did not answer");
       const known = scopes.flatMap((scoped) => {
         const usage = usages.find(({ scope }) => scope === scoped.scope);
         return usage === undefined ? [] : [{ scoped, usage }];

@@ -27,6 +27,9 @@ export const CHANGES_LOOK_MS = 250;
 /** Most that a batch is put off: with all that it does then, within those 15 minutes. */
 export const QUEUE_DELAY_CONTROL_SECONDS_MAX = 60;
 
+/** What has not answered by then is unknown in an operator's view, which has all else. */
+export const VIEW_PART_TIMEOUT_MS = 5_000;
+
 /** Deletions of tenants that one pass works on, the oldest first. */
 export const DELETIONS_MAX = 20;
 /** Deliveries, or objects, that a deletion removes at once: R2 deletes this many in a call at most. */

@@ -35,6 +35,15 @@ export const connectionsOf = ({ concurrency }: QueueControl): number =>
 export const isHeld = ({ isPaused, delaySeconds }: QueueControl): boolean =>
   isPaused || delaySeconds > 0;
 
+/** Since when the oldest of its messages waits; null where none does, or nothing is known of them. */
+export function waitingSinceMs(
+  metrics: { readonly backlog: number; readonly oldestMessageMs: number | null } | null,
+  nowMs: number,
+): number | null {
+  if (metrics === null || metrics.backlog === 0) return null;
+  return metrics.oldestMessageMs ?? nowMs;
+}
+
 /** What limits a queue right now. `waitingSinceMs`: of the oldest message that waits; null for none. */
 export function limitationsOf(
   control: QueueControl,

@@ -1,8 +1,10 @@
 /** All that limits a target: each by its name, with since when, and nothing that does not. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { VIEW_PART_TIMEOUT_MS } from "../../src/core/operator-limits.ts";
 import { uncontrolled } from "../../src/core/queue-control.ts";
 import { disableTarget } from "../../src/flows/disable-target.ts";
-import { limitsOfTarget } from "../../src/flows/target-limits.ts";
+import { type LIMIT_PARTS, limitsOfTarget } from "../../src/flows/target-limits.ts";
+import { viewParts } from "../../src/flows/view-parts.ts";
 import { packOf } from "../support/memory-records.ts";
 import { createIsolate, createWorld, type Isolate, type World } from "../support/memory-router.ts";
 import type { TenantSketch } from "../support/memory-tenants.ts";
@@ -21,13 +23,27 @@ const SENDING: TenantSketch = {
   rules: { all: { priority: "critical", targets: ["sink"] } },
 };
 
-async function limits(sketch: TenantSketch | null, endedAtMs: number | null = null) {
+async function view(
+  sketch: TenantSketch | null,
+  lastRuleEnded: () => Promise<number | null> = async () => null,
+) {
   if (sketch !== null) world.tenants.put("acme", sketch);
   const tenant = await world.tenants.load("acme");
   const target = tenant?.targets.get("sink");
   if (tenant === null || target === undefined) throw new Error("there is no target");
-  return limitsOfTarget(tenant, target, async () => endedAtMs, isolate.deliver);
+  const parts = viewParts<(typeof LIMIT_PARTS)[number]>("gate", isolate.deliver);
+  const limits = await limitsOfTarget(tenant, target, lastRuleEnded, parts, isolate.deliver);
+  return { limits, unknown: parts.unknown() };
 }
+
+async function limits(sketch: TenantSketch | null, endedAtMs: number | null = null) {
+  const known = await view(sketch, async () => endedAtMs);
+  expect(known.unknown).toEqual([]);
+  return known.limits;
+}
+
+const down = () => Promise.reject(new Error("down"));
+const hangs = (): Promise<never> => new Promise(() => {});
 
 const by = (found: Awaited<ReturnType<typeof limits>>) => found.map((each) => each.by);
 
@@ -112,9 +128,34 @@ describe("a target", () => {
     },
   );
 
-  it("whose gate does not answer is not called unlimited", async () => {
-    const down = () => Promise.reject(new Error("down"));
-    isolate = createIsolate(world, { broken: { gates: { ...world.gates, limits: down } } });
-    await expect(limits(SENDING)).rejects.toThrow("down");
+  it.each([
+    ["fails", down],
+    ["hangs", hangs],
+  ])("whose gate %s is not called unlimited, and hides nothing else", async (_, limits) => {
+    isolate = createIsolate(world, { broken: { gates: { ...world.gates, limits } } });
+    expect(await world.clock.run(view(SENDING))).toEqual({ limits: [], unknown: ["gate"] });
+    const known = world.clock.run(view({ ...SENDING, targets: { sink: { closed: "paused" } } }));
+    expect(await known).toMatchObject({ limits: [{ by: "operator" }], unknown: ["gate"] });
+    expect(world.log.of("view-incomplete")).toMatchObject([{ part: "gate" }, { part: "gate" }]);
+  });
+
+  it("says of each part that does not answer that it is unknown, and what is known of it all the same", async () => {
+    const paused = { ...uncontrolled("critical"), isPaused: true, pausedAtMs: 40 };
+    world.ledger.controls.set("critical", paused);
+    const limiter = { ...world.limiter, usage: hangs };
+    isolate = createIsolate(world, {
+      broken: { limiter, queues: { ...world.queues, metrics: hangs } },
+    });
+    const limit = { perSecond: 9, burst: 9, overflow: "reject" } as const;
+    const startedAtMs = world.clock.nowMs();
+    expect(await world.clock.run(view({ ...SENDING, limit }))).toMatchObject({
+      ...{ limits: [{ by: "operator", sinceMs: 40 }], unknown: ["queues", "tenant"] },
+    });
+    expect(world.clock.nowMs() - startedAtMs).toBe(VIEW_PART_TIMEOUT_MS);
+    const ledger = { ...world.ledger, queueControls: down };
+    isolate = createIsolate(world, { broken: { ledger } });
+    expect(await view(SENDING)).toEqual({ limits: [], unknown: ["queues"] });
+    const ruleless = view({ ...SENDING, rules: {} }, down);
+    expect(await ruleless).toMatchObject({ limits: [{ by: "rule" }], unknown: ["rules"] });
   });
 });

@@ -10,7 +10,7 @@ export async function untilIdle({ admin }: Router, withinMs = 50_000): Promise<v
   await eventually(
     () => admin.get("queues"),
     ({ body: { items, outbox } }) =>
-      outbox.rows === 0 && items.every(({ backlog }: { backlog: number }) => backlog === 0),
+      outbox?.rows === 0 && items.every(({ backlog }: { backlog: number }) => backlog === 0),
     withinMs,
   );
 }
