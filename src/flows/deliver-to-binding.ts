@@ -5,7 +5,7 @@ import { holdsExactNumber, isJsonObject, parseJsonDocument, stringifyJson } from
 import { BOUND_MESSAGE_BYTES_MAX } from "../core/limits.ts";
 import type { QueueTarget, ServiceTarget } from "../core/tenant.ts";
 import type { Duty } from "./duty.ts";
-import { eventIn } from "./event-view.ts";
+import { eventRead } from "./event-view.ts";
 import type { DeliverPorts } from "./ports.ts";
 
 /** What the rule's transformer made of the event. */
@@ -23,16 +23,16 @@ export async function deliverToBinding(
   target: QueueTarget | ServiceTarget,
   made: Made | null,
   timeoutMs: number,
-  { bound, text }: Pick<DeliverPorts, "bound" | "text">,
+  ports: Pick<DeliverPorts, "archive" | "bound" | "clock" | "text">,
 ): Promise<Answer> {
-  const content = contentOf(duty, made, { text });
+  const content = await contentOf(duty, made, ports);
   const whole = messageOf(duty, content);
-  const fault = faultOf(content, text.encode(whole).length, target.kind);
+  const fault = faultOf(content, ports.text.encode(whole).length, target.kind);
   if (fault !== null && made !== null) return { kind: "refused", detail: fault };
   const message = fault === null ? whole : messageOf(duty, { dataref: bodyPath(duty) });
   return target.kind === "queue"
-    ? bound.enqueue(target.queue, message, timeoutMs)
-    : bound.call(target.service, target.method ?? "", message, timeoutMs);
+    ? ports.bound.enqueue(target.queue, message, timeoutMs)
+    : ports.bound.call(target.service, target.method ?? "", message, timeoutMs);
 }
 
 /** Why it cannot be sent whole; null when it can. */
@@ -47,18 +47,18 @@ function faultOf(content: CloudEventData, bytes: number, kind: string): string |
 export const bodyPath = ({ tenant, event }: Pick<Duty, "tenant" | "event">): string =>
   `/admin/tenants/${tenant}/events/${event}/body`;
 
-/** The event's data as rules see them; of an event that is too large to be read, where its bytes are. */
-function contentOf(
+/** The event's data as rules see them; of an event that is too large for a message, where its bytes are. */
+async function contentOf(
   duty: Duty,
   made: Made | null,
-  ports: Pick<DeliverPorts, "text">,
-): CloudEventData {
+  ports: Pick<DeliverPorts, "archive" | "clock" | "text">,
+): Promise<CloudEventData> {
   if (made !== null) {
     const { contentType, body } = made;
     const read = contentType === "application/json" ? parseJsonDocument(body) : null;
     return { contentType, data: read?.ok === true ? read.value : body };
   }
-  const event = eventIn(duty.held, ports);
+  const event = await eventRead(duty.held, BOUND_MESSAGE_BYTES_MAX, ports);
   if (!isJsonObject(event) || event.dataOmitted !== undefined) return { dataref: bodyPath(duty) };
   return { contentType: "application/json", data: event.data ?? null };
 }

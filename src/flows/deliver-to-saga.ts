@@ -1,6 +1,7 @@
 /** An event for a saga: it ends the waits of the instances that it belongs to, or starts one. */
 import type { Answer } from "../core/deliver/outcome.ts";
-import { stringifyJson } from "../core/json.ts";
+import { isJsonObject, stringifyJson } from "../core/json.ts";
+import { ARCHIVED_VIEW_BYTES_MAX } from "../core/limits.ts";
 import { correlationsOf, startOf } from "../core/saga/arrival.ts";
 import {
   SAGA_CORRELATED_MAX,
@@ -9,7 +10,7 @@ import {
 } from "../core/saga/limits.ts";
 import type { SagaTarget } from "../core/tenant.ts";
 import type { SagaDirectory, SagaPosition, SagaQuery, SagaSummary } from "../ports/saga-index.ts";
-import { eventIn } from "./event-view.ts";
+import { eventRead } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { startSaga } from "./start-saga.ts";
@@ -32,8 +33,9 @@ export async function deliverToSaga(
   ports: DeliverPorts,
 ): Promise<Answer> {
   if (definition === null) return { kind: "refused", detail: `there is no saga "${name}"` };
-  const event = eventIn(held, ports);
-  const bytes = ports.text.encode(stringifyJson(event)).length;
+  const event = await eventRead(held, ARCHIVED_VIEW_BYTES_MAX, ports);
+  const isUnread = isJsonObject(event) && event.dataOmitted !== undefined;
+  const bytes = isUnread ? held.bodyBytes : ports.text.encode(stringifyJson(event)).length;
   if (bytes > SAGA_INPUT_BYTES_MAX) {
     const detail = `an event of ${bytes} bytes is none for a saga: ${SAGA_INPUT_BYTES_MAX} at most`;
     return { kind: "refused", detail };

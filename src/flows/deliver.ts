@@ -5,6 +5,7 @@ import { type Answer, describe, type Outcome, outcomeOf } from "../core/deliver/
 import { deliveryHeaders } from "../core/deliver/request.ts";
 import { haveAllExpired, isLive, type SigningKey } from "../core/deliver/signing-keys.ts";
 import { bodyOf } from "../core/enqueue/record.ts";
+import { ARCHIVED_VIEW_BYTES_MAX } from "../core/limits.ts";
 import type { Target } from "../core/tenant.ts";
 import { type Transformer, transform } from "../core/transform/transformer.ts";
 import type { AttemptRecord, DeliveryResult } from "../ports/ledger.ts";
@@ -12,7 +13,7 @@ import { errorText } from "../ports/log.ts";
 import type { OutgoingRequest } from "../ports/transport.ts";
 import { archivedBody } from "./archived-body.ts";
 import type { Duty } from "./duty.ts";
-import { eventIn } from "./event-view.ts";
+import { eventRead } from "./event-view.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { signaturesOf, unsignable } from "./sign-delivery.ts";
@@ -49,7 +50,10 @@ export async function attempt(
   const startedAtMs = ports.clock.nowMs();
   let answer: Answer;
   try {
-    const made = transformer === null ? null : transform(transformer, eventIn(duty.held, ports));
+    const made =
+      transformer === null
+        ? null
+        : transform(transformer, await eventRead(duty.held, ARCHIVED_VIEW_BYTES_MAX, ports));
     // Not the receiver's fault: a person corrects the rule, and redrives it.
     if (made?.ok === false) {
       const result = recorded(duty, "dead", `not transformed: ${made.reason}`);

@@ -4,7 +4,9 @@ import { bodyOf, type EventRecord, type Frame, type Pointer } from "../core/enqu
 import { eventOf } from "../core/event.ts";
 import { readArchived } from "../core/ingest/events.ts";
 import type { Json } from "../core/json.ts";
-import { ARCHIVED_VIEW_BYTES_MAX } from "../core/limits.ts";
+import { ARCHIVE_READ_TIMEOUT_MS, ARCHIVED_VIEW_BYTES_MAX } from "../core/limits.ts";
+import { within } from "../ports/clock.ts";
+import { archiveLate, NOT_THERE } from "./archived-body.ts";
 import type { HeldEvent } from "./open-messages.ts";
 import type { DeliverPorts } from "./ports.ts";
 
@@ -21,6 +23,23 @@ export const eventIn = ({ record, frame }: HeldEvent, ports: Pick<DeliverPorts, 
       ? { data: {}, omitted: "too-large" }
       : readArchived(bodyOf(frame), record.contentType, ports.text),
   );
+
+/**
+ * The same with the data of what rests in the archive, where it has no more than `bytesMax`: one read of it, and none
+ * for what is in memory. Rejects when the archive does not answer.
+ */
+export async function eventRead(
+  held: HeldEvent,
+  bytesMax: number,
+  ports: Pick<DeliverPorts, "archive" | "clock" | "text">,
+): Promise<Json> {
+  const { pointer } = held;
+  if (pointer === null || pointer.length > bytesMax) return eventIn(held, ports);
+  const reading = archivedEvent(pointer, ports);
+  const archived = await within(reading, ARCHIVE_READ_TIMEOUT_MS, ports.clock, archiveLate);
+  if (archived === null) throw new Error(NOT_THERE);
+  return archived.event;
+}
 
 /** The record and the event at `pointer`; null when its bytes are not, or no longer, there. */
 export async function archivedEvent(

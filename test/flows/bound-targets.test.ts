@@ -1,13 +1,10 @@
 /** Targets of kind queue and service: what each gets of an event, what their failures mean, and what is too large. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { OtherTarget } from "../../src/core/tenant.ts";
-import { acceptEvent } from "../../src/flows/accept-event.ts";
-import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import type { RuleSketch } from "../support/memory-tenants.ts";
 import { response } from "../support/memory-transport.ts";
-import { consume, messageWith, rowOf } from "./consumer.ts";
-import { webhook } from "./sender.ts";
+import { consume, messageWith, rowOf, sendThrough } from "./consumer.ts";
 
 let world: World;
 
@@ -21,6 +18,7 @@ beforeEach(() => {
 
 function tenantWith(other: OtherTarget, rule: Partial<RuleSketch> = {}) {
   world.tenants.put("acme", {
+    sources: { shop: {} },
     targets: { sink: { other, url: "https://billing/in", retry: { delaysSeconds: [60] } } },
     rules: { orders: { targets: ["sink"], ...rule } },
   });
@@ -98,18 +96,21 @@ describe.each([
     expect(row()).toMatchObject({ state: "delivered" });
   });
 
-  it("is told the same of an event that came too large to be read", async () => {
-    world.tenants.put("acme", {
-      ...{ sources: { shop: {} }, targets: { sink: { other } } },
-      rules: { orders: { targets: ["sink"] } },
-    });
-    const isolate = createIsolate(world);
-    const sent = webhook("acme/shop", `{"text":"${"x".repeat(70_000)}"}`, {});
-    await world.clock.run(acceptEvent(sent, isolate.accept));
-    await world.clock.run(deliverBatch("normal", world.queues.take("normal", 10), isolate.deliver));
+  it("is told the same of an event that came too large for a message, of which nothing is read", async () => {
+    tenantWith(other);
+    world.archive.frame = () => Promise.reject(new Error("the body is read"));
+    await sendThrough(world, createIsolate(world), `{"text":"${"x".repeat(130_000)}"}`);
     const [, event] = got()[0] ?? [];
     expect(event).toMatchObject({ dataref: expect.stringMatching(/^\/admin\/.*\/body$/) });
     expect(event).not.toHaveProperty("data");
+  });
+
+  it("gets the data of an event that came too large for a pack, and is none too large for it", async () => {
+    tenantWith(other);
+    const data = { text: "x".repeat(70_000) };
+    await sendThrough(world, createIsolate(world), JSON.stringify(data));
+    expect(got()).toMatchObject([[to, { data }]]);
+    expect(got()[0]?.[1]).not.toHaveProperty("dataref");
   });
 
   it("gets nothing of what a transformer made too large: a dead letter says so", async () => {

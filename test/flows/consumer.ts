@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import type { PackItem } from "../../src/core/enqueue/pack.ts";
 import { subscriptionHash } from "../../src/core/ids.ts";
+import { acceptEvent } from "../../src/flows/accept-event.ts";
 import { deliverBatch, type QueueRole } from "../../src/flows/deliver-batch.ts";
 import type { QueueMessage } from "../../src/flows/open-messages.ts";
 import type { DeliverPorts } from "../../src/flows/ports.ts";
@@ -16,7 +17,8 @@ import {
   type RecordSketch,
   recordOf,
 } from "../support/memory-records.ts";
-import { createIsolate, type World } from "../support/memory-router.ts";
+import { createIsolate, type Isolate, type World } from "../support/memory-router.ts";
+import { webhook } from "./sender.ts";
 
 /** "ack", or the seconds after which it comes again. */
 export type Answer = "ack" | number;
@@ -53,6 +55,19 @@ export const messageWith = (sketch: RecordSketch, body = "{}"): TestMessage =>
 
 export const messageOfItems = (...items: readonly PackItem[]): TestMessage =>
   messageOf(packOf(...items));
+
+/**
+ * Accepts a body as from `acme/shop` and delivers what is in the queue: one that is too large for a pack waits in the
+ * archive, as only a door leaves it.
+ */
+export async function sendThrough(
+  world: World,
+  { accept, deliver }: Isolate,
+  body: string,
+): Promise<void> {
+  await world.clock.run(acceptEvent(webhook("acme/shop", body, {}), accept));
+  await world.clock.run(deliverBatch("normal", world.queues.take("normal", 10), deliver));
+}
 
 /** Of an isolate that dies where it waits: no timer of it ends. */
 export const dyingClock = ({ clock }: World): Clock => ({

@@ -7,7 +7,7 @@ import type { Duty } from "../../src/flows/duty.ts";
 import { startSaga } from "../../src/flows/start-saga.ts";
 import { idle } from "../support/fake-clock.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
-import { consume, messageWith } from "./consumer.ts";
+import { consume, messageWith, sendThrough } from "./consumer.ts";
 
 let world: World;
 
@@ -19,12 +19,21 @@ const definition = { version: 1, createdAtMs: 1, doc: DOC };
 
 beforeEach(() => {
   world = createWorld();
-  world.tenants.put("acme", { targets: { orders: { saga: { name: "order", definition } } } });
+  world.tenants.put("acme", {
+    sources: { shop: { bytesMax: 6_000_000 } },
+    targets: { orders: { saga: { name: "order", definition } } },
+    rules: { r: { targets: ["orders"] } },
+  });
 });
 
 const send = async (body: string, more: { transformed?: true } = {}) => {
   const to = { rule: "r", target: "orders", priority: "normal", ...more } as const;
   await consume(world, "normal", [messageWith({ to: [to] }, body)]);
+  await idle();
+};
+/** As a sender does: what is too large for a pack comes by way of the archive. */
+const sendLarge = async (members: string, bytes: number) => {
+  await sendThrough(world, createIsolate(world), `{${members},"pad":"${"x".repeat(bytes)}"}`);
   await idle();
 };
 const row = () => [...world.ledger.deliveries.values()][0];
@@ -128,15 +137,46 @@ describe("an event for a saga", () => {
     expect(row()).toMatchObject({ state: "dead", lastError: expect.stringMatching(/no corr/) });
   });
 
-  it.each([
-    ["starts", '"order":"o-1"'],
-    ["is waited for", '"order":"o-1","paid":true'],
-  ])("that %s and is larger than an instance takes is refused, and says so", async (_, members) => {
+  it("that came too large for a pack is heard like any other", async () => {
     await start("a");
-    await send(`{${members},"more":"${"€".repeat(SAGA_INPUT_BYTES_MAX / 3)}"}`);
-    expect(row()?.lastError).toMatch(/bytes is none for a saga: 1000000/);
-    expect(states()).toEqual(["RUNNING"]);
+    await sendLarge('"order":"o-1","paid":true', 70_000);
+    expect(states()).toEqual(["COMPLETED"]);
+    expect(row()?.state).toBe("delivered");
   });
+
+  it("that came too large for a pack is the input of the instance it starts, and names it", async () => {
+    const doc: SagaDoc = { ...DOC, key: "$.data.order" };
+    const named = { name: "order", definition: { ...definition, doc } };
+    world.tenants.put("acme", {
+      ...{ sources: { shop: {} }, targets: { orders: { saga: named } } },
+      rules: { r: { targets: ["orders"] } },
+    });
+    await sendLarge('"order":"o-1"', 70_000);
+    expect([...world.sagas.summaries.values()]).toMatchObject([
+      { key: "o-1", correlationId: "o-1" },
+    ]);
+  });
+
+  it("that cannot be read now is no attempt", async () => {
+    world.archive.frame = () => Promise.reject(new Error("down"));
+    await sendLarge('"order":"o-1"', 70_000);
+    expect([states(), row()?.attempts ?? 0]).toEqual([[], 0]);
+    expect(world.log.lines.map(({ event }) => event)).toContain("attempt-not-made");
+  });
+
+  it.each([
+    ["starts", '"order":"o-1"', SAGA_INPUT_BYTES_MAX],
+    ["is waited for", '"order":"o-1","paid":true', SAGA_INPUT_BYTES_MAX],
+    ["starts, and is too large to be read,", '"order":"o-1"', 5_000_000],
+  ])(
+    "that %s and is larger than an instance takes is refused, and says so",
+    async (_, members, bytes) => {
+      await start("a");
+      await sendLarge(members, bytes);
+      expect(row()?.lastError).toMatch(/^refused: .* [15]\d{6} bytes is none for a saga: 1000000/);
+      expect(states()).toEqual(["RUNNING"]);
+    },
+  );
 
   it("which its rule meant to transform is not given whole", async () => {
     const template = { order: "<id>" };

@@ -6,7 +6,7 @@ import { deliverBatch } from "../../src/flows/deliver-batch.ts";
 import { keyOf } from "../../src/ports/claim.ts";
 import { createIsolate, createWorld, type World } from "../support/memory-router.ts";
 import { response } from "../support/memory-transport.ts";
-import { consume, messageWith, rowOf } from "./consumer.ts";
+import { consume, messageWith, rowOf, sendThrough } from "./consumer.ts";
 
 let world: World;
 
@@ -18,6 +18,7 @@ const ID: TransformerDoc = {
 
 function tenantWith(transformers: Record<string, TransformerDoc>): void {
   world.tenants.put("acme", {
+    sources: { shop: { bytesMax: 6_000_000 } },
     targets: { pager: { secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G" }, mail: {} },
     rules: { orders: { targets: ["pager", "mail"], transformers } },
   });
@@ -102,4 +103,66 @@ describe("a transformed delivery", () => {
     const again = [...world.ledger.deliveries.values()].filter(({ state }) => state === "pending");
     expect(again).toHaveLength(1);
   });
+});
+
+describe("of an event that came too large for a pack", () => {
+  const large = (characters: number) => `{"id":7,"pad":"${"x".repeat(characters)}"}`;
+  const rows = () =>
+    [...world.ledger.deliveries.values()].filter(({ target }) => target === "pager");
+  const toPager = () =>
+    world.transport.sent.flatMap(({ url }, at) => (url.includes("pager") ? [bodyOf(at)] : []));
+
+  it.each(["refuse", "null", "omit"] as const)(
+    "it is made of its data, at each attempt (missing: %s)",
+    async (missing) => {
+      tenantWith({ pager: { ...ID, missing } });
+      world.transport.answer = ({ url }) => response(url.includes("pager") ? 500 : 200);
+      await sendThrough(world, createIsolate(world), large(70_000));
+      await world.clock.advance(10_000);
+      const { deliver } = createIsolate(world);
+      await world.clock.run(deliverBatch("normal", world.queues.take("normal", 10), deliver));
+      expect(toPager()).toEqual(['{"order":7}', '{"order":7}']);
+    },
+  );
+
+  it("one read is made of it, and none for a target that gets the bytes", async () => {
+    let reads = 0;
+    const { frame } = world.archive;
+    world.archive.frame = (pointer) => {
+      reads += 1;
+      return frame(pointer);
+    };
+    await sendThrough(world, createIsolate(world), large(70_000));
+    expect([toPager(), reads]).toEqual([['{"order":7}'], 1]);
+    expect(world.transport.sent).toHaveLength(2);
+  });
+
+  it.each([
+    ["fails", () => Promise.reject(new Error("down"))],
+    ["hangs", () => new Promise<never>(() => {})],
+  ])("no attempt is counted while the archive %s, and it is made later", async (_, broken) => {
+    const { frame } = world.archive;
+    world.archive.frame = broken;
+    await sendThrough(world, createIsolate(world), large(70_000));
+    await world.clock.advance(6_000);
+    expect([toPager(), rows().filter(({ state }) => state === "dead")]).toEqual([[], []]);
+    expect(world.log.lines.map(({ event }) => event)).toContain("attempt-not-made");
+    world.archive.frame = frame;
+    await world.clock.advance(30_000);
+    const { deliver } = createIsolate(world);
+    await world.clock.run(deliverBatch("normal", world.queues.take("normal", 10), deliver));
+    expect(toPager()).toEqual(['{"order":7}']);
+    expect(rows()).toMatchObject([{ state: "delivered", attempts: 1 }]);
+  });
+
+  it.each([4_194_304, 5_000_001])(
+    "with %d bytes and more its variables are missing",
+    async (bytes) => {
+      await sendThrough(world, createIsolate(world), large(bytes));
+      expect(toPager()).toEqual([]);
+      expect(rows()).toMatchObject([
+        { state: "dead", lastError: "not transformed: the event has no value for <id>" },
+      ]);
+    },
+  );
 });

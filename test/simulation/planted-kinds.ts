@@ -42,8 +42,8 @@ export const PLANTED_IN_KINDS: readonly PlantedBug[] = [
   bug(
     "what a queue did not take counts as taken",
     BINDING,
-    "? bound.enqueue(target.queue, message, timeoutMs)",
-    '? bound.enqueue(target.queue, message, timeoutMs).then((): Answer => ({ kind: "response", status: 200, retryAfterMs: null, body: "" }))',
+    "? ports.bound.enqueue(target.queue, message, timeoutMs)",
+    '? ports.bound.enqueue(target.queue, message, timeoutMs).then((): Answer => ({ kind: "response", status: 200, retryAfterMs: null, body: "" }))',
   ),
   bug(
     "a delivery that waits for its reader has no time",
