@@ -1,5 +1,5 @@
 /** Who begins fan-outs, and who drives them: a Durable Object each, reached by RPC; and which of them lag. */
-import { FANOUT_OVERDUE_MS } from "../core/fan-out/limits.ts";
+import { FANOUT_KEPT_MS, FANOUT_OVERDUE_MS } from "../core/fan-out/limits.ts";
 import type { FanOutJobs } from "../ports/fan-outs.ts";
 import type { Meter } from "../ports/meter.ts";
 import { type Session, text } from "./d1/session.ts";
@@ -25,6 +25,14 @@ export const OVERDUE = `
 SELECT tenant, id FROM fan_outs INDEXED BY fan_outs_running
 WHERE state = 'running' AND updated_at < ${NOW} - ?1 ORDER BY updated_at LIMIT ?2`;
 
+/** ?1 = begun before, in ms before now, ?2 = how many. */
+export const FORGET = `
+DELETE FROM fan_outs WHERE (tenant, id) IN (
+  SELECT tenant, id FROM fan_outs INDEXED BY fan_outs_ended
+  WHERE state IN ('done', 'cancelled', 'failed') AND created_at < ${NOW} - ?1
+  ORDER BY created_at LIMIT ?2)
+RETURNING id`;
+
 export const createFanOutJobs = (
   session: Session,
   namespace: DurableObjectNamespace<FanOutRpc>,
@@ -40,6 +48,9 @@ export const createFanOutJobs = (
   async overdue(count) {
     const rows = await session.rows("overdue-fan-outs", OVERDUE, [FANOUT_OVERDUE_MS, count]);
     return rows.map((row) => ({ tenant: text(row.tenant), id: text(row.id) }));
+  },
+  async forget(count) {
+    return (await session.rows("forget-fan-outs", FORGET, [FANOUT_KEPT_MS, count])).length;
   },
   async wake({ tenant, id }) {
     meter.add("durable_object_calls");

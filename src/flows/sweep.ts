@@ -4,7 +4,11 @@
  */
 
 import { REPLAY_SWEEP_PAGE, REPLAY_SWEEP_SEEN_MAX } from "../core/archive-limits.ts";
-import { FANOUT_SWEEP_PAGE, FANOUT_SWEEP_SEEN_MAX } from "../core/fan-out/limits.ts";
+import {
+  FANOUT_FORGOTTEN_MAX,
+  FANOUT_SWEEP_PAGE,
+  FANOUT_SWEEP_SEEN_MAX,
+} from "../core/fan-out/limits.ts";
 import { halfInTurn, inTurn } from "../core/gate/index.ts";
 import { PARKED_TARGETS_MAX, PARKED_TARGETS_SEEN_MAX } from "../core/gate/limits.ts";
 import { OPENINGS_MAX, SWEEP_GRACE_MS } from "../core/limits.ts";
@@ -44,6 +48,8 @@ export interface Swept extends Readonly<Revived> {
   readonly replays: number;
   /** Fan-outs that had not gone on by themselves. */
   readonly fanOuts: number;
+  /** Fan-outs that ended so long ago that nothing of them is left but their row. */
+  readonly forgotten: number;
   /** Rows of an expired generation that went, and those kept because something is still owed. */
   readonly dropped: number;
   readonly carried: number;
@@ -73,6 +79,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
       commanded: 0,
       replays: 0,
       fanOuts: 0,
+      forgotten: 0,
       dropped: 0,
       carried: 0,
       removed: 0,
@@ -148,6 +155,9 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
       },
       ports.clock,
     );
+  });
+  await part("ended-fan-outs", async () => {
+    swept.forgotten = await ports.fanOuts.forget(FANOUT_FORGOTTEN_MAX);
   });
   await part("generations", async () => {
     // Once a generation it does something; otherwise it costs one read.

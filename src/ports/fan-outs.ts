@@ -45,6 +45,8 @@ export interface FanOutJobs {
   create(fanOut: NewFanOut): Promise<void>;
   /** Running ones that have not moved for a while, the longest first. */
   overdue(count: number): Promise<readonly FanOutId[]>;
+  /** Removes `count` at most of those that have ended and of whose elements the ledger has let go; answers how many. */
+  forget(count: number): Promise<number>;
   /** Has one go on, if it is not about to anyway. */
   wake(fanOut: FanOutId): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { createHistory } from "../../src/adapters/d1/history.ts";
 import { elementId, elementRange } from "../../src/core/fan-out/element.ts";
+import { FANOUT_KEPT_MS } from "../../src/core/fan-out/limits.ts";
 import type { FirstClaim } from "../../src/ports/claim.ts";
 import type { FanOut, NewFanOut } from "../../src/ports/fan-outs.ts";
 import {
@@ -12,6 +13,7 @@ import {
   firstOf,
   freshTenant,
   freshToken,
+  meter,
   resultOf,
   retrying,
   SUBJECTS,
@@ -24,7 +26,7 @@ const TOOLS = { crypto: platformCrypto, text: platformText };
 
 describe.each(SUBJECTS)(
   "fan-outs in $name",
-  ({ name, ledger, fanOuts, replays, ensure, deletions, deleteTenant, prepare }) => {
+  ({ name, ledger, fanOuts, ageFanOut, replays, ensure, deletions, deleteTenant, prepare }) => {
     const newOne = (tenant: string, more: Partial<NewFanOut> = {}): NewFanOut => ({
       ...{ tenant, id: `fan_${tenant}`, event: "evt_list", rule: "blast", priority: "bulk" },
       subscriptions: [{ rule: "blast", target: "sink", priority: "bulk" }],
@@ -158,6 +160,34 @@ describe.each(SUBJECTS)(
       expect((await fanOuts.overdue(1_000)).map((each) => each.id)).not.toContain(id);
     });
 
+    it("that have ended are forgotten 42 days after they began, the oldest first, and no others", async () => {
+      const old = FANOUT_KEPT_MS + 1;
+      const made = {
+        oldest: await begun({ total: 0 }),
+        cancelled: await begun(),
+        failed: await begun(),
+        young: await begun({ total: 0 }),
+        running: await begun(),
+        paused: await begun(),
+      };
+      await fanOuts.move(made.cancelled, ["running"], "cancelled", "enough");
+      await fanOuts.move(made.failed, ["running"], "failed", "too late");
+      await fanOuts.move(made.paused, ["running"], "paused", null);
+      for (const [each, fanOut] of Object.entries(made)) {
+        const ageMs = { oldest: old + 60_000, young: FANOUT_KEPT_MS - 60_000 }[each] ?? old;
+        await ageFanOut(fanOut, ageMs);
+      }
+      const kept = async () => {
+        const rows = await Promise.all(Object.values(made).map((each) => fanOuts.fanOut(each)));
+        return Object.keys(made).filter((_, at) => rows[at] !== null);
+      };
+      expect(await fanOuts.forget(1)).toBe(1);
+      expect(await kept()).toEqual(["cancelled", "failed", "young", "running", "paused"]);
+      expect(await fanOuts.forget(100)).toBe(2);
+      expect(await kept()).toEqual(["young", "running", "paused"]);
+      expect(await fanOuts.forget(100)).toBe(0);
+    });
+
     if (name !== "D1") return;
     it("have their dead letters redriven, and no other's of the same moment", async () => {
       const fanOut = await begun();
@@ -189,6 +219,8 @@ describe.each(SUBJECTS)(
       // Within the millisecond in which it began, its place in the index stays.
       expect([1, 2]).toContain(paging.rows);
       expect(paging.trips).toBe(1);
+      const last = await costOf(() => fanOuts.advance(fanOut, 1, { sent: 6, offset: 40 }));
+      expect(last).toEqual({ rows: 2, trips: 1 });
       const token = freshToken();
       const firsts = [elementOf(fanOut, 0), elementOf(fanOut, 1)];
       const settling = async () => {
@@ -203,17 +235,32 @@ describe.each(SUBJECTS)(
       expect(await costOf(settling)).toEqual({ rows: 2 * firsts.length, trips: 2 });
     });
 
-    it("go with their tenant", async () => {
+    it("cost a row when they are forgotten, and a pass reads none that are young", async () => {
+      const readOf = async (): Promise<number> => {
+        const before = meter.read().d1_rows_read;
+        await fanOuts.forget(1_000);
+        return meter.read().d1_rows_read - before;
+      };
+      await fanOuts.forget(1_000);
+      expect(await costOf(() => fanOuts.forget(1_000))).toEqual({ rows: 0, trips: 1 });
+      const before = await readOf();
+      const [fanOut] = [await begun({ total: 0 }), await begun({ total: 0 })];
+      expect(await readOf()).toBe(before);
+      await ageFanOut(fanOut, FANOUT_KEPT_MS + 1);
+      expect(await costOf(() => fanOuts.forget(1_000))).toEqual({ rows: 1, trips: 1 });
+    });
+
+    it("go with their tenant, page by page, and are counted", async () => {
       const tenant = freshTenant();
       await prepare(tenant);
-      const made = newOne(tenant);
-      await fanOuts.create(made);
+      for (const id of ["fan_1", "fan_2", "fan_3"]) await fanOuts.create(newOne(tenant, { id }));
       await deleteTenant(tenant, `job_${tenant}`);
       const remover = await deletions.remover();
-      const own = (await deletions.running(1_000)).filter((each) => each.tenant === tenant);
-      for (const deletion of own) await remover.rows(deletion, 100);
-      expect(own).toHaveLength(1);
-      expect(await fanOuts.fanOut(made)).toBeNull();
+      const own = (await deletions.running(1_000)).find((each) => each.tenant === tenant);
+      if (own === undefined) throw new Error("there is no deletion");
+      const left = async () => (await fanOuts.fanOuts(tenant, null, 10)).items.length;
+      expect([await remover.rows(own, 2), await left()]).toEqual([{ removed: 2, more: true }, 1]);
+      expect([await remover.rows(own, 2), await left()]).toEqual([{ removed: 1, more: false }, 0]);
     });
   },
 );

@@ -32,7 +32,7 @@ import {
   firstKey,
 } from "../../src/ports/claim.ts";
 import type { Deletions } from "../../src/ports/deletions.ts";
-import type { FanOutJobs, FanOuts } from "../../src/ports/fan-outs.ts";
+import type { FanOutId, FanOutJobs, FanOuts } from "../../src/ports/fan-outs.ts";
 import type { DeliveryResult, DueDelivery, Ledger } from "../../src/ports/ledger.ts";
 import type { Pulls } from "../../src/ports/pulls.ts";
 import type { Replays } from "../../src/ports/replays.ts";
@@ -52,7 +52,9 @@ export interface Subject {
   readonly ledger: Ledger;
   readonly turns: Turns;
   readonly replays: Replays;
-  readonly fanOuts: FanOuts & Pick<FanOutJobs, "create" | "overdue">;
+  readonly fanOuts: FanOuts & Pick<FanOutJobs, "create" | "forget" | "overdue">;
+  /** Has a fan-out begun so long ago. */
+  ageFanOut(fanOut: FanOutId, ageMs: number): Promise<void>;
   /** Makes sure that there are such tenants, and counts as no cost of the ledger's. */
   ensure(tenants: Iterable<string>): Promise<void>;
   /** Makes a tenant with a target `sink`; answers its revision. */
@@ -97,6 +99,10 @@ const real: Subject = {
   fanOuts: {
     ...createFanOuts(session, { crypto: platformCrypto, text: platformText }),
     ...createFanOutJobs(session, {} as never, meter),
+  },
+  async ageFanOut({ tenant, id }, ageMs) {
+    const sql = "UPDATE fan_outs SET created_at = created_at - ?3 WHERE tenant = ?1 AND id = ?2";
+    await env.DB.prepare(sql).bind(tenant, id, ageMs).run();
   },
   async ensure(ids) {
     await env.DB.prepare(
@@ -168,12 +174,19 @@ const archive = createMemoryArchive(platformText);
 const listing = createMemoryListing(archive, platformText);
 const deletions = createMemoryDeletions(systemClock, tenants, inMemory, listing);
 const pullsInMemory = createMemoryPulls(systemClock, inMemory, tenants);
+const fanOutsInMemory = createMemoryFanOuts(systemClock, tenants, inMemory);
 const simulated: Subject = {
   name: "memory",
   ledger: inMemory,
   turns: createMemoryTurns(systemClock, inMemory, tenants),
   replays: createMemoryReplays(systemClock, tenants, inMemory),
-  fanOuts: createMemoryFanOuts(systemClock, tenants, inMemory),
+  fanOuts: fanOutsInMemory,
+  async ageFanOut({ tenant, id }, ageMs) {
+    const found = fanOutsInMemory.rows.get(`${tenant} ${id}`);
+    if (found === undefined) throw new Error("there is none");
+    const createdAtMs = found.createdAtMs - ageMs;
+    fanOutsInMemory.rows.set(`${tenant} ${id}`, { ...found, createdAtMs });
+  },
   async ensure(ids) {
     for (const id of ids) if (tenants.born(id) === undefined) tenants.put(id, {});
   },

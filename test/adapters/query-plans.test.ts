@@ -129,7 +129,7 @@ describe("a ledger statement", () => {
       const searches = plan.filter((step) => step.startsWith("SEARCH"));
       for (const step of searches)
         expect(step).toMatch(
-          /USING (PRIMARY KEY|(COVERING )?INDEX (deliveries_\d_|deeds_tenant|jobs_command|(replays|fan_outs)_running|saga_instances_))/,
+          /USING (PRIMARY KEY|(COVERING )?INDEX (deliveries_\d_|deeds_tenant|jobs_command|(replays|fan_outs)_running|fan_outs_ended|saga_instances_))/,
         );
     },
   );

@@ -92,7 +92,7 @@ describe("a target with a rate", () => {
     await batch(batchOf(6));
     const parked = states().parked ?? 0;
     expect(parked).toBeGreaterThan(2);
-    if (state === "closed") world.tenants.disable("acme", "pager");
+    if (state === "closed") world.tenants.disable("acme", "pager", "410");
     await world.clock.advance(keptMs - 60_000);
     await world.clock.run(sweep("overdue", ports));
     expect(states()).toMatchObject({ parked });

@@ -1,7 +1,11 @@
 /** Which fan-outs and replays the sweeper wakes where not all can be woken. */
 import { describe, expect, it } from "vitest";
 import { REPLAY_SWEEP_PAGE } from "../../src/core/archive-limits.ts";
-import { FANOUT_OVERDUE_MS, FANOUT_SWEEP_PAGE } from "../../src/core/fan-out/limits.ts";
+import {
+  FANOUT_KEPT_MS,
+  FANOUT_OVERDUE_MS,
+  FANOUT_SWEEP_PAGE,
+} from "../../src/core/fan-out/limits.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import type { ReplayId } from "../../src/ports/replays.ts";
 import { createIsolate, createWorld } from "../support/memory-router.ts";
@@ -29,6 +33,27 @@ describe("a fan-out that has not moved", () => {
     }
     const woken = new Set(world.fanOuts.woken.map(({ id }) => id));
     expect(woken.size).toBe(2 * FANOUT_SWEEP_PAGE + 1);
+  });
+});
+
+describe("a fan-out that has ended", () => {
+  it("is forgotten by the sweeper 42 days after it began, whatever else fails", async () => {
+    const mailing = createMailing();
+    await mailing.send(listOf(2));
+    await mailing.finish();
+    const { world, isolate } = mailing;
+    expect(mailing.fanOut()?.state).toBe("done");
+    const overdue = () => Promise.reject(new Error("down"));
+    world.fanOuts.overdue = overdue;
+    await world.clock.advance(FANOUT_KEPT_MS - 60_000);
+    expect(await world.clock.run(sweep("overdue", isolate.deliver))).toMatchObject({
+      forgotten: 0,
+    });
+    await world.clock.advance(120_000);
+    expect(await world.clock.run(sweep("overdue", isolate.deliver))).toMatchObject({
+      forgotten: 1,
+    });
+    expect(mailing.fanOut()).toBeUndefined();
   });
 });
 

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { VIEW_PART_TIMEOUT_MS } from "../../src/core/operator-limits.ts";
 import { uncontrolled } from "../../src/core/queue-control.ts";
-import { disableTarget } from "../../src/flows/disable-target.ts";
+import { disableTarget, GONE } from "../../src/flows/disable-target.ts";
 import { type LIMIT_PARTS, limitsOfTarget } from "../../src/flows/target-limits.ts";
 import { viewParts } from "../../src/flows/view-parts.ts";
 import { packOf } from "../support/memory-records.ts";
@@ -123,7 +123,8 @@ describe("a target", () => {
     "that its receiver disabled says why, and whether it is paused: %o",
     async (sink, detail) => {
       world.tenants.put("acme", { ...SENDING, targets: { sink } });
-      await disableTarget({ tenant: "acme", target: "sink" }, undefined, isolate.deliver);
+      const id = { tenant: "acme", target: "sink" };
+      await disableTarget(id, undefined, GONE, isolate.deliver);
       expect(await limits(null)).toMatchObject([{ by: "operator", detail }]);
     },
   );

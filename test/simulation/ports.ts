@@ -105,6 +105,8 @@ export function wiredFanOuts(
     async overdue(count) {
       return store.rows.size === 0 ? [] : call("overdueFanOuts", () => store.overdue(count));
     },
+    // No run lasts as long as one is kept.
+    forget: async () => 0,
     wake: (at) => wire.call(life, "limiter", "wakeFanOut", () => fanOuts.wake(at)),
     fanOut: (at) =>
       call("fanOut", async () => {

@@ -1,10 +1,16 @@
 /** Fan-outs in memory: their elements' deliveries stand in the ledger in memory. */
 import { platformCrypto, platformText } from "../../src/adapters/crypto.ts";
 import { elementRange } from "../../src/core/fan-out/element.ts";
-import { FANOUT_OVERDUE_MS } from "../../src/core/fan-out/limits.ts";
+import { FANOUT_KEPT_MS, FANOUT_OVERDUE_MS } from "../../src/core/fan-out/limits.ts";
 import type { DeliveryState } from "../../src/core/settle.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import type { FanOut, FanOutId, FanOutJobs, FanOuts } from "../../src/ports/fan-outs.ts";
+import type {
+  FanOut,
+  FanOutId,
+  FanOutJobs,
+  FanOutState,
+  FanOuts,
+} from "../../src/ports/fan-outs.ts";
 import type { MemoryLedger } from "./memory-ledger.ts";
 import type { MemoryTenants } from "./memory-tenants.ts";
 
@@ -14,6 +20,8 @@ export interface MemoryFanOuts extends FanOuts, FanOutJobs {
   /** Those that were woken, in order. */
   readonly woken: FanOutId[];
 }
+
+const isEnded = (state: FanOutState): boolean => !["running", "paused"].includes(state);
 
 const TOOLS = { crypto: platformCrypto, text: platformText };
 
@@ -60,6 +68,15 @@ export function createMemoryFanOuts(
         .sort((a, b) => a.updatedAtMs - b.updatedAtMs)
         .slice(0, count)
         .map(({ tenant, id }) => ({ tenant, id }));
+    },
+    async forget(count) {
+      const before = clock.nowMs() - FANOUT_KEPT_MS;
+      const old = [...rows]
+        .filter(([, { state, createdAtMs }]) => isEnded(state) && createdAtMs < before)
+        .sort(([, a], [, b]) => a.createdAtMs - b.createdAtMs)
+        .slice(0, count);
+      for (const [key] of old) rows.delete(key);
+      return old.length;
     },
     async wake(fanOut) {
       woken.push(fanOut);

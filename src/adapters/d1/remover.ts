@@ -50,8 +50,11 @@ WHERE event IN (SELECT value->>1 FROM json_each(?1)) AND received_at < ?2`,
 /** ?1 = tenant, ?2 = created before. */
 export const REMOVE_REPLAYS = "DELETE FROM replays WHERE tenant = ?1 AND created_at < ?2";
 
-/** ?1, ?2 as above. */
-export const REMOVE_FAN_OUTS = "DELETE FROM fan_outs WHERE tenant = ?1 AND created_at < ?2";
+/** ?1, ?2 as above, ?3 = how many. */
+export const REMOVE_FAN_OUTS = `
+DELETE FROM fan_outs WHERE (tenant, id) IN (
+  SELECT tenant, id FROM fan_outs WHERE tenant = ?1 AND created_at < ?2 LIMIT ?3)
+RETURNING id`;
 
 /** ?1 = job, ?2 = how many more were removed, ?3 = whether that was all. */
 export const NOTE = `
@@ -69,11 +72,11 @@ export function createRemover(session: Session, listing: ArchiveListing): Remove
         }),
       );
       const all = JSON.stringify(page.map(({ key }) => key));
-      const [rules = [], sagas = [], ...answers] = await session.batch("remove", [
+      const [rules = [], sagas = [], fanOuts = [], ...answers] = await session.batch("remove", [
         { sql: REMOVE_VERSIONS.rule, params: [tenant, beforeMs, count] },
         { sql: REMOVE_VERSIONS.saga, params: [tenant, beforeMs, count] },
+        { sql: REMOVE_FAN_OUTS, params: [tenant, beforeMs, count] },
         { sql: REMOVE_REPLAYS, params: [tenant, beforeMs] },
-        { sql: REMOVE_FAN_OUTS, params: [tenant, beforeMs] },
         // A copy stands in the slot of its own time.
         ...Object.values(REMOVE_DUPLICATES).map((sql) => ({ sql, params: [all, beforeMs] })),
         ...bySlot(page).flatMap(([slot, own]) => {
@@ -84,8 +87,9 @@ export function createRemover(session: Session, listing: ArchiveListing): Remove
           ];
         }),
       ]);
-      const removed = rules.length + sagas.length + answers.flat().length;
-      return { removed, more: Math.max(page.length, rules.length, sagas.length) === count };
+      const removed = [rules, sagas, fanOuts, ...answers].flat().length;
+      const most = Math.max(page.length, rules.length, sagas.length, fanOuts.length);
+      return { removed, more: most === count };
     },
 
     objects: ({ tenant, beforeMs }, count) => listing.removeTenant(tenant, count, beforeMs),

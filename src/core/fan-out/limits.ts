@@ -27,6 +27,10 @@ export const FANOUT_BEGUN_MAX = 100;
 export const FANOUT_RETRY_MS = 5_000;
 /** A fan-out that is older does not go on: the ledger lets go of what it has sent. */
 export const FANOUT_AGE_MS_MAX = GENERATION_MS;
+/** An ended one is kept as long as the oldest row of its elements may be: three generations. */
+export const FANOUT_KEPT_MS = 3 * GENERATION_MS;
+/** Those that one pass of the sweeper forgets; what is left waits for the next. */
+export const FANOUT_FORGOTTEN_MAX = 1_000;
 export const FANOUT_PER_SECOND_MAX = 10_000;
 /** A running fan-out that has not moved for so long is woken by the sweeper, so many in a pass. */
 export const FANOUT_OVERDUE_MS = 90_000;

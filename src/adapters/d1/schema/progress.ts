@@ -94,6 +94,9 @@ export const fanOuts = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.tenant, table.id] }),
     index("fan_outs_running").on(table.updatedAt).where(sql`state = 'running'`),
+    index("fan_outs_ended")
+      .on(table.createdAt)
+      .where(sql`state IN ('done', 'cancelled', 'failed')`),
   ],
 );
 

@@ -1,0 +1,1 @@
+CREATE INDEX `fan_outs_ended` ON `fan_outs` (`created_at`) WHERE state IN ('done', 'cancelled', 'failed');
