@@ -70,6 +70,7 @@ beforeAll(async () => {
   expected["/admin/tenants/{tenant}/events"] = all;
   expected[SEARCH] = all;
   expected["/admin/tenants/{tenant}/deliveries"] = body.items.map(({ id }: { id: string }) => id);
+  expected["/admin/waiting"] = await waitingTargets();
   for (const _ of names) await router.enqueuePoison(Uint8Array.of(255));
   const poison = await eventually(
     () => admin.get("poison-messages"),
@@ -101,6 +102,25 @@ afterAll(async () => {
   await receiver?.stop();
 });
 
+/** Paused targets of a tenant of their own, for each of which something is parked. */
+async function waitingTargets(): Promise<string[]> {
+  const { admin } = router;
+  const targets = names.map((name) => `waits-${name}`);
+  await admin.put("tenants/item-2/sources/open", { verify: { scheme: "none" } });
+  for (const target of targets) {
+    const held = { kind: "http", url: receiver.url, paused: true };
+    await admin.put(`tenants/item-2/targets/${target}`, held);
+  }
+  const pattern = { source: ["open"] };
+  await admin.put("tenants/item-2/rules/all", { pattern, priority: "critical", targets });
+  await accepted(router.send("item-2/open", { body: "{}" }));
+  await eventually(
+    () => admin.get("waiting"),
+    ({ body }) => body.items.length === targets.length,
+  );
+  return targets;
+}
+
 /** Lists that are fanned out, newest first, by a rule that is gone then; answers the ids of their events. */
 async function fanOutLists(): Promise<string[]> {
   const { admin } = router;
@@ -125,7 +145,8 @@ async function fanOutLists(): Promise<string[]> {
 }
 
 /** What tells an item of a list from the others. */
-const nameOf = ({ id, version }: { id?: string; version?: number }): string => id ?? `${version}`;
+const nameOf = ({ id, target, version }: Partial<Record<"id" | "target" | "version", string>>) =>
+  id ?? target ?? `${version}`;
 
 const addressOf = (path: string) =>
   filled(path, { tenant: "item-0", rule: "item-0", saga: "item-0" }).replace("/admin/", "");
