@@ -157,19 +157,17 @@ async function readDocument(operation: Operation, context: Context, app: App): P
 const malformed = (detail: string): Refusal => new Refusal({ slug: "malformed-request", detail });
 
 /** Members that answers have and a PUT of a changed copy may bring back; they are not the caller's to set. */
-const READ_ONLY = new Set([
-  ...[
-    "id",
-    "tenant",
-    "version",
-    "createdAt",
-    "updatedAt",
-    "pausedAt",
-    "disabled",
-    "permission",
-    "shadow",
-    "locked",
-  ],
+const READ_ONLY: ReadonlySet<string> = new Set([
+  "id",
+  "tenant",
+  "version",
+  "createdAt",
+  "updatedAt",
+  "pausedAt",
+  "disabled",
+  "permission",
+  "shadow",
+  "locked",
 ]);
 
 function validate(

@@ -22,7 +22,7 @@ export const sagaOperations: readonly Operation[] = resourceOperations<unknown>(
     return [...own, ...(await namedFaults(sent, params, stores.config))];
   },
   // As it was sent: numbers of its patterns and bodies keep their spelling.
-  store: async ({ sent }) => ({ doc: withoutReadOnly(sent), secrets: null }),
+  store: async ({ sent }) => ({ doc: ownOf(sent), secrets: null }),
 });
 
 /** Targets and sagas that a definition names and that are not there now. */
@@ -55,23 +55,20 @@ export async function namedFaults(
 export function definitionFaults(sent: Json, addresses: AddressPolicy, text: Text): Fault[] {
   // What the schema refuses has no shape to be checked: it names the faults by itself.
   if (!hasSagaShape(sent)) return [];
-  if (!sagaBody(addresses).safeParse(withoutReadOnly(sent)).success) return [];
-  const bytes = text.encode(stringifyJson(sent)).length;
+  const own = ownOf(sent);
+  if (!sagaBody(addresses).safeParse(own).success) return [];
+  const bytes = text.encode(stringifyJson(own)).length;
   if (bytes > SAGA_DOC_BYTES_MAX) {
     const detail = `A saga has ${SAGA_DOC_BYTES_MAX} bytes at most, not ${bytes}.`;
     return [{ pointer: "", code: "too-large", detail }];
   }
-  return sagaFaults(sent as unknown as SagaDoc);
+  return sagaFaults(own as unknown as SagaDoc);
 }
 
-const OWN = ["steps", "key", "correlation", "deadlineSeconds", "description"];
+const OWN = Object.keys(sagaBody(PUBLIC_ONLY).shape);
 
-const withoutReadOnly = (sent: Json): Json =>
+/** Without what a changed copy of an answer brings back; what no saga has is named by the schema. */
+const ownOf = (sent: Json): Json =>
   isJsonObject(sent)
-    ? Object.fromEntries(
-        Object.entries(sent).filter(([name]) => OWN.includes(name) || !READ_ONLY.has(name)),
-      )
+    ? Object.fromEntries(Object.entries(sent).filter(([name]) => OWN.includes(name)))
     : sent;
-
-/** Members of an answer that a PUT of a changed copy may bring back. */
-const READ_ONLY = new Set(["id", "version", "createdAt", "updatedAt"]);

@@ -215,6 +215,28 @@ describe("what is refused", () => {
     expect(kept.body.errors).toHaveLength(3);
   });
 
+  it.each([
+    ...["id", "tenant", "version", "createdAt", "updatedAt"],
+    ...["pausedAt", "disabled", "permission", "shadow", "locked"],
+  ])("names the faults of a copy that brings %s back, of which nothing is kept", async (member) => {
+    await router.admin.put("tenants/copied", {});
+    const path = "tenants/copied/sagas/order";
+    const steps = (type: unknown) => [
+      { name: "paid", wait: { event: { type }, timeoutSeconds: 5 } },
+    ];
+    const put = (type: unknown) =>
+      router.admin.request("PUT", path, { steps: steps(type), [member]: "x" });
+    const refused = await put("paid");
+    expect(refused).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer: "/steps/0/wait/event/type" }] },
+    });
+    const { status, body } = await put(["paid"]);
+    expect(status).toBeLessThan(300);
+    expect(body.steps).toEqual(steps(["paid"]));
+    expect(body[member]).not.toBe("x");
+  });
+
   it("an instance of another tenant is not there", async () => {
     const { receiver } = await participant();
     const saga = await start("mine", orderSaga(receiver.url));
