@@ -46,12 +46,19 @@ export interface DraftEvent {
 
 export type Reading =
   | { readonly ok: true; readonly form: "single" | "batch"; readonly events: readonly DraftEvent[] }
-  | {
-      readonly ok: false;
-      readonly problem: "malformed-request" | "unsupported-media-type" | "cloudevent-invalid";
-      readonly detail: string;
-      readonly errors?: readonly Fault[];
-    };
+  | Unreadable;
+
+interface Unreadable {
+  readonly ok: false;
+  readonly problem:
+    | "malformed-request"
+    | "payload-too-large"
+    | "unsupported-media-type"
+    | "cloudevent-invalid";
+  readonly detail: string;
+  readonly errors?: readonly Fault[];
+  readonly extensions?: Readonly<Record<string, number>>;
+}
 
 interface Tools {
   readonly crypto: Crypto;
@@ -125,7 +132,7 @@ function readBody(
 
 function readStructuredEvent(request: ReceivedRequest, source: EventSource, tools: Tools): Reading {
   const document = readDocument(request.body, tools.text);
-  if (!document.ok) return malformed(document.detail);
+  if (!document.ok) return document;
   const event = readStructured(document.value, "", tools.text);
   if (!event.ok) return invalid(event.faults);
   const sent = {
@@ -141,16 +148,15 @@ function readStructuredEvent(request: ReceivedRequest, source: EventSource, tool
 /** Each element is an event with its own part of the text; a bad one refuses them all. */
 function readBatch(request: ReceivedRequest, source: EventSource, tools: Tools): Reading {
   const document = readDocument(request.body, tools.text);
-  if (!document.ok) return malformed(document.detail);
+  if (!document.ok) return document;
   const { value, json } = document;
   const slices = sliceArrayElements(json);
   if (!isJsonArray(value) || slices === undefined) {
     return malformed("A batch of CloudEvents is a JSON array.");
   }
   if (value.length > BATCH_EVENTS_MAX) {
-    return malformed(
-      `The batch holds ${value.length} events; at most ${BATCH_EVENTS_MAX} are taken.`,
-    );
+    const detail = `The batch holds ${value.length} events; at most ${BATCH_EVENTS_MAX} are taken.`;
+    return tooLarge(detail, { eventsMax: BATCH_EVENTS_MAX });
   }
   const faults: Fault[] = [];
   const events: DraftEvent[] = [];
@@ -172,23 +178,21 @@ function readBatch(request: ReceivedRequest, source: EventSource, tools: Tools):
   return faults.length > 0 ? invalid(faults) : { ok: true, form: "batch", events };
 }
 
-type Document =
-  | { readonly ok: true; readonly value: Json; readonly json: string }
-  | { readonly ok: false; readonly detail: string };
+type Document = { readonly ok: true; readonly value: Json; readonly json: string } | Unreadable;
 
 function readDocument(body: Uint8Array, text: Text): Document {
   if (body.length > PARSED_BYTES_MAX) {
     const detail = `CloudEvents in JSON may have ${PARSED_BYTES_MAX} bytes.`;
-    return { ok: false, detail };
+    return tooLarge(detail, { bytesMax: PARSED_BYTES_MAX });
   }
   const decoded = text.decode(body);
-  if (decoded === null) return { ok: false, detail: "The body is not UTF-8." };
+  if (decoded === null) return malformed("The body is not UTF-8.");
   const json = withoutByteOrderMark(decoded);
   const parsed = parseJson(json, { depthMax: JSON_DEPTH_MAX });
   if (parsed.ok) return { ok: true, value: parsed.value, json };
   const { reason, offset } = parsed;
   const detail = `The body is not JSON: the fault is at character ${offset}.`;
-  return { ok: false, detail: reason === "too-deep" ? tooDeep(offset) : detail };
+  return malformed(reason === "too-deep" ? tooDeep(offset) : detail);
 }
 
 function draft(
@@ -212,11 +216,15 @@ function draft(
   };
 }
 
-function malformed(detail: string): Reading {
+function malformed(detail: string): Unreadable {
   return { ok: false, problem: "malformed-request", detail };
 }
 
-function invalid(faults: readonly Fault[]): Reading {
+function tooLarge(detail: string, extensions: Readonly<Record<string, number>>): Unreadable {
+  return { ok: false, problem: "payload-too-large", detail, extensions };
+}
+
+function invalid(faults: readonly Fault[]): Unreadable {
   const detail =
     faults.length > FAULTS_MAX
       ? `Not CloudEvents 1.0: the first ${FAULTS_MAX} of ${faults.length} faults are listed.`

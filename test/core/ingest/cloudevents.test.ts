@@ -180,9 +180,13 @@ describe("batched mode", () => {
     const many = `[${Array(BATCH_EVENTS_MAX + 1)
       .fill(structured())
       .join(",")}]`;
-    for (const body of [structured(), "null", many]) {
+    for (const body of [structured(), "null"]) {
       expect(readingOf(BATCH, body)).toMatchObject({ problem: "malformed-request" });
     }
+    expect(readingOf(BATCH, many)).toMatchObject({
+      problem: "payload-too-large",
+      extensions: { eventsMax: BATCH_EVENTS_MAX },
+    });
   });
 });
 

@@ -207,9 +207,18 @@ describe("structured mode", () => {
     ["empty", ""],
     ["no UTF-8", Uint8Array.of(0x7b, 0xff, 0x7d)],
     ["nested too deep", structured().replace("}", `,"data":${"[".repeat(10_000)}`)],
-    ["larger than what is parsed", " ".repeat(PARSED_BYTES_MAX) + structured()],
   ])("is refused as malformed when the body is %s", (_, body) => {
     expect(readingOf(STRUCTURED, body)).toMatchObject({ problem: "malformed-request" });
     expect(readingOf(BATCH, body)).toMatchObject({ problem: "malformed-request" });
+  });
+
+  it("is refused as too large when the body is larger than what is parsed", () => {
+    const body = " ".repeat(PARSED_BYTES_MAX) + structured();
+    for (const headers of [STRUCTURED, BATCH]) {
+      expect(readingOf(headers, body)).toMatchObject({
+        problem: "payload-too-large",
+        extensions: { bytesMax: PARSED_BYTES_MAX },
+      });
+    }
   });
 });
