@@ -2,7 +2,7 @@
 import type { App } from "../../src/compose.ts";
 import type { ConfigStore, Written } from "../../src/ports/config.ts";
 import { errorText } from "../../src/ports/log.ts";
-import { notFound, Refusal } from "./operation.ts";
+import { notFound, Overtaken, Refusal } from "./operation.ts";
 
 const ANNOUNCE_TRIES_MAX = 3;
 const ANNOUNCE_PAUSE_MS = 100;
@@ -53,6 +53,12 @@ export function written(result: Written | { kind: "absent" }, what: string) {
         extensions: { etag: result.version === null ? "none" : `"${result.version}"` },
       });
   }
+}
+
+/** For what was read before it was changed, by a call that names no version: another one's change begins it anew. */
+export function writtenAnew(result: Written, what: string) {
+  if (result.kind === "version-differs") throw new Overtaken();
+  return written(result, what);
 }
 
 export async function requireTenant(config: ConfigStore, id: string): Promise<void> {

@@ -4,7 +4,7 @@ import { afterHandshake, type Handshake } from "../../src/core/deliver/handshake
 import type { Json } from "../../src/core/json.ts";
 import type { TargetDoc } from "../../src/core/stored-target.ts";
 import { askPermission } from "../../src/flows/ask-permission.ts";
-import { announce, iso, written } from "./change.ts";
+import { announce, iso, writtenAnew } from "./change.ts";
 import { type Call, notFound, Refusal } from "./operation.ts";
 import { Count, Time } from "./schemas.ts";
 
@@ -46,7 +46,7 @@ export async function askAgain(call: Call<undefined, undefined>) {
   const still = handshake.kind === "permitted" || disabled === undefined ? {} : { disabled };
   const next = { ...doc, ...still, ...kept };
   const value = { doc: JSON.stringify(next), secrets: undefined };
-  const { revision } = written(
+  const { revision } = writtenAnew(
     await stores.config.putResource(tenant, "target", id, value, stored.version),
     "target",
   );

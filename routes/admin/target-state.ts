@@ -3,7 +3,7 @@ import * as z from "zod";
 import { type Json, parseJsonDocument } from "../../src/core/json.ts";
 import { configureGate } from "../../src/flows/configure-gate.ts";
 import { sweep } from "../../src/flows/sweep.ts";
-import { announce, written } from "./change.ts";
+import { announce, writtenAnew } from "./change.ts";
 import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
 import { Count, Slug } from "./schemas.ts";
 import { askAgain, PermissionAnswer } from "./target-handshake.ts";
@@ -31,9 +31,14 @@ async function setPaused(call: Call<undefined, undefined>, paused: boolean) {
     const detail = "Its receiver has not permitted deliveries: POST …/handshake asks it again.";
     throw new Refusal({ slug: "conflict", detail });
   }
+  if ((doc.paused ?? false) === paused && (paused || disabled === undefined)) {
+    // It is so already; whoever was not told of it is told now.
+    await announce(app, tenant, stored.version);
+    return { id, version: stored.version };
+  }
   const next = { ...doc, ...(paused && disabled !== undefined ? { disabled } : {}), paused };
   const value = { doc: JSON.stringify(next), secrets: undefined };
-  const result = written(
+  const result = writtenAnew(
     await stores.config.putResource(tenant, "target", id, value, stored.version),
     "target",
   );

@@ -123,6 +123,16 @@ describe("a paused target", () => {
 });
 
 describe("pause and resume", () => {
+  it("pressed by ten at once are all done, one after the other", async () => {
+    const tenant = await prepareTenant(router, "pressed", { sink: { url: "http://127.0.0.1:9/" } });
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, at) =>
+        router.admin.post(`${tenant.path}/targets/sink/${at % 2 === 0 ? "pause" : "resume"}`),
+      ),
+    );
+    expect(answers.map(({ status: code }) => code)).toEqual(Array(10).fill(200));
+  });
+
   it("pressed while webhooks come in lose none of them and deliver none twice", async () => {
     const receiver = await receiverHere();
     const tenant = await prepareTenant(router, "busy", { busy: { url: receiver.url } });
