@@ -14,7 +14,7 @@ const DeadLetters = z.strictObject({
 });
 
 export const RedriveAllBody = DeadLetters.extend({
-  perSecond: z.number().positive().max(10_000).optional(),
+  perSecond: z.number().min(0.1).max(10_000).optional(),
 });
 
 export const DiscardBody = z.strictObject({ reason: Reason });

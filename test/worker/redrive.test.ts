@@ -112,6 +112,8 @@ describe("all dead letters", () => {
 
   it.each([
     ["/perSecond", { perSecond: 0 }],
+    ["/perSecond", { perSecond: 0.099 }],
+    ["/perSecond", { perSecond: 1e-320 }],
     ["/perSecond", { perSecond: "fast" }],
     ["/from", { from: "yesterday" }],
     ["/speed", { speed: 1 }],
