@@ -2,33 +2,50 @@
 import type { App } from "../../src/compose.ts";
 import type { ConfigStore, Written } from "../../src/ports/config.ts";
 import { errorText } from "../../src/ports/log.ts";
-import { notFound, Overtaken, Refusal } from "./operation.ts";
+import { type Call, notFound, Overtaken, Refusal } from "./operation.ts";
 
-const ANNOUNCE_TRIES_MAX = 3;
-const ANNOUNCE_PAUSE_MS = 100;
+/** Between the tries that its caller waits for. */
+const ANNOUNCE_PAUSES_MS = [100, 200];
+/** … and before those that follow the answer: the platform lets an invocation go on for half a minute. */
+const ANNOUNCE_LATER_MS = [1_000, 2_000, 4_000, 8_000];
 
 /**
- * Tells the tenant's limiter of the new revision, and with it every isolate within a lease's life. The
- * change is saved already: should this fail, the same request may simply be sent again.
+ * Tells the tenant's limiter of the new revision, and with it every isolate within a lease's life. The change is
+ * saved already, and its repeat may be refused: should this fail, it goes on behind the answer.
  */
-export async function announce(app: App, tenant: string, revision: number): Promise<void> {
-  const { directory, limiter, clock, log } = app.deliver;
-  directory.forget(tenant);
-  for (let tries = 1; ; tries += 1) {
-    try {
-      await limiter.announce(tenant, revision);
-      return;
-    } catch (error) {
-      log.warn("announce-failed", { tenant, tries, error: errorText(error) });
-      if (tries === ANNOUNCE_TRIES_MAX) break;
-      await clock.timer(ANNOUNCE_PAUSE_MS * tries).elapsed;
-    }
-  }
+export async function announce(
+  { app, defer }: Pick<Call<never, never>, "app" | "defer">,
+  tenant: string,
+  revision: number,
+): Promise<void> {
+  app.deliver.directory.forget(tenant);
+  if (await isTold(app, tenant, revision, [0, ...ANNOUNCE_PAUSES_MS])) return;
+  defer(isTold(app, tenant, revision, ANNOUNCE_LATER_MS));
   throw new Refusal({
     slug: "unavailable",
-    detail: "The change is saved, but running isolates could not be told. Send it again.",
+    detail:
+      "The change is saved, but running isolates could not be told yet. That goes on for 15 seconds; any other change of the tenant tells them too.",
     retryAfterMs: 1_000,
   });
+}
+
+/** Whether it was told in the end; a try after each pause. */
+async function isTold(
+  { deliver: { limiter, clock, log } }: App,
+  tenant: string,
+  revision: number,
+  pausesMs: readonly number[],
+): Promise<boolean> {
+  for (const pauseMs of pausesMs) {
+    if (pauseMs > 0) await clock.timer(pauseMs).elapsed;
+    try {
+      await limiter.announce(tenant, revision);
+      return true;
+    } catch (error) {
+      log.warn("announce-failed", { tenant, revision, error: errorText(error) });
+    }
+  }
+  return false;
 }
 
 /** The version written and whether it is new; refuses what was not written. */

@@ -169,7 +169,7 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
         const isOvertaken = basis !== ifVersion && basis !== NO_VERSION;
         if (isOvertaken && put.kind === "version-differs") throw new Overtaken();
         const result = written(put, kind);
-        await announce(app, tenant, result.revision);
+        await announce(call, tenant, result.revision);
         await spec.afterPut?.(call);
         const stored = await stores.config.resource(tenant, kind, id);
         if (stored === null) throw notFound(kind);
@@ -184,11 +184,12 @@ export function resourceOperations<Body>(spec: ResourceSpec<Body>): readonly Ope
       recorded: "with-change",
       summary: `Deletes a ${kind}.`,
       responses: { 204: "Deleted.", 404: `No such ${kind}.` },
-      async handle({ app, stores, params, ifVersion }) {
+      async handle(call) {
+        const { stores, params, ifVersion } = call;
         const tenant = params.tenant ?? "";
         const id = params[kind] ?? "";
         const result = await stores.config.deleteResource(tenant, kind, id, ifVersion);
-        await announce(app, tenant, written(result, kind).revision);
+        await announce(call, tenant, written(result, kind).revision);
         return { status: 204 };
       },
     }),

@@ -50,7 +50,7 @@ export async function askAgain(call: Call<undefined, undefined>) {
     await stores.config.putResource(tenant, "target", id, value, stored.version),
     "target",
   );
-  await announce(app, tenant, revision);
+  await announce(call, tenant, revision);
   const shown = "permission" in kept ? { ...kept.permission } : null;
   const reason = handshake.kind === "permitted" ? null : handshake.reason;
   return {

@@ -20,7 +20,7 @@ export async function release({ app: { deliver }, params, defer }: Call<unknown,
 
 /** Sets or clears `paused`; opening a target also forgives what closed it. */
 async function setPaused(call: Call<undefined, undefined>, paused: boolean) {
-  const { app, stores, params } = call;
+  const { stores, params } = call;
   const tenant = params.tenant ?? "";
   const id = params.target ?? "";
   const stored = await stores.config.resource(tenant, "target", id);
@@ -33,7 +33,7 @@ async function setPaused(call: Call<undefined, undefined>, paused: boolean) {
   }
   if ((doc.paused ?? false) === paused && (paused || disabled === undefined)) {
     // It is so already; whoever was not told of it is told now.
-    await announce(app, tenant, stored.version);
+    await announce(call, tenant, stored.version);
     return { id, version: stored.version };
   }
   const next = { ...doc, ...(paused && disabled !== undefined ? { disabled } : {}), paused };
@@ -42,7 +42,7 @@ async function setPaused(call: Call<undefined, undefined>, paused: boolean) {
     await stores.config.putResource(tenant, "target", id, value, stored.version),
     "target",
   );
-  await announce(app, tenant, result.revision);
+  await announce(call, tenant, result.revision);
   return { id, version: result.revision };
 }
 

@@ -57,11 +57,12 @@ export const tenantOperations: readonly Operation[] = [
     bodyOptional: true,
     responses: { 200: "Replaced.", 201: "Created." },
     answer: Tenant,
-    async handle({ app, stores, params, body, ifVersion }) {
+    async handle(call) {
+      const { stores, params, body, ifVersion } = call;
       const id = requireSlug(Slug, params, "tenant");
       const doc = stringifyJson(body as Json);
       const result = written(await stores.config.putTenant(id, doc, ifVersion), "tenant");
-      await announce(app, id, result.revision);
+      await announce(call, id, result.revision);
       const tenant = await stores.config.tenant(id);
       if (tenant === null) throw notFound("tenant");
       const status = result.created ? 201 : 200;
@@ -77,13 +78,14 @@ export const tenantOperations: readonly Operation[] = [
       204: "Deleted; `location` is the job that removes the rest.",
       404: "No such tenant.",
     },
-    async handle({ app, stores, params, ifVersion, defer }) {
+    async handle(call) {
+      const { app, stores, params, ifVersion, defer } = call;
       const id = params.tenant ?? "";
       const { clock, random } = app.deliver;
       const job = timeOrderedId("job_", clock.nowMs(), random.bytes(10));
       const result = written(await stores.config.deleteTenant(id, ifVersion, job), "tenant");
       // Should nobody hear of it now, the job announces it with each of its passes.
-      await announce(app, id, result.revision).catch(() => {});
+      await announce(call, id, result.revision).catch(() => {});
       defer(sweep("overdue", app.deliver));
       return { status: 204, location: `/admin/tenants/${id}/jobs/${job}` };
     },

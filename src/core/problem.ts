@@ -117,7 +117,8 @@ export const PROBLEMS = {
   unavailable: {
     status: 503,
     title: "Not available at the moment",
-    meaning: "Something the request needs did not answer; nothing is half done.",
+    meaning:
+      "Something the request needs did not answer; nothing is half done, and what is saved `detail` says.",
     remedy: "Send it again after `Retry-After` seconds.",
   },
   "admin-closed": {

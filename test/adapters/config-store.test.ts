@@ -205,6 +205,49 @@ describe("a rule that was stored with a target twice", () => {
   });
 });
 
+describe("a change that the limiter does not hear of", () => {
+  it("is announced again behind the answer: its repeat finds nothing to change", async () => {
+    const tenant = freshTenant();
+    await config.putTenant(tenant, "{}", null);
+    await config.putResource(tenant, "source", "open", document, null);
+    const remove = sourceOperations.find(({ method }) => method === "delete");
+    if (remove === undefined) throw new Error("sources can be deleted");
+    const pausesMs: number[] = [];
+    const clock = {
+      timer(ms: number) {
+        pausesMs.push(ms);
+        return { elapsed: Promise.resolve() };
+      },
+    };
+    const told: number[] = [];
+    let failures = 5;
+    async function announce(_: string, revision: number): Promise<void> {
+      failures -= 1;
+      if (failures >= 0) throw new Error("away");
+      told.push(revision);
+    }
+    const log = { ...consoleLog, warn() {} };
+    const deliver = { directory: { forget() {} }, limiter: { announce }, clock, log };
+    const later: Promise<unknown>[] = [];
+    const call = {
+      ...{ app: { deliver }, stores: { config, deed: null }, ifVersion: null },
+      ...{ params: { tenant, source: "open" }, told: { name: null, reason: null } },
+      defer: (work: Promise<unknown>) => void later.push(work),
+    } as unknown as Parameters<typeof perform>[2];
+    const removed = (): Promise<unknown> =>
+      perform(remove, { value: {}, duplicates: [] }, call).catch((error: unknown) => error);
+
+    expect(await removed()).toMatchObject({
+      problem: { slug: "unavailable", detail: expect.stringContaining("is saved") },
+    });
+    const revision = (await config.tenant(tenant))?.revision;
+    expect(await removed()).toMatchObject({ problem: { slug: "not-found" } });
+    await Promise.all(later);
+    expect(told).toEqual([revision]);
+    expect(pausesMs).toEqual([100, 200, 1_000, 2_000, 4_000]);
+  });
+});
+
 describe("a PUT of a source that leaves its secrets out", () => {
   const verify = { scheme: "api-key", header: "x-key" };
   const doc = JSON.stringify({ verify });
