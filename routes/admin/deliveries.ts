@@ -156,7 +156,7 @@ export const deliveryOperations: readonly Operation[] = [
       "Sends dead letters again, all or those of a target, a rule or a time, at a pace if wished.",
     body: RedriveAllBody,
     bodyOptional: true,
-    responses: { 202: "A job with its progress.", 404: "No such tenant." },
+    responses: { 202: "A job with its progress; `location` names it.", 404: "No such tenant." },
     answer: JobAnswer,
     async handle({ app, stores, params, body, defer }) {
       const tenant = params.tenant ?? "";
@@ -167,7 +167,8 @@ export const deliveryOperations: readonly Operation[] = [
       const filter = { ...rangeOf(body), target, rule };
       const job = await stores.history.redriveAll(tenant, id, filter, perSecond ?? null);
       defer(sweep("overdue", app.deliver));
-      return { status: 202, body: jobView(job) };
+      const location = `/admin/tenants/${tenant}/jobs/${id}`;
+      return { status: 202, location, body: jobView(job) };
     },
   }),
 ];

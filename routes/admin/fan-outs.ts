@@ -126,7 +126,7 @@ export const fanOutOperations: readonly Operation[] = [
     summary: "Sends the dead letters of a fan-out again and nothing else, at a pace if wished.",
     body: RetryBody,
     bodyOptional: true,
-    responses: { 202: "A job with its progress.", 404: "No such fan-out." },
+    responses: { 202: "A job with its progress; `location` names it.", 404: "No such fan-out." },
     answer: JobAnswer,
     async handle(call) {
       const { app, stores, body, defer } = call;
@@ -139,7 +139,8 @@ export const fanOutOperations: readonly Operation[] = [
       };
       const begun = await stores.history.redriveAll(tenant, job, selection, body.perSecond ?? null);
       defer(sweep("overdue", app.deliver));
-      return { status: 202, body: jobView(begun) };
+      const location = `/admin/tenants/${tenant}/jobs/${job}`;
+      return { status: 202, location, body: jobView(begun) };
     },
   }),
 ];

@@ -103,6 +103,7 @@ describe("a fan-out", () => {
     const before = receiver.received.length;
     const job = await router.admin.post(`${PATH}/${id}/retry-failed`, {});
     expect(job).toMatchObject({ status: 202, body: { kind: "redrive", total: 3 } });
+    expect(job.headers.get("location")).toBe(`/admin/tenants/acme/jobs/${job.body.id}`);
     await until(id, ({ delivered }) => delivered === 50);
     const again = receiver.received.slice(before).map(({ body: sent }) => JSON.parse(`${sent}`).n);
     expect(again.sort((a, b) => a - b)).toEqual([3, 17, 40]);

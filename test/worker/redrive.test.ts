@@ -68,8 +68,10 @@ describe("all dead letters", () => {
   it("of a target go out no faster than asked, and the job comes to 100 percent", async () => {
     const { tenant, receiver, letters } = await deadLetters(router, "paced", 6);
     const startedAtMs = Date.now();
-    const { status: code, body: job } = await redriveAll(tenant, { target: "paced", perSecond: 2 });
+    const wish = { target: "paced", perSecond: 2 };
+    const { status: code, body: job, headers } = await redriveAll(tenant, wish);
     expect(code).toBe(202);
+    expect(headers.get("location")).toBe(`/admin/${tenant.path}/jobs/${job.id}`);
     expect(job).toMatchObject({ kind: "redrive", total: 6 });
     const percents: number[] = [];
     const end = await eventually(
