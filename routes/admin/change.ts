@@ -48,6 +48,14 @@ async function isTold(
   return false;
 }
 
+/** `version`: the present one; null where nothing is there. */
+export const preconditionFailed = (version: number | null): Refusal =>
+  new Refusal({
+    slug: "precondition-failed",
+    detail: "If-Match does not name the present version.",
+    extensions: { etag: version === null ? "none" : `"${version}"` },
+  });
+
 /** The version written and whether it is new; refuses what was not written. */
 export function written(result: Written | { kind: "absent" }, what: string) {
   switch (result.kind) {
@@ -64,11 +72,7 @@ export function written(result: Written | { kind: "absent" }, what: string) {
         extensions: { rulesMax: result.rulesMax },
       });
     case "version-differs":
-      throw new Refusal({
-        slug: "precondition-failed",
-        detail: "If-Match does not name the present version.",
-        extensions: { etag: result.version === null ? "none" : `"${result.version}"` },
-      });
+      throw preconditionFailed(result.version);
   }
 }
 

@@ -18,9 +18,9 @@ import { inTime } from "../../src/flows/in-time.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { viewParts } from "../../src/flows/view-parts.ts";
 import { COUNTERS } from "../../src/ports/meter.ts";
-import { isoOrNull } from "./change.ts";
+import { isoOrNull, preconditionFailed } from "./change.ts";
 import { Limitation, limitationView } from "./limitation.ts";
-import { notFound, type Operation, operation, Refusal } from "./operation.ts";
+import { notFound, type Operation, operation } from "./operation.ts";
 import { pageOf } from "./page.ts";
 import { Count, Time } from "./schemas.ts";
 
@@ -224,8 +224,8 @@ export const queueOperations: readonly Operation[] = [
         if (isOpened(before, written)) defer(sweep("overdue", app.deliver));
         return controlReply(written);
       }
-      const detail = "If-Match does not name the present version.";
-      throw new Refusal({ slug: "precondition-failed", detail });
+      const { version } = await controlOf(queue, app);
+      throw preconditionFailed(version);
     },
   }),
   pausing("pause", "Pauses a queue: what is in it stays there until it is resumed."),
