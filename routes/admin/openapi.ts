@@ -136,6 +136,10 @@ const ProblemAnswer = z
     eventsMax: Count.optional(),
     etag: z.string().optional(),
     expiredAt: Time.optional(),
+    rulesMax: Count.optional(),
+    rev: Count.optional(),
+    count: Count.optional(),
+    job: z.string().optional(),
   })
   .meta({ id: "Problem" });
 

@@ -48,7 +48,8 @@ export const PROBLEMS = {
   conflict: {
     status: 409,
     title: "The resource is in a state that does not allow this",
-    meaning: "`detail` names the state.",
+    meaning:
+      "`detail` names the state; `rev`, `count` or `job` says what is there where another was named.",
     remedy: "Read the resource, then decide again.",
   },
   "callback-stale": {

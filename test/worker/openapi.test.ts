@@ -1,6 +1,7 @@
 /** The served OpenAPI document: whole, true to the routes, and true to the contract. */
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PROBLEMS } from "../../src/core/problem.ts";
 import {
   documentedOperations,
   filled,
@@ -137,6 +138,17 @@ describe("/openapi.json", () => {
     expect(OPERATIONS.length).toBeGreaterThan(0);
     expect(documented).toEqual(expect.arrayContaining(OPERATIONS.map(named)));
     expect(documented).toEqual(expect.arrayContaining(CONTRACT));
+  });
+
+  it("names every member that the page of a problem names", async () => {
+    const { components } = await openApiDocument(router.url);
+    const members = Object.values(PROBLEMS).flatMap(({ meaning }) =>
+      [...meaning.matchAll(/`([a-z][A-Za-z]*)`/g)].map(([, member = ""]) => member),
+    );
+    expect(members).toContain("rulesMax");
+    expect(Object.keys(components.schemas.Problem?.properties ?? {})).toEqual(
+      expect.arrayContaining(members),
+    );
   });
 
   it("names no admin route that answers without a token", async () => {
