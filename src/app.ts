@@ -16,17 +16,26 @@ export function createApp(): Hono<Bound> {
   const app = new Hono<Bound>();
 
   // What no webhook needs is loaded on first use: the start does not pay for it.
-  app.get("/healthz", (context) => context.json({ status: "ok", version: VERSION }));
-  app.get("/", async (context) => {
-    const { homePage } = await import("../routes/pages.ts");
-    return context.html(homePage());
-  });
-  app.get("/problems/:slug", async (context) => {
-    const slug = context.req.param("slug");
-    if (!Object.hasOwn(PROBLEMS, slug)) return notFound(context);
-    const { problemPage } = await import("../routes/pages.ts");
-    return context.html(problemPage(slug as ProblemSlug));
-  });
+  app.all(
+    "/healthz",
+    read((context) => context.json({ status: "ok", version: VERSION })),
+  );
+  app.all(
+    "/",
+    read(async (context) => {
+      const { homePage } = await import("../routes/pages.ts");
+      return context.html(homePage());
+    }),
+  );
+  app.all(
+    "/problems/:slug",
+    read(async (context) => {
+      const slug = context.req.param("slug") ?? "";
+      if (!Object.hasOwn(PROBLEMS, slug)) return notFound(context);
+      const { problemPage } = await import("../routes/pages.ts");
+      return context.html(problemPage(slug as ProblemSlug));
+    }),
+  );
 
   app.all(
     "/in/:tenant/:source",
@@ -41,12 +50,14 @@ export function createApp(): Hono<Bound> {
     }),
   );
 
-  app.get(
+  app.all(
     "/openapi.json",
-    composed(async (context) => {
-      const { openApi } = await import("../routes/admin/index.ts");
-      return context.json(openApi(new URL(context.req.url).origin));
-    }),
+    read(
+      composed(async (context) => {
+        const { openApi } = await import("../routes/admin/index.ts");
+        return context.json(openApi(new URL(context.req.url).origin));
+      }),
+    ),
   );
   app.all(
     "/admin/*",
@@ -84,7 +95,7 @@ export function createApp(): Hono<Bound> {
 type Handler = (context: Context<Bound>, app: App) => Response | Promise<Response>;
 
 /** No middleware: Hono answers a path that has one handler at once, without a chain of calls. */
-function composed(handle: Handler): (context: Context<Bound>) => Response | Promise<Response> {
+function composed(handle: Handler): Answer {
   return (context) => {
     const result = compose(context.env);
     if (result.ok) return handle(context, result.app);
@@ -92,6 +103,19 @@ function composed(handle: Handler): (context: Context<Bound>) => Response | Prom
     return problemResponse(context, { slug: "unavailable", detail, retryAfterMs: 60_000 });
   };
 }
+
+type Answer = (context: Context<Bound>) => Response | Promise<Response>;
+
+/** What is only read: any other method is refused. Hono leaves the body out of an answer to HEAD. */
+const read =
+  (answer: Answer): Answer =>
+  (context) => {
+    const { method } = context.req;
+    if (method === "GET" || method === "HEAD") return answer(context);
+    const allow = "GET, HEAD";
+    const detail = `Here are ${allow}.`;
+    return problemResponse(context, { slug: "method-not-allowed", detail, allow });
+  };
 
 const notFound = (context: Context) =>
   problemResponse(context, { slug: "not-found", detail: "No route has this path." });

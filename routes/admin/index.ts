@@ -89,7 +89,8 @@ export async function handleAdmin(context: Context, app: App): Promise<Response>
     return problemResponse(context, { slug: "unauthenticated", detail });
   }
   const path = new URL(context.req.url).pathname;
-  const method = context.req.method.toLowerCase();
+  // Of an answer to HEAD the body is left out where it leaves the program.
+  const method = context.req.method === "HEAD" ? "get" : context.req.method.toLowerCase();
   const here = table.flatMap(({ operation, match }) => {
     const found = match.exec(path);
     return found === null ? [] : [{ operation, params: { ...found.groups } }];
@@ -101,7 +102,9 @@ export async function handleAdmin(context: Context, app: App): Promise<Response>
   if (here.length === 0) {
     return problemResponse(context, { slug: "not-found", detail: "No admin route has this path." });
   }
-  const allow = here.map(({ operation }) => operation.method.toUpperCase()).join(", ");
+  const allow = here
+    .map(({ operation: { method } }) => (method === "get" ? "GET, HEAD" : method.toUpperCase()))
+    .join(", ");
   const detail = `Here are ${allow}.`;
   return problemResponse(context, { slug: "method-not-allowed", detail, allow });
 }

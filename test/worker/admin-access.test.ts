@@ -111,13 +111,40 @@ describe("a path or method that is none", () => {
   });
 
   it.each([
-    ["PATCH", "tenants/acme", "GET, PUT, DELETE"],
-    ["POST", "tenants", "GET"],
+    ["PATCH", "tenants/acme", "GET, HEAD, PUT, DELETE"],
+    ["POST", "tenants", "GET, HEAD"],
     ["GET", "tenants/acme/dead-letters/redrive", "POST"],
-    ["DELETE", "queues", "GET"],
+    ["DELETE", "queues", "GET, HEAD"],
   ])("%s of %s is refused with what there is", async (method, path, allow) => {
     const problem = await authorized(path, method);
     expect(problem).toMatchObject({ status: 405, slug: "method-not-allowed" });
     expect(problem.headers.get("allow")).toBe(allow);
   });
+
+  it("HEAD is answered as GET is, without a body", async () => {
+    await router.admin.put("tenants/headed", {});
+    const headers = { authorization: `Bearer ${router.vars.ADMIN_TOKEN}` };
+    const head = (path: string) =>
+      fetch(`${router.url}/admin/${path}`, { method: "HEAD", headers });
+    for (const path of ["tenants", "tenants/headed", "tenants/nobody"]) {
+      const [get, answer] = [await router.admin.get(path), await head(path)];
+      expect({ status: answer.status, body: await answer.text() }).toEqual({
+        status: get.status,
+        body: "",
+      });
+      for (const name of ["etag", "content-type"]) {
+        expect(answer.headers.get(name)).toBe(get.headers.get(name));
+      }
+    }
+    expect((await head("tenants/headed/dead-letters/redrive")).status).toBe(405);
+  });
+
+  it.each(["/", "/healthz", "/openapi.json", "/problems/not-found"])(
+    "POST of %s is refused with what there is",
+    async (path) => {
+      const problem = await problemOf(fetch(`${router.url}${path}`, { method: "POST" }));
+      expect(problem).toMatchObject({ status: 405, slug: "method-not-allowed" });
+      expect(problem.headers.get("allow")).toBe("GET, HEAD");
+    },
+  );
 });
