@@ -115,7 +115,7 @@ function holdsToken(
   token: string,
   { crypto, text }: { crypto: Crypto; text: Text },
 ): boolean {
-  const sent = /^Bearer ([^\s]+)$/i.exec(header ?? "")?.[1] ?? "";
+  const sent = /^Bearer (.+)$/i.exec(header ?? "")?.[1] ?? "";
   return crypto.equal(crypto.sha256(text.encode(sent)), crypto.sha256(text.encode(token)));
 }
 

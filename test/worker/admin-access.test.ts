@@ -39,6 +39,13 @@ describe("the admin token", () => {
     }
   });
 
+  it("that has blanks in it opens what one without opens", async () => {
+    const token = "correct horse battery staple";
+    const other = await routerHere({ vars: { ADMIN_TOKEN: token } });
+    expect((await other.admin.get("tenants")).status).toBe(200);
+    expect((await ask(other, "tenants", `Bearer ${token.slice(0, 13)}`)).status).toBe(401);
+  });
+
   it("in the address opens nothing", async () => {
     const problem = await ask(router, `tenants?token=${router.vars.ADMIN_TOKEN}`);
     expect(problem.status).toBe(401);
