@@ -38,15 +38,19 @@ end = async () => {
   await echo.stop();
 };
 
-const demo = await prepareDemo(createAdmin(engine.url, vars.ADMIN_TOKEN ?? ""), echo.url);
+const demo = await prepareDemo(createAdmin(engine.url, vars.ADMIN_TOKEN ?? ""), echo.url).then(
+  ({ curl }) => `Send a signed webhook to the demo tenant; what its target receives is printed here:
+
+${curl(engine.url)}
+`,
+  // It is for a first look only: whoever has the router for something else is served.
+  (error: unknown) => `The demo tenant is not prepared: ${whyNot(error)}`,
+);
 
 console.log(`Signalbox listens at ${engine.url}
 The admin token is ADMIN_TOKEN in .dev.vars. State is kept in ${stateDirectory}.
 
-Send a signed webhook to the demo tenant; what its target receives is printed here:
-
-${demo.curl(engine.url)}
-`);
+${demo}`);
 
 async function stop(): Promise<void> {
   if (stopping) return;

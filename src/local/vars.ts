@@ -1,18 +1,22 @@
 /** The local secrets: `.dev.vars`, made with random values where there is none. */
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 
-/** Creates the file unless it is there; answers its variables. */
+const HEADER =
+  "# Local secrets, made by `npm start`. Not for production, not for the repository.\n";
+
+/** Adds to the file what it does not define at all, or creates it; answers its variables. */
 export function readOrCreateVars(file: string): Record<string, string> {
-  if (!existsSync(file)) {
-    const lines = [
-      "# Local secrets, made by `npm start`. Not for production, not for the repository.",
-      ...Object.entries(randomVars()).map(([name, value]) => `${name}="${value}"`),
-    ];
-    writeFileSync(file, `${lines.join("\n")}\n`, { mode: 0o600 });
+  const text = existsSync(file) ? readFileSync(file, "utf8") : null;
+  const defined = parseEnv(text ?? "") as Record<string, string>;
+  const missing = Object.entries(randomVars()).filter(([name]) => !Object.hasOwn(defined, name));
+  if (missing.length > 0) {
+    const before = text === null ? HEADER : /(^|\n)$/.test(text) ? "" : "\n";
+    const lines = missing.map(([name, value]) => `${name}="${value}"\n`);
+    appendFileSync(file, before + lines.join(""), { mode: 0o600 });
   }
-  return parseEnv(readFileSync(file, "utf8")) as Record<string, string>;
+  return { ...defined, ...Object.fromEntries(missing) };
 }
 
 /** Fresh secrets, and the settings that make sense on one machine. */

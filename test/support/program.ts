@@ -35,13 +35,13 @@ export const adminToken = (): string => readOrCreateVars(join(ROOT, ".dev.vars")
 export const startProgram = (stateDirectory: string): Promise<Program> =>
   spawnProgram(stateDirectory).ready();
 
-export function spawnProgram(stateDirectory: string, port = 0): Starting {
+export function spawnProgram(stateDirectory: string, port = 0, root = ROOT): Starting {
   // What it leaves behind when it is killed goes with the state.
   const temporary = join(stateDirectory, "tmp");
   mkdirSync(temporary, { recursive: true });
   // A process group of its own, so that each of its processes can be found again.
-  const child = spawn(process.execPath, [join(ROOT, "src/local/run.mjs"), "start"], {
-    cwd: ROOT,
+  const child = spawn(process.execPath, [join(root, "src/local/run.mjs"), "start"], {
+    cwd: root,
     detached: true,
     env: { ...process.env, PORT: `${port}`, SIGNALBOX_STATE: stateDirectory, TMPDIR: temporary },
     stdio: ["ignore", "pipe", "pipe"],
