@@ -6,14 +6,14 @@ import { prepareDemo } from "./demo-tenant.ts";
 import { startEcho } from "./echo.ts";
 import { startEngine } from "./engine.ts";
 import { ROOT } from "./paths.ts";
-import { readOrCreateVars } from "./vars.ts";
+import { readOrCreateVars, startOptions } from "./vars.ts";
 
-const port = Number(process.env.PORT ?? "8787");
-const stateDirectory = resolve(ROOT, process.env.SIGNALBOX_STATE ?? ".wrangler/state");
-if (!Number.isInteger(port) || port < 0 || port > 65_535) fail(["PORT is not a port number."]);
+const options = startOptions(process.env) ?? fail(["PORT is not a port number."]);
+const { port } = options;
+const stateDirectory = resolve(ROOT, options.stateDirectory);
 
 const vars: Record<string, string> = {
-  PUBLIC_URL: `http://127.0.0.1:${port}`,
+  ...options.vars,
   ...readOrCreateVars(join(ROOT, ".dev.vars")),
 };
 const parsed = parseConfig(vars);

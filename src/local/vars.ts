@@ -28,3 +28,25 @@ export const randomVars = (): Record<string, string> => ({
   // The local queues keep messages in memory: every event goes through the outbox first.
   OUTBOX: "always",
 });
+
+export interface StartOptions {
+  readonly port: number;
+  readonly stateDirectory: string;
+  /** What `.dev.vars` may say otherwise. */
+  readonly vars: Readonly<Record<string, string>>;
+}
+
+/** What the environment says of `npm start`, where an empty value says nothing; null: PORT is none. */
+export function startOptions(
+  env: Readonly<Record<string, string | undefined>>,
+): StartOptions | null {
+  const { PORT, SIGNALBOX_STATE } = env;
+  const port = Number(PORT || "8787");
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) return null;
+  return {
+    port,
+    stateDirectory: SIGNALBOX_STATE || ".wrangler/state",
+    // Which free port 0 becomes is not known by then.
+    vars: port === 0 ? {} : { PUBLIC_URL: `http://127.0.0.1:${port}` },
+  };
+}

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ROOT } from "../../src/local/paths.ts";
-import { readOrCreateVars } from "../../src/local/vars.ts";
+import { readOrCreateVars, startOptions } from "../../src/local/vars.ts";
 import { problemOf } from "../support/problem.ts";
 import { spawnProgram } from "../support/program.ts";
 import { builtState } from "../support/state.ts";
@@ -81,6 +81,17 @@ describe("npm start", () => {
     const text = readFileSync(file, "utf8");
     expect(text.startsWith(`${own}\n`)).toBe(true);
     expect(parseEnv(text)).toEqual(vars);
+  });
+
+  it("takes an empty setting for none, and names no address of which it does not know the port", () => {
+    const PUBLIC_URL = "http://127.0.0.1:8787";
+    const usual = { port: 8787, stateDirectory: ".wrangler/state", vars: { PUBLIC_URL } };
+    expect(startOptions({})).toEqual(usual);
+    expect(startOptions({ PORT: "", SIGNALBOX_STATE: "" })).toEqual(usual);
+    expect(startOptions({ PORT: "0", SIGNALBOX_STATE: "s" })).toEqual({
+      ...{ port: 0, stateDirectory: "s", vars: {} },
+    });
+    for (const PORT of ["none", "-1", "65536", "1.5"]) expect(startOptions({ PORT })).toBeNull();
   });
 
   it("serves webhooks with an admin token that is too short, and no demo tenant", async () => {
