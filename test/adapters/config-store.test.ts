@@ -91,6 +91,35 @@ describe("a write of configuration", () => {
   });
 });
 
+describe("a change that is refused", () => {
+  const three = createConfigStore(session, vault, 3);
+
+  it("leaves the tenant's revision and time as they were", async () => {
+    const tenant = freshTenant();
+    await three.putTenant(tenant, "{}", null);
+    for (const rule of ["a", "b", "c"])
+      await three.putResource(tenant, "rule", rule, document, null);
+    const before = await three.tenant(tenant);
+    const put = (rule: string, ifVersion: IfVersion | "none") =>
+      three.putResource(tenant, "rule", rule, document, ifVersion);
+    const refused = [
+      ...[await put("a", 7), await put("a", "none"), await put("d", null), await put("d", "any")],
+      await three.putResource(tenant, "target", "sink", document, 7),
+      await three.deleteResource(tenant, "rule", "a", 7),
+      await three.deleteResource(tenant, "rule", "d", null),
+      await three.deleteResource(tenant, "target", "sink", "any"),
+    ];
+    expect(refused.map(({ kind }) => kind)).toEqual([
+      ...["version-differs", "version-differs", "too-many-rules", "version-differs"],
+      ...["version-differs", "version-differs", "absent", "absent"],
+    ]);
+    expect(await three.tenant(tenant)).toEqual(before);
+    expect(await three.deleteResource(tenant, "rule", "a", "any")).toMatchObject({
+      ...{ kind: "written", revision: (before?.revision ?? 0) + 1 },
+    });
+  });
+});
+
 describe("rules of a tenant that has as many as it may", () => {
   const three = createConfigStore(session, vault, 3);
   const put = (tenant: string, rule: string, ifVersion: number | "any" | null = null) =>

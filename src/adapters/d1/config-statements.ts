@@ -37,6 +37,31 @@ UPDATE tenants SET rules = rules - 1
 WHERE id = ?1 AND EXISTS (SELECT 1 FROM resources
   WHERE tenant = ?1 AND kind = 'rule' AND id = ?2 AND (?3 IS NULL OR ?3 IN (version, 'any')))`;
 
+/** Whether a resource `r` of a tenant `t` may be put: the version that it must have, and how many rules there may be. */
+const mayPut = (ifVersion: string, rulesMax: string): string => `CASE
+  WHEN r.id IS NULL
+  THEN ${ifVersion} IS 'none' OR ${ifVersion} IS NULL AND (${rulesMax} IS NULL OR t.rules <= ${rulesMax})
+  ELSE COALESCE(${ifVersion}, 'any') IN (r.version, 'any') END`;
+
+/** A revision more if `isChanged`, before the change: what is refused has nobody read the tenant anew. */
+const bumpIf = (isChanged: string): string => `
+UPDATE tenants SET
+  revision = tenants.revision + c.is_changed,
+  updated_at = CASE WHEN c.is_changed THEN ${NOW} ELSE tenants.updated_at END
+FROM (
+  SELECT ${isChanged} AS is_changed FROM tenants AS t
+  LEFT JOIN resources AS r ON r.tenant = t.id AND r.kind = ?2 AND r.id = ?3
+  WHERE t.id = ?1) AS c
+WHERE tenants.id = ?1
+RETURNING revision`;
+
+/** ?1 = tenant, ?2 = kind, ?3 = id, ?4 and ?5 = ?7 and ?8 of the put that follows. */
+export const BUMP_FOR_PUT = bumpIf(mayPut("?4", "?5"));
+/** ?1 = tenant, ?2 = kind, ?3 = id, ?4 = as in the deletion that follows. */
+export const BUMP_FOR_DELETE = bumpIf(
+  "r.id IS NOT NULL AND COALESCE(?4, 'any') IN (r.version, 'any')",
+);
+
 /**
  * ?1 = tenant, ?2 = kind, ?3 = id, ?4 = document, ?5 = sealed, ?6 = keep what is sealed, ?7 = as ?3 of a tenant, or
  * 'none' for what must not be there, ?8 = how many rules there may be with it when it is new, or null.
@@ -45,9 +70,7 @@ export const PUT_RESOURCE = `
 INSERT INTO resources (tenant, kind, id, doc, sealed, version, created_at, updated_at)
 SELECT ?1, ?2, ?3, ?4, ?5, t.revision, t.updated_at, t.updated_at FROM tenants AS t
 LEFT JOIN resources AS r ON r.tenant = t.id AND r.kind = ?2 AND r.id = ?3
-WHERE t.id = ?1 AND CASE
-  WHEN r.id IS NULL THEN ?7 IS 'none' OR ?7 IS NULL AND (?8 IS NULL OR t.rules <= ?8)
-  ELSE COALESCE(?7, 'any') IN (r.version, 'any') END
+WHERE t.id = ?1 AND ${mayPut("?7", "?8")}
 ON CONFLICT (tenant, kind, id) DO UPDATE SET
   doc = excluded.doc, version = excluded.version, updated_at = excluded.updated_at,
   sealed = CASE WHEN ?6 THEN resources.sealed ELSE excluded.sealed END

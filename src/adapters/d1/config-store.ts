@@ -13,6 +13,8 @@ import type {
 import type { Vault } from "../../ports/vault.ts";
 import {
   BEGIN_DELETION,
+  BUMP_FOR_DELETE,
+  BUMP_FOR_PUT,
   COUNT_RULE,
   COUNT_RULE_DELETED,
   DELETE_OPENINGS,
@@ -29,7 +31,6 @@ import {
   TENANTS,
   UNCOUNT_RULE,
 } from "./config-statements.ts";
-import { BUMP_REVISION } from "./owed-statements.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { keepVersion } from "./versions.ts";
 
@@ -150,7 +151,7 @@ export function createConfigStore(
       const counted = counting(COUNT_RULE);
       const results = await session.batch("config.put-resource", [
         ...counted,
-        { sql: BUMP_REVISION, params: [tenant] },
+        { sql: BUMP_FOR_PUT, params: [tenant, kind, id, ifVersion, cap] },
         { sql: RESOURCE, params: [tenant, kind, id] },
         { sql: PUT_RESOURCE, params: [tenant, kind, id, doc, sealed, keep, ifVersion, cap] },
         ...counting(UNCOUNT_RULE),
@@ -174,7 +175,7 @@ export function createConfigStore(
         kind === "rule" ? [{ sql: COUNT_RULE_DELETED, params: [tenant, id, ifVersion] }] : [];
       const results = await session.batch("config.delete-resource", [
         ...counted,
-        { sql: BUMP_REVISION, params: [tenant] },
+        { sql: BUMP_FOR_DELETE, params: [tenant, kind, id, ifVersion] },
         { sql: RESOURCE, params: [tenant, kind, id] },
         { sql: DELETE_RESOURCE, params: [tenant, kind, id, ifVersion] },
         ...noteChange(tenant, kind, id),
