@@ -4,7 +4,7 @@ import { elementRange } from "../../src/core/fan-out/element.ts";
 import { FANOUT_PER_SECOND_MAX } from "../../src/core/fan-out/limits.ts";
 import { timeOrderedId } from "../../src/core/ids.ts";
 import type { Json } from "../../src/core/json.ts";
-import { CANCELLED } from "../../src/flows/fan-out-page.ts";
+import { endCancelled } from "../../src/flows/fan-out-page.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { setOffFanOut } from "../../src/flows/wake.ts";
 import { FAN_OUT_STATES, type FanOut, type FanOutState } from "../../src/ports/fan-outs.ts";
@@ -93,15 +93,8 @@ export const fanOutOperations: readonly Operation[] = [
     answer: Detail,
     async handle(call) {
       // Also a done one, and one that was cancelled by a call that did not come to its end.
-      const { tenant, id } = await move(
-        call,
-        FAN_OUT_STATES,
-        "cancelled",
-        "cancelled by an operator",
-      );
-      await call.stores.fanOuts.giveUp(await fanOutOf(call), CANCELLED);
-      // It looks after what consumers have in hand.
-      await setOffFanOut({ tenant, id }, call.app.deliver);
+      await move(call, FAN_OUT_STATES, "cancelled", "cancelled by an operator");
+      await endCancelled(await fanOutOf(call), call.stores.fanOuts, call.app.deliver);
       return { status: 200, body: await detailOf(call) };
     },
   }),

@@ -21,6 +21,7 @@ import { pauseMs } from "../core/replay.ts";
 import type { FanOut, FanOutId, FanOuts } from "../ports/fan-outs.ts";
 import { errorText } from "../ports/log.ts";
 import { type AcceptPorts, enqueueAll } from "./accept-event.ts";
+import { setOffFanOut } from "./wake.ts";
 
 export interface FanOutPorts
   extends Pick<AcceptPorts, "archive" | "clock" | "commits" | "crypto" | "log" | "meter" | "text"> {
@@ -69,6 +70,19 @@ async function nextPage(at: FanOutId, ports: FanOutPorts): Promise<number | null
   ports.meter.passed(`in_${fanOut.priority}`, records.length, ports.clock.nowMs());
   if (sent === fanOut.total) return null;
   return fanOut.perSecond === null ? 0 : pauseMs(records.length, fanOut.perSecond);
+}
+
+/**
+ * Gives up what is owed of a fan-out that was cancelled. Its object is woken before: it does the same until no
+ * consumer has any of it in hand, and so it ends whatever comes of this call. Rejects when the ledger does not answer.
+ */
+export async function endCancelled(
+  fanOut: FanOut,
+  fanOuts: Pick<FanOuts, "giveUp">,
+  ports: Parameters<typeof setOffFanOut>[1],
+): Promise<void> {
+  await setOffFanOut({ tenant: fanOut.tenant, id: fanOut.id }, ports);
+  await fanOuts.giveUp(fanOut, CANCELLED);
 }
 
 /** What a batch had claimed before it was cancelled may be parked or retrying only now. */

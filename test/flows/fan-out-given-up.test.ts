@@ -1,7 +1,7 @@
 /** A fan-out that is cancelled, and elements that fail: what is tried again, and what never. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { elementId } from "../../src/core/fan-out/element.ts";
-import { CANCELLED } from "../../src/flows/fan-out-page.ts";
+import { CANCELLED, endCancelled } from "../../src/flows/fan-out-page.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import { response } from "../support/memory-transport.ts";
 import { createMailing, listOf, type Mailing, states } from "./mailing.ts";
@@ -50,6 +50,37 @@ describe("a fan-out that is cancelled", () => {
       ({ state }) => state === "cancelled",
     );
     expect(cancelled?.lastError).toBe("fan-out cancelled");
+  });
+
+  it("and was done ends by itself, though the ledger did not answer who cancelled it", async () => {
+    mailing.world.transport.answer = () => response(500);
+    await mailing.send(listOf(3));
+    await mailing.finish();
+    const { fanOuts } = mailing.world;
+    const found = mailing.fanOut();
+    if (found?.state !== "done") throw new Error("it is not done");
+    await fanOuts.move(found, ["done"], "cancelled", "enough");
+    fanOuts.woken.length = 0;
+    const giveUp = () => Promise.reject(new Error("down"));
+    const ending = endCancelled(found, { giveUp }, mailing.isolate.deliver);
+    await expect(mailing.world.clock.run(ending)).rejects.toThrow("down");
+    expect(fanOuts.woken).toEqual([{ tenant: "acme", id: found.id }]);
+    await mailing.finish();
+    expect(await states(mailing)).toEqual({ cancelled: 3 });
+  });
+
+  it("is given up by its object and by who cancelled it side by side, each element once", async () => {
+    mailing.world.transport.answer = () => response(500);
+    await mailing.send(listOf(3));
+    await mailing.finish();
+    const { clock, fanOuts } = mailing.world;
+    const found = mailing.fanOut();
+    if (found === undefined) throw new Error("there is none");
+    await fanOuts.move(found, ["done"], "cancelled", "enough");
+    const { deliver } = mailing.isolate;
+    await Promise.all([clock.run(endCancelled(found, fanOuts, deliver)), mailing.page()]);
+    await mailing.finish();
+    expect(await states(mailing)).toEqual({ cancelled: 3 });
   });
 
   it("gives up what waits for another try, and nothing of another fan-out", async () => {

@@ -59,8 +59,8 @@ export function createFanOutOperators(
     await fanOuts.move(at, FAN_OUT_STATES, "cancelled", "cancelled by an operator");
     const fanOut = await fanOuts.fanOut(at);
     if (fanOut === null) return;
-    await fanOuts.giveUp(fanOut, CANCELLED);
     await fanOuts.wake(at).catch(() => {});
+    await fanOuts.giveUp(fanOut, CANCELLED);
   }
 
   /** Tried again until it is answered. */
