@@ -18,6 +18,7 @@ import {
   retrying,
   SUBJECTS,
   session,
+  settledAll,
   settledOnce,
 } from "./ledgers.ts";
 import { QUERY, replayedOf, sliceOf } from "./replayed.ts";
@@ -233,6 +234,17 @@ describe.each(SUBJECTS)(
       };
       // Two an event: its own row and that of its delivery.
       expect(await costOf(settling)).toEqual({ rows: 2 * firsts.length, trips: 2 });
+    });
+
+    it("give up each delivery with five reads, those of its indexes among them, however many there are", async () => {
+      const total = 2_000;
+      const fanOut = await begun({ total });
+      const firsts = Array.from({ length: total }, (_, index) => elementOf(fanOut, index));
+      await settledAll(ledger, firsts, retrying());
+      const before = meter.read().d1_rows_read;
+      expect(await fanOuts.giveUp(fanOut, "enough")).toBe(total);
+      expect(meter.read().d1_rows_read - before).toBeLessThan(5 * total + 20);
+      expect(await fanOuts.states(fanOut)).toEqual({ cancelled: total });
     });
 
     it("cost a row when they are forgotten, and a pass reads none that are young", async () => {

@@ -19,6 +19,7 @@ import { createFanOutJobs } from "../../src/adapters/fan-out-jobs.ts";
 import { createVault } from "../../src/adapters/secrets.ts";
 import { createMeter, systemClock } from "../../src/adapters/system.ts";
 import { type BatchBody, batchLimitsOf } from "../../src/core/batch/batch.ts";
+import { CLAIM_MAX } from "../../src/core/limits.ts";
 import { compileOrder, type OrderDoc } from "../../src/core/order/order.ts";
 import type { QueueName } from "../../src/core/priority.ts";
 import { pullTargetOf } from "../../src/core/pull/pull.ts";
@@ -310,6 +311,23 @@ export async function settledOnce(
   const { refused } = await ledger.settle(token, [resultOf(first, sketch)], []);
   if (refused.size > 0) throw new Error("the claim was not held");
   return first;
+}
+
+/** The same of many, so many at a time as a claim may have. */
+export async function settledAll(
+  ledger: Ledger,
+  firsts: readonly FirstClaim[],
+  sketch: Partial<DeliveryResult> = {},
+): Promise<void> {
+  for (let from = 0; from < firsts.length; from += CLAIM_MAX) {
+    const [own, token] = [firsts.slice(from, from + CLAIM_MAX), freshToken()];
+    await claimFirsts(ledger, token, own);
+    await ledger.settle(
+      token,
+      own.map((first) => resultOf(first, sketch)),
+      [],
+    );
+  }
 }
 
 /** What of a target is parked, whether it was attempted before or not. */

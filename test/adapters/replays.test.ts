@@ -1,6 +1,7 @@
 /** Replays as D1 and the memory of the simulation keep them: a slice is written whole and once, or not at all. */
 import { describe, expect, it } from "vitest";
 import { createReplayers } from "../../src/adapters/replayers.ts";
+import { GENERATION_MS } from "../../src/core/limits.ts";
 import { START } from "../../src/core/replay.ts";
 import type { ReplayId } from "../../src/ports/replays.ts";
 import {
@@ -14,6 +15,7 @@ import {
   resultOf,
   SUBJECTS,
   session,
+  settledAll,
   settledOnce,
 } from "./ledgers.ts";
 import { QUERY, replayedOf, sliceOf } from "./replayed.ts";
@@ -131,6 +133,24 @@ describe.each(SUBJECTS)(
     });
 
     if (name === "D1") {
+      it("give up each delivery with five reads, those of its indexes among them, however many there are", async () => {
+        const [at, total] = [await begun(), 2_000];
+        const ages = [0, GENERATION_MS, 2 * GENERATION_MS];
+        const firsts = Array.from({ length: total }, (_, index) =>
+          firstOf({ tenant: at.tenant, receivedAtMs: Date.now() - (ages[index % 3] ?? 0) }),
+        );
+        await settledAll(ledger, firsts);
+        for (let rev = 0; rev < total / 200; rev += 1) {
+          const own = firsts.slice(rev * 200, (rev + 1) * 200);
+          const slice = sliceOf(own.map((first) => replayedOf(first)));
+          expect(await replays.advance(at, rev, slice)).toHaveLength(200);
+        }
+        const before = meter.read().d1_rows_read;
+        expect(await replays.giveUp(at, "cancelled")).toBe(total);
+        expect(meter.read().d1_rows_read - before).toBeLessThan(5 * total + 20);
+        expect(await replays.states(at)).toEqual({ cancelled: total });
+      });
+
       it("go with their tenant", async () => {
         const tenant = freshTenant();
         await prepare(tenant);

@@ -9,6 +9,7 @@ import { slotOf } from "../../core/generation.ts";
 import type { Priority, Subscription } from "../../core/priority.ts";
 import type { DeliveryState } from "../../core/settle.ts";
 import type { FanOut, FanOutState, FanOuts } from "../../ports/fan-outs.ts";
+import { giveUp, giveUpOf } from "./give-up.ts";
 import { number, type Row, type Session, text } from "./session.ts";
 import { acrossSlots, deliveriesOf, eventsOf, perSlot } from "./slots.ts";
 import { NOW } from "./statements.ts";
@@ -43,19 +44,9 @@ WHERE tenant = ?1 AND id = ?2 AND state IN (SELECT value FROM json_each(?3)) RET
 export const CAP = `
 UPDATE fan_outs SET per_second = ?3 WHERE tenant = ?1 AND id = ?2 RETURNING id`;
 
-/** Rows one statement gives up. */
-const GIVE_UP_PAGE = 500;
-
-/** ?1 to ?4 as in STATES_OF_ELEMENTS, ?5 = why, ?6 = how many. Without a token, as in CANCEL. */
-export const GIVE_UP = perSlot(
-  (slot) => `
-UPDATE ${deliveriesOf(slot)} SET
-  state = 'cancelled', due_at = NULL, last_error = ?5, settled_at = ${NOW}, token = NULL
-WHERE (tenant, received_at, event, subscription) IN (
-  SELECT tenant, received_at, event, subscription FROM ${deliveriesOf(slot)}
-  WHERE tenant = ?1 AND received_at = ?2 AND event >= ?3 AND event < ?4
-    AND replay IS NULL AND state IN ('pending', 'retrying', 'parked') LIMIT ?6)
-RETURNING event`,
+/** ?1 to ?5 as in `giveUpOf`, ?6 = before this event. */
+export const GIVE_UP = giveUpOf(
+  "tenant = ?5 AND received_at = ?3 AND event >= ?4 AND event < ?6 AND replay IS NULL",
 );
 
 /** ?1 = tenant, ?2 = fan-out, ?3 = the revision that its page began with, ?4 = sent, ?5 = offset. */
@@ -111,14 +102,10 @@ export function createFanOuts(session: Session, tools: { crypto: Crypto; text: T
       return (await session.rows("cap-fan-out", CAP, [tenant, id, perSecond])).length > 0;
     },
 
-    async giveUp(fanOut, why) {
-      const sql = GIVE_UP[slotOf(fanOut.createdAtMs)];
-      const params = [...rangeOf(fanOut, 0, fanOut.total), why, GIVE_UP_PAGE];
-      for (let total = 0; ; ) {
-        const { length } = await session.rows("give-up", sql, params);
-        total += length;
-        if (length < GIVE_UP_PAGE) return total;
-      }
+    giveUp({ tenant, id, createdAtMs, total }, why) {
+      const [first, end] = elementRange(id, 0, total, tools);
+      const sql = GIVE_UP[slotOf(createdAtMs)];
+      return giveUp(session, sql, why, [createdAtMs, first], [tenant, end]);
     },
 
     async advance({ tenant, id }, rev, { sent, offset }) {

@@ -6,6 +6,7 @@ import { type Checkpoint, type ReplayQuery, START } from "../../core/replay.ts";
 import type { DeliveryState } from "../../core/settle.ts";
 import { keptType, keyOf } from "../../ports/claim.ts";
 import type { Replay, ReplayState, Replays } from "../../ports/replays.ts";
+import { giveUp, giveUpOf } from "./give-up.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
 import { acrossSlots, bySlot, deliveriesOf, eventsOf, perSlot } from "./slots.ts";
 import { NOW } from "./statements.ts";
@@ -35,19 +36,8 @@ export const MOVE = `
 UPDATE replays SET state = ?4, updated_at = ${NOW}
 WHERE tenant = ?1 AND id = ?2 AND state IN (SELECT value FROM json_each(?3)) RETURNING id`;
 
-/** Rows one statement gives up. */
-const GIVE_UP_PAGE = 500;
-
-/** ?1 = tenant, ?2 = replay, ?3 = why, ?4 = how many. Without a token, as in CANCEL. */
-export const GIVE_UP = perSlot(
-  (slot) => `
-UPDATE ${deliveriesOf(slot)} SET
-  state = 'cancelled', due_at = NULL, last_error = ?3, settled_at = ${NOW}, token = NULL
-WHERE (tenant, received_at, event, subscription) IN (
-  SELECT tenant, received_at, event, subscription FROM ${deliveriesOf(slot)}
-  WHERE replay = ?2 AND tenant = ?1 AND state IN ('pending', 'retrying', 'parked') LIMIT ?4)
-RETURNING event`,
-);
+/** ?1 to ?5 as in `giveUpOf`, ?6 = replay. */
+export const GIVE_UP = giveUpOf("replay = ?6 AND tenant = ?5 AND (received_at, event) >= (?3, ?4)");
 
 /** ?2 = tenant, ?3 = replay, ?4 = the revision that its slice began with. */
 const IS_AT =
@@ -119,6 +109,7 @@ RETURNING rev`;
 
 /** Sorts after every id. */
 const AFTER_ALL = "~";
+const BEFORE_ALL = [0, ""] as const;
 
 export function createReplays(session: Session): Replays {
   return {
@@ -153,15 +144,11 @@ export function createReplays(session: Session): Replays {
     },
 
     async giveUp({ tenant, id }, why) {
-      const params = [tenant, id, why, GIVE_UP_PAGE];
-      for (let total = 0; ; ) {
-        const pages = await session.batch(
-          "give-up",
-          SLOTS.map((slot) => ({ sql: GIVE_UP[slot], params })),
-        );
-        total += pages.flat().length;
-        if (pages.every((page) => page.length < GIVE_UP_PAGE)) return total;
+      let total = 0;
+      for (const slot of SLOTS) {
+        total += await giveUp(session, GIVE_UP[slot], why, BEFORE_ALL, [tenant, id]);
       }
+      return total;
     },
 
     async advance({ tenant, id }, rev, slice) {
