@@ -3,7 +3,7 @@ import { parseLeaseId } from "../core/pull/pull.ts";
 import type { DeliveryState } from "../core/settle.ts";
 import { keyOf } from "../ports/claim.ts";
 import type { GateId } from "../ports/gates.ts";
-import type { HeldLease, Pulls } from "../ports/pulls.ts";
+import { type HeldLease, keyOfLease, type Pulls } from "../ports/pulls.ts";
 
 export type Said =
   | { readonly kind: "ack" }
@@ -34,9 +34,9 @@ export async function answerLeases(
     if (parsed === null) refused.push({ lease, reason: "this is no lease" });
     else held.set(lease, { tenant: id.tenant, ...parsed });
   }
-  const all = [...held.values()];
-  const done = await answer(id, all, said, pulls);
-  const others = [...held].filter(([, lease]) => !done.has(keyOf(lease)));
+  const last = await lastOf(id, [...held.values()], pulls);
+  const done = await answer(id, [...last], said, pulls);
+  const others = [...held].filter(([, lease]) => !last.has(lease) || !done.has(keyOf(lease)));
   const standing =
     others.length === 0
       ? new Map()
@@ -46,12 +46,26 @@ export async function answerLeases(
         );
   let repeated = 0;
   for (const [lease, key] of others) {
-    const stands = standing.get(keyOf(key));
+    const stands = standing.get(keyOfLease(key));
     // The answer of the first time was lost.
     if (said.kind === "ack" && stands?.state === "delivered" && stands.isLast) repeated += 1;
     else refused.push({ lease, reason: WHY[stands?.state as DeliveryState] ?? UNKNOWN });
   }
   return { done: done.size + repeated, refused };
+}
+
+/** Of leases of one delivery only the last one may hold; which that is the ledger tells. */
+async function lastOf(
+  id: GateId,
+  leases: readonly HeldLease[],
+  pulls: Pulls,
+): Promise<ReadonlySet<HeldLease>> {
+  const byDelivery = [...Map.groupBy(leases, keyOf).values()];
+  const several = byDelivery.filter((own) => own.length > 1).flat();
+  if (several.length === 0) return new Set(leases);
+  const standing = await pulls.standing(id, several);
+  const former = new Set(several.filter((each) => standing.get(keyOfLease(each))?.isLast !== true));
+  return new Set(leases.filter((lease) => !former.has(lease)));
 }
 
 function answer(

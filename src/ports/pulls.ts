@@ -33,6 +33,14 @@ export interface HeldLease extends DeliveryKey {
   readonly leasedAtMs: number;
 }
 
+/** The lease of a delivery: none had another one under the same token. */
+export const keyOfLease = ({
+  event,
+  subscription,
+  token,
+}: Pick<HeldLease, "event" | "subscription" | "token">): string =>
+  `${event} ${subscription} ${token}`;
+
 export interface Backlog {
   readonly priority: QueueName;
   /** To be leased now. */
@@ -64,7 +72,7 @@ export interface Pulls {
     said: { readonly reason: string; readonly delayMs: number; readonly attemptsMax: number },
   ): Promise<ReadonlySet<string>>;
   extend(id: GateId, leases: readonly HeldLease[], leaseMs: number): Promise<ReadonlySet<string>>;
-  /** How deliveries of the target stand, by key, and whether the lease is the last one that each had. */
+  /** How deliveries of the target stand, by `keyOfLease`, and whether the lease is the last one that each had. */
   standing(
     id: GateId,
     leases: readonly HeldLease[],

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { FirstClaim } from "../../src/ports/claim.ts";
 import { keyOf } from "../../src/ports/claim.ts";
 import type { DeliveryResult } from "../../src/ports/ledger.ts";
-import { GATE, type HeldLease, NO_LEASE } from "../../src/ports/pulls.ts";
+import { GATE, type HeldLease, keyOfLease, NO_LEASE } from "../../src/ports/pulls.ts";
 import {
   costOf,
   firstOf,
@@ -94,7 +94,7 @@ describe.each(SUBJECTS)("what waits for a reader in $name", (subject) => {
     expect((await pulls.acknowledge(id, leases)).size).toBe(1);
     expect(await stateOf(first)).toMatchObject({ state: "delivered", lastError: null });
     expect(await pulls.backlog(id)).toEqual([]);
-    const [key = ""] = leases.map(keyOf);
+    const [key = ""] = leases.map(keyOfLease);
     expect((await pulls.standing(id, leases)).get(key)).toEqual({
       ...{ state: "delivered", isLast: true },
     });
@@ -107,7 +107,6 @@ describe.each(SUBJECTS)("what waits for a reader in $name", (subject) => {
     const before = await leaseAll(id, -1);
     const now = await leaseAll(id);
     expect(now).toHaveLength(1);
-    const [key = ""] = now.map(keyOf);
     for (const answered of [
       await pulls.acknowledge(id, before),
       await pulls.extend(id, before, 1_000),
@@ -115,9 +114,12 @@ describe.each(SUBJECTS)("what waits for a reader in $name", (subject) => {
     ]) {
       expect(answered.size).toBe(0);
     }
-    expect((await pulls.standing(id, before)).get(key)).toEqual({
-      ...{ state: "parked", isLast: false },
-    });
+    // Each lease has a word of its own.
+    const standing = await pulls.standing(id, [...before, ...now]);
+    expect([...before, ...now].map((lease) => standing.get(keyOfLease(lease)))).toEqual([
+      { state: "parked", isLast: false },
+      { state: "parked", isLast: true },
+    ]);
     expect((await pulls.acknowledge(id, now)).size).toBe(1);
   });
 

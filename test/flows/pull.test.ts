@@ -97,6 +97,20 @@ describe("a reader", () => {
     expect(late).toMatchObject({ done: 0, refused: [{ reason: "its delivery is acknowledged" }] });
   });
 
+  it.each<Said>([
+    { kind: "ack" },
+    { kind: "nack", reason: "no", delayMs: 60_000, attemptsMax: 9 },
+    { kind: "extend", leaseMs: 1_000 },
+  ])("that says $kind by both leases of a delivery is refused the former one", async (said) => {
+    await bring("a");
+    const former = await take({ leaseMs: 5_000 });
+    await world.clock.advance(5_001);
+    const items = await take();
+    expect(await say(said, ...former, ...items)).toEqual({
+      ...{ done: 1, refused: [{ lease: former[0]?.lease, reason: expect.any(String) }] },
+    });
+  });
+
   it("acknowledges twice what it has acknowledged, when the answer was lost", async () => {
     await bring("a");
     const items = await take();

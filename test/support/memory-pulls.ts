@@ -7,6 +7,7 @@ import {
   type Backlog,
   GATE,
   type HeldLease,
+  keyOfLease,
   NO_LEASE,
   OWED_ANEW,
   type Pulls,
@@ -148,7 +149,7 @@ export function createMemoryPulls(
         found.flatMap(([{ state, token }, lease]) =>
           state === "unmatched"
             ? []
-            : [[keyOf(lease), { state, isLast: token === lease.token }] as const],
+            : [[keyOfLease(lease), { state, isLast: token === lease.token }] as const],
         ),
       );
     },

@@ -102,7 +102,7 @@ RETURNING event, subscription`,
 /** ?2 = target. */
 export const STANDING = perSlot(
   (slot) => `
-SELECT event, subscription, state, token IS value->>4 AS is_last
+SELECT event, subscription, value->>4 AS lease, state, token IS value->>4 AS is_last
 FROM json_each(?1) AS j CROSS JOIN ${deliveriesOf(slot)} AS deliveries
 WHERE ${AT_KEY} AND deliveries.target = ?2`,
 );

@@ -4,9 +4,16 @@ import { QUEUES } from "../../core/priority.ts";
 import type { DeliveryState } from "../../core/settle.ts";
 import type { DeliveryKey } from "../../ports/claim.ts";
 import type { GateId } from "../../ports/gates.ts";
-import type { Backlog, HeldLease, Looked, Pulls, Ready } from "../../ports/pulls.ts";
+import {
+  type Backlog,
+  type HeldLease,
+  keyOfLease,
+  type Looked,
+  type Pulls,
+  type Ready,
+} from "../../ports/pulls.ts";
 import { compactKey } from "./claim.ts";
-import { keyIn, keysOf } from "./delivery-rows.ts";
+import { keysOf } from "./delivery-rows.ts";
 import { EXCESS } from "./parked-statements.ts";
 import * as sql from "./pull-statements.ts";
 import { number, type Row, type Session, type Statement, text } from "./session.ts";
@@ -77,7 +84,9 @@ export function createPulls(session: Session): Pulls {
       return new Map(
         rows.map((row) => {
           const state = text(row.state) as DeliveryState;
-          return [keyIn(row), { state, isLast: number(row.is_last) === 1 }];
+          const [event, subscription] = [text(row.event), text(row.subscription)];
+          const lease = keyOfLease({ event, subscription, token: text(row.lease) });
+          return [lease, { state, isLast: number(row.is_last) === 1 }];
         }),
       );
     },
