@@ -107,7 +107,8 @@ export const jobOperations: readonly Operation[] = [
   operation<z.infer<typeof CancelBody>>({
     method: "post",
     path: "/admin/tenants/{tenant}/jobs/{job}/cancel",
-    summary: "Ends a command to many sagas: what had its turn had it, and nothing more has.",
+    summary:
+      "Ends a command to many sagas, or a redrive: what had its turn had it, and nothing more has. What a redrive still owed is dead again and says why; what is being sent ends, and where that fails the same call ends it too.",
     body: CancelBody,
     responses: {
       200: "The job: cancelled, or as it ended before.",
@@ -117,7 +118,9 @@ export const jobOperations: readonly Operation[] = [
     answer: JobAnswer,
     async handle({ app, stores, params, body }) {
       const id = { tenant: params.tenant ?? "", id: params.job ?? "" };
-      const isEnded = await app.deliver.sagaJobs.cancel(id, body);
+      const isEnded =
+        (await app.deliver.sagaJobs.cancel(id, body)) ||
+        (await stores.history.cancelRedrive(id.tenant, id.id, body));
       const job = await stores.jobs.job(id.tenant, id.id);
       if (job === null) throw notFound("job");
       if (!isEnded && job.state === "running") {

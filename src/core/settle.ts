@@ -13,7 +13,8 @@ export const DELIVERY_STATES = [
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
 
 const MOVES: Readonly<Record<DeliveryState, readonly DeliveryState[]>> = {
-  pending: ["delivering", "parked", "cancelled"],
+  // Dead once more: the redrive that brought it here was cancelled.
+  pending: ["delivering", "parked", "cancelled", "dead"],
   // Back to pending: its lease ended without an answer, so that attempt is not counted.
   delivering: ["delivered", "retrying", "parked", "dead", "cancelled", "pending"],
   retrying: ["delivering", "parked", "cancelled", "dead"],

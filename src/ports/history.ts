@@ -5,6 +5,7 @@ import type { QueueName } from "../core/priority.ts";
 import type { DeliveryState } from "../core/settle.ts";
 import type { Job } from "./jobs.ts";
 import type { AttemptRecord, Duplicate } from "./ledger.ts";
+import type { Cancelled } from "./saga-jobs.ts";
 
 export interface EventSummary {
   readonly id: string;
@@ -121,6 +122,11 @@ export interface History {
     filter: DeadLetterSelection,
     perSecond: number | null,
   ): Promise<Job>;
+  /**
+   * Ends a redrive: what it has put on its way and is in nobody's hands is a dead letter again, with the reason. May be
+   * repeated, also for what failed since. False where it is no redrive of the tenant.
+   */
+  cancelRedrive(tenant: string, job: string, by: Cancelled): Promise<boolean>;
   /** Ends one delivery that is in a state of `from`, and says why; false when it is in another. */
   cancel(tenant: string, id: string, from: readonly DeliveryState[], why: string): Promise<boolean>;
   /** Ends all dead letters of a selection; answers how many. */

@@ -14,7 +14,7 @@ import {
 /** Row: from. Column: to, in the order of DELIVERY_STATES. */
 const TABLE: Readonly<Record<DeliveryState, string>> = {
   //           pending delivering delivered retrying parked dead cancelled
-  pending: "      -        yes       -        -       yes    -     yes",
+  pending: "      -        yes       -        -       yes   yes    yes",
   delivering: "  yes        -       yes      yes      yes   yes    yes",
   delivered: "    -         -        -        -        yes   -      -",
   retrying: "     -        yes       -        -       yes   yes    yes",

@@ -104,6 +104,30 @@ describe("all dead letters", () => {
     expect(webhookIds(receiver, 3)).not.toContain(c.id);
   });
 
+  it("stay where they are once the job is cancelled: what was sent is sent, the rest is dead again", async () => {
+    const { tenant, receiver, letters } = await deadLetters(router, "stopped", 3);
+    const slow = { target: "stopped", perSecond: 0.01 };
+    const { body: job } = await redriveAll(tenant, slow);
+    await receiver.waitFor(4);
+    const path = `${tenant.path}/jobs/${job.id}/cancel`;
+    const reason = "the wrong receiver";
+    const { status: code, body } = await router.admin.post(path, { reason, actor: "kim" });
+    expect(code).toBe(200);
+    expect(body).toMatchObject({ state: "cancelled", cancelled: { reason, actor: "kim" } });
+    await eventually(
+      () => router.admin.get(`${tenant.path}/jobs/${job.id}`),
+      ({ body: { states } }) => states.delivered === 1 && states.dead === 2,
+    );
+    const { items } = (await router.admin.get(`${tenant.path}/deliveries?state=dead`)).body;
+    const errors = items.map(({ lastError }: { lastError: string }) => lastError);
+    expect(errors).toEqual(Array(2).fill("redrive cancelled: the wrong receiver"));
+    await router.sweep();
+    const { body: again } = await redriveAll(tenant, { target: "stopped" });
+    expect(again.total).toBe(2);
+    await receiver.waitFor(6);
+    expect(webhookIds(receiver, 3).sort()).toEqual(letters.map(({ id }) => id).sort());
+  });
+
   it("may be none, which is a job that is done", async () => {
     const tenant = await prepareTenant(router, "well", {});
     const { status: code, body: job } = await redriveAll(tenant);

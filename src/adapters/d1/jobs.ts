@@ -6,14 +6,15 @@ import { number, type Row, type Session, text } from "./session.ts";
 import { acrossSlots, deliveriesOf, perSlot } from "./slots.ts";
 
 /** A delivery of the job that is not at its end. */
-const UNDER_WAY = Object.values(
+export const UNDER_WAY = Object.values(
   perSlot(
     (slot) => `EXISTS (SELECT 1 FROM ${deliveriesOf(slot)} AS d
   WHERE d.job = jobs.id AND d.state NOT IN ('delivered', 'dead', 'cancelled'))`,
   ),
 ).join(" OR ");
 
-const STATE = `CASE WHEN ${UNDER_WAY} THEN 'running' ELSE state END`;
+/** What a cancelled redrive has in hand still ends. */
+const STATE = `CASE WHEN state <> 'cancelled' AND (${UNDER_WAY}) THEN 'running' ELSE state END`;
 const COLUMNS = `id, tenant, kind, total, removed, progress, created_at, updated_at, ${STATE} AS state`;
 
 /** ?1 = job, ?2 = tenant, or null for any. */
@@ -69,8 +70,9 @@ const NO_PROGRESS: Omit<SagaJobProgress, "after"> = { finished: 0, refusals: [] 
 
 function readJob(row: Row, states: Job["states"]): Job {
   const { progress } = row;
-  const known: Omit<SagaJobProgress, "after"> =
-    typeof progress === "string" ? (JSON.parse(progress) as SagaJobProgress) : NO_PROGRESS;
+  const said =
+    typeof progress === "string" ? (JSON.parse(progress) as Partial<SagaJobProgress>) : {};
+  const known: Omit<SagaJobProgress, "after"> = { ...NO_PROGRESS, ...said };
   const { finished: commanded, refusals, cancelled = null } = known;
   return {
     ...{ commanded, refusals, cancelled },

@@ -26,7 +26,7 @@ const IS_LEASED = `EXISTS (
   SELECT 1 FROM resources WHERE tenant = ?1 AND kind = 'target' AND id = ?2 AND ${LEASES})`;
 
 /** It went with a batch, and the answer may still come. */
-const IS_IN_BATCH = `(due_at > ${NOW} AND substr(token, 1, ${BATCH_TOKEN.length}) = '${BATCH_TOKEN}')`;
+export const IS_IN_BATCH = `(due_at > ${NOW} AND substr(token, 1, ${BATCH_TOKEN.length}) = '${BATCH_TOKEN}')`;
 
 /** In the order in which they go; `next` of them. */
 const parkedIn = (slot: Slot, next: string): string => `
