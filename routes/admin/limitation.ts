@@ -8,7 +8,7 @@ export const Limitation = z
   .object({
     by: z.enum(LIMITERS),
     since: Time.describe(
-      "Of a target that is paused, when it was last changed: it was paused then, or before.",
+      "Of a target that is paused, when it was last changed: it was paused then, or before. Of a queue that is delayed or narrowed, when anything of its control was last changed: it was so then, or before.",
     ),
     until: Time.nullable().describe("Null: until something is reported, or done by a person."),
     detail: z.string(),
