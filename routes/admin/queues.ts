@@ -115,7 +115,7 @@ const controlReply = (control: QueueControl) => ({
 });
 
 const HOLDS =
-  "It holds within a second; what was being sent then ends. A new delay holds from each consumer's next batch on.";
+  "It holds within a second; what was being sent then ends. A delay holds from the next batch on of each isolate that has heard of it: one that was idle hears with its first batch, which does not wait.";
 
 const pausing = (command: "pause" | "resume", summary: string): Operation =>
   operation({

@@ -1,4 +1,7 @@
-/** What an operator says of a queue. A delay holds from the next batch on, all else also for batches at work. */
+/**
+ * What an operator says of a queue. A delay holds from the next batch on that knows of it when it begins, all else also
+ * for batches at work.
+ */
 import type { Limitation } from "./limitation.ts";
 import { CONNECTIONS_MAX } from "./limits.ts";
 import { QUEUES, type QueueName } from "./priority.ts";

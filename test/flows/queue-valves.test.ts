@@ -296,6 +296,25 @@ describe("a queue that is slowed down", () => {
   });
 });
 
+describe("a delay that an isolate has not heard of", () => {
+  it("holds from its second batch on: the first brings it", async () => {
+    say({ delaySeconds: 20 });
+    const { deliver } = createIsolate(world);
+    const deliverOne = (key: string) => {
+      const message = messageWith({ key, to: ["pager"] });
+      return begun(deliverBatch("normal", [message], deliver));
+    };
+    const first = deliverOne("first");
+    await world.clock.advance(0);
+    expect(first.isOver).toBe(true);
+    const second = deliverOne("second");
+    await world.clock.advance(19_999);
+    expect(second.isOver).toBe(false);
+    await world.clock.advance(1);
+    expect(second.isOver).toBe(true);
+  });
+});
+
 describe("a queue that is narrowed", () => {
   it.each([
     [null, CONNECTIONS_MAX],
