@@ -8,7 +8,7 @@ import { type ArchivedEvent, archivedEvent } from "../../src/flows/event-view.ts
 import type { StoredEvent, EventSummary as StoredSummary } from "../../src/ports/history.ts";
 import { iso, requireTenant } from "./change.ts";
 import { Delivery, deliveryView, States } from "./deliveries.ts";
-import { type Call, notFound, type Operation, operation } from "./operation.ts";
+import { type Call, notFound, type Operation, operation, Refusal } from "./operation.ts";
 import {
   decodeCursor,
   encodeCursor,
@@ -77,6 +77,9 @@ const EventAnswer = EventSummary.extend({
   timeline: z.array(z.object({ at: Time, hop: z.string(), detail: z.string() })),
 });
 
+const UNCLAIMED =
+  "There is no such event, or no consumer has claimed it yet: GET /admin/queues says what waits.";
+
 /** A stored event as its rules saw it; refused when its bytes are not, or no longer, kept. */
 export async function requireArchived(
   { app, stores, params }: Pick<Call<unknown, unknown>, "app" | "stores" | "params">,
@@ -117,12 +120,15 @@ export const eventOperations: readonly Operation[] = [
     path: `${PATH}/{event}`,
     summary:
       "Reads an event: what came, how it was verified, its receipts, deliveries and timeline.",
-    responses: { 200: "The event.", 404: "No such event." },
+    responses: {
+      200: "The event.",
+      404: "No such event; or it waits in its queue, and no consumer has claimed it yet.",
+    },
     answer: EventAnswer,
     async handle({ app, stores, params }) {
       const tenant = params.tenant ?? "";
       const stored = await stores.history.event(tenant, params.event ?? "");
-      if (stored === null) throw notFound("event");
+      if (stored === null) throw new Refusal({ slug: "not-found", detail: UNCLAIMED });
       const data = await archivedEvent(stored.pointer, app.deliver);
       return { status: 200, body: eventView(stored, data?.record ?? null, data?.event ?? null) };
     },

@@ -66,6 +66,14 @@ describe("a queue", () => {
     );
     expect(body.queue_batches).toBeGreaterThan(1);
     expect(receiver.received).toHaveLength(1);
+    // Nobody claims it now.
+    const { id } = await send("bulk", 20);
+    expect(await admin.get(`tenants/acme/events/${id}`)).toMatchObject({
+      ...{
+        status: 404,
+        body: { detail: expect.stringMatching(/claimed it yet.*\/admin\/queues/) },
+      },
+    });
     const view = await queue("bulk");
     expect(view.paused).toBe(true);
     expect(view.limits[0]).toMatchObject({
@@ -78,12 +86,12 @@ describe("a queue", () => {
       paused: false,
       pausedAt: null,
     });
-    await delivered(21);
+    await delivered(22);
     await eventually(
       () => admin.get("tenants/acme/deliveries?state=delivered"),
-      (answer) => answer.body.items.length === 21,
+      (answer) => answer.body.items.length === 22,
     );
-    expect(receiver.received).toHaveLength(21);
+    expect(receiver.received).toHaveLength(22);
   });
 
   it.each([
