@@ -2,7 +2,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { compose, gateParts } from "../src/compose.ts";
 import { onFirstUse } from "../src/core/first-use.ts";
-import type { GateConfig, Limitation } from "../src/core/gate/index.ts";
+import type { GateConfig } from "../src/core/gate/index.ts";
+import type { Limitation } from "../src/core/limitation.ts";
 import type { Env } from "../src/env.ts";
 import type { KeptGate } from "../src/flows/gate-memory.ts";
 import type { GateRun } from "../src/flows/gate-run.ts";

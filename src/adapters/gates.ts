@@ -1,5 +1,6 @@
 /** Gates: one Durable Object for each target that needs one, reached by RPC. */
-import type { GateConfig, Limitation } from "../core/gate/index.ts";
+import type { GateConfig } from "../core/gate/index.ts";
+import type { Limitation } from "../core/limitation.ts";
 import type { GateAnswered, GateId, Gates, GateTold } from "../ports/gates.ts";
 import type { Meter } from "../ports/meter.ts";
 

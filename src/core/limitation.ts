@@ -1,5 +1,5 @@
 /** What limits something right now, by whom and since when: one shape for queues, targets and tenants. */
-import { GATE_REASONS } from "./gate/index.ts";
+import { GATE_REASONS } from "./gate/state.ts";
 
 /** A gate's own reasons, and what it knows nothing of: operators, consumers as they were deployed, and rules. */
 export const LIMITERS = ["operator", ...GATE_REASONS, "platform", "rule"] as const;

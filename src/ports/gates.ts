@@ -1,5 +1,6 @@
 /** The gates of targets: what each receiver can take, decided in one place for all consumers. */
-import type { Ask, GateAnswer, GateConfig, GateReport, Limitation } from "../core/gate/index.ts";
+import type { Ask, GateAnswer, GateConfig, GateReport } from "../core/gate/index.ts";
+import type { Limitation } from "../core/limitation.ts";
 import type { Priority } from "../core/priority.ts";
 
 export interface GateId {

@@ -1,6 +1,5 @@
 /** What operators say of the queues, in D1: a row for each queue that was ever touched. */
-import type { Change } from "../../core/deed.ts";
-import { changeOf, type Version } from "../../core/deed.ts";
+import { type Change, changeOf, type Version } from "../../core/deed.ts";
 import type { QueueName } from "../../core/priority.ts";
 import { type QueueControl, uncontrolled } from "../../core/queue-control.ts";
 import type { QueueControls } from "../../ports/queue-controls.ts";

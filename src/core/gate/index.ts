@@ -8,10 +8,8 @@ export { isTrouble, type OutcomeKind, outcomeKind } from "./outcome.ts";
 export { nextTurn, type Turns } from "./pace.ts";
 export type { GateReport, Outcomes } from "./report.ts";
 export {
-  GATE_REASONS,
   type GateConfig,
   type GateReason,
   type GateState,
   totalOf,
 } from "./state.ts";
-export type { Limitation } from "./view.ts";

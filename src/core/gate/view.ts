@@ -1,5 +1,6 @@
 /** What limits a target right now, for those who operate it. */
 import { GATE_FORGET_MS, GATE_LEASE_MS_MAX, GATE_QUIET_MS } from "../gate-limits.ts";
+import type { Limitation } from "../limitation.ts";
 import { PRIORITIES } from "../priority.ts";
 import { limitOf } from "./adaptive.ts";
 import { parkedCount } from "./backlog.ts";
@@ -9,13 +10,6 @@ import { limitedSinceMs } from "./refusals.ts";
 import type { GateConfig, GateReason, GateState } from "./state.ts";
 import { atTime } from "./upkeep.ts";
 import { keptFree } from "./urgent.ts";
-
-export interface Limitation {
-  readonly by: GateReason;
-  readonly sinceMs: number;
-  readonly untilMs: number | null;
-  readonly detail: string;
-}
 
 const SOFT = ["backlog", "concurrency", "rate", "retry-budget", "tenant"] as const;
 
