@@ -23,7 +23,9 @@ const ReconcileAnswer = z
     events: Count.describe("Events of the slice in them."),
     known: Count.describe("How many of those the ledger knows."),
     underWay: Count.describe("Left alone: a consumer is at work, or a queue may still have it."),
-    expired: Count.describe("Unknown because the ledger no longer keeps what is so old."),
+    expired: Count.describe(
+      "Not in the ledger, whole or in part, because it no longer keeps what is so old.",
+    ),
     found: Counts,
     mended: Counts,
     mismatches: z.array(

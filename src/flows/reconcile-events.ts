@@ -54,9 +54,8 @@ export async function compare(tenant: string, archived: Archived[], pass: Pass):
       if (mismatch === null) continue;
       repointing.push({ change: { ...row, to: each.pointer }, mismatch });
     }
-    const mismatch = lacksDelivery(each.record, row, ports)
-      ? found("delivery-missing", each, pass)
-      : null;
+    if (!lacksDelivery(each.record, row, ports) || hasExpired(each, pass)) continue;
+    const mismatch = found("delivery-missing", each, pass);
     if (mismatch !== null) sending.push({ archived: each, mismatch });
   }
   if (!pass.request.mend) return;
@@ -93,14 +92,20 @@ async function enqueueAgain(tenant: string, sending: readonly Sending[], pass: P
 }
 
 /** Whether the ledger ought to know this event, and does not. */
-function unknown({ record, frame }: Archived, { ports, result }: Pass): boolean {
-  const nowMs = ports.clock.nowMs();
-  if (record.receivedAtMs < expiryAt(nowMs).keepFromMs) result.expired += 1;
+function unknown(archived: Archived, pass: Pass): boolean {
+  if (hasExpired(archived, pass)) return false;
   // A big frame is archived before the queue has it; others after the ledger has them.
-  else if (frame === null && record.receivedAtMs > nowMs - RECONCILE_BIG_GRACE_MS) {
-    result.underWay += 1;
-  } else return true;
+  const graceFromMs = pass.ports.clock.nowMs() - RECONCILE_BIG_GRACE_MS;
+  if (archived.frame !== null || archived.record.receivedAtMs <= graceFromMs) return true;
+  pass.result.underWay += 1;
   return false;
+}
+
+/** Rows of what is so old have gone as they should; a replay brings the event's own row back, and no others. */
+function hasExpired({ record }: Archived, { ports, result }: Pass): boolean {
+  if (record.receivedAtMs >= expiryAt(ports.clock.nowMs()).keepFromMs) return false;
+  result.expired += 1;
+  return true;
 }
 
 const isAt = (one: Pointer, other: Pointer): boolean =>

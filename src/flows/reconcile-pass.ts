@@ -57,7 +57,7 @@ export interface Reconciled {
   known: number;
   /** Left alone: a consumer is at work, or the queue still has it. */
   underWay: number;
-  /** Unknown because the ledger no longer keeps what is so old. */
+  /** Not in the ledger, whole or in part, because it no longer keeps what is so old. */
   expired: number;
   readonly found: Record<MismatchKind, number>;
   readonly mended: Record<MismatchKind, number>;

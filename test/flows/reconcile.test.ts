@@ -233,6 +233,13 @@ describe("a delivery without a row", () => {
     await consumeQueues();
     expect([...world.ledger.deliveries.values()]).toMatchObject([{ state: "unmatched" }]);
   });
+
+  it("is none that was lost when it went by age, and a replay brought its event's row back", async () => {
+    await delivered({ key: "a" });
+    world.ledger.deliveries.clear();
+    await world.clock.advance(3 * GENERATION_MS);
+    expect(await reconciling()).toMatchObject({ known: 1, expired: 1, mismatches: [] });
+  });
 });
 
 describe("a suppressed copy", () => {
