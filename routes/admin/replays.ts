@@ -5,7 +5,7 @@ import { timeOrderedId } from "../../src/core/ids.ts";
 import { isJsonObject, type Json, parseJsonDocument } from "../../src/core/json.ts";
 import type { Fault } from "../../src/core/problem.ts";
 import type { ReplayQuery } from "../../src/core/replay.ts";
-import { countReplay } from "../../src/flows/replay-slice.ts";
+import { CANCELLED, countReplay } from "../../src/flows/replay-slice.ts";
 import { setOffReplay } from "../../src/flows/wake.ts";
 import { REPLAY_STATES, type Replay, type ReplayState } from "../../src/ports/replays.ts";
 import { isoOrNull, requireTenant } from "./change.ts";
@@ -169,7 +169,9 @@ export const replayOperations: readonly Operation[] = [
     async handle(call) {
       // Also a done one, and one that was cancelled by a call that did not come to its end.
       const replay = await move(call, REPLAY_STATES, "cancelled");
-      await call.stores.replays.giveUp(replay, "replay cancelled");
+      // Its object does the same until no consumer has any of it in hand, whatever comes of this call.
+      await setOffReplay({ tenant: replay.tenant, id: replay.id }, call.app.deliver);
+      await call.stores.replays.giveUp(replay, CANCELLED);
       return { status: 200, body: await detailOf(call) };
     },
   }),

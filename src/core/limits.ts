@@ -65,6 +65,8 @@ export const ATTEMPT_TIMEOUT_MS_DEFAULT = 15_000;
 export const ATTEMPT_TIMEOUT_MS_MAX = 30_000;
 /** A claim's lease: six times an attempt, as SQS advises for visibility. */
 export const LEASE_SECONDS = 90;
+/** What a consumer had in hand when its replay or fan-out was cancelled has a row again within this time. */
+export const CANCELLED_MS = LEASE_SECONDS * 1_000 + 30_000;
 /** Work stops this long before the lease ends, so that a late settle is not refused. */
 export const LEASE_MARGIN_MS = 10_000;
 

@@ -1,8 +1,9 @@
 /** A replay: what is sent once more, in which order the archive is read, and where each slice begins. */
 import { type ArchiveKind, hourStartMs, type TimeRange } from "./archive-keys.ts";
-import { REPLAY_DELIVERIES_MAX } from "./archive-limits.ts";
+import { REPLAY_DELIVERIES_MAX, REPLAY_RETRY_MS } from "./archive-limits.ts";
 import type { EventRecord } from "./enqueue/record.ts";
 import type { Json } from "./json.ts";
+import { CANCELLED_MS } from "./limits.ts";
 import type { Tenant } from "./tenant.ts";
 
 export interface ReplayQuery extends TimeRange {
@@ -89,3 +90,7 @@ export const sliceMax = (perSecond: number): number =>
 /** How long after a slice of so many deliveries the next one may follow. */
 export const pauseMs = (deliveries: number, perSecond: number): number =>
   Math.ceil((deliveries * 1_000) / perSecond);
+
+/** How long until what was cancelled is given up once more; null when no consumer has any of it in hand. */
+export const cancelledAgainMs = (cancelledForMs: number): number | null =>
+  cancelledForMs < CANCELLED_MS ? REPLAY_RETRY_MS : null;

@@ -8,7 +8,6 @@ import { elementRecord } from "../core/fan-out/element.ts";
 import {
   FANOUT_AGE_MS_MAX,
   FANOUT_AHEAD_MAX,
-  FANOUT_CANCELLED_MS,
   FANOUT_ELEMENT_BYTES_MAX,
   FANOUT_PAGE,
   FANOUT_PAGE_BYTES_MAX,
@@ -17,7 +16,7 @@ import {
   FANOUT_WAIT_MS_MAX,
 } from "../core/fan-out/limits.ts";
 import { createSplitter } from "../core/fan-out/split.ts";
-import { pauseMs } from "../core/replay.ts";
+import { cancelledAgainMs, pauseMs } from "../core/replay.ts";
 import type { FanOut, FanOutId, FanOuts } from "../ports/fan-outs.ts";
 import { errorText } from "../ports/log.ts";
 import { type AcceptPorts, enqueueAll } from "./accept-event.ts";
@@ -88,7 +87,7 @@ export async function endCancelled(
 /** What a batch had claimed before it was cancelled may be parked or retrying only now. */
 async function giveUpMore(fanOut: FanOut, { fanOuts, clock }: FanOutPorts): Promise<number | null> {
   await fanOuts.giveUp(fanOut, CANCELLED);
-  return clock.nowMs() - fanOut.updatedAtMs < FANOUT_CANCELLED_MS ? FANOUT_RETRY_MS : null;
+  return cancelledAgainMs(clock.nowMs() - fanOut.updatedAtMs);
 }
 
 /** Later and later: a queue may be paused for days. */

@@ -12,10 +12,16 @@ import {
 } from "../core/archive-limits.ts";
 import type { PackItem } from "../core/enqueue/pack.ts";
 import { PACK_BYTES_MAX } from "../core/limits.ts";
-import { type Checkpoint, pauseMs, type ReplayQuery, START } from "../core/replay.ts";
+import {
+  type Checkpoint,
+  cancelledAgainMs,
+  pauseMs,
+  type ReplayQuery,
+  START,
+} from "../core/replay.ts";
 import type { Tenant } from "../core/tenant.ts";
 import { keyOf } from "../ports/claim.ts";
-import type { ReplayedDelivery, ReplayId, Replays } from "../ports/replays.ts";
+import type { Replay, ReplayedDelivery, ReplayId, Replays } from "../ports/replays.ts";
 import type { DeliverPorts } from "./ports.ts";
 import { type ReadEvent, type ReadSlice, type ReadSlicePorts, readSlice } from "./read-slice.ts";
 import { sendPacks } from "./send-again.ts";
@@ -23,12 +29,13 @@ import { sendPacks } from "./send-again.ts";
 export interface SlicePorts
   extends ReadSlicePorts,
     Pick<DeliverPorts, "clock" | "directory" | "log" | "queues"> {
-  readonly replays: Pick<Replays, "replay" | "advance">;
+  readonly replays: Pick<Replays, "replay" | "advance" | "giveUp">;
 }
 
 /** Makes the next slice; answers in how many milliseconds another is due, or null when none is. */
 export async function replaySlice(at: ReplayId, ports: SlicePorts): Promise<number | null> {
   const replay = await ports.replays.replay(at);
+  if (replay?.state === "cancelled") return giveUpMore(replay, ports);
   if (replay?.state !== "running") return null;
   const { backlog } = await ports.queues.metrics("replay");
   if (backlog > REPLAY_BACKLOG_MAX) return REPLAY_BACKLOG_WAIT_MS;
@@ -41,6 +48,15 @@ export async function replaySlice(at: ReplayId, ports: SlicePorts): Promise<numb
   // What the queue does not take is in the ledger, and goes out with the sweeper.
   await sendPacks(itemsOf(at.id, deliveries, events), "replay", 0, ports);
   return slice.isLast ? null : pauseMs(deliveries.length, query.perSecond);
+}
+
+/** Why its deliveries are given up. */
+export const CANCELLED = "replay cancelled";
+
+/** What a batch had claimed before it was cancelled may be parked or retrying only now. */
+async function giveUpMore(replay: Replay, { replays, clock }: SlicePorts): Promise<number | null> {
+  await replays.giveUp(replay, CANCELLED);
+  return cancelledAgainMs(clock.nowMs() - replay.updatedAtMs);
 }
 
 /** An event with its deliveries, or with some at a time where it has more than a message should name. */

@@ -2,13 +2,23 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
 import { segmentKey } from "../../src/core/archive-keys.ts";
-import { REPLAY_BACKLOG_MAX } from "../../src/core/archive-limits.ts";
+import { REPLAY_BACKLOG_MAX, REPLAY_RETRY_MS } from "../../src/core/archive-limits.ts";
 import { decodePack } from "../../src/core/enqueue/pack.ts";
 import type { Frame } from "../../src/core/enqueue/record.ts";
-import { OUTBOX_RESEND_MS, SEND_AGAIN_TIMEOUT_MS, SWEEP_GRACE_MS } from "../../src/core/limits.ts";
+import {
+  CANCELLED_MS,
+  OUTBOX_RESEND_MS,
+  SEND_AGAIN_TIMEOUT_MS,
+  SWEEP_GRACE_MS,
+} from "../../src/core/limits.ts";
 import type { ReplayQuery } from "../../src/core/replay.ts";
 import { deliverBatch } from "../../src/flows/deliver-batch.ts";
-import { countReplay, replaySlice, type SlicePorts } from "../../src/flows/replay-slice.ts";
+import {
+  CANCELLED,
+  countReplay,
+  replaySlice,
+  type SlicePorts,
+} from "../../src/flows/replay-slice.ts";
 import { sweep } from "../../src/flows/sweep.ts";
 import type { Replays } from "../../src/ports/replays.ts";
 import { createMemoryListing } from "../support/memory-archive.ts";
@@ -16,6 +26,7 @@ import { frameOf } from "../support/memory-records.ts";
 import { createMemoryReplays } from "../support/memory-replays.ts";
 import { createIsolate, createWorld, type Isolate, type World } from "../support/memory-router.ts";
 import type { TenantSketch } from "../support/memory-tenants.ts";
+import { response } from "../support/memory-transport.ts";
 
 const AT = { tenant: "acme", id: "rpl_1" };
 const COUNT = 25;
@@ -256,9 +267,29 @@ describe("a replay", () => {
     expect(await replaySlice(AT, portsThrough())).toBe(1_000); // four at four a second
     for (const state of ["paused", "cancelled"] as const) {
       await replays.move(AT, ["running", "paused"], state);
-      expect(await replaySlice(AT, portsThrough())).toBeNull();
+      await replaySlice(AT, portsThrough());
       expect((await replays.replay(AT))?.deliveries).toBe(4);
     }
+  });
+
+  it("that is cancelled tries nothing again that was in a consumer's hands, whatever becomes of it", async () => {
+    await replays.create(AT, query());
+    await runToTheEnd();
+    world.transport.answer = async () => {
+      await replays.move(AT, ["running", "done"], "cancelled");
+      await replays.giveUp(AT, CANCELLED);
+      return response(500);
+    };
+    const messages = world.queues.take("replay", 1);
+    await world.clock.run(deliverBatch("replay", messages, isolate.deliver));
+    const sent = world.transport.sent.length;
+    expect(await replays.states(AT)).toMatchObject({ retrying: sent });
+    expect(await replaySlice(AT, portsThrough())).toBe(REPLAY_RETRY_MS);
+    expect(await replays.states(AT)).toEqual({ cancelled: EVEN.length });
+    await deliverAll();
+    expect(world.transport.sent).toHaveLength(sent);
+    await world.clock.advance(CANCELLED_MS);
+    expect(await replaySlice(AT, portsThrough())).toBeNull();
   });
 
   it("that is paused while a slice reads writes nothing of that slice", async () => {

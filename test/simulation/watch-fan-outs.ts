@@ -3,8 +3,8 @@
  * out that was in no consumer's hands.
  */
 
-import { FANOUT_CANCELLED_MS, FANOUT_RETRY_MS } from "../../src/core/fan-out/limits.ts";
-import { LEASE_SECONDS } from "../../src/core/limits.ts";
+import { FANOUT_RETRY_MS } from "../../src/core/fan-out/limits.ts";
+import { CANCELLED_MS, LEASE_SECONDS } from "../../src/core/limits.ts";
 import type { FanOut } from "../../src/ports/fan-outs.ts";
 import type { MemoryLedger } from "../support/memory-ledger.ts";
 import type { Violations } from "./violations.ts";
@@ -98,7 +98,7 @@ export function createFanOutWatch(parts: FanOutWatchParts): FanOutWatch {
       if (gaveUp !== null && claimedAtMs > gaveUp.atMs && gaveUp.keys.has(key)) {
         violations.add(`${event} is sent although it was given up with its fan-out`, event);
       }
-      if (isSettled && claimedAtMs > atMs + FANOUT_CANCELLED_MS + SLACK_MS) {
+      if (isSettled && claimedAtMs > atMs + CANCELLED_MS + SLACK_MS) {
         violations.add(`${event} is sent long after its fan-out was cancelled`, event);
       }
     },

@@ -1,4 +1,5 @@
 /** Replays over HTTP: counted, sent below live traffic, paused, resumed, cancelled, and walled in by tenant. */
+import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { acceptedBatch } from "../support/ingest-answer.ts";
 import { type Receiver, startReceiver } from "../support/receiver.ts";
@@ -8,6 +9,9 @@ import { eventually } from "../support/wait.ts";
 let router: Router;
 let receiver: Receiver;
 
+/** Requests that wait for their answer; null while each has it at once. */
+let held: ServerResponse[] | null = null;
+
 const EVENTS = 1_000;
 const BATCH = 100;
 const SELECTED = EVENTS / 10;
@@ -16,7 +20,13 @@ const PATTERN = { data: { n: [{ suffix: "7" }] } };
 const PATH = "tenants/acme/replays";
 
 beforeAll(async () => {
-  [router, receiver] = await Promise.all([startRouter(), startReceiver()]);
+  [router, receiver] = await Promise.all([
+    startRouter(),
+    startReceiver((_, response) => {
+      if (held === null) response.end("ok");
+      else held.push(response);
+    }),
+  ]);
   for (const tenant of ["acme", "other"]) {
     await router.admin.put(`tenants/${tenant}`, {});
     await router.admin.put(`tenants/${tenant}/sources/open`, { verify: { scheme: "none" } });
@@ -158,6 +168,25 @@ describe("a replay", () => {
     expect(receivedOf(begun.id)).toHaveLength(before);
     const [newest] = (await router.admin.get(`${PATH}?limit=1`)).body.items;
     expect(newest).toMatchObject({ id: begun.id, state: "cancelled" });
+  });
+
+  it("that is cancelled when it is done tries none of its open requests again", async () => {
+    held = [];
+    const { body: begun } = await ask({ pattern: PATTERN, perSecond: 1_000 });
+    await until(begun.id, ({ state }) => state === "done");
+    const open = await eventually(
+      async () => held ?? [],
+      ({ length }) => length > 0,
+    );
+    await router.admin.post(`${PATH}/${begun.id}/cancel`);
+    held = null;
+    for (const response of open) response.writeHead(503, { "retry-after": "60" }).end();
+    const { body } = await eventually(
+      () => replayOf(begun.id),
+      ({ body: { states } }) =>
+        Object.keys(states).every((state) => ["cancelled", "delivered"].includes(state)),
+    );
+    expect(body.states.cancelled).toBeGreaterThanOrEqual(open.length);
   });
 
   it("of another tenant is not found, and finds nothing of another tenant's", async () => {

@@ -1,5 +1,5 @@
 /** What one fan-out may ask for, and the pace of its pages. */
-import { GENERATION_MS, LEASE_SECONDS } from "../limits.ts";
+import { GENERATION_MS } from "../limits.ts";
 
 /** Elements of one list, and so events of one fan-out: a mail blast. A body of 25 MB has 250 bytes for each. */
 export const FANOUT_ELEMENTS_MAX = 100_000;
@@ -17,8 +17,6 @@ export const FANOUT_AHEAD_MAX = 1_000;
 export const FANOUT_WAIT_MS = 500;
 /** … and at most. */
 export const FANOUT_WAIT_MS_MAX = 30_000;
-/** What a consumer had in hand when a fan-out was cancelled has a row within this time, and is given up then. */
-export const FANOUT_CANCELLED_MS = LEASE_SECONDS * 1_000 + 30_000;
 /** A consumer reads a list to its end before it is sent; one of 25 MB takes a second. */
 export const FANOUT_FIND_TIMEOUT_MS = 30_000;
 /** Fan-outs that one batch begins, two calls each of an invocation's 1,000; for more its messages come again. */
