@@ -2,6 +2,7 @@
 import { type ArchiveKind, hourStartMs, type TimeRange } from "./archive-keys.ts";
 import { REPLAY_DELIVERIES_MAX, REPLAY_RETRY_MS } from "./archive-limits.ts";
 import type { EventRecord } from "./enqueue/record.ts";
+import { expiryAt } from "./generation.ts";
 import type { Json } from "./json.ts";
 import { CANCELLED_MS } from "./limits.ts";
 import type { Tenant } from "./tenant.ts";
@@ -94,3 +95,10 @@ export const pauseMs = (deliveries: number, perSecond: number): number =>
 /** How long until what was cancelled is given up once more; null when no consumer has any of it in hand. */
 export const cancelledAgainMs = (cancelledForMs: number): number | null =>
   cancelledForMs < CANCELLED_MS ? REPLAY_RETRY_MS : null;
+
+/**
+ * A big body is archived before its queue has it, others after the ledger has them. While it is too young to have
+ * lost its row by age and has none, it waits in its queue, or was never accepted.
+ */
+export const mayBeQueued = (key: string, receivedAtMs: number, nowMs: number): boolean =>
+  key.startsWith("big/") && receivedAtMs >= expiryAt(nowMs).keepFromMs;

@@ -11,6 +11,7 @@ import {
   framesDone,
   inOrder,
   isSelected,
+  mayBeQueued,
   passed,
   type ReplayQuery,
   sliceMax,
@@ -22,7 +23,8 @@ import type { ReplayedDelivery, ReplayId, Slice } from "../ports/replays.ts";
 import { archivedEvent, archivedFrame } from "./event-view.ts";
 import type { DeliverPorts } from "./ports.ts";
 
-export interface ReadSlicePorts extends Pick<DeliverPorts, "archive" | "crypto" | "text"> {
+export interface ReadSlicePorts
+  extends Pick<DeliverPorts, "archive" | "clock" | "crypto" | "text"> {
   readonly listing: ArchiveListing;
 }
 
@@ -55,6 +57,7 @@ export async function readSlice(
   const objects = listed.slice(0, REPLAY_OBJECTS_MAX);
   const isAll = objects.length === listed.length && segments.next === null && big.next === null;
 
+  const nowMs = ports.clock.nowMs();
   const pattern = patternOf(query);
   const deliveriesMax = sliceMax(query.perSecond);
   const deliveries: ReplayedDelivery[] = [];
@@ -87,6 +90,7 @@ export async function readSlice(
           type,
           revision,
           pointer,
+          mayBeQueued: mayBeQueued(pointer.segment, receivedAtMs, nowMs),
           rule,
           target,
         },

@@ -28,7 +28,7 @@ import { sendPacks } from "./send-again.ts";
 
 export interface SlicePorts
   extends ReadSlicePorts,
-    Pick<DeliverPorts, "clock" | "directory" | "log" | "queues"> {
+    Pick<DeliverPorts, "directory" | "log" | "queues"> {
   readonly replays: Pick<Replays, "replay" | "advance" | "giveUp">;
 }
 

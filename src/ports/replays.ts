@@ -36,6 +36,8 @@ export interface ReplayedDelivery
   readonly target: string;
   readonly revision: number;
   readonly pointer: FirstClaim["pointer"];
+  /** It is made only if the ledger knows its event: otherwise that comes by itself, or was never accepted. */
+  readonly mayBeQueued: boolean;
 }
 
 export interface Slice {

@@ -16,7 +16,7 @@ export const replayedOf = (
   const { id: event, tenant, receipt, source, type, receivedAtMs, revision, pointer } = first;
   return {
     ...{ event, tenant, receipt, source, type, receivedAtMs, revision, pointer },
-    ...{ subscription: "replayed", rule: "all", target: "sink" },
+    ...{ subscription: "replayed", rule: "all", target: "sink", mayBeQueued: false },
     ...more,
   };
 };

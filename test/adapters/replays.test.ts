@@ -94,6 +94,16 @@ describe.each(SUBJECTS)(
       expect(due?.pointer).toEqual(old.pointer);
     });
 
+    it("make nothing of what may be in its queue before the ledger knows its event", async () => {
+      const at = await begun();
+      const first = firstOf({ tenant: at.tenant });
+      const big = replayedOf(first, { mayBeQueued: true });
+      const copy = replayedOf(first, { receipt: "rcp_refused", mayBeQueued: true });
+      expect(await replays.advance(at, 0, sliceOf([copy, big]))).toEqual([]);
+      await settledOnce(ledger, {}, first);
+      expect(await replays.advance(at, 1, sliceOf([copy, big]))).toEqual([big]);
+    });
+
     it("leave an event's own way as it is: its receipt goes on where it stopped", async () => {
       const at = await begun();
       const first = firstOf({ tenant: at.tenant });

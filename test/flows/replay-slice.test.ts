@@ -1,13 +1,15 @@
 /** A replay, slice by slice: whatever dies after any call, nothing selected is missed and nothing is made twice. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
-import { segmentKey } from "../../src/core/archive-keys.ts";
+import { bigKey, segmentKey } from "../../src/core/archive-keys.ts";
 import { REPLAY_BACKLOG_MAX, REPLAY_RETRY_MS } from "../../src/core/archive-limits.ts";
 import { decodePack } from "../../src/core/enqueue/pack.ts";
 import type { Frame } from "../../src/core/enqueue/record.ts";
 import {
   CANCELLED_MS,
+  GENERATION_MS,
   OUTBOX_RESEND_MS,
+  PACK_BYTES_MAX,
   SEND_AGAIN_TIMEOUT_MS,
   SWEEP_GRACE_MS,
 } from "../../src/core/limits.ts";
@@ -209,6 +211,29 @@ describe("a replay", () => {
       return decoded.ok ? decoded.pack.items : [];
     });
     expect(carried).toMatchObject([{ content: { record: { receipt: record.receipt } } }]);
+  });
+
+  it("takes no big body from its queue, and none for accepted whose request was refused", async () => {
+    await replays.create(AT, query({ pattern: null }));
+    world.archive.objects.clear();
+    const big = { key: "big", receivedAtMs, revision: 1e15, to: ["pager", "desk"] };
+    for (const receipt of ["rcp_refused", "rcp_queued"]) {
+      const { record, bytes } = frameOf({ ...big, receipt }, "x".repeat(PACK_BYTES_MAX));
+      await world.archive.put(bigKey(record), [bytes]);
+    }
+    await runToTheEnd();
+    expect(await replays.replay(AT)).toMatchObject({ examined: 2, deliveries: 0 });
+    expect(world.ledger.events.size).toBe(0);
+  });
+
+  it("takes a big body whose row went by age", async () => {
+    await replays.create(AT, query({ pattern: null }));
+    world.archive.objects.clear();
+    await world.clock.advance(3 * GENERATION_MS);
+    const { record, bytes } = frameOf({ key: "big", receivedAtMs, revision: 1e15 }, "x");
+    await world.archive.put(bigKey(record), [bytes]);
+    await runToTheEnd();
+    expect(await replays.replay(AT)).toMatchObject({ examined: 1, deliveries: 1 });
   });
 
   it("goes by the rules of now, and cancels what they do not send any more", async () => {

@@ -19,13 +19,14 @@ export function createMemoryReplays(
     [...ledger.deliveries].filter(([, row]) => row.replay === id && row.tenant === tenant);
 
   function make(replay: string, delivery: ReplayedDelivery): boolean {
-    const { pointer, revision, receipt, ...given } = delivery;
+    const { pointer, revision, receipt, mayBeQueued, ...given } = delivery;
     const rest = { ...given, type: keptType(given.type) };
     const { event: id, tenant, source, type, receivedAtMs } = rest;
     const born = tenants.born(tenant)?.revision ?? Number.POSITIVE_INFINITY;
     if (born > revision) return false;
     const row = ledger.events.get(id);
     if (row === undefined) {
+      if (mayBeQueued) return false;
       const first = { id, receipt, tenant, source, type, receivedAtMs, revision, pointer };
       ledger.events.set(id, { ...first, claimedAtMs: clock.nowMs(), token: "", leaseUntilMs: 0 });
     } else if (row.receipt !== receipt || row.tenant !== tenant) return false;

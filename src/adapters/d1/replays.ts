@@ -49,9 +49,9 @@ const heldByNoOther = (slot: Slot): string =>
     .join(" AND ");
 
 /**
- * ?1 = [[event, receipt, tenant, source, type, receivedAt, segment, offset, length, revision]], then as in IS_AT.
- * What is older than the ledger gets a row anew, so that its delivery finds its bytes; an event whose row
- * names no place rests here after all.
+ * ?1 = [[event, receipt, tenant, source, type, receivedAt, segment, offset, length, revision, mayBeQueued]], then
+ * as in IS_AT. What is older than the ledger gets a row anew, so that its delivery finds its bytes; not what may still
+ * be in its queue, whose own way begins with its row. An event whose row names no place rests here after all.
  */
 export const KEEP_EVENTS = perSlot(
   (slot) => `
@@ -61,6 +61,7 @@ SELECT j.value->>0, j.value->>1, j.value->>2, j.value->>3, j.value->>4, j.value-
        j.value->>7, j.value->>8, ${NOW}, '', 0
 FROM json_each(?1) AS j CROSS JOIN tenants AS t ON t.id = j.value->>2 AND t.created_at <= j.value->>9
 WHERE ${IS_AT} AND ${heldByNoOther(slot)}
+  AND (j.value->>10 = 0 OR EXISTS (SELECT 1 FROM ${eventsOf(slot)} WHERE id = j.value->>0))
 ON CONFLICT (id) DO UPDATE SET
   segment = excluded.segment, "offset" = excluded."offset", length = excluded.length
 WHERE events.segment = '' AND events.receipt = excluded.receipt`,
@@ -160,7 +161,7 @@ export function createReplays(session: Session): Replays {
             const { segment, offset, length } = pointer;
             return [
               ...[event, receipt, tenant, source, keptType(type), receivedAtMs],
-              ...[segment, offset, length, revision],
+              ...[segment, offset, length, revision, each.mayBeQueued],
             ];
           },
         );
