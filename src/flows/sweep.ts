@@ -22,6 +22,7 @@ import {
   SAGA_SWEEP_SEEN_MAX,
 } from "../core/saga/limits.ts";
 import { errorText } from "../ports/log.ts";
+import { inTime } from "./in-time.ts";
 import { GATED_CLOSED, keepBatched, keepClosed, keepGated, keepPulled } from "./keep-parked.ts";
 import { sweepTurns } from "./pass-turns.ts";
 import type { DeliverPorts } from "./ports.ts";
@@ -30,6 +31,9 @@ import { wakeEach } from "./wake.ts";
 
 /** Not a schedule: how the local engine says that it restarted and its queues have lost everything. */
 export const RECOVER_CRON = "@recover";
+
+/** A relay whose queues all hang ends by itself after half of that time. */
+const OUTBOX_LATE = "a shard of the outbox did not answer in time";
 
 export interface Swept extends Readonly<Revived> {
   /** Packs that the outbox kept although an alarm should have sent them. */
@@ -98,7 +102,7 @@ export async function sweep(scope: SweepScope, ports: DeliverPorts): Promise<Swe
     }
   }
   await part("outbox", async () => {
-    swept.relayed = await ports.outbox.wake();
+    swept.relayed = await inTime(ports.outbox.wake(), ports, OUTBOX_LATE);
   });
   await part("parked", async () => {
     for (const { tenant, target } of await ports.ledger.openings(OPENINGS_MAX)) {
@@ -230,6 +234,9 @@ async function wakeSagas(
  */
 export async function recoverAll(ports: DeliverPorts): Promise<void> {
   await ports.ledger.recover(ports.isolate);
-  await ports.outbox.recover();
-  await sweep("all-due", ports);
+  try {
+    await inTime(ports.outbox.recover(), ports, OUTBOX_LATE);
+  } finally {
+    await sweep("all-due", ports);
+  }
 }

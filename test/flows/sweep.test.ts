@@ -283,6 +283,19 @@ describe("the outbox", () => {
     expect(await sweeping("overdue", { outbox })).toMatchObject({ revived: 1, complete: false });
     expect(world.log.of("sweep-failed")).toMatchObject([{ part: "outbox" }]);
   });
+
+  it("that hangs is given up by a pass, and by a recovery, and they do the rest", async () => {
+    await owe();
+    await world.clock.advance(60_000);
+    const hangs = () => new Promise<never>(() => {});
+    const outbox = { ...world.outbox, wake: hangs, recover: hangs };
+    expect(await sweeping("overdue", { outbox })).toMatchObject({ revived: 1, complete: false });
+    world.queues.kept.normal.clear();
+    await world.clock.advance(3_600_000);
+    const { deliver } = createIsolate(world, { broken: { outbox } });
+    await expect(world.clock.run(recoverAll(deliver))).rejects.toThrow("did not answer in time");
+    expect(carriedBy("normal")).toHaveLength(1);
+  });
 });
 
 describe("a target that was opened by a process that ended before it released anything", () => {

@@ -264,7 +264,7 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     "the sweeper leaves the outbox alone",
     SWEEP,
-    "swept.relayed = await ports.outbox.wake();",
+    "swept.relayed = await inTime(ports.outbox.wake(), ports, OUTBOX_LATE);",
     "swept.relayed = 0;",
   ),
   bug(
