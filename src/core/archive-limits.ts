@@ -60,5 +60,3 @@ export const REPLAY_OVERDUE_MS = 90_000;
 export const REPLAY_SWEEP_PAGE = 100;
 /** Those that wait for their queue, or cannot go on, do not move: among so many the others have their turn. */
 export const REPLAY_SWEEP_SEEN_MAX = 1_000;
-/** Deliveries of an event that one message takes along. */
-export const REPLAY_AGAIN_MAX = 100;

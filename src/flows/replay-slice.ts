@@ -5,7 +5,6 @@
  */
 
 import {
-  REPLAY_AGAIN_MAX,
   REPLAY_BACKLOG_MAX,
   REPLAY_BACKLOG_WAIT_MS,
   REPLAY_COUNT_SLICES_MAX,
@@ -59,7 +58,7 @@ async function giveUpMore(replay: Replay, { replays, clock }: SlicePorts): Promi
   return cancelledAgainMs(clock.nowMs() - replay.updatedAtMs);
 }
 
-/** An event with its deliveries, or with some at a time where it has more than a message should name. */
+/** Each event with its deliveries. */
 function itemsOf(
   replay: string,
   deliveries: readonly ReplayedDelivery[],
@@ -68,12 +67,8 @@ function itemsOf(
   return [...Map.groupBy(deliveries, ({ receipt }) => receipt)].flatMap(([receipt, owed]) => {
     const read = events.get(receipt);
     if (read === undefined) return [];
-    const content = contentOf(read);
     const again = owed.map(({ rule, target }) => ({ rule, target, attempts: 0, replay }));
-    return Array.from({ length: Math.ceil(again.length / REPLAY_AGAIN_MAX) }, (_, page) => {
-      const first = page * REPLAY_AGAIN_MAX;
-      return { content, again: again.slice(first, first + REPLAY_AGAIN_MAX) };
-    });
+    return { content: contentOf(read), again };
   });
 }
 

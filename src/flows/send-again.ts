@@ -2,6 +2,7 @@
  * The fast path of a retry: the event's own frame in a delayed message. The ledger row written before
  * is the guarantee; when nothing comes of a message, the sweeper sends another.
  */
+import type { Text } from "../core/crypto.ts";
 import { departureSeconds } from "../core/deliver/retry.ts";
 import {
   type Again,
@@ -47,8 +48,7 @@ export async function sendAgain(settled: readonly Settled[], ports: DeliverPorts
   await Promise.all(
     [...byDeparture].map(([departure, events]) => {
       const [priority, delay] = departure.split(" ");
-      const items = [...events.values()].flatMap((going) => fitting(going, ports));
-      return sendPacks(items, priority as QueueName, Number(delay), ports);
+      return sendPacks([...events.values()], priority as QueueName, Number(delay), ports);
     }),
   );
 }
@@ -65,10 +65,14 @@ export function againOf({
   return { rule, target, attempts, ...(typeof replay === "string" ? { replay } : {}) };
 }
 
-/** An event nearly as big as a message takes one delivery along at a time. */
-function fitting(going: Going, { text }: Pick<DeliverPorts, "text">): PackItem[] {
-  if (itemBytes(going, text) + HEADER_OVERHEAD_BYTES <= PACK_BYTES_MAX) return [going];
-  return going.again.map((again) => ({ content: going.content, again: [again] }));
+/** An event that a message has no room for with all its deliveries goes with some of them at a time. */
+function fitting(item: PackItem, text: Text): PackItem[] {
+  const { content, again = [] } = item;
+  if (again.length < 2) return [item];
+  if (itemBytes(item, text) + HEADER_OVERHEAD_BYTES <= PACK_BYTES_MAX) return [item];
+  const half = Math.ceil(again.length / 2);
+  const halves = [again.slice(0, half), again.slice(half)];
+  return halves.flatMap((some) => fitting({ content, again: some }, text));
 }
 
 const late = () => new Error("the queue did not answer in time");
@@ -83,8 +87,10 @@ export async function sendPacks(
   delaySeconds: number,
   ports: Pick<DeliverPorts, "clock" | "queues" | "text" | "log">,
 ): Promise<boolean> {
-  const groups = groupBySize(items, (item) => itemBytes(item, ports.text), PACK_BYTES_MAX);
-  const packs = groups.map((group) => encodePack({ origin: null, items: group }, ports.text));
+  const { text } = ports;
+  const whole = items.flatMap((item) => fitting(item, text));
+  const groups = groupBySize(whole, (item) => itemBytes(item, text), PACK_BYTES_MAX);
+  const packs = groups.map((group) => encodePack({ origin: null, items: group }, text));
   try {
     const sending = ports.queues.send(priority, packs, delaySeconds);
     await within(sending, SEND_AGAIN_TIMEOUT_MS, ports.clock, late);

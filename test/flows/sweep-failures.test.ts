@@ -1,6 +1,11 @@
 /** A pass of the sweeper in which reads or a queue fail: the rest goes out, and nothing is lost. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { CONNECTIONS_MAX, SWEEP_PAGE, SWEEP_READS_FAILED_MAX } from "../../src/core/limits.ts";
+import {
+  CONNECTIONS_MAX,
+  PACK_BYTES_MAX,
+  SWEEP_PAGE,
+  SWEEP_READS_FAILED_MAX,
+} from "../../src/core/limits.ts";
 import { QUEUES, type QueueName } from "../../src/core/priority.ts";
 import type { SagaDoc } from "../../src/core/saga/definition.ts";
 import { SAGA_SWEEP_PAGE } from "../../src/core/saga/limits.ts";
@@ -24,14 +29,18 @@ function sweeping(broken: Partial<DeliverPorts> = {}): Promise<Swept> {
 }
 
 /** Events of one segment whose deliveries failed once, and whose messages are lost. */
-async function owe(keys: readonly string[], queue: QueueName = "normal"): Promise<void> {
+async function owe(
+  keys: readonly string[],
+  queue: QueueName = "normal",
+  body = "{}",
+): Promise<void> {
   world.transport.answer = () => response(500);
   const priority = queue === "replay" ? "bulk" : queue;
   const to = [{ rule: "orders", target: "pager", priority }];
   await consume(
     world,
     queue,
-    keys.map((key) => messageWith({ key, to })),
+    keys.map((key) => messageWith({ key, to }, body)),
   );
   for (const each of QUEUES) world.queues.kept[each].clear();
 }
@@ -110,6 +119,24 @@ describe("an instance of a saga that is overdue", () => {
     expect(woken.reduce((sum, each) => sum + each)).toBe(1);
     await idle();
     expect(world.sagas.summary("sga_real")).toMatchObject({ status: "COMPLETED" });
+  });
+});
+
+describe("an event of half a message that is owed to many", () => {
+  it("goes in several messages, each within its bound", async () => {
+    await owe(["wide"], "normal", "x".repeat(PACK_BYTES_MAX / 2 - 1_000));
+    const [row] = world.ledger.deliveries.values();
+    if (row === undefined) throw new Error("nothing is owed");
+    for (let at = 1; at < SWEEP_PAGE; at += 1) {
+      const target = `target-${at}`.padEnd(63, "x");
+      const copy = { ...row, subscription: `s${at}`, rule: "r".repeat(63), target, attempts: 100 };
+      world.ledger.deliveries.set(keyOf(copy), copy);
+    }
+    await world.clock.advance(60_000);
+    expect(await sweeping()).toMatchObject({ revived: SWEEP_PAGE, complete: true });
+    const sizes = [...world.queues.kept.normal.values()].map(({ body }) => body.length);
+    expect(sizes).toHaveLength(2);
+    for (const size of sizes) expect(size).toBeLessThanOrEqual(PACK_BYTES_MAX);
   });
 });
 
