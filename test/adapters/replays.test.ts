@@ -1,5 +1,6 @@
 /** Replays as D1 and the memory of the simulation keep them: a slice is written whole and once, or not at all. */
 import { describe, expect, it } from "vitest";
+import { createHistory } from "../../src/adapters/d1/history.ts";
 import { createReplayers } from "../../src/adapters/replayers.ts";
 import { GENERATION_MS } from "../../src/core/limits.ts";
 import { START } from "../../src/core/replay.ts";
@@ -19,6 +20,8 @@ import {
   settledOnce,
 } from "./ledgers.ts";
 import { QUERY, replayedOf, sliceOf } from "./replayed.ts";
+
+const history = createHistory(session);
 
 describe.each(SUBJECTS)(
   "replays in $name",
@@ -172,6 +175,23 @@ describe.each(SUBJECTS)(
         for (const deletion of own) await remover.rows(deletion, 100);
         expect(own).toHaveLength(1);
         expect(await replays.replay(at)).toBeNull();
+      });
+
+      it("make an event matched that no rule had matched, in every list of events", async () => {
+        const at = await begun();
+        const { tenant } = at;
+        const none = { subscription: "", state: "unmatched", attempts: 0, attempt: null } as const;
+        const replayed = await settledOnce(ledger, none, firstOf({ tenant }));
+        const left = await settledOnce(ledger, none, firstOf({ tenant }));
+        await replays.advance(at, 0, sliceOf([replayedOf(replayed)]));
+        const range = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER };
+        const listed = async (outcome?: "matched" | "unmatched") => {
+          const { items } = await history.events(tenant, { ...range, outcome }, null, 10);
+          return items.map(({ id, deliveries }) => [id, deliveries]);
+        };
+        expect(await listed("matched")).toEqual([[replayed.id, { pending: 1 }]]);
+        expect(await listed("unmatched")).toEqual([[left.id, {}]]);
+        expect(await listed()).toHaveLength(2);
       });
 
       it("cost three rows for each delivery and three for the slice, in one round trip", async () => {

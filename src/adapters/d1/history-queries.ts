@@ -83,6 +83,11 @@ const placeIn = (slot: Slot): string => `
   (SELECT json_array(segment, "offset", length) FROM ${eventsOf(slot)} AS e
    WHERE e.id = event AND e.tenant = d.tenant AND e.received_at = d.received_at)`;
 
+const HAS_OUTCOME = {
+  matched: "MAX(state <> 'unmatched') = 1",
+  unmatched: "MAX(state <> 'unmatched') = 0",
+} as const;
+
 /** One event more than `count` tells whether there are more; `isPlaced` asks for places as well. */
 export function eventPage(
   tenant: string,
@@ -97,15 +102,15 @@ export function eventPage(
   }
   if (filter.source !== undefined) where.and`source = ${filter.source}`;
   if (filter.type !== undefined) where.and`type = ${filter.type}`;
-  if (filter.outcome === "unmatched") where.and`state = 'unmatched'`;
-  if (filter.outcome === "matched") where.and`state <> 'unmatched'`;
+  // Of all rows of an event: a replay may have made deliveries of one that no rule had matched.
+  const having = filter.outcome === undefined ? "" : `HAVING ${HAS_OUTCOME[filter.outcome]}`;
   // COLLATE spells out what a merged ORDER BY means: only then SQLite sees that groups come in its order.
   const select = acrossSlots(
     (slot) => `
 SELECT event, received_at, source, type, json_group_array(state) AS states,
        ${isPlaced ? placeIn(slot) : "NULL"} AS place
 FROM ${deliveriesOf(slot)} AS d WHERE ${where}
-GROUP BY received_at COLLATE BINARY, event COLLATE BINARY`,
+GROUP BY received_at COLLATE BINARY, event COLLATE BINARY ${having}`,
   );
   const sql = `${select}\nORDER BY received_at DESC, event DESC LIMIT ${where.bind(count + 1)}`;
   return { sql, params: where.params };
