@@ -121,9 +121,12 @@ export function createOutboxShard(ports: OutboxShardPorts): OutboxShard {
       const isDue = (rows.nextDueMs() ?? Number.POSITIVE_INFINITY) <= clock.nowMs();
       const paused = isDue ? await pausedQueues() : new Set();
       const due = rows.due(clock.nowMs(), RESEND_PAGE);
-      for (const [priority, kept] of Map.groupBy(due, (row) => row.priority)) {
-        const ids = kept.map(({ origin }) => origin.row);
+      // All before the first is sent: another relay that comes meanwhile sends none of them.
+      if (due.length > 0) {
+        const ids = due.map(({ origin }) => origin.row);
         rows.setDue(ids, clock.nowMs() + OUTBOX_RESEND_MS);
+      }
+      for (const [priority, kept] of Map.groupBy(due, (row) => row.priority)) {
         // They wait in the queue, which has not lost them: it is not worked on.
         if (paused.has(priority)) continue;
         if (await send(priority, kept)) sent += kept.length;
