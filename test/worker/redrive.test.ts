@@ -106,7 +106,7 @@ describe("all dead letters", () => {
 
   it("stay where they are once the job is cancelled: what was sent is sent, the rest is dead again", async () => {
     const { tenant, receiver, letters } = await deadLetters(router, "stopped", 3);
-    const slow = { target: "stopped", perSecond: 0.01 };
+    const slow = { target: "stopped", perSecond: 0.1 };
     const { body: job } = await redriveAll(tenant, slow);
     await receiver.waitFor(4);
     const path = `${tenant.path}/jobs/${job.id}/cancel`;
