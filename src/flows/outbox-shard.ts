@@ -118,9 +118,10 @@ export function createOutboxShard(ports: OutboxShardPorts): OutboxShard {
     alarmAtMs = null;
     let sent = 0;
     try {
-      const isDue = (rows.nextDueMs() ?? Number.POSITIVE_INFINITY) <= clock.nowMs();
+      let next = rows.nextDueMs();
+      const isDue = next !== null && next <= clock.nowMs();
       const paused = isDue ? await pausedQueues() : new Set();
-      const due = rows.due(clock.nowMs(), RESEND_PAGE);
+      const due = isDue ? rows.due(clock.nowMs(), RESEND_PAGE) : [];
       // All before the first is sent: another relay that comes meanwhile sends none of them.
       if (due.length > 0) {
         const ids = due.map(({ origin }) => origin.row);
@@ -131,7 +132,7 @@ export function createOutboxShard(ports: OutboxShardPorts): OutboxShard {
         if (paused.has(priority)) continue;
         if (await send(priority, kept)) sent += kept.length;
       }
-      const next = rows.nextDueMs();
+      if (isDue) next = rows.nextDueMs();
       if (next !== null) await arm(Math.max(next, clock.nowMs() + RESEND_PAUSE_MS));
     } catch (error) {
       // An alarm that throws is dropped by the platform after a few tries; the sweeper calls again.

@@ -1,5 +1,5 @@
 /** A shard of the outbox: how it hands on what it keeps to a queue that is busy, refuses or hangs. */
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { platformText } from "../../src/adapters/crypto.ts";
 import { decodePack, encodePack } from "../../src/core/enqueue/pack.ts";
 import { OUTBOX_RESEND_MS, QUEUE_SEND_TIMEOUT_MS } from "../../src/core/limits.ts";
@@ -148,6 +148,14 @@ describe("an alarm", () => {
     queue = () => clock.timer(QUEUE_SEND_TIMEOUT_MS / 2).elapsed;
     await clock.run(Promise.all([shard.relay(), shard.relay()]));
     expect(sends.map(({ priority }) => priority)).toEqual(["critical", "bulk"]);
+  });
+
+  it("that rings before anything is due looks at the rows once: to find out, it reads them all", async () => {
+    await put();
+    const looks = [vi.spyOn(rows, "nextDueMs"), vi.spyOn(rows, "due")];
+    await clock.run(shard.relay());
+    expect(looks.map(({ mock }) => mock.calls.length)).toEqual([1, 0]);
+    expect(rows.armedMs).toBe(OUTBOX_RESEND_MS);
   });
 
   it("never throws, whatever the storage does, and the next call goes on", async () => {
