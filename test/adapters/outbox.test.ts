@@ -134,7 +134,7 @@ describe("a shard", () => {
     await put(1);
     await runInDurableObject(stub, (_, { storage }) => {
       storage.sql.exec(
-        `INSERT INTO packs (shard, priority, pack, created_at, resend_at)
+        `INSERT INTO kept_packs (shard, priority, pack, created_at, resend_at)
          SELECT 3, 'normal', x'00', 0, 9e15 FROM (
            WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
            SELECT i FROM n)`,
@@ -159,6 +159,32 @@ describe("a shard", () => {
     queue.sent = [];
     await alarmAt(OUTBOX_RESEND_MS);
     expect(origins()).toHaveLength(2);
+  });
+
+  it("keeps, sends and forgets what was kept before its rows had the pack last", async () => {
+    const { stub, put, rows } = freshShard();
+    await put(1);
+    await sentRows();
+    await runInDurableObject(stub, (_, { storage }) => {
+      storage.sql.exec(`CREATE TABLE IF NOT EXISTS packs (
+        id INTEGER PRIMARY KEY, shard INTEGER NOT NULL, priority TEXT NOT NULL,
+        pack BLOB NOT NULL, created_at INTEGER NOT NULL, resend_at INTEGER NOT NULL)`);
+      storage.sql.exec("INSERT INTO packs VALUES (2000, 3, 'normal', ?1, 0, 9e15)", EMPTY);
+    });
+    await evictDurableObject(stub);
+    expect(await stub.state()).toMatchObject({ rows: 2, oldestMs: 0 });
+    await put(1);
+    await vi.waitFor(() => expect(queue.sent).toHaveLength(2));
+    queue.sent = [];
+    await stub.recover();
+    expect(origins().map((origin) => origin?.row)).toEqual([1, 2000, 2001]);
+    await stub.settled([1, 2000]);
+    await evictDurableObject(stub);
+    expect(await rows()).toBe(1);
+    const tables = await runInDurableObject(stub, (_, { storage }) =>
+      storage.sql.exec("SELECT name FROM sqlite_master WHERE name LIKE '%packs'").toArray(),
+    );
+    expect(tables).toEqual([{ name: "kept_packs" }]);
   });
 
   it("does not give a settled row's number to another, so that a late settle strikes off nothing", async () => {
