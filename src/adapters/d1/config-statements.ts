@@ -37,7 +37,7 @@ UPDATE tenants SET rules = rules - 1
 WHERE id = ?1 AND EXISTS (SELECT 1 FROM resources
   WHERE tenant = ?1 AND kind = 'rule' AND id = ?2 AND (?3 IS NULL OR ?3 IN (version, 'any')))`;
 
-/** Whether a resource `r` of a tenant `t` may be put, by the version that it must have and how many rules there may be. */
+/** Whether a resource `r` of a tenant `t` may be put: by its version, and by how many rules there may be. */
 const mayPut = (ifVersion: string, rulesMax: string): string => `CASE
   WHEN r.id IS NULL
   THEN ${ifVersion} IS 'none' OR ${ifVersion} IS NULL AND (${rulesMax} IS NULL OR t.rules <= ${rulesMax})
