@@ -259,7 +259,9 @@ export function runGate(seed: number): GateOutcome {
   const batches = chance.between(5, 30);
   for (let batch = 0; batch < batches; batch += 1) {
     const priority = chance.pick(PRIORITIES);
-    const made = Array.from({ length: chance.pick([1, 1, 5, 30]) }, (_, index) => {
+    // So many that, where they fail together, most of their retries wait for tokens.
+    const length = chance.happens(0.03) ? 120 : chance.pick([1, 1, 5, 30]);
+    const made = Array.from({ length }, (_, index) => {
       const isPoison = chance.happens(0.1);
       return { number: items.length + index, priority, isPoison, ...FRESH };
     });

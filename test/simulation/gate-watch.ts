@@ -63,12 +63,12 @@ export function createGateWatch(
   };
 
   /** Behind retries that are parked goes a retry; what has not been attempted may pass them. */
-  function isBehind({ priority, want }: Ask, count: number, ledger: Ledger): boolean {
+  function isBehind({ priority }: Ask, retried: number, ledger: Ledger): boolean {
     const asUrgent = PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1);
     return asUrgent.some((name) => {
       const isKnown = agenda.nowMs() < (toldAtMs.get(name) ?? 0) + at.GATE_BACKLOG_MS;
       const isBefore = ({ isTold, attempts }: Parked): boolean =>
-        isTold && (attempts === 0 || count > want.fresh);
+        isTold && (attempts === 0 || retried > 0);
       return isKnown && ledger[name].some(isBefore);
     });
   }
@@ -112,7 +112,7 @@ export function createGateWatch(
       const isFirstProbe = answer.isProbe && successes === 0;
       if (isFirstProbe) probeGrantedMs = agenda.nowMs();
       grants.set(answer, { atMs: agenda.nowMs(), isFirstProbe, notBeforeMs });
-      if (!ask.isReleased && isBehind(ask, answer.count, ledger))
+      if (!ask.isReleased && isBehind(ask, answer.retries, ledger))
         violated("it overtakes what is parked");
       if (ask.priority !== "critical") leftToUrgent = owedToUrgent();
       checkGrant(answer);

@@ -80,11 +80,15 @@ export function acquire(
       answer: { kind: "refused", reason, untilMs },
     };
   }
-  return grant(told, config, ask, { count, refused, atWork }, nowMs);
+  // What passes others that are parked has not been attempted: retries keep their order.
+  const isPassing = caps.some(({ reason }) => reason === "backlog");
+  const retriesMax = isPassing ? 0 : Math.floor(state.retryTokens.count);
+  return grant(told, config, ask, { count, retriesMax, refused, atWork }, nowMs);
 }
 
 interface Granted {
   readonly count: number;
+  readonly retriesMax: number;
   /** Why no more of them. */
   readonly refused: Refusal | null;
   /** The lease that has it beside what it had. */
@@ -95,12 +99,12 @@ function grant(
   state: GateState,
   config: GateConfig,
   ask: Ask,
-  { count, refused, atWork }: Granted,
+  { count, retriesMax, refused, atWork }: Granted,
   nowMs: number,
 ): { readonly state: GateState; readonly answer: Grant } {
   const stepMs = intervalMs(state, config, nowMs);
   const firstAtMs = firstTurnMs(state, stepMs, nowMs);
-  const retries = Math.min(ask.want.retries, count, Math.floor(state.retryTokens.count));
+  const retries = Math.min(ask.want.retries, count, retriesMax);
   const slots =
     atWork === undefined
       ? Math.min(count, slotsFor(state, config, ask, nowMs))

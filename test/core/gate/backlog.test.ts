@@ -34,7 +34,7 @@ describe("what is parked", () => {
     expect(limits(gate.state, gate.config, gate.nowMs)).toMatchObject([{ by: "retry-budget" }]);
     expect(granted(ask(gate, { fresh: 2 })).count).toBe(2);
     const mixed = granted(ask(gate, { want: { fresh: 1, retries: 2 } }));
-    expect(mixed).toMatchObject({ count: 1, refused: { reason: "backlog" } });
+    expect(mixed).toMatchObject({ count: 1, retries: 0, refused: { reason: "backlog" } });
     expect(refusalOf(ask(gate, { want: { fresh: 0, retries: 2 } }))).toEqual(["backlog", null]);
     park(gate, "critical", 1);
     expect(refusalOf(ask(gate))).toEqual(["backlog", null]);
