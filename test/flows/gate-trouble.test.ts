@@ -29,6 +29,17 @@ describe("a target with a rate", () => {
 });
 
 describe("a receiver in trouble", () => {
+  /** Twenty-five deliveries have failed, for so long that its breaker has opened. */
+  async function fallsIll(): Promise<void> {
+    pagerWith(null);
+    world.transport.answer = () => response(500);
+    await batch(batchOf(1));
+    for (let at = 0; at < 4; at += 1) {
+      await batch(batchOf(6, ["pager"], `more-${at}`));
+      await world.clock.advance(BREAKER_ILL_MS_MIN / 2);
+    }
+  }
+
   /** Three hundred deliveries have failed and come again at once: far more than there are tokens for retries. */
   async function illAndWell(): Promise<void> {
     pagerWith({ concurrency: 6 });
@@ -57,13 +68,7 @@ describe("a receiver in trouble", () => {
   });
 
   it("that fails and fails is left alone, then probed by the oldest, and gets everything when it is well", async () => {
-    pagerWith(null);
-    world.transport.answer = () => response(500);
-    await batch(batchOf(1));
-    for (let at = 0; at < 4; at += 1) {
-      await batch(batchOf(6, ["pager"], `more-${at}`));
-      await world.clock.advance(BREAKER_ILL_MS_MIN / 2);
-    }
+    await fallsIll();
     const tried = world.transport.sent.length;
     await run(18);
     expect(world.transport.sent.length).toBe(tried);
@@ -73,13 +78,7 @@ describe("a receiver in trouble", () => {
   });
 
   it("that fails for days is disabled and says so; what waits is kept, and goes when it is opened", async () => {
-    pagerWith(null);
-    world.transport.answer = () => response(500);
-    await batch(batchOf(1));
-    for (let at = 0; at < 4; at += 1) {
-      await batch(batchOf(6, ["pager"], `more-${at}`));
-      await world.clock.advance(BREAKER_ILL_MS_MIN / 2);
-    }
+    await fallsIll();
     for (let at = 0; at < 10; at += 1) {
       expect(world.tenants.isOpen("acme", "pager")).toBe(true);
       await world.clock.advance(TARGET_FAILING_MS_MAX / 10);
