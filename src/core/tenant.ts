@@ -49,7 +49,7 @@ export interface Target {
   readonly saga: SagaTarget | null;
   /** One that is neither called over HTTP nor a saga. */
   readonly other?: OtherTarget;
-  /** Why nothing is sent to it now: an operator paused it, or it answered 410. */
+  /** Why nothing is sent to it now: an operator paused it, or its receiver is gone, fails, or does not permit it. */
   readonly closed: "paused" | "disabled" | null;
   /** Of one that is disabled: why, and whether it is paused as well. */
   readonly disabled?: { readonly reason: string; readonly isPaused: boolean };
