@@ -68,6 +68,12 @@ describe("a token", () => {
     expect(await get()).toMatchObject({ token: "token-2" });
   });
 
+  it("that has ended when it comes is held for nobody else", async () => {
+    world.transport.answer = () => granted({ expires_in: 0 });
+    expect(await get()).toMatchObject({ token: "token-1" });
+    expect(await get()).toMatchObject({ token: "token-2" });
+  });
+
   it.each([null, "", undefined])("whose end is given as %j is held five minutes", async (end) => {
     world.transport.answer = () => granted({ expires_in: end });
     await get();

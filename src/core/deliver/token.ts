@@ -52,12 +52,13 @@ export function tokenAnswer(answer: Answer): TokenAnswer {
   if (typeof type !== "string" || type.toLowerCase() !== "bearer") {
     return failed("the token endpoint's token is no bearer token");
   }
-  return { kind: "token", token, usableMs: 1_000 * usableSeconds(Number(seconds || Number.NaN)) };
+  return { kind: "token", token, usableMs: 1_000 * usableSeconds(seconds) };
 }
 
-/** Until shortly before its end, and for half its life if that is short. */
-function usableSeconds(given: number): number {
-  const seconds = Number.isFinite(given) ? Math.max(0, given) : TOKEN_SECONDS_DEFAULT;
+/** Until shortly before its end, and for half its life if that is short. Null and "" are no end that was given. */
+function usableSeconds(given: unknown): number {
+  const known = given === null || given === "" ? Number.NaN : Number(given);
+  const seconds = Number.isFinite(known) ? Math.max(0, known) : TOKEN_SECONDS_DEFAULT;
   const life = Math.min(seconds, TOKEN_SECONDS_MAX);
   return Math.max(life / 2, life - TOKEN_MARGIN_SECONDS);
 }
